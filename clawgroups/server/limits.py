@@ -1,0 +1,34 @@
+"""The figures of the transport, in one place (design.md 7, reliability.md 2.9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+
+CLOSE_DRAINING = 1012
+CLOSE_UNRESPONSIVE = 4408
+CLOSE_FLOOD = 4429
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one socket or request may hold, and how long things may take (seconds)."""
+
+    inbox_frames: int = 64
+    inbox_bytes: int = 4 * MIB
+    message_bytes: int = 16 * MIB
+    browser_message_bytes: int = 1 * MIB
+    browser_paths: tuple[str, ...] = ("/ws/",)
+    body_bytes: int = 512 * MIB
+    ping_interval: float = 10.0
+    ping_timeout: float = 30.0
+    flood_timeout: float = 60.0
+    retry_after: float = 8.0
+    drain_seconds: float = 15.0
+    exit_seconds: float = 20.0
+    exit_margin: float = 4.0
+
+    def message_limit(self, path: str) -> int:
+        """The largest message a socket at this path may send."""
+        return self.browser_message_bytes if path.startswith(self.browser_paths) else self.message_bytes
