@@ -112,8 +112,9 @@ class Fact:
 class Change:
     """Everything one verb does. `operation` repeats safely: the same id gives the first answer.
 
-    `workspace_id` is the workspace whose journal and operations it belongs to (None: the
-    installation). `answer` is what the caller gets back once it is committed; JSON values only.
+    `workspace_id` is the workspace whose operations it belongs to (None: the installation).
+    `digest` is of the input: the same operation id with another input is refused. `answer` is what
+    the caller gets back once it is committed; JSON values only. `wakes` are bus topics to hint at.
     """
 
     actor: Actor
@@ -122,6 +123,7 @@ class Change:
     writes: tuple[Write, ...] = ()
     facts: tuple[Fact, ...] = ()
     operation: str = ""
+    digest: str = ""
     verb: str = ""
     answer: Values = field(default_factory=dict)
     wakes: tuple[str, ...] = ()

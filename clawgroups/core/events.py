@@ -416,3 +416,22 @@ def parse_event(type_: str, payload: dict[str, Any]) -> Any:
 def payload_of(event: _Event) -> dict[str, Any]:
     """The JSON payload stored beside the type."""
     return event.model_dump(mode="json", exclude={"type"})
+
+# The types that some reaction follows; a test holds this against `clawgroups.reactions`.
+WAKING = frozenset(
+    {
+        "run.drafted",
+        "run.planning",
+        "run.started",
+        "run.resumed",
+        "task.ready",
+        "task.submitted",
+        "task.returned",
+        "task.released",
+        "task.done",
+        "task.failed",
+        "task.cancelled",
+        "member.joined",
+        "agent.online",
+    }
+)

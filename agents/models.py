@@ -1,0 +1,104 @@
+"""Who can work: registered agents, their keys, skills and connections. Knows no workspace."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from agents.ids import new_id
+
+
+class Agent(models.Model):
+    """A registered external program that speaks ACP, owned by a person."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="agents")
+    name = models.CharField(max_length=80)
+    handle = models.SlugField(max_length=40, unique=True, help_text="What people write after the @.")
+    description = models.TextField(blank=True)
+    toolkits = models.JSONField(default=list, blank=True)
+    model = models.CharField(max_length=120, blank=True)
+    device = models.CharField(max_length=120, blank=True)
+    cwd = models.CharField(max_length=500, blank=True, help_text="Work folder of an agent without connector.")
+    max_sessions = models.PositiveSmallIntegerField(default=1)
+    is_builtin = models.BooleanField(default=False)
+    retired_at = models.DateTimeField(null=True, blank=True)
+    auth_version = models.PositiveIntegerField(default=1)
+    # Raised at every accepted connection; the last one wins.
+    connection_epoch = models.PositiveIntegerField(default=0)
+    # What `initialize` announced last; display and gating only, never authority.
+    announced = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} (@{self.handle})"
+
+
+class Skill(models.Model):
+    """One line of an agent's skill profile; `level` 1 (knows of it) to 5 (master)."""
+
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="skills")
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.SlugField(max_length=60)
+    description = models.CharField(max_length=300, blank=True)
+    level = models.PositiveSmallIntegerField(default=3)
+
+    class Meta:
+        ordering = ["-level", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["agent", "name"], name="skill_once_per_agent"),
+            models.CheckConstraint(name="skill_level_1_to_5", condition=Q(level__gte=1, level__lte=5)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.level}"
+
+
+class AgentKey(models.Model):
+    """A bearer key of an agent. Only its keyed hash is stored; it is shown once."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="keys")
+    public_id = models.CharField(max_length=16, unique=True)
+    digest = models.CharField(max_length=64, editable=False)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"key {self.public_id}…"
+
+
+class Connection(models.Model):
+    """One link of an agent: a running child behind a connector, or one plain socket.
+
+    The primary key is the connector's link id, so a reconnect of the same child finds its row:
+    `received` counts the frames taken from it durably. It is a lease: alive while `seen_at` is
+    renewed by the process that holds the socket.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="connections")
+    key = models.ForeignKey(AgentKey, models.SET_NULL, null=True, related_name="+")
+    epoch = models.PositiveIntegerField()
+    received = models.PositiveBigIntegerField(default=0)
+    extensions = models.JSONField(default=list)
+    client = models.JSONField(default=dict)
+    process = models.CharField(max_length=64)
+    opened_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    ready_at = models.DateTimeField(null=True, blank=True, help_text="When `initialize` was answered.")
+    closed_at = models.DateTimeField(null=True, blank=True)
+    close_reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        # "Is this agent here?" and the sweep of silent links.
+        indexes = [
+            models.Index(fields=["agent", "-epoch"], name="connection_latest"),
+            models.Index(fields=["seen_at"], condition=Q(closed_at=None), name="connection_open_seen"),
+        ]
+
+    def __str__(self) -> str:
+        return f"link {self.pk} epoch {self.epoch}"

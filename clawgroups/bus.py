@@ -1,0 +1,196 @@
+"""Hints between processes: "look again", never data that stands nowhere else.
+
+The only place below the doors that knows Redis and Celery. Topics are `workspace:<id>` (value: the
+journal's head), `agent:<id>` (commands are owed) and `live:<attempt>` (streaming text, may be lost).
+A hint is delivered to the subscribers of this process at once and to other processes through one
+Redis channel; when Redis is away, it is lost, and readers find out by looking at the head.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import threading
+import uuid
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import kombu.exceptions
+import redis
+from celery import current_app
+from django.conf import settings
+
+log = logging.getLogger(__name__)
+
+Callback = Callable[[str, Any], None]
+Item = tuple[str, Any]
+
+CHANNEL = "clawgroups:hints"
+PROCESS = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+_JOB = "job"
+
+_subscribers: dict[str, set[Callback]] = defaultdict(set)
+_lock = threading.Lock()
+
+
+def workspace_topic(workspace_id: UUID) -> str:
+    return f"workspace:{workspace_id}"
+
+
+def agent_topic(agent_id: UUID) -> str:
+    return f"agent:{agent_id}"
+
+
+def live_topic(attempt_id: UUID) -> str:
+    return f"live:{attempt_id}"
+
+
+def hint(workspace_id: UUID, seq: int) -> None:
+    """Say that a workspace's journal stands at `seq`."""
+    wake(workspace_topic(workspace_id), seq)
+
+
+def live(attempt_id: UUID, payload: dict[str, Any]) -> None:
+    """Pass streaming text on to those who watch this attempt; may be lost."""
+    wake(live_topic(attempt_id), payload)
+
+
+def wake(topic: str, value: Any = None) -> None:
+    """Deliver a hint here and, by the sender thread, everywhere."""
+    _deliver(topic, value)
+    _sender.put((topic, value))
+
+
+def enqueue(job: str, *args: str) -> None:
+    """Ask the workers to run `job` soon. Safe to lose: the sweeper finds due work in the database."""
+    _sender.put((_JOB, (job, args)))
+
+
+def subscribe(topic: str, callback: Callback) -> Callable[[], None]:
+    """Call `callback(topic, value)` on each hint, from whichever thread; returns the way out.
+
+    After a gap in the connection to Redis every subscriber is called with value None: look again.
+    """
+    with _lock:
+        _subscribers[topic].add(callback)
+    _listener.ensure()
+
+    def leave() -> None:
+        with _lock:
+            _subscribers[topic].discard(callback)
+            if not _subscribers[topic]:
+                del _subscribers[topic]
+
+    return leave
+
+
+def _deliver(topic: str, value: Any) -> None:
+    with _lock:
+        callbacks = tuple(_subscribers.get(topic, ()))
+    for callback in callbacks:
+        callback(topic, value)
+
+
+def client() -> redis.Redis:
+    """A Redis client with every socket option explicit (redis-py 8 changed its defaults)."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=5,
+        socket_connect_timeout=2,
+        socket_keepalive=True,
+        health_check_interval=0,
+    )
+
+
+class _Sender:
+    """One thread that publishes hints and job messages, so that no writer waits for Redis."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self._pid = 0
+        self._lock = threading.Lock()
+
+    def put(self, item: Item) -> None:
+        if not settings.REDIS_URL:
+            return
+        with self._lock:
+            if self._pid != os.getpid():
+                self._pid, self._queue = os.getpid(), queue.SimpleQueue()
+                threading.Thread(target=self._run, args=(self._queue,), name="bus-sender", daemon=True).start()
+        self._queue.put(item)
+
+    def _run(self, waiting: queue.SimpleQueue[Item]) -> None:
+        connection = client()
+        while True:
+            items = _drain(waiting)
+            hints = {t: v for t, v in items if t != _JOB and not t.startswith("live:")}
+            lives = [(t, v) for t, v in items if t.startswith("live:")]
+            jobs = dict.fromkeys(v for t, v in items if t == _JOB)
+            try:
+                if hints or lives:
+                    said = {"from": PROCESS, "hints": [*hints.items(), *lives]}
+                    connection.publish(CHANNEL, json.dumps(said))
+                for name, args in jobs:
+                    current_app.send_task(name, args=args, retry=False, ignore_result=True)
+            except (redis.RedisError, OSError, kombu.exceptions.OperationalError) as lost:
+                log.warning("hints not sent, readers will look by themselves: %s", lost)
+
+
+def _drain(waiting: queue.SimpleQueue[Item]) -> list[Item]:
+    items = [waiting.get()]
+    while len(items) < 1000:
+        try:
+            items.append(waiting.get_nowait())
+        except queue.Empty:
+            break
+    return items
+
+
+class _Listener:
+    """One thread per process that hears the hints of the other processes."""
+
+    def __init__(self) -> None:
+        self._pid = 0
+        self._lock = threading.Lock()
+
+    def ensure(self) -> None:
+        if not settings.REDIS_URL:
+            return
+        with self._lock:
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                threading.Thread(target=self._run, name="bus-listener", daemon=True).start()
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while True:
+            try:
+                self._listen()
+            except (redis.RedisError, OSError) as lost:
+                log.warning("not hearing hints, trying again: %s", lost)
+                pause.wait(1)
+
+    def _listen(self) -> None:
+        with client().pubsub(ignore_subscribe_messages=True) as pubsub:
+            pubsub.subscribe(CHANNEL)
+            with _lock:
+                topics = tuple(_subscribers)
+            for topic in topics:
+                _deliver(topic, None)
+            while True:
+                message = pubsub.get_message(timeout=3)
+                if message is None:
+                    continue
+                said = json.loads(message["data"])
+                if said["from"] == PROCESS:
+                    continue
+                for topic, value in said["hints"]:
+                    _deliver(topic, value)
+
+
+_sender = _Sender()
+_listener = _Listener()

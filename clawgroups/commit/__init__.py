@@ -1,0 +1,92 @@
+"""The writer: every domain change goes through `submit` (design.md 2 idea 4, 2a).
+
+    future = commit.submit(change)      # never waits
+    outcome = wait(future)              # sync doors; async doors: await asyncio.wrap_future(future)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from clawgroups.commit.batch import Applied, apply
+from clawgroups.commit.writer import Writer, settle
+from clawgroups.core.changes import Change, Outcome
+from clawgroups.core.errors import OutcomeUnknown
+
+_writer = Writer()
+_inline: list[Collected] = []
+
+
+@dataclass(slots=True)
+class Collected:
+    """What `inline` would have announced."""
+
+    applied: list[Applied] = field(default_factory=list)
+
+
+def submit(change: Change) -> Future[Outcome]:
+    """Hand a change to this process's writer; the future resolves once it is committed.
+
+    Raises `Busy` under back-pressure, and RuntimeError inside an `atomic` block: what is decided
+    there could still be rolled back after the change was committed.
+    """
+    if _inline:
+        return _submit_inline(change, _inline[-1])
+    if transaction.get_connection().in_atomic_block:
+        raise RuntimeError("submit() inside an atomic block: decide outside of transactions")
+    return _writer.submit(change)
+
+
+def wait(future: Future[Outcome], timeout: float = 30) -> Outcome:
+    """The outcome, for synchronous doors. Raises RuntimeError where an event loop runs."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        raise RuntimeError("wait() would block the event loop: await asyncio.wrap_future(future)")
+    try:
+        return future.result(timeout)
+    except TimeoutError:
+        raise OutcomeUnknown(
+            "The outcome is not known yet. Repeat with the same operation id to learn it."
+        ) from None
+
+
+def drain(timeout: float = 10) -> None:
+    """Commit what waits and refuse more; part of every process's shutdown."""
+    _writer.drain(timeout)
+
+
+def reopen() -> None:
+    """Accept changes again after `drain`."""
+    _writer.reopen()
+
+
+@contextmanager
+def inline() -> Iterator[Collected]:
+    """For tests: apply the same batch code on the caller's connection, in a savepoint, at once."""
+    collected = Collected()
+    _inline.append(collected)
+    try:
+        yield collected
+    finally:
+        _inline.remove(collected)
+
+
+def _submit_inline(change: Change, collected: Collected) -> Future[Outcome]:
+    future: Future[Outcome] = Future()
+    try:
+        applied = apply([change])
+    except Exception as fault:
+        future.set_exception(fault)
+        return future
+    collected.applied.append(applied)
+    settle(future, applied.answers[0])
+    return future

@@ -1,0 +1,153 @@
+"""One transaction for many changes: lock, check, number, write.
+
+`apply` either commits all of a batch (changes that did not match answer so) or raises, in which
+case nothing of it stands. Splitting and repeating is the writer's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connections, transaction
+from django.utils import timezone
+
+from clawgroups.commit.image import WORKSPACE, Image, unmet
+from clawgroups.core.actors import Actor
+from clawgroups.core.changes import Append, Change, Count, Fact, Insert, Mismatch, Outcome, Put, Update
+from clawgroups.core.errors import Conflict
+from clawgroups.core.events import payload_of
+from clawgroups.models import Entry, Operation
+
+Answer = Outcome | Conflict
+
+
+@dataclass(slots=True)
+class Applied:
+    """What a committed batch came to: an answer per change, and whom to hint."""
+
+    answers: list[Answer] = field(default_factory=list)
+    heads: dict[UUID, int] = field(default_factory=dict)
+    types: dict[UUID, set[str]] = field(default_factory=dict)
+    wakes: dict[str, None] = field(default_factory=dict)
+
+
+def operation_key(change: Change) -> str:
+    """The identity of an operation: its scope, its actor and the id the caller chose."""
+    actor = change.actor
+    who = f"u{actor.user_id}" if actor.user_id is not None else f"a{actor.agent_id or actor.kind.value}"
+    return f"{change.workspace_id or '-'}|{who}|{change.operation}"
+
+
+def apply(changes: Sequence[Change], *, using: str = "default") -> Applied:
+    """Apply `changes` in order in one transaction of connection `using`."""
+    connection = connections[using]
+    done = Applied()
+    with transaction.atomic(using=using):
+        image = Image(connection)
+        image.load(changes)
+        known = _known_operations(changes, using)
+        journal: list[Entry] = []
+        now = timezone.now()
+        for change in changes:
+            done.answers.append(_apply_one(image, change, known, journal, done, now))
+        image.flush()
+        Entry.objects.using(using).bulk_create(journal, batch_size=500)
+        fresh = [op for op in known.values() if op._state.adding]
+        Operation.objects.using(using).bulk_create(fresh, batch_size=500)
+    return done
+
+
+def _known_operations(changes: Sequence[Change], using: str) -> dict[str, Operation]:
+    keys = [operation_key(change) for change in changes if change.operation]
+    if not keys:
+        return {}
+    return {op.key: op for op in Operation.objects.using(using).filter(key__in=keys)}
+
+
+def _apply_one(
+    image: Image,
+    change: Change,
+    known: dict[str, Operation],
+    journal: list[Entry],
+    done: Applied,
+    now: datetime,
+) -> Answer:
+    key = operation_key(change) if change.operation else ""
+    if key and (first := known.get(key)) is not None:
+        if first.digest != change.digest:
+            return Conflict(
+                "This Idempotency-Key was used for another request. Choose a new one.",
+                code="idempotency_key_reused",
+            )
+        return Outcome(True, answer=first.answer, repeated=True)
+    if (expect := unmet(image, change)) is not None:
+        now_row = image.row(expect.model, expect.pk).values
+        held = dict(now_row) if now_row is not None else None
+        return Outcome(False, mismatch=Mismatch(expect.model, expect.pk, held, expect.values))
+    facts = [*_write(image, change), *change.facts]
+    seqs = _journal(image, change.actor, facts, journal, done, now)
+    if key:
+        known[key] = Operation(
+            key=key, verb=change.verb, digest=change.digest, answer=dict(change.answer), at=now
+        )
+    done.wakes.update(dict.fromkeys(change.wakes))
+    return Outcome(True, answer=change.answer, seqs=seqs)
+
+
+def _write(image: Image, change: Change) -> list[Fact]:
+    """Fold a change's writes onto the image; returns the facts that counters at zero add."""
+    added: list[Fact] = []
+    for write in change.writes:
+        match write:
+            case Update():
+                image.set(write.model, write.pk, write.values)
+            case Insert():
+                image.insert(write.model, write.pk, write.values)
+            case Put():
+                if image.row(write.model, write.pk).values is None:
+                    image.insert(write.model, write.pk, {**write.initial, **write.values})
+                else:
+                    image.set(write.model, write.pk, write.values)
+            case Append():
+                before = (image.row(write.model, write.pk).values or {})[write.column]
+                image.set(write.model, write.pk, {write.column: (before + write.text)[-write.limit :]})
+            case Count():
+                added.extend(_count(image, write))
+    return added
+
+
+def _count(image: Image, write: Count) -> tuple[Fact, ...]:
+    result = (image.row(write.model, write.pk).values or {})[write.column] + write.delta
+    image.set(write.model, write.pk, {write.column: result})
+    if result == 0 and image.matches(write.model, write.pk, write.zero_expect):
+        image.set(write.model, write.pk, write.zero_values)
+        return write.zero_facts
+    return ()
+
+
+def _journal(
+    image: Image, actor: Actor, facts: Sequence[Fact], journal: list[Entry], done: Applied, now: datetime
+) -> dict[UUID, int]:
+    seqs: dict[UUID, int] = {}
+    for fact in facts:
+        values: dict[str, Any] = image.row(WORKSPACE, fact.workspace_id).values or {}
+        seq = values["head"] + 1
+        image.set(WORKSPACE, fact.workspace_id, {"head": seq})
+        journal.append(
+            Entry(
+                workspace_id=fact.workspace_id,
+                generation=values["generation"],
+                seq=seq,
+                at=now,
+                actor=(fact.actor or actor).as_json(),
+                type=fact.event.type,
+                payload=payload_of(fact.event),
+            )
+        )
+        seqs[fact.workspace_id] = done.heads[fact.workspace_id] = seq
+        done.types.setdefault(fact.workspace_id, set()).add(fact.event.type)
+    return seqs

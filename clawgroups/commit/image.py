@@ -1,0 +1,177 @@
+"""The rows of one batch, locked and held in memory while its changes are applied in order.
+
+Every row a batch touches is read under its lock first; changes are then folded onto that image in
+submission order and each row is written once. Under the locks this equals one statement per change,
+without the danger of a set-based UPDATE that sees only the last of several moves of a row.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from clawgroups.core.changes import Append, Change, Count, Expect, Insert, OneOf, Put, Update
+
+WORKSPACE = "clawgroups.Workspace"
+AGENT = "agents.Agent"
+# Columns worth telling when somebody else was quicker.
+TOLD = {"clawgroups.Task": ("state", "epoch", "holder_id", "assignee_id", "attempt_id")}
+
+Key = tuple[str, Any]
+
+
+@dataclass(slots=True)
+class Row:
+    """A row's columns as of now in the batch; `values` is None while it does not exist."""
+
+    values: dict[str, Any] | None
+    is_new: bool = False
+    dirty: set[str] = field(default_factory=set)
+
+
+def lock_order(label: str) -> tuple[int, str]:
+    """Workspaces first, then agents, then the rest: the one order in which every batch locks."""
+    return ({WORKSPACE: 0, AGENT: 1}.get(label, 2), label)
+
+
+def touched(change: Change) -> Iterable[tuple[str, Any, tuple[str, ...]]]:
+    """(model, pk, columns) of everything a change reads or writes in existing rows."""
+    for expect in change.expects:
+        yield expect.model, expect.pk, tuple(expect.values)
+    for write in change.writes:
+        match write:
+            case Update():
+                yield write.model, write.pk, (*write.expect, *write.values)
+            case Put():
+                yield write.model, write.pk, tuple(write.values)
+            case Append():
+                yield write.model, write.pk, (write.column,)
+            case Count():
+                yield write.model, write.pk, (write.column, *write.zero_expect, *write.zero_values)
+            case Insert():
+                pass
+    for workspace in {fact.workspace_id for fact in change.facts}:
+        yield WORKSPACE, workspace, ("head", "generation")
+
+
+class Image:
+    """The locked rows of a batch. `load` must run inside the batch's transaction."""
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self.connection = connection
+        self.rows: dict[Key, Row] = {}
+        self.new: list[Key] = []
+
+    def load(self, changes: Iterable[Change]) -> None:
+        """Lock and read every row that `changes` touch, in the one lock order."""
+        wanted: dict[str, dict[Any, None]] = defaultdict(dict)
+        columns: dict[str, set[str]] = defaultdict(set)
+        for change in changes:
+            for label, pk, names in touched(change):
+                wanted[label][pk] = None
+                columns[label].update(names)
+        for label in sorted(wanted, key=lock_order):
+            model = apps.get_model(label)
+            pk_name = model._meta.pk.attname
+            names = {pk_name, *columns[label], *TOLD.get(label, ())}
+            found = (
+                model._base_manager.using(self.connection.alias)
+                .select_for_update(no_key=True)
+                .filter(pk__in=list(wanted[label]))
+                .order_by("pk")
+                .values(*sorted(names))
+            )
+            rows = {row[pk_name]: row for row in found}
+            for pk in wanted[label]:
+                self.rows[label, pk] = Row(rows.get(pk))
+
+    def row(self, label: str, pk: Any) -> Row:
+        return self.rows.setdefault((label, pk), Row(None))
+
+    def matches(self, label: str, pk: Any, expected: Mapping[str, Any]) -> bool:
+        """Whether the row exists and looks as expected."""
+        values = self.row(label, pk).values
+        return values is not None and all(_holds(values.get(c), e) for c, e in expected.items())
+
+    def set(self, label: str, pk: Any, values: Mapping[str, Any]) -> None:
+        row = self.row(label, pk)
+        assert row.values is not None
+        row.values.update(values)
+        row.dirty.update(values)
+
+    def insert(self, label: str, pk: Any, values: Mapping[str, Any]) -> None:
+        """Add a row; a row of that key that exists already is left to the database to refuse."""
+        model = apps.get_model(label)
+        instance = model(**{model._meta.pk.attname: pk, **values})
+        columns = {f.attname: getattr(instance, f.attname) for f in model._meta.concrete_fields}
+        self.rows[label, pk] = Row(columns, is_new=True)
+        self.new.append((label, pk))
+
+    def flush(self) -> None:
+        """Write what changed: updates first, so that partial unique constraints see the ends of
+        what is superseded before they see its successor."""
+        self._flush_updates()
+        groups: dict[str, list[models.Model]] = defaultdict(list)
+        for label, pk in self.new:
+            row = self.rows[label, pk]
+            groups[label].append(apps.get_model(label)(**(row.values or {})))
+        for label in sorted(groups, key=lock_order):
+            model = apps.get_model(label)
+            model._base_manager.using(self.connection.alias).bulk_create(groups[label], batch_size=500)
+
+    def _flush_updates(self) -> None:
+        groups: dict[tuple[str, tuple[str, ...]], list[Key]] = defaultdict(list)
+        for (label, pk), row in self.rows.items():
+            if row.dirty and not row.is_new:
+                groups[label, tuple(sorted(row.dirty))].append((label, pk))
+        for (label, columns), keys in sorted(groups.items(), key=lambda g: (lock_order(g[0][0]), g[0][1])):
+            self._update_many(apps.get_model(label), columns, [self.rows[key] for key in keys])
+
+    def _update_many(self, model: type[models.Model], columns: tuple[str, ...], rows: list[Row]) -> None:
+        quote = self.connection.ops.quote_name
+        fields = {f.attname: f for f in model._meta.concrete_fields}
+        pk = model._meta.pk
+        assert pk is not None
+        sets = ", ".join(f"{quote(fields[c].column)} = %s" for c in columns)
+        sql = f"UPDATE {quote(model._meta.db_table)} SET {sets} WHERE {quote(pk.column)} = %s"  # noqa: S608
+        params = [
+            (
+                *(fields[c].get_db_prep_save((row.values or {})[c], self.connection) for c in columns),
+                pk.get_db_prep_save((row.values or {})[pk.attname], self.connection),
+            )
+            for row in rows
+        ]
+        with self.connection.cursor() as cursor:
+            cursor.executemany(sql, params)
+            if cursor.rowcount != len(rows):
+                raise LostRow(f"{cursor.rowcount} of {len(rows)} locked rows of {model._meta.label} were written")
+
+
+class LostRow(RuntimeError):
+    """A locked row was not there to be written: the database did not hold our lock."""
+
+
+def _holds(value: Any, expected: Any) -> bool:
+    return value in expected.values if isinstance(expected, OneOf) else bool(value == expected)
+
+
+def unmet(image: Image, change: Change) -> Expect | None:
+    """The first expectation of a change that does not hold in the image."""
+    for expect in change.expects:
+        if not image.matches(expect.model, expect.pk, expect.values):
+            return expect
+    for write in change.writes:
+        match write:
+            case Update() if not image.matches(write.model, write.pk, write.expect):
+                return Expect(write.model, write.pk, write.expect)
+            case Append() | Count() if image.row(write.model, write.pk).values is None:
+                return Expect(write.model, write.pk, {})
+            case _:
+                pass
+    return None

@@ -1,0 +1,32 @@
+"""Tables of a workspace. Rows are written by `clawgroups.commit` only; here are shapes and reads."""
+
+from clawgroups.models.access import AccessToken, LoginLink
+from clawgroups.models.approvals import Approval
+from clawgroups.models.artifacts import Artifact
+from clawgroups.models.attempts import Attempt, Command, Draft, Part, Session, Step
+from clawgroups.models.journal import Entry, Operation
+from clawgroups.models.messages import Message
+from clawgroups.models.runs import Run
+from clawgroups.models.tasks import Dependency, Task
+from clawgroups.models.workspaces import Member, Workspace
+
+__all__ = [
+    "AccessToken",
+    "Approval",
+    "Artifact",
+    "Attempt",
+    "Command",
+    "Dependency",
+    "Draft",
+    "Entry",
+    "LoginLink",
+    "Member",
+    "Message",
+    "Operation",
+    "Part",
+    "Run",
+    "Session",
+    "Step",
+    "Task",
+    "Workspace",
+]

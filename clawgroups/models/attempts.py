@@ -1,0 +1,185 @@
+"""One member's try at one task: its sessions, the frames it is owed, and what it did."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from agents.ids import new_id
+from agents.models import Agent
+from clawgroups.core.lifecycle import AttemptState
+from clawgroups.models.tasks import Task
+from clawgroups.models.workspaces import Member, Workspace
+
+
+class Attempt(models.Model):
+    """A member's try, under one epoch of its task. A task has many, at most one of them open."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="attempts")
+    task = models.ForeignKey(Task, models.CASCADE, related_name="attempts")
+    member = models.ForeignKey(Member, models.PROTECT, related_name="attempts")
+    number = models.PositiveSmallIntegerField()
+    epoch = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=[(s.value, s.name.title()) for s in AttemptState])
+    contact = models.CharField(max_length=4, default="live", choices=[("live", "live"), ("lost", "lost")])
+    stop = models.CharField(
+        max_length=12,
+        default="none",
+        choices=[("none", "none"), ("asked", "asked"), ("done", "done"), ("unconfirmed", "unconfirmed")],
+    )
+    # What the member was told: instructions, inputs, feedback, hand-back brief.
+    brief = models.JSONField(default=dict)
+    acknowledgement = models.TextField(blank=True)
+    result = models.TextField(blank=True)
+    late_result = models.TextField(blank=True)
+    reason = models.TextField(blank=True)
+    verdicts = models.JSONField(default=list, blank=True)
+    # The agent's own plan, replaced as a whole by each ACP plan update.
+    plan = models.JSONField(default=list, blank=True)
+    offered_at = models.DateTimeField()
+    begun_at = models.DateTimeField(null=True, blank=True)
+    progress_at = models.DateTimeField(null=True, blank=True)
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["task", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["task", "number"], name="attempt_numbered"),
+            models.UniqueConstraint(
+                fields=["task"],
+                condition=Q(state__in=["offered", "working", "submitted"]),
+                name="one_open_attempt_per_task",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["member"], condition=Q(state__in=["offered", "working"]), name="attempt_load"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number} of {self.task_id}"
+
+
+class Session(models.Model):
+    """An ACP session on one link of an agent. It serves one attempt at a time.
+
+    `attempt` is the one it serves now; it may later serve another attempt of the same task.
+    `digest` is the keyed hash of the session's own bearer key (files, later the tools).
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="+")
+    task = models.ForeignKey(Task, models.CASCADE, related_name="sessions")
+    attempt = models.ForeignKey(Attempt, models.CASCADE, related_name="sessions")
+    # The link it lives on; unknown until the request was sent.
+    link = models.UUIDField(null=True, blank=True)
+    acp_id = models.CharField(max_length=200, blank=True)
+    public_id = models.CharField(max_length=16, unique=True)
+    digest = models.CharField(max_length=64, editable=False)
+    state = models.CharField(max_length=8, default="opening")  # opening, open, closed
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["agent", "acp_id"], name="session_by_acp_id")]
+
+    def __str__(self) -> str:
+        return f"session {self.acp_id or self.pk}"
+
+
+class Command(models.Model):
+    """One frame the server owes an agent: a request, a notification, or the reply to its request.
+
+    The primary key is the JSON-RPC id of a request. Read by the process that holds the agent's
+    socket. States: open -> sent -> answered | failed | interrupted; void when no longer wanted.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="+")
+    session = models.ForeignKey(Session, models.CASCADE, null=True, blank=True, related_name="commands")
+    attempt = models.ForeignKey(Attempt, models.CASCADE, null=True, blank=True, related_name="commands")
+    epoch = models.PositiveIntegerField(default=0, help_text="The task epoch it belongs to.")
+    purpose = models.CharField(max_length=20)  # open, work, acknowledge, steer, cancel, reply
+    method = models.CharField(max_length=60, blank=True)
+    params = models.JSONField(default=dict)
+    state = models.CharField(max_length=12, default="open")
+    link = models.UUIDField(null=True, blank=True, help_text="The link it was sent on.")
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    answer = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        indexes = [
+            models.Index(
+                fields=["agent", "created_at"], condition=Q(state__in=["open", "sent"]), name="command_owed"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.method} {self.state}"
+
+
+class Step(models.Model):
+    """One recorded action inside an attempt: an ACP tool call, upserted by its id."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    attempt = models.ForeignKey(Attempt, models.CASCADE, related_name="steps")
+    ordinal = models.PositiveIntegerField()
+    tool_call_id = models.CharField(max_length=200)
+    title = models.CharField(max_length=300, blank=True)
+    kind = models.CharField(max_length=20, blank=True)
+    status = models.CharField(max_length=12, default="pending")
+    detail = models.JSONField(default=dict)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["attempt", "ordinal"]
+
+    def __str__(self) -> str:
+        return self.title or self.tool_call_id
+
+
+class Part(models.Model):
+    """One message or thought of an attempt's transcript, upserted by message id, text appended.
+
+    `after_stop` marks what came after the commit point of a takeover or cancel: read-only evidence.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    attempt = models.ForeignKey(Attempt, models.CASCADE, related_name="parts")
+    ordinal = models.PositiveIntegerField()
+    kind = models.CharField(max_length=10)  # text, thought, prompt, notice, unknown
+    text = models.TextField(default="")
+    after_stop = models.BooleanField(default=False)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["attempt", "ordinal"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.ordinal}"
+
+
+class Draft(models.Model):
+    """A saved version of a held task's text; the newest version is the draft."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    attempt = models.ForeignKey(Attempt, models.CASCADE, related_name="drafts")
+    version = models.PositiveIntegerField()
+    text = models.TextField(blank=True)
+    actor = models.JSONField()
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["attempt", "version"]
+        constraints = [models.UniqueConstraint(fields=["attempt", "version"], name="draft_versioned")]
+
+    def __str__(self) -> str:
+        return f"draft {self.version}"

@@ -1,0 +1,49 @@
+"""Goals being carried out."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from agents.ids import new_id
+from clawgroups.core.lifecycle import RunState
+from clawgroups.models.workspaces import Workspace
+
+
+class Run(models.Model):
+    """One goal being carried out. Its state moves only through `services.runs`."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="runs")
+    goal = models.TextField()
+    state = models.CharField(max_length=14, choices=[(s.value, s.name.title()) for s in RunState])
+    paused = models.BooleanField(default=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+    # Who made the plan and why it looks like this; shown on the plan card.
+    planner = models.CharField(max_length=60, blank=True)
+    rationale = models.TextField(blank=True)
+    reason = models.TextField(blank=True, help_text="Why it failed, or what it waits for.")
+    start_when_planned = models.BooleanField(default=False)
+    # Tasks not yet terminal; reaching zero is journaled by the change that got it there.
+    open_tasks = models.PositiveIntegerField(default=0)
+    # Level-triggered wake-up of the coordinator: a turn is wanted while wanted > turned.
+    wanted = models.PositiveBigIntegerField(default=0)
+    turned = models.PositiveBigIntegerField(default=0)
+    # The coordinator turn in progress holds the run by this lease.
+    turn_owner = models.CharField(max_length=64, blank=True)
+    turn_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(wanted__gt=F("turned")), name="run_wants_turn"),
+            models.Index(fields=["workspace", "-created_at"], name="run_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.goal[:80]
