@@ -39,7 +39,7 @@ class Bridge:
         raise NotImplementedError
 
     async def run(self) -> int:
-        """Carry until the end; the exit code: the agent's own, 3 refused, 4 replaced by another connection."""
+        """Carry until the end; the exit code: the agent's own, 3 refused, 4 replaced by another."""
         raise NotImplementedError
 
     def stop(self) -> None:

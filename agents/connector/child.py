@@ -20,7 +20,9 @@ class Child(Protocol):
     """An ACP agent on a pair of byte streams, as the bridge sees it: a process, or code in this process."""
 
     def lines(self) -> AsyncIterator[bytes]:
-        """What the agent writes, one JSON-RPC message a line, without the newline; ends when the agent ends."""
+        """What the agent writes, one JSON-RPC message a line, without the newline; ends when the agent
+        ends.
+        """
         ...
 
     async def write(self, line: bytes) -> None:
@@ -102,7 +104,11 @@ class ProcessChild:
     """A `Child` that is a process in its own process group, so that its own children end with it."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, *, grace: float, on_stderr: Callable[[bytes], None] = _to_stderr
+        self,
+        process: asyncio.subprocess.Process,
+        *,
+        grace: float,
+        on_stderr: Callable[[bytes], None] = _to_stderr,
     ) -> None:
         self._process = process
         self._grace = grace
@@ -122,7 +128,9 @@ class ProcessChild:
         grace: float = 5.0,
         on_stderr: Callable[[bytes], None] = _to_stderr,
     ) -> ProcessChild:
-        """Start `command`; `grace` seconds are given at each step of its end. Raises OSError if it cannot start."""
+        """Start `command`; `grace` seconds are given at each step of its end. Raises OSError if it cannot
+        start.
+        """
         inherited = os.environ if env is None else env
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -195,7 +203,8 @@ class ProcessChild:
             self._on_stderr(data)
 
     async def _watch(self) -> None:
-        # Process.wait() may wait for the pipes, which a grandchild can hold for ever; the return code tells in time.
+        # Process.wait() may wait for the pipes, which a grandchild can hold for ever; the return code tells
+        # in time.
         while self._process.returncode is None:
             await asyncio.sleep(0.05)
         self._gone.set()

@@ -20,7 +20,9 @@ async def stream_pair() -> tuple[Streams, Streams]:
 
 
 class InProcessChild:
-    """A `Child` made of a coroutine `run(reader, writer)` that speaks ACP, one message a line, until end of input."""
+    """A `Child` made of a coroutine `run(reader, writer)` that speaks ACP, one message a line, until end of
+    input.
+    """
 
     def __init__(self, near: Streams, far: Streams, work: Awaitable[None], *, grace: float) -> None:
         self._reader, self._writer = near
@@ -31,7 +33,10 @@ class InProcessChild:
 
     @classmethod
     async def start(
-        cls, run: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], *, grace: float = 5.0
+        cls,
+        run: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+        *,
+        grace: float = 5.0,
     ) -> InProcessChild:
         """Start `run` on one end of a fresh pipe; the child's lines are what it writes there."""
         near, far = await stream_pair()
@@ -50,7 +55,7 @@ class InProcessChild:
         await self._writer.drain()
 
     async def close(self) -> int:
-        """End of input, then cancellation after the grace time; 0 if the coroutine ended by itself, else 1."""
+        """End of input, then cancellation after the grace time; 0 if the coroutine ended by itself."""
         if not self._writer.is_closing():
             with contextlib.suppress(OSError, RuntimeError):
                 self._writer.write_eof()
@@ -71,8 +76,9 @@ class InProcessChild:
     async def _work(self, work: Awaitable[None]) -> int:
         try:
             await work
-        except Exception:
-            # A crashed agent must not take its neighbours in this process with it; the bridge reports the end.
+        except Exception:  # noqa: BLE001
+            # A crashed agent must not take its neighbours in this process with it; the bridge reports the
+            # end.
             self._tail = traceback.format_exc()[-STDERR_TAIL:]
             return 1
         finally:

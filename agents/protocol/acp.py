@@ -1,0 +1,234 @@
+"""The Agent Client Protocol, version 1, from the client's side: what we send and what we make of the answers.
+
+The only server-side file that imports the ACP SDK. What we send is built by its models, so it is right by
+construction. What we receive is read leniently from the raw object: agents differ, and an odd field must
+not cost the rest of the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from acp import schema
+from pydantic import BaseModel
+
+from agents.protocol import peer, version
+from agents.protocol.peer import JsonObject
+from agents.protocol.reading import as_integer, as_object, as_objects, as_text, parse_permission, parse_update
+
+# Read in `reading`, which needs no SDK; callers find all of the protocol here.
+__all__ = ["parse_permission", "parse_update"]
+
+STOP_REASONS = frozenset({"end_turn", "max_tokens", "max_turn_requests", "refusal", "cancelled"})
+
+
+class InvalidAnswer(ValueError):
+    """An agent's answer lacks what we cannot go on without."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A method and its parameters, ready to be stored as a row and sent."""
+
+    method: str
+    params: JsonObject
+
+    def request(self, frame_id: str) -> str:
+        """The frame of this call as a request."""
+        return peer.request(frame_id, self.method, self.params)
+
+    def notification(self) -> str:
+        """The frame of this call as a notification."""
+        return peer.notification(self.method, self.params)
+
+
+# What we send.
+
+
+def initialize(server_version: str, *, title: str = "Claw Groups") -> Call:
+    """The first request on a connection. We offer neither files nor terminals: they would be ours, not the
+    agent's.
+    """
+    capabilities = schema.ClientCapabilities(
+        fs=schema.FileSystemCapabilities(read_text_file=False, write_text_file=False),
+        terminal=False,
+        field_meta={version.META_KEY: {"extensions": list(version.EXTENSIONS)}},
+    )
+    info = schema.Implementation(name="clawgroups", title=title, version=server_version)
+    model = schema.InitializeRequest(
+        protocol_version=version.PROTOCOL_VERSION, client_capabilities=capabilities, client_info=info
+    )
+    return Call(version.INITIALIZE, _plain(model))
+
+
+def http_mcp(name: str, url: str, headers: Mapping[str, str]) -> schema.HttpMcpServer:
+    """An MCP server for `session_new`; only for agents whose snapshot says `mcp_http`."""
+    pairs = [schema.HttpHeader(name=key, value=value) for key, value in headers.items()]
+    return schema.HttpMcpServer(type="http", name=name, url=url, headers=pairs)
+
+
+def workdir_meta(session: str, files: str, key: str) -> JsonObject:
+    """`_meta` that tells a connector with the extension "workdir" where a session's files are."""
+    return {version.META_KEY: {"session": session, "files": files, "key": key}}
+
+
+def session_new(cwd: str, *, mcp_servers: Sequence[schema.HttpMcpServer] = (), meta: JsonObject | None = None) -> Call:
+    """Open a session. `cwd` is absolute and on the agent's machine, or a placeholder when `meta` names a
+    workdir.
+    """
+    model = schema.NewSessionRequest(cwd=cwd, mcp_servers=list(mcp_servers), field_meta=meta)
+    return Call(version.SESSION_NEW, _plain(model))
+
+
+def session_load(
+    session_id: str,
+    cwd: str,
+    *,
+    mcp_servers: Sequence[schema.HttpMcpServer] = (),
+    meta: JsonObject | None = None,
+) -> Call:
+    """Open a stored session again; the agent replays its whole history before it answers."""
+    model = schema.LoadSessionRequest(session_id=session_id, cwd=cwd, mcp_servers=list(mcp_servers), field_meta=meta)
+    return Call(version.SESSION_LOAD, _plain(model))
+
+
+def session_resume(
+    session_id: str,
+    cwd: str,
+    *,
+    mcp_servers: Sequence[schema.HttpMcpServer] = (),
+    meta: JsonObject | None = None,
+) -> Call:
+    """Open a stored session again without a replay."""
+    model = schema.ResumeSessionRequest(session_id=session_id, cwd=cwd, mcp_servers=list(mcp_servers), field_meta=meta)
+    return Call(version.SESSION_RESUME, _plain(model))
+
+
+def text_block(text: str) -> schema.TextContentBlock:
+    """A prompt block of text."""
+    return schema.TextContentBlock(type="text", text=text)
+
+
+def link_block(
+    name: str, uri: str, *, mime_type: str | None = None, size: int | None = None
+) -> schema.ResourceContentBlock:
+    """A prompt block that points to a file; every agent accepts it."""
+    return schema.ResourceContentBlock(type="resource_link", name=name, uri=uri, mime_type=mime_type, size=size)
+
+
+def image_block(data_base64: str, mime_type: str) -> schema.ImageContentBlock:
+    """A prompt block with a picture; only for agents whose snapshot says `image`."""
+    return schema.ImageContentBlock(type="image", data=data_base64, mime_type=mime_type)
+
+
+PromptBlock = schema.TextContentBlock | schema.ResourceContentBlock | schema.ImageContentBlock
+
+
+def session_prompt(session_id: str, blocks: Iterable[PromptBlock], *, task: JsonObject | None = None) -> Call:
+    """Start a turn; `task` goes to every agent as `_meta.clawgroups.task`."""
+    meta = None if task is None else {version.META_KEY: {"task": task}}
+    model = schema.PromptRequest(session_id=session_id, prompt=list(blocks), field_meta=meta)
+    return Call(version.SESSION_PROMPT, _plain(model))
+
+
+def session_cancel(session_id: str) -> Call:
+    """End the running turn (a notification); its prompt is still answered."""
+    return Call(version.SESSION_CANCEL, _plain(schema.CancelNotification(session_id=session_id)))
+
+
+def permission_selected(option_id: str) -> JsonObject:
+    """The result for a permission request that was decided; `option_id` must be one that was offered."""
+    chosen = schema.AllowedOutcome(outcome="selected", option_id=option_id)
+    return _plain(schema.RequestPermissionResponse(outcome=chosen))
+
+
+def permission_cancelled() -> JsonObject:
+    """The result for a permission request that nobody will decide any more."""
+    return _plain(schema.RequestPermissionResponse(outcome=schema.DeniedOutcome(outcome="cancelled")))
+
+
+# What comes back.
+
+
+@dataclass(frozen=True)
+class AgentSnapshot:
+    """What an agent said of itself in `initialize`."""
+
+    protocol_version: int
+    name: str = ""
+    title: str = ""
+    version: str = ""
+    load: bool = False
+    resume: bool = False
+    image: bool = False
+    audio: bool = False
+    embedded: bool = False
+    mcp_http: bool = False
+    auth_methods: tuple[JsonObject, ...] = ()
+    raw: JsonObject = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class NewSession:
+    """A session the agent has opened."""
+
+    session_id: str
+    modes: JsonObject | None = None
+    config_options: tuple[JsonObject, ...] = ()
+
+
+@dataclass(frozen=True)
+class PromptResult:
+    """How a turn ended: a stop reason of ACP 1, or "unknown" for any other word (which is then in `raw`)."""
+
+    stop_reason: str
+    meta: JsonObject = field(default_factory=dict)
+    raw: Any = None
+
+
+def parse_initialize(result: Any) -> AgentSnapshot:
+    """Read the answer to `initialize`; protocol version 0 means that it is not one."""
+    raw = as_object(result)
+    capabilities = as_object(raw.get("agentCapabilities"))
+    prompt = as_object(capabilities.get("promptCapabilities"))
+    info = as_object(raw.get("agentInfo"))
+    sessions = as_object(capabilities.get("sessionCapabilities"))
+    return AgentSnapshot(
+        protocol_version=as_integer(raw.get("protocolVersion")) or 0,
+        name=as_text(info.get("name")),
+        title=as_text(info.get("title")),
+        version=as_text(info.get("version")),
+        load=capabilities.get("loadSession") is True,
+        # An empty object announces the capability; only null and absence do not.
+        resume=sessions.get("resume") not in (None, False),
+        image=prompt.get("image") is True,
+        audio=prompt.get("audio") is True,
+        embedded=prompt.get("embeddedContext") is True,
+        mcp_http=as_object(capabilities.get("mcpCapabilities")).get("http") is True,
+        auth_methods=as_objects(raw.get("authMethods")),
+        raw=raw,
+    )
+
+
+def parse_new_session(result: Any) -> NewSession:
+    """Read the answer to `session/new`; raises InvalidAnswer when it names no session."""
+    raw = as_object(result)
+    session_id = raw.get("sessionId")
+    if not isinstance(session_id, str) or not session_id:
+        raise InvalidAnswer("the agent opened a session without a sessionId")
+    modes = raw.get("modes")
+    return NewSession(session_id, modes if isinstance(modes, dict) else None, as_objects(raw.get("configOptions")))
+
+
+def parse_prompt(result: Any) -> PromptResult:
+    """Read the answer to `session/prompt`."""
+    raw = as_object(result)
+    reason = raw.get("stopReason")
+    known = reason if isinstance(reason, str) and reason in STOP_REASONS else "unknown"
+    return PromptResult(known, as_object(raw.get("_meta")), result)
+
+
+def _plain(model: BaseModel) -> JsonObject:
+    return model.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,0 +1,74 @@
+"""Names and numbers of the wire between the server, the connector and the agent. No imports, so that all
+may use it.
+"""
+
+from typing import Final
+
+PROTOCOL_VERSION: Final = 1
+"""The ACP version we offer. Some agents answer 2 when offered more, and mean a draft by it."""
+
+MAX_FRAME: Final = 16 * 1024 * 1024
+"""Bytes in one WebSocket message, either way."""
+
+PATH: Final = "/acp/connect"
+
+# Extensions, announced in `Claw-Extensions` by the connector and in `_meta.clawgroups.extensions` by the
+# server.
+META_KEY: Final = "clawgroups"
+EXTENSION_LINK: Final = "link"
+EXTENSION_WORKDIR: Final = "workdir"
+EXTENSIONS: Final = (EXTENSION_LINK, EXTENSION_WORKDIR)
+
+HEADER_CONNECTOR: Final = "Claw-Connector"
+HEADER_LINK: Final = "Claw-Link"
+HEADER_OS: Final = "Claw-Os"
+HEADER_EXTENSIONS: Final = "Claw-Extensions"
+HEADER_NAME: Final = "Claw-Name"
+
+# Notifications between server and connector; the agent never sees them and they are never counted.
+EXTENSION_PREFIX: Final = "_clawgroups/"
+RESUME: Final = "_clawgroups/resume"
+ACK: Final = "_clawgroups/ack"
+REFUSED: Final = "_clawgroups/refused"
+DRAINING: Final = "_clawgroups/draining"
+EXITED: Final = "_clawgroups/exited"
+
+# ACP methods we use.
+INITIALIZE: Final = "initialize"
+SESSION_NEW: Final = "session/new"
+SESSION_LOAD: Final = "session/load"
+SESSION_RESUME: Final = "session/resume"
+SESSION_CLOSE: Final = "session/close"
+SESSION_PROMPT: Final = "session/prompt"
+SESSION_CANCEL: Final = "session/cancel"
+SESSION_UPDATE: Final = "session/update"
+REQUEST_PERMISSION: Final = "session/request_permission"
+CANCEL_REQUEST: Final = "$/cancel_request"
+
+# WebSocket close codes.
+CLOSE_NORMAL: Final = 1000
+CLOSE_DRAINING: Final = 1012
+CLOSE_REFUSED: Final = 4401
+CLOSE_FORBIDDEN: Final = 4403
+CLOSE_UNRESPONSIVE: Final = 4408
+CLOSE_REPLACED: Final = 4409
+CLOSE_FLOOD: Final = 4429
+
+# JSON-RPC and ACP error codes.
+PARSE_ERROR: Final = -32700
+INVALID_REQUEST: Final = -32600
+METHOD_NOT_FOUND: Final = -32601
+INVALID_PARAMS: Final = -32602
+INTERNAL_ERROR: Final = -32603
+REQUEST_CANCELLED: Final = -32800
+AUTH_REQUIRED: Final = -32000
+RESOURCE_NOT_FOUND: Final = -32002
+
+# Our own error codes (the data each one carries in braces).
+STALE_ATTEMPT: Final = -32010  # {current_epoch, kept_as}
+NOT_CONTROLLER: Final = -32011
+RATE_LIMITED: Final = -32012  # {retry_after}
+QUARANTINED: Final = -32013
+DRAINING_CODE: Final = -32014  # {retry_after}
+TOO_LARGE: Final = -32015
+SCOPE_DENIED: Final = -32016
