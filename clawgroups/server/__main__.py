@@ -36,9 +36,7 @@ def exit_hard(status: int) -> None:
 def main() -> int:
     """Serve until SIGTERM or SIGINT; the exit status is 2 when the address is taken."""
     given = arguments()
-    limits = dataclasses.replace(
-        Limits(), drain_seconds=given.drain_seconds, exit_seconds=given.drain_seconds + Limits.exit_margin
-    )
+    limits = dataclasses.replace(Limits(), drain_seconds=given.drain_seconds)
     server = BoundedServer(import_string(given.app), limits=limits, proxy_headers=given.proxy_headers)
 
     def leave() -> None:

@@ -30,6 +30,8 @@ from clawgroups.server.sockets import BoundedSocket
 
 logger = logging.getLogger(__name__)
 
+__all__ = ["BoundedServer", "twisted_loop"]
+
 
 class BoundedSocketFactory(WebSocketFactory):
     protocol = BoundedSocket

@@ -26,8 +26,11 @@ class Limits:
     flood_timeout: float = 60.0
     retry_after: float = 8.0
     drain_seconds: float = 15.0
-    exit_seconds: float = 20.0
-    exit_margin: float = 4.0
+
+    @property
+    def exit_seconds(self) -> float:
+        """After this long the process ends whatever still runs in it."""
+        return self.drain_seconds + 5.0
 
     def message_limit(self, path: str) -> int:
         """The largest message a socket at this path may send."""

@@ -18,6 +18,7 @@ class BoundedSocket(WebSocketProtocol):
     limits: Limits
     inbox: Inbox
     gate: Gate
+    autoPingTimeoutCall: Any
 
     def onConnect(self, request: Any) -> Any:
         self.limits = self.factory.server_class.limits
