@@ -1,0 +1,60 @@
+"""Bearer keys: made once, shown once, stored as a keyed hash.
+
+A key is `<prefix>_<public id>_<secret>`: the public id finds the row, the secret (256 bits) is
+compared by its HMAC-SHA-256 in constant time (reliability.md 3, ASVS 6.5.2, 11.5.1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from django.conf import settings
+
+AGENT = "cg"
+PERSON = "ct"
+SESSION = "cs"
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class MintedKey:
+    """A fresh key. `secret` is the whole bearer string, to be shown once and forgotten."""
+
+    public_id: str
+    secret: str
+    digest: str
+
+
+def mint(prefix: str) -> MintedKey:
+    """A new key of this kind."""
+    public_id = "".join(secrets.choice(_ALPHABET) for _ in range(12))
+    whole = f"{prefix}_{public_id}_{secrets.token_hex(32)}"
+    return MintedKey(public_id, whole, digest(whole))
+
+
+def digest(whole: str) -> str:
+    """The keyed hash that is stored."""
+    return hmac.new(settings.SECRET_KEY.encode(), whole.encode(), hashlib.sha256).hexdigest()
+
+
+def public_id_of(whole: str, prefix: str) -> str | None:
+    """The public id of a well-formed key of this kind, else None."""
+    parts = whole.split("_")
+    if len(parts) != 3 or parts[0] != prefix or len(parts[1]) != 12 or len(parts[2]) != 64:
+        return None
+    return parts[1]
+
+
+def verify(whole: str, stored: str) -> bool:
+    """Whether `whole` is the key whose digest was stored; constant time."""
+    return hmac.compare_digest(digest(whole), stored)
+
+
+def derive(prefix: str, name: str) -> MintedKey:
+    """A key that can be made again from `name` and the installation's secret (session keys)."""
+    seed = hmac.new(settings.SECRET_KEY.encode(), f"{prefix}:{name}".encode(), hashlib.sha512).hexdigest()
+    whole = f"{prefix}_{seed[:12]}_{seed[12:76]}"
+    return MintedKey(seed[:12], whole, digest(whole))

@@ -1,0 +1,94 @@
+"""Who is asking: bearer key, access token or signed-in user -> Actor, for every door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.utils import timezone
+
+from agents import tokens
+from agents.models import AgentKey
+from clawgroups.core.actors import Actor, ActorKind
+from clawgroups.core.errors import Unauthenticated
+from clawgroups.models import AccessToken, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a bearer header stood for: the actor, and the row that may be revoked."""
+
+    actor: Actor
+    kind: str  # person, agent, session
+    key_id: UUID
+    session_id: UUID | None = None
+
+
+def actor_of_user(user: User | AnonymousUser | AbstractBaseUser) -> Actor:
+    """The actor of a signed-in person. Raises `Unauthenticated` for nobody or a closed account."""
+    if not isinstance(user, User) or not user.is_active:
+        raise Unauthenticated("Sign in first.")
+    name = user.get_full_name() or user.get_username()
+    return Actor(ActorKind.PERSON, name, user_id=user.pk, is_staff=user.is_staff)
+
+
+def session_key(session_id: UUID) -> tokens.MintedKey:
+    """The bearer key of an agent's session; made again whenever it must be sent."""
+    return tokens.derive(tokens.SESSION, str(session_id))
+
+
+def bearer_of(header: str | None) -> str:
+    """The token of an Authorization header. Raises `Unauthenticated` for anything else."""
+    scheme, _, token = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("Send a token: Authorization: Bearer <token>.")
+    return token.strip()
+
+
+def credential_of_bearer(header: str | None) -> Credential:
+    """Look a bearer header up. Raises `Unauthenticated` with the same words for wrong and unknown."""
+    token = bearer_of(header)
+    prefix = token.split("_", 1)[0]
+    finders = {tokens.PERSON: _of_access_token, tokens.AGENT: _of_agent_key, tokens.SESSION: _of_session}
+    finder = finders.get(prefix)
+    public_id = tokens.public_id_of(token, prefix) if finder else None
+    credential = finder(token, public_id) if finder and public_id else None
+    if credential is None:
+        raise Unauthenticated("This token is not valid: wrong, expired or revoked.")
+    return credential
+
+
+def actor_of_bearer(header: str | None) -> Actor:
+    """The actor behind a bearer header; see `credential_of_bearer`."""
+    return credential_of_bearer(header).actor
+
+
+def _of_access_token(token: str, public_id: str) -> Credential | None:
+    row = AccessToken.objects.select_related("user").filter(public_id=public_id, revoked_at=None).first()
+    if row is None or not tokens.verify(token, row.digest) or not row.user.is_active:
+        return None
+    now = timezone.now()
+    if row.expires_at is not None and row.expires_at <= now:
+        return None
+    if row.last_used_at is None or (now - row.last_used_at).total_seconds() > 60:
+        AccessToken.objects.filter(pk=row.pk).update(last_used_at=now)
+    return Credential(actor_of_user(row.user), "person", row.pk)
+
+
+def _of_agent_key(token: str, public_id: str) -> Credential | None:
+    row = AgentKey.objects.select_related("agent").filter(public_id=public_id, revoked_at=None).first()
+    if row is None or not tokens.verify(token, row.digest) or row.agent.retired_at is not None:
+        return None
+    if row.expires_at is not None and row.expires_at <= timezone.now():
+        return None
+    actor = Actor(ActorKind.AGENT, row.agent.name, agent_id=row.agent_id)
+    return Credential(actor, "agent", row.pk)
+
+
+def _of_session(token: str, public_id: str) -> Credential | None:
+    row = Session.objects.select_related("agent").filter(public_id=public_id).exclude(state="closed").first()
+    if row is None or not tokens.verify(token, row.digest) or row.agent.retired_at is not None:
+        return None
+    actor = Actor(ActorKind.AGENT, row.agent.name, agent_id=row.agent_id)
+    return Credential(actor, "session", row.pk, session_id=row.pk)

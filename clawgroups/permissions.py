@@ -1,0 +1,176 @@
+"""The action table: who may do what, which address asks for which action. Loading is authorising.
+
+`require` answers "may this actor, in this workspace"; the `get_*` loaders hand a row out only to
+those who may. A stranger gets the same `NotFound` for a foreign row as for a missing one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import models
+
+from agents.models import Agent
+from clawgroups.core.actors import Actor, ActorKind, Role
+from clawgroups.core.changes import Expect
+from clawgroups.core.errors import Forbidden, NotFound
+from clawgroups.models import Approval, Artifact, Attempt, Member, Run, Task, Workspace
+
+EVERYONE = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.GUEST, Role.AGENT})
+PEOPLE = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.GUEST})
+TEAM = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER})
+ADMINS = frozenset({Role.OWNER, Role.ADMIN})
+NOBODY: frozenset[Role] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that can be done. `roles` in the workspace; `coordinator` and `system` besides."""
+
+    name: str
+    description: str
+    roles: frozenset[Role] = NOBODY
+    coordinator: bool = False
+    system: bool = False
+
+
+ACTIONS: dict[str, Action] = {
+    action.name: action
+    for action in (
+        Action("workspace.view", "See a workspace and its people", EVERYONE, coordinator=True),
+        Action("workspace.rename", "Rename a workspace", ADMINS),
+        Action("workspace.set_goal", "Set the goal", TEAM),
+        Action("workspace.set_rules", "Set the standing rules", ADMINS),
+        Action("member.add", "Add a person or an agent", ADMINS),
+        Action("member.add_agent", "Bring one's own agent along", TEAM),
+        Action("member.set_role", "Change a person's role", ADMINS),
+        Action("member.remove", "Remove a member", ADMINS),
+        Action("message.post", "Say something", EVERYONE, coordinator=True, system=True),
+        Action("run.view", "See runs", EVERYONE, coordinator=True),
+        Action("run.draft", "Give a goal", TEAM),
+        Action("run.plan", "Make or replace a plan", TEAM, coordinator=True),
+        Action("run.start", "Start a proposed run", TEAM, coordinator=True),
+        Action("run.pause", "Pause and resume a run", TEAM),
+        Action("run.cancel", "Cancel a run", TEAM),
+        Action("run.consolidate", "Make the deliverable of a run", NOBODY, coordinator=True),
+        Action("task.view", "See tasks and their threads", EVERYONE, coordinator=True),
+        Action("task.assign", "Give a task to a member", TEAM, coordinator=True),
+        Action("task.release", "Take a task from its assignee", TEAM, coordinator=True, system=True),
+        Action("task.stick", "Say that nobody can go on", NOBODY, coordinator=True, system=True),
+        Action("task.take_over", "Take a task over in the middle of a turn", TEAM),
+        Action("task.hold", "Work on a task as its holder", TEAM),
+        Action("task.review", "Accept or return a result", TEAM, coordinator=True),
+        Action("task.cancel", "Cancel a task", TEAM),
+        Action("approval.view", "See what an agent asks", TEAM),
+        Action("approval.decide", "Answer what an agent asks", TEAM),
+        Action("artifact.view", "Download files", EVERYONE, coordinator=True),
+        Action("journal.view", "Read the journal", EVERYONE, coordinator=True),
+    )
+}
+
+# Actions of a signed-in person outside of any workspace, and doors that check by themselves.
+SIGNED_IN = "signed_in"
+STAFF = "staff"
+PUBLIC = "public"
+AGENT_KEY = "agent_key"
+SESSION_KEY = "session_key"
+AGENT_OWNER = "agent_owner"
+GATES = frozenset({SIGNED_IN, STAFF, PUBLIC, AGENT_KEY, SESSION_KEY, AGENT_OWNER})
+
+# Which event types a guest sees; everything else is shown to all members.
+HIDDEN_FROM_GUESTS = frozenset({"approval.requested", "approval.decided", "approval.expired", "approval.voided"})
+
+
+def may_see_event(role: str, type_: str) -> bool:
+    """Whether a member of this role is sent entries of this type."""
+    return role != Role.GUEST or type_ not in HIDDEN_FROM_GUESTS
+
+
+def seat_of(actor: Actor, workspace_id: UUID) -> Member | None:
+    """The seat whose rights the actor uses here: its own, or of the person it acts for."""
+    seats = Member.objects.filter(workspace_id=workspace_id, left_at=None)
+    if actor.kind is ActorKind.AGENT:
+        return seats.filter(agent_id=actor.agent_id, agent__retired_at=None).first()
+    user_id = actor.on_behalf_of if actor.kind is ActorKind.COORDINATOR else actor.user_id
+    return seats.filter(user_id=user_id, user__is_active=True).first() if user_id is not None else None
+
+
+def require(actor: Actor, action_name: str, workspace_id: UUID) -> tuple[Expect, ...]:
+    """What a change must expect, so that the right still holds when it is committed.
+
+    Raises `NotFound` for a stranger, `Forbidden` where the role lacks the action.
+    """
+    action = ACTIONS[action_name]
+    if actor.kind is ActorKind.SYSTEM:
+        if not action.system:
+            raise Forbidden(f"The system itself may not: {action.description}.")
+        return ()
+    seat = seat_of(actor, workspace_id)
+    if seat is None:
+        raise NotFound("There is no such thing here, or it is not yours to see.")
+    if actor.kind is ActorKind.COORDINATOR:
+        allowed = action.coordinator and (seat.role in action.roles or seat.role in TEAM)
+    else:
+        allowed = seat.role in action.roles
+    if not allowed:
+        raise Forbidden(
+            f"Your role here is {seat.role}; this needs another: {action.description}.", action=action_name
+        )
+    return (Expect("clawgroups.Member", seat.pk, {"auth_version": seat.auth_version, "left_at": None}),)
+
+
+M = TypeVar("M", bound=models.Model)
+
+
+def _get(model: type[M], actor: Actor, pk: Any, action: str, *related: str) -> M:
+    row = model._default_manager.select_related(*related).filter(pk=pk).first()
+    if row is None:
+        raise NotFound("There is no such thing here, or it is not yours to see.")
+    workspace_id = row.pk if isinstance(row, Workspace) else row.workspace_id  # type: ignore[attr-defined]
+    require(actor, action, workspace_id)
+    return row
+
+
+def get_workspace(actor: Actor, pk: UUID, action: str) -> Workspace:
+    """The workspace, if the actor may do `action` in it."""
+    return _get(Workspace, actor, pk, action)
+
+
+def get_run(actor: Actor, pk: UUID, action: str) -> Run:
+    """The run, if the actor may do `action` to it."""
+    return _get(Run, actor, pk, action, "workspace")
+
+
+def get_task(actor: Actor, pk: UUID, action: str) -> Task:
+    """The task, if the actor may do `action` to it."""
+    return _get(Task, actor, pk, action, "run", "workspace", "assignee", "holder", "attempt")
+
+
+def get_attempt(actor: Actor, pk: UUID, action: str) -> Attempt:
+    """The attempt, if the actor may do `action` to it."""
+    return _get(Attempt, actor, pk, action, "task", "member")
+
+
+def get_approval(actor: Actor, pk: UUID, action: str) -> Approval:
+    """The approval, if the actor may do `action` to it."""
+    return _get(Approval, actor, pk, action, "task", "attempt", "session")
+
+
+def get_artifact(actor: Actor, pk: UUID, action: str) -> Artifact:
+    """The file's row, if the actor may do `action` to it."""
+    return _get(Artifact, actor, pk, action, "run", "task")
+
+
+def get_member(actor: Actor, pk: UUID, action: str) -> Member:
+    """The seat, if the actor may do `action` to it."""
+    return _get(Member, actor, pk, action, "workspace", "agent", "user")
+
+
+def get_agent(actor: Actor, pk: UUID) -> Agent:
+    """An agent, for its owner (or staff). Raises `NotFound` for everybody else."""
+    agent = Agent.objects.select_related("owner").filter(pk=pk).first()
+    if agent is None or not (actor.is_staff or (actor.user_id is not None and agent.owner_id == actor.user_id)):
+        raise NotFound("There is no such agent, or it is not yours.")
+    return agent

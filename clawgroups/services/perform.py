@@ -1,0 +1,71 @@
+"""How doors carry a verb out: load and decide, hand to the writer, wait; once more after a mismatch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from django.db import close_old_connections, connections
+
+from clawgroups import commit
+from clawgroups.core.changes import Outcome
+from clawgroups.core.errors import Conflict
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TRIES = 3
+_executor = ThreadPoolExecutor(8, thread_name_prefix="door")
+
+
+def perform(verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs) -> Outcome:
+    """Carry `verb` out and wait for the commit. For synchronous doors.
+
+    A change that found its rows moved is decided again from the rows as they are; when that does
+    not help either, raises `Conflict` saying who holds them now.
+    """
+    outcome = commit.wait(verb(*args, **kwargs))
+    for _ in range(TRIES - 1):
+        if outcome.applied:
+            return outcome
+        outcome = commit.wait(verb(*args, **kwargs))
+    return outcome if outcome.applied else _lost(outcome)
+
+
+async def perform_async(verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs) -> Outcome:
+    """`perform` for asynchronous doors: loads in our bounded executor, then awaits the writer."""
+    outcome = Outcome(False)
+    for _ in range(TRIES):
+        future = await read_async(verb, *args, **kwargs)
+        outcome = await asyncio.wrap_future(future)
+        if outcome.applied:
+            return outcome
+    return _lost(outcome)
+
+
+async def read_async(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a synchronous read in our executor (8 threads), with its connection closed after use."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_executor, lambda: _closing(fn, *args, **kwargs))
+
+
+def _closing(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    close_old_connections()
+    try:
+        return fn(*args, **kwargs)
+    finally:
+        connections.close_all()
+
+
+def _lost(outcome: Outcome) -> Outcome:
+    mismatch = outcome.mismatch
+    assert mismatch is not None
+    row = {} if mismatch.row is None else {k: str(v) for k, v in mismatch.row.items() if k != "id"}
+    raise Conflict(
+        "Somebody else was quicker; look at the present state and try again.",
+        model=mismatch.model,
+        id=str(mismatch.pk),
+        now=row,
+    )
