@@ -1,0 +1,18 @@
+PYTHON ?= python3
+
+.PHONY: run test lint types lock
+
+run:
+	@exec $(PYTHON) claw up
+
+test:
+	@exec $(PYTHON) claw test
+
+lint:
+	@exec $(PYTHON) claw lint
+
+types:
+	@exec $(PYTHON) claw types
+
+lock:
+	@exec $(PYTHON) claw lock

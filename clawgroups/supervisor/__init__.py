@@ -1,0 +1,1 @@
+"""`manage.py up`: one machine's processes, started, watched and stopped together. Standard library only."""

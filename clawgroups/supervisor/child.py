@@ -1,0 +1,125 @@
+"""One process of ours: started so that it cannot outlive the supervisor, and restarted with back-off."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from clawgroups.supervisor.logs import Log
+from clawgroups.supervisor.place import ROOT
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True)
+class Spec:
+    """How a child is run. `patience`: how long it may take to stop after SIGTERM, in seconds."""
+
+    name: str
+    command: Sequence[str]
+    patience: float
+    when_orphaned: signal.Signals = signal.SIGKILL
+
+
+def _tie_to(parent: int, death: signal.Signals) -> Callable[[], None]:
+    """What a child does between fork and exec: ask the kernel for a signal when its parent dies."""
+
+    def tie() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if _libc is not None:
+            _libc.prctl(PR_SET_PDEATHSIG, int(death), 0, 0, 0)
+            if os.getppid() != parent:
+                # The parent died before the kernel had been asked.
+                os._exit(1)
+
+    return tie
+
+
+class Child:
+    """A process that is meant to run. Must be started from the thread that lives as long as the supervisor."""
+
+    window = 60.0
+    quick_restarts = 5
+    longest_pause = 30.0
+
+    def __init__(self, spec: Spec, *, environment: Mapping[str, str], log: Log, lock: int) -> None:
+        self.spec = spec
+        self.log = log
+        self._environment = environment
+        self._lock = lock
+        self._process: subprocess.Popen[bytes] | None = None
+        self._deaths: deque[float] = deque(maxlen=50)
+        self.restart_at: float | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None and self.running else None
+
+    def start(self, *, stdout: int | None = None) -> None:
+        """Start the process in a session of its own: Ctrl-C at the terminal reaches only the supervisor."""
+        out = self.log.open()
+        try:
+            self._process = subprocess.Popen(
+                self.spec.command,
+                cwd=ROOT,
+                env=dict(self._environment),
+                stdin=subprocess.DEVNULL,
+                stdout=out if stdout is None else stdout,
+                stderr=out,
+                pass_fds=(self._lock,),
+                start_new_session=True,
+                preexec_fn=_tie_to(os.getpid(), self.spec.when_orphaned),  # noqa: PLW1509  (one thread)
+            )
+        finally:
+            os.close(out)
+        self.restart_at = None
+
+    def ended(self) -> int | None:
+        """The exit status once the process has ended (negative: a signal), else None."""
+        return self._process.poll() if self._process is not None else None
+
+    def plan_restart(self) -> float:
+        """Note a death, and say in how many seconds the next start is due."""
+        now = time.monotonic()
+        self._deaths.append(now)
+        recent = sum(1 for died in self._deaths if now - died < self.window)
+        pause = min(0.2 * 2.0 ** (recent - 1), 4.0) if recent <= self.quick_restarts else self.longest_pause
+        self.restart_at = now + pause
+        return pause
+
+    def stop(self) -> None:
+        """Ask the process to end, and make it end when its patience is over."""
+        self.restart_at = None
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.wait(self.spec.patience)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def how_it_ended(status: int) -> str:
+    """An exit status in words."""
+    if status >= 0:
+        return f"exit {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"
