@@ -80,7 +80,9 @@ AGENT_OWNER = "agent_owner"
 GATES = frozenset({SIGNED_IN, STAFF, PUBLIC, AGENT_KEY, SESSION_KEY, AGENT_OWNER})
 
 # Which event types a guest sees; everything else is shown to all members.
-HIDDEN_FROM_GUESTS = frozenset({"approval.requested", "approval.decided", "approval.expired", "approval.voided"})
+HIDDEN_FROM_GUESTS = frozenset(
+    {"approval.requested", "approval.decided", "approval.expired", "approval.voided"}
+)
 
 
 def may_see_event(role: str, type_: str) -> bool:
@@ -171,6 +173,8 @@ def get_member(actor: Actor, pk: UUID, action: str) -> Member:
 def get_agent(actor: Actor, pk: UUID) -> Agent:
     """An agent, for its owner (or staff). Raises `NotFound` for everybody else."""
     agent = Agent.objects.select_related("owner").filter(pk=pk).first()
-    if agent is None or not (actor.is_staff or (actor.user_id is not None and agent.owner_id == actor.user_id)):
+    if agent is None or not (
+        actor.is_staff or (actor.user_id is not None and agent.owner_id == actor.user_id)
+    ):
         raise NotFound("There is no such agent, or it is not yours.")
     return agent

@@ -1,7 +1,7 @@
 """The writer: every domain change goes through `submit` (design.md 2 idea 4, 2a).
 
-    future = commit.submit(change)      # never waits
-    outcome = wait(future)              # sync doors; async doors: await asyncio.wrap_future(future)
+future = commit.submit(change)      # never waits
+outcome = wait(future)              # sync doors; async doors: await asyncio.wrap_future(future)
 """
 
 from __future__ import annotations

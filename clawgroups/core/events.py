@@ -403,9 +403,7 @@ Event = Annotated[
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Event)
 
-EVENTS: dict[str, type[_Event]] = {
-    cls.model_fields["type"].default: cls for cls in _Event.__subclasses__()
-}
+EVENTS: dict[str, type[_Event]] = {cls.model_fields["type"].default: cls for cls in _Event.__subclasses__()}
 
 
 def parse_event(type_: str, payload: dict[str, Any]) -> Any:
@@ -416,6 +414,7 @@ def parse_event(type_: str, payload: dict[str, Any]) -> Any:
 def payload_of(event: _Event) -> dict[str, Any]:
     """The JSON payload stored beside the type."""
     return event.model_dump(mode="json", exclude={"type"})
+
 
 # The types that some reaction follows; a test holds this against `clawgroups.reactions`.
 WAKING = frozenset(

@@ -1,0 +1,107 @@
+"""Acceptance lines: a text, or a check from a closed set (design.md 4).
+
+A check is written `name: argument`; anything else is a text line, judged by an agent with the skill
+`review`, by the model, or by a person, and never passed unread.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+CHECKS = (
+    "not_empty",
+    "contains",
+    "not_contains",
+    "matches",
+    "min_words",
+    "file_type",
+    "opens",
+    "sheet_has",
+    "numbers_match_source",
+)
+NEED_ARGUMENT = frozenset({"contains", "not_contains", "matches", "min_words", "file_type", "sheet_has"})
+_CHECK = re.compile(r"(?P<name>[a-z_]+)\s*(?::\s*(?P<argument>.*))?", re.DOTALL)
+_WORD = re.compile(r"\w+", re.UNICODE)
+MAX_PATTERN = 200
+
+
+class Finding(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    OPEN = "open"  # nobody has judged it yet
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One acceptance line; `check` is empty for a text line."""
+
+    text: str
+    check: str = ""
+    argument: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found for one line, by whom, and why."""
+
+    line: str
+    finding: Finding
+    reason: str
+    by: str = "objective check"
+
+    def as_json(self) -> dict[str, str]:
+        return {"line": self.line, "finding": self.finding.value, "reason": self.reason, "by": self.by}
+
+
+def parse_line(text: str) -> Line:
+    """A line of acceptance. Raises ValueError for a known check whose argument is missing or bad."""
+    found = _CHECK.fullmatch(text.strip())
+    if found is None or found["name"] not in CHECKS:
+        return Line(text.strip())
+    name, argument = found["name"], (found["argument"] or "").strip()
+    if name in NEED_ARGUMENT and not argument:
+        raise ValueError(f"the check {name!r} needs an argument, as in “{name}: …”")
+    if name == "min_words" and not argument.isdigit():
+        raise ValueError("min_words needs a number, as in “min_words: 200”")
+    if name == "matches":
+        _checked_pattern(argument)
+    return Line(text.strip(), name, argument)
+
+
+def _checked_pattern(pattern: str) -> None:
+    if len(pattern) > MAX_PATTERN:
+        raise ValueError(f"a pattern holds at most {MAX_PATTERN} characters")
+    if re.search(r"[+*}]\s*\)\s*[+*{]", pattern):
+        raise ValueError("nested repetition in a pattern is refused")
+    try:
+        re.compile(pattern)
+    except re.error as fault:
+        raise ValueError(f"not a pattern: {fault}") from None
+
+
+def check_text(line: Line, text: str) -> Verdict | None:
+    """Judge a line by the result's text alone; None when it needs files or a judge."""
+    match line.check:
+        case "not_empty":
+            ok = bool(text.strip())
+            return _verdict(line, ok, "there is a result" if ok else "the result is empty")
+        case "contains":
+            ok = line.argument.casefold() in text.casefold()
+            return _verdict(line, ok, f"“{line.argument}” is {'there' if ok else 'missing'}")
+        case "not_contains":
+            ok = line.argument.casefold() not in text.casefold()
+            return _verdict(line, ok, f"“{line.argument}” is {'absent' if ok else 'there'}")
+        case "matches":
+            ok = re.search(line.argument, text[:200_000]) is not None
+            return _verdict(line, ok, "the pattern is found" if ok else "the pattern is not found")
+        case "min_words":
+            words = len(_WORD.findall(text))
+            return _verdict(line, words >= int(line.argument), f"{words} words of {line.argument} wanted")
+        case _:
+            return None
+
+
+def _verdict(line: Line, ok: bool, reason: str) -> Verdict:
+    return Verdict(line.text, Finding.PASSED if ok else Finding.FAILED, reason)

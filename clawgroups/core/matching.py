@@ -1,0 +1,117 @@
+"""Who gets a task: a pure ranking with reasons (declared skills, availability, load, permission)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+# Weights: skill fit decides; the rest breaks ties between equally able members.
+SKILL = 10.0
+FREE = 2.0
+PREFERRED = 5.0
+FAILED_BEFORE = -6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a task asks for. `refused` are members that cannot get it, with the reason."""
+
+    skills: tuple[str, ...]
+    preferred: UUID | None = None
+    failed: frozenset[UUID] = frozenset()
+    refused: frozenset[UUID] = frozenset()
+    # Authors of what is to be reviewed: nobody reviews their own work.
+    authors: frozenset[UUID] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A member as the matching sees it. `busy` of `capacity` sessions are in use."""
+
+    member_id: UUID
+    name: str
+    skills: dict[str, int] = field(default_factory=dict)
+    online: bool = True
+    busy: int = 0
+    capacity: int = 1
+    can_work: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A candidate's place: a score with its reasons, or why it is out."""
+
+    member_id: UUID
+    name: str
+    score: float
+    reasons: tuple[str, ...]
+    excluded: str = ""
+    # True when only waiting is needed: it fits and is online, but all its sessions are in use.
+    later: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "member": str(self.member_id),
+            "name": self.name,
+            "score": round(self.score, 2),
+            "reasons": list(self.reasons),
+            "excluded": self.excluded,
+        }
+
+
+def rank(need: Need, candidates: Sequence[Candidate]) -> list[Match]:
+    """All candidates, best first; excluded ones last, each with its reason.
+
+    Equal scores are ordered by load, then name, so that the same situation gives the same answer.
+    """
+    matches = [_judge(need, candidate) for candidate in candidates]
+    busy = {c.member_id: c.busy for c in candidates}
+    return sorted(
+        matches, key=lambda m: (bool(m.excluded), -m.score, busy[m.member_id], m.name, str(m.member_id))
+    )
+
+
+def best(matches: Sequence[Match]) -> Match | None:
+    """The first that is not excluded."""
+    return next((m for m in matches if not m.excluded), None)
+
+
+def _judge(need: Need, candidate: Candidate) -> Match:
+    missing = [s for s in need.skills if s not in candidate.skills]
+    excluded, later = _exclusion(need, candidate, missing)
+    reasons: list[str] = []
+    score = 0.0
+    for skill in need.skills:
+        if level := candidate.skills.get(skill):
+            score += SKILL * level / 5 / len(need.skills)
+            reasons.append(f"{skill} at level {level} of 5")
+    if not need.skills:
+        reasons.append("no particular skill is needed")
+    free = max(candidate.capacity - candidate.busy, 0) / max(candidate.capacity, 1)
+    score += FREE * free
+    reasons.append("free" if candidate.busy == 0 else f"busy with {candidate.busy} of {candidate.capacity}")
+    if candidate.member_id == need.preferred:
+        score += PREFERRED
+        reasons.append("worked on it before and knows it")
+    if candidate.member_id in need.failed:
+        score += FAILED_BEFORE
+        reasons.append("did not finish it before")
+    return Match(candidate.member_id, candidate.name, score, tuple(reasons), excluded, later)
+
+
+def _exclusion(need: Need, candidate: Candidate, missing: list[str]) -> tuple[str, bool]:
+    if not candidate.can_work:
+        return "has no right to work here", False
+    if missing:
+        return f"lacks {', '.join(missing)}", False
+    if candidate.member_id in need.refused:
+        return "refused it before", False
+    if candidate.member_id in need.authors:
+        return "is the author of what is to be reviewed", False
+    if not candidate.online:
+        return "is offline", False
+    if candidate.busy >= candidate.capacity:
+        return f"is busy with {candidate.busy} of {candidate.capacity}", True
+    return "", False
