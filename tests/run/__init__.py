@@ -1,0 +1,1 @@
+"""What `claw test` runs: `python -m tests.run [stage ...] [pytest arguments]`."""

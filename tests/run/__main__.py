@@ -1,0 +1,129 @@
+"""Runs the stages one after the other and ends with one line: `N passed, N failed`.
+
+    lint      ruff check and ruff format --check
+    types     mypy, strict
+    unit      everything but the browser tests, on an SQLite file
+    services  the services, the writer and the integration tests again, on a real PostgreSQL and a real Valkey
+    browser   a real Chromium against a real `up`
+
+`claw test unit services -x` runs some of them, what follows is for pytest; `claw test tests/core -k plan` hands
+everything to one pytest run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from clawgroups.supervisor.say import CannotRun
+from tests.run import browser, servers
+from tests.run.results import Results
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# The tests that must hold on every database; a folder that does not exist is an error of pytest's.
+ON_POSTGRES = ("tests/services", "tests/commit")
+OURS = ("CLAWGROUPS_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PORT", "DJANGO_")
+
+
+class Run:
+    """One test run: its results, its folder, and the environment without the caller's own installation."""
+
+    def __init__(self, folder: Path, extra: list[str]) -> None:
+        self.folder = folder
+        self._extra = extra
+        self.results = Results(strict=os.environ.get("CI", "").lower() in ("1", "true"))
+        self.environment = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
+
+    def tool(self, *arguments: str) -> None:
+        """Run a checker of the environment as a module."""
+        done = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=self.environment, check=False)
+        self.results.check(ok=done.returncode == 0)
+
+    def pytest(self, name: str, *arguments: str, **extra: str) -> None:
+        """One pytest run of its own, counted from its report."""
+        report = self.folder / f"{name}.xml"
+        command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *arguments, *self._extra]
+        done = subprocess.run(command, cwd=ROOT, env={**self.environment, **extra}, check=False)
+        self.results.read(report, status=done.returncode)
+
+
+def lint(run: Run) -> None:
+    run.tool("ruff", "check")
+    run.tool("ruff", "format", "--check")
+
+
+def types(run: Run) -> None:
+    run.tool("mypy")
+
+
+def unit(run: Run) -> None:
+    run.pytest("unit", "-p", "no:playwright", "--ignore=tests/browser")
+
+
+def services(run: Run) -> None:
+    try:
+        with servers.postgres() as database, servers.redis() as redis:
+            print("PostgreSQL and Valkey run for these tests, from their wheels, on free ports.", flush=True)
+            run.pytest("services", "-p", "no:playwright", *ON_POSTGRES, DATABASE_URL=database, REDIS_URL=redis)
+    except (servers.Unavailable, CannotRun) as reason:
+        print(reason, flush=True)
+        run.results.check(ok=False)
+
+
+def in_browser(run: Run) -> None:
+    found = browser.find_or_install()
+    if found is None:
+        print("The browser tests need Chromium: install it and run them again (`claw test browser`).", flush=True)
+        run.results.check(ok=False)
+        return
+    run.pytest("browser", "-p", "no:asyncio", "tests/browser", CHROMIUM=found, DJANGO_ALLOW_ASYNC_UNSAFE="1")
+
+
+STAGES: dict[str, Callable[[Run], None]] = {
+    "lint": lint,
+    "types": types,
+    "unit": unit,
+    "services": services,
+    "browser": in_browser,
+}
+
+
+def terminated(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(143)
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
+    signal.signal(signal.SIGTERM, terminated)
+    names: list[str] = []
+    while arguments and arguments[0] in STAGES:
+        names.append(arguments.pop(0))
+    folder = Path(tempfile.mkdtemp(prefix="claw-run-"))
+    run = Run(folder, arguments)
+    try:
+        if arguments and not names:
+            run.pytest("chosen", "-p", "no:playwright")
+        else:
+            for name in names or STAGES:
+                started = time.monotonic()
+                print(f"== {name}", flush=True)
+                STAGES[name](run)
+                print(f"== {name}: {time.monotonic() - started:.0f} s", flush=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print("\n".join(["", *run.results.summary()]), flush=True)
+    return 1 if run.results.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
