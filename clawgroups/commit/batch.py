@@ -17,7 +17,18 @@ from django.utils import timezone
 
 from clawgroups.commit.image import WORKSPACE, Image, unmet
 from clawgroups.core.actors import Actor
-from clawgroups.core.changes import Append, Change, Count, Fact, Insert, Mismatch, Outcome, Put, Update
+from clawgroups.core.changes import (
+    Append,
+    Change,
+    Count,
+    Delete,
+    Fact,
+    Insert,
+    Mismatch,
+    Outcome,
+    Put,
+    Update,
+)
 from clawgroups.core.errors import Conflict
 from clawgroups.core.events import payload_of
 from clawgroups.models import Entry, Operation
@@ -107,6 +118,8 @@ def _write(image: Image, change: Change) -> list[Fact]:
                 image.set(write.model, write.pk, write.values)
             case Insert():
                 image.insert(write.model, write.pk, write.values)
+            case Delete():
+                image.delete(write.model, write.pk)
             case Put():
                 if image.row(write.model, write.pk).values is None:
                     image.insert(write.model, write.pk, {**write.initial, **write.values})

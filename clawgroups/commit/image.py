@@ -16,7 +16,7 @@ from django.apps import apps
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from clawgroups.core.changes import Append, Change, Count, Expect, Insert, OneOf, Put, Update
+from clawgroups.core.changes import Append, Change, Count, Delete, Expect, Insert, OneOf, Put, Update
 
 WORKSPACE = "clawgroups.Workspace"
 AGENT = "agents.Agent"
@@ -54,6 +54,8 @@ def touched(change: Change) -> Iterable[tuple[str, Any, tuple[str, ...]]]:
                 yield write.model, write.pk, (write.column,)
             case Count():
                 yield write.model, write.pk, (write.column, *write.zero_expect, *write.zero_values)
+            case Delete():
+                yield write.model, write.pk, ()
             case Insert():
                 pass
     for workspace in {fact.workspace_id for fact in change.facts}:
@@ -67,6 +69,7 @@ class Image:
         self.connection = connection
         self.rows: dict[Key, Row] = {}
         self.new: list[Key] = []
+        self.gone: dict[str, list[Any]] = defaultdict(list)
 
     def load(self, changes: Iterable[Change]) -> None:
         """Lock and read every row that `changes` touch, in the one lock order."""
@@ -113,10 +116,17 @@ class Image:
         self.rows[label, pk] = Row(columns, is_new=True)
         self.new.append((label, pk))
 
+    def delete(self, label: str, pk: Any) -> None:
+        """Remove a row that stood before this batch."""
+        self.rows[label, pk] = Row(None)
+        self.gone[label].append(pk)
+
     def flush(self) -> None:
         """Write what changed: updates first, so that partial unique constraints see the ends of
         what is superseded before they see its successor."""
         self._flush_updates()
+        for label, pks in self.gone.items():
+            apps.get_model(label)._base_manager.using(self.connection.alias).filter(pk__in=pks).delete()
         groups: dict[str, list[models.Model]] = defaultdict(list)
         for label, pk in self.new:
             row = self.rows[label, pk]
@@ -172,7 +182,7 @@ def unmet(image: Image, change: Change) -> Expect | None:
         match write:
             case Update() if not image.matches(write.model, write.pk, write.expect):
                 return Expect(write.model, write.pk, write.expect)
-            case Append() | Count() if image.row(write.model, write.pk).values is None:
+            case Append() | Count() | Delete() if image.row(write.model, write.pk).values is None:
                 return Expect(write.model, write.pk, {})
             case _:
                 pass

@@ -58,6 +58,14 @@ class Insert:
 
 
 @dataclass(frozen=True, slots=True)
+class Delete:
+    """A row that must exist and is removed: settings-like lines only, never history."""
+
+    model: str
+    pk: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Put:
     """A row that is made with `values` and `initial`, or, where it exists, becomes `values`."""
 
@@ -96,7 +104,7 @@ class Count:
     zero_facts: tuple[Fact, ...] = ()
 
 
-Write = Update | Insert | Put | Append | Count
+Write = Update | Insert | Delete | Put | Append | Count
 
 
 @dataclass(frozen=True, slots=True)

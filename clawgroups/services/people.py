@@ -1,0 +1,81 @@
+"""How people come in: the first person, the sign-in link, access tokens.
+
+Accounts and their credentials are written as Django writes (short transactions): they belong to no
+workspace.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from agents import tokens
+from clawgroups.core.errors import Invalid, NotFound, Unauthenticated
+from clawgroups.models import AccessToken, LoginLink
+
+FIRST = "owner"
+LINK_HOURS = 24
+
+
+def ensure_first_person() -> User:
+    """The first person of the installation, `owner`, made when nobody is here yet."""
+    user = User.objects.order_by("pk").first()
+    if user is None:
+        user = User.objects.create_user(FIRST, is_staff=True, is_superuser=True)
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    return user
+
+
+def make_login_link(user: User) -> str:
+    """The path of a link that signs `user` in: once, within a day, from this machine only."""
+    token = secrets.token_urlsafe(32)
+    now = timezone.now()
+    LoginLink.objects.filter(user=user, used_at=None).delete()
+    LoginLink.objects.create(
+        user=user, digest=tokens.digest(token), created_at=now, expires_at=now + timedelta(hours=LINK_HOURS)
+    )
+    return f"/enter/{token}/"
+
+
+def use_login_link(token: str, *, loopback: bool) -> User:
+    """The person a link signs in; it is spent by this. Raises `Unauthenticated`."""
+    now = timezone.now()
+    link = LoginLink.objects.select_related("user").filter(digest=tokens.digest(token)).first()
+    if link is None or not loopback or link.expires_at < now or not link.user.is_active:
+        raise Unauthenticated("This link is not valid here. Start the server again to get a new one.")
+    # Compare and set: of two requests with one link, one gets in.
+    if LoginLink.objects.filter(pk=link.pk, used_at=None).update(used_at=now) != 1:
+        raise Unauthenticated("This link was used before. Start the server again to get a new one.")
+    return link.user
+
+
+def create_token(user: User, *, name: str, days: int | None = None) -> tuple[AccessToken, str]:
+    """A new access token and its secret, to be shown once."""
+    name = name.replace("\x00", "").strip()
+    if not name or len(name) > 80:
+        raise Invalid("Give the token a name of 1 to 80 characters.", field="name")
+    minted = tokens.mint(tokens.PERSON)
+    now = timezone.now()
+    row = AccessToken.objects.create(
+        user=user,
+        name=name,
+        public_id=minted.public_id,
+        digest=minted.digest,
+        created_at=now,
+        expires_at=now + timedelta(days=days) if days else None,
+    )
+    return row, minted.secret
+
+
+def revoke_token(user: User, token_id: UUID) -> None:
+    """Make one of the person's tokens void."""
+    if (
+        AccessToken.objects.filter(pk=token_id, user=user, revoked_at=None).update(revoked_at=timezone.now())
+        != 1
+    ):
+        raise NotFound("There is no such token.")
