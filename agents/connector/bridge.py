@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import math
+import socket
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from agents.connector import wire
+from agents.connector.backoff import Backoff
 from agents.connector.child import Child
+from agents.connector.link import Link, Rules, dump
+from agents.connector.outbox import UnknownPosition
+from agents.connector.wire import Lost, Refused, Replaced
+from agents.connector.workdir import Sync
+from agents.protocol import version
+
+EXIT_REFUSED = 3
+EXIT_REPLACED = 4
+EXIT_NOT_STARTED = 127
+LAST_WORDS = 10.0
+"""Seconds that the last messages of an ended agent are still tried to be sent."""
+LAST_FILES = 60.0
+"""Seconds that its last files are."""
+_PROVEN = 30.0
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a bridge needs to know; `url` is the server's address as a person types it (http or https)."""
+    """What a bridge needs to know; `url` is the server's address as a person types it (http or https).
+
+    `root` is where work directories are made, `allow` one of `policy.CHOICES`. `scale` stretches (or, for
+    tests, shrinks) every waiting time.
+    """
 
     url: str
     key: str = field(repr=False)
@@ -22,10 +51,23 @@ class Settings:
     scale: float = 1.0
 
 
+@dataclass
+class _Life:
+    """One life of the agent: it starts when the server has taken the key, and may outlive many connections.
+    """
+
+    link_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    link: Link | None = None
+    pump: asyncio.Task[None] | None = None
+
+
 class Bridge:
     """Carries one agent to one server until the agent ends, the server refuses, or `stop` is called.
 
-    `start_child` is called once the server has taken the key, and again for every restart.
+    `start_child` is called once the server has taken the key, and again for every restart. `say` gets plain
+    sentences for the person at the machine, `on_connected` is called each time the server has taken the key.
+    Raises `wire.BadAddress` for an address that cannot be one.
     """
 
     def __init__(
@@ -36,12 +78,223 @@ class Bridge:
         say: Callable[[str], None] = print,
         on_connected: Callable[[], None] = lambda: None,
     ) -> None:
-        raise NotImplementedError
-
-    async def run(self) -> int:
-        """Carry until the end; the exit code: the agent's own, 3 refused, 4 replaced by another."""
-        raise NotImplementedError
+        self._settings = settings
+        self._address = wire.socket_address(settings.url)
+        self._start_child = start_child
+        self._say = say
+        self._on_connected = on_connected
+        self._backoff = Backoff(settings.scale)
+        self._stopping = asyncio.Event()
+        self._online = asyncio.Event()
+        sync = Sync(self._wait_online, settings.scale)
+        self._rules = Rules(settings.root, settings.allow, sync, say)
+        self._socket: ClientConnection | None = None
+        self._since = math.inf
 
     def stop(self) -> None:
-        """Ask `run` to end the agent and return; safe to call from a signal handler, and twice."""
-        raise NotImplementedError
+        """Ask `run` to end the agent and return; safe to call from a signal handler of the loop, and twice.
+        """
+        self._stopping.set()
+
+    async def run(self) -> int:
+        """Carry until the end; the exit code.
+
+        The agent's own, 3 refused, 4 replaced, 127 could not be started, 0 after `stop`.
+        """
+        restarts = Backoff(self._settings.scale)
+        clock = asyncio.get_running_loop().time
+        while True:
+            born = clock()
+            code = await self._live(_Life())
+            if self._stopping.is_set():
+                return 0
+            if not self._settings.restart or code in (EXIT_REFUSED, EXIT_REPLACED):
+                return code
+            if clock() - born > _PROVEN * self._settings.scale:
+                restarts.reset()
+            delay = restarts.next()
+            self._say(f"the agent ended with code {code}, starting it again in {delay:.0f} s")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay)
+
+    async def _live(self, life: _Life) -> int:
+        carrying = asyncio.create_task(self._keep_connected(life))
+        ending = asyncio.create_task(self._until_end(life))
+        try:
+            await asyncio.wait({carrying, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if not ending.done():
+                return await carrying
+            code = ending.result()
+            if life.link is not None:
+                tail = life.link.child.stderr_tail()
+                await self._tell(version.EXITED, {"code": code, "stderr_tail": tail})
+            return code
+        except Refused as refused:
+            self._say(f"the server refused the key: {refused} Make a new key on the agent's page.")
+            return EXIT_REFUSED
+        except Replaced:
+            self._say("another connection with the same key has taken over; this one ends")
+            return EXIT_REPLACED
+        finally:
+            # Leaving the connection closes it with 1000.
+            await _cancel(ending, carrying)
+            if life.link is not None:
+                await life.link.close()
+            await _cancel(life.pump)
+
+    # The agent's side.
+
+    async def _begin(self, life: _Life) -> Link:
+        """Start the agent: only now, since a server that refuses the key needs no agent."""
+        child = await self._start_child()
+        life.link = Link(life.link_id, child, self._rules)
+        life.pump = asyncio.create_task(life.link.pump())
+        life.begun.set()
+        return life.link
+
+    async def _until_end(self, life: _Life) -> int:
+        """Wait until the agent has ended, or shall, and its last messages are stored; its exit code."""
+        await _first(life.begun.wait(), self._stopping.wait())
+        link, pump = life.link, life.pump
+        if link is None or pump is None:
+            return 0
+        await _first(asyncio.shield(pump), self._stopping.wait())
+        asked_to_stop = not pump.done()
+        code = await link.child.close()
+        # Someone who stops us is waiting at the keyboard.
+        hurry = 2.0 * self._online.is_set() if asked_to_stop else math.inf
+        for last, limit in ((_done(pump), LAST_WORDS), (link.settle(), LAST_FILES), (link.flush(), LAST_WORDS)):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(last, min(limit, hurry) * self._settings.scale)
+        if pump.done() and (problem := pump.exception()) is not None:
+            self._say(f"the agent's messages could not be read: {problem!r}")
+        return code
+
+    async def _tell(self, method: str, params: dict[str, Any]) -> None:
+        if self._socket is not None:
+            with contextlib.suppress(OSError, ConnectionClosed):
+                frame = {"jsonrpc": "2.0", "method": method, "params": params}
+                await self._socket.send(dump(frame), text=True)
+
+    # The server's side.
+
+    async def _wait_online(self) -> None:
+        await self._online.wait()
+
+    async def _keep_connected(self, life: _Life) -> int:
+        """Connect again and again; returns only when the agent cannot be started, raises when refused."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            self._since = math.inf
+            try:
+                return await self._connect(life)
+            except Lost as lost:
+                if clock() - self._since > _PROVEN * self._settings.scale:
+                    self._backoff.reset()
+                delay = self._backoff.next()
+                self._say(f"{lost}, trying again in {delay:.0f} s")
+            await asyncio.sleep(delay)
+
+    async def _connect(self, life: _Life) -> int:
+        link_id = life.link_id if life.link is None else life.link.id
+        told = wire.headers(self._settings.key, link_id, self._settings.name)
+        async with wire.dial(self._address, told) as connection:
+            self._socket = connection
+            try:
+                return await self._carry(connection, life)
+            finally:
+                self._socket = None
+        raise Lost("connection lost")
+
+    async def _carry(self, connection: ClientConnection, life: _Life) -> int:
+        received, name = await self._resumed(connection)
+        self._since = asyncio.get_running_loop().time()
+        self._on_connected()
+        self._say(f"connected as {name or self._settings.name or 'agent'} (agent on {socket.gethostname()})")
+        try:
+            link = life.link or await self._begin(life)
+        except OSError as problem:
+            self._say(f"the agent cannot be started: {problem}")
+            await self._tell(version.EXITED, {"code": EXIT_NOT_STARTED, "stderr_tail": str(problem)})
+            return EXIT_NOT_STARTED
+        try:
+            link.resume(received)
+        except UnknownPosition:
+            # The server was restored from a backup, say. The agent goes on; the server meets it anew.
+            link.rename()
+            raise Lost("the server does not remember this agent's messages") from None
+        sending = asyncio.create_task(_send_outbox(connection, link))
+        self._online.set()
+        try:
+            await self._receive(connection, link)
+        finally:
+            self._online.clear()
+            await _cancel(sending)
+        raise Lost("connection lost")
+
+    async def _resumed(self, connection: ClientConnection) -> tuple[int, str]:
+        """The server's first word: how much of this link it has, and how it calls the agent."""
+        async with asyncio.timeout(60):
+            while True:
+                frame, _ = wire.read(await connection.recv())
+                told = wire.extension(frame)
+                if told is not None and told[0] == version.RESUME:
+                    received = told[1].get("received")
+                    return received if isinstance(received, int) else 0, str(told[1].get("name") or "")
+                if told is not None:
+                    self._extension(*told)
+
+    async def _receive(self, connection: ClientConnection, link: Link) -> None:
+        async for message in connection:
+            frame, raw = wire.read(message)
+            told = wire.extension(frame)
+            if told is None:
+                link.take(frame, raw)
+            elif told[0] == version.ACK:
+                received = told[1].get("received")
+                # An impossible number is the server's mistake; the next resume sorts it out.
+                with contextlib.suppress(UnknownPosition):
+                    link.acknowledge(received if isinstance(received, int) else 0)
+            else:
+                self._extension(*told)
+
+    def _extension(self, method: str, params: dict[str, Any]) -> None:
+        if method == version.REFUSED:
+            raise wire.refusal(params)
+        if method == version.DRAINING:
+            self._say("the server is about to restart")
+
+
+async def _send_outbox(connection: ClientConnection, link: Link) -> None:
+    sent = link.outbox.acknowledged
+    # A closed connection is noticed, and told, by the side that receives.
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            frame = link.outbox.after(sent)
+            if frame is None:
+                link.news.clear()
+                await link.news.wait()
+            else:
+                await connection.send(frame, text=True)
+                sent += 1
+
+
+async def _first(*waits: Awaitable[Any]) -> None:
+    tasks = {asyncio.ensure_future(wait) for wait in waits}
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    await _cancel(*tasks)
+
+
+async def _done(task: asyncio.Task[None]) -> None:
+    await asyncio.wait({task})
+
+
+async def _cancel(*tasks: asyncio.Future[Any] | None) -> None:
+    """Cancel tasks and wait for their end; what they raised has been looked at by now."""
+    for task in tasks:
+        if task is None:
+            continue
+        task.cancel()
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()

@@ -1,0 +1,7 @@
+"""`python -m agents.connector` is `clawgroups`."""
+
+import sys
+
+from agents.connector.cli import main
+
+sys.exit(main())

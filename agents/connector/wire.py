@@ -1,0 +1,153 @@
+"""The socket to the server: its address, how it is opened, what travels on it and how it ends."""
+
+from __future__ import annotations
+
+import json
+import platform
+import urllib.parse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+
+from agents.connector import __version__
+from agents.protocol import version
+
+Frame = dict[str, Any]
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+_WORDS = {version.CLOSE_DRAINING: "the server restarts", version.CLOSE_FLOOD: "the agent sent too much at once"}
+
+
+class BadAddress(ValueError):
+    """An address that cannot be one of a server; the text says why."""
+
+
+class Refused(Exception):
+    """The server does not want this key; trying again would not help."""
+
+
+class Replaced(Exception):
+    """Another connection with the same key has taken our place."""
+
+
+class Lost(Exception):
+    """The connection is gone, for a passing reason."""
+
+
+def socket_address(url: str) -> str:
+    """The WebSocket address for a server's address; raises BadAddress."""
+    try:
+        parts = urllib.parse.urlsplit(url if "://" in url else f"https://{url}")
+        usable = parts.scheme in _SCHEMES and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise BadAddress(f"{url} is not an address like https://host")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise BadAddress("an address has no key, name or question mark in it; the key goes elsewhere")
+    path = parts.path.rstrip("/").removesuffix(version.PATH)
+    return urllib.parse.urlunsplit((_SCHEMES[parts.scheme], parts.netloc, path + version.PATH, "", ""))
+
+
+def is_local(address: str) -> bool:
+    """Whether an address is on this machine: no proxy then, and no worry about encryption."""
+    return urllib.parse.urlsplit(address).hostname in _LOOPBACK
+
+
+def headers(key: str, link_id: str, name: str) -> dict[str, str]:
+    """What the server is told at the upgrade."""
+    told = {
+        "Authorization": f"Bearer {key}",
+        version.HEADER_CONNECTOR: __version__,
+        version.HEADER_LINK: link_id,
+        version.HEADER_OS: f"{platform.system()} {platform.release()}",
+        version.HEADER_EXTENSIONS: ",".join(version.EXTENSIONS),
+    }
+    if name:
+        told[version.HEADER_NAME] = urllib.parse.quote(name)
+    return told
+
+
+class _Dial(connect):
+    """A redirect would hand the key to whoever is named in it; the person is told the address instead."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+@asynccontextmanager
+async def dial(address: str, told: dict[str, str]) -> AsyncIterator[ClientConnection]:
+    """An open connection; whatever ends it, also within the block, is raised as Refused, Replaced or Lost."""
+    opening = _Dial(
+        address,
+        additional_headers=told,
+        max_size=version.MAX_FRAME,
+        compression=None,
+        proxy=None if is_local(address) else True,
+        open_timeout=20,
+        close_timeout=3,
+        # The server's pings keep the line alive. Ours only notice one that died without a word (sleep,
+        # NAT), and outlast a server that stops reading for a minute because we send too much.
+        ping_interval=30,
+        ping_timeout=90,
+    )
+    try:
+        async with opening as connection:
+            yield connection
+    except InvalidStatus as refused:
+        raise _status(refused) from None
+    except ConnectionClosed as closed:
+        raise _closed(closed) from None
+    except (OSError, TimeoutError, WebSocketException) as problem:
+        raise Lost(f"no connection ({problem or type(problem).__name__})") from None
+
+
+def _status(refused: InvalidStatus) -> Exception:
+    status, location = refused.response.status_code, refused.response.headers.get("Location")
+    if status in (401, 403):
+        return Refused(f"it answered {status}.")
+    if location is not None:
+        return Lost(f"the server has moved; connect to the address it names instead: {location}")
+    return Lost(f"the server answered {status}; is this the address of a Claw Groups server?")
+
+
+def _closed(closed: ConnectionClosed) -> Exception:
+    code = None if closed.rcvd is None else closed.rcvd.code
+    if code in (version.CLOSE_REFUSED, version.CLOSE_FORBIDDEN):
+        return Refused(sentence(closed.rcvd.reason if closed.rcvd is not None else ""))
+    if code == version.CLOSE_REPLACED:
+        return Replaced()
+    return Lost(_WORDS.get(code or 0, "connection lost"))
+
+
+def read(message: str | bytes) -> tuple[Frame, bytes]:
+    """A message as an object and as bytes; an empty object for anything that is no JSON-RPC."""
+    if isinstance(message, bytes):
+        return {}, b""
+    try:
+        frame = json.loads(message)
+    except (ValueError, RecursionError):
+        return {}, b""
+    return (frame, message.encode()) if isinstance(frame, dict) else ({}, b"")
+
+
+def extension(frame: Frame) -> tuple[str, Frame] | None:
+    """The method and parameters of a frame that is between server and connector, None for all others."""
+    method, params = frame.get("method"), frame.get("params")
+    if not isinstance(method, str) or not method.startswith(version.EXTENSION_PREFIX):
+        return None
+    return method, params if isinstance(params, dict) else {}
+
+
+def refusal(params: Frame) -> Refused:
+    """What the server said when it refused us."""
+    return Refused(sentence(str(params.get("message") or params.get("code") or "")))
+
+
+def sentence(text: str) -> str:
+    """The same with a full stop, and with something to say when there is nothing."""
+    text = text.strip() or "it gave no reason"
+    return text if text[-1] in ".!?" else f"{text}."
