@@ -53,6 +53,10 @@ def operation_key(change: Change) -> str:
     return f"{change.workspace_id or '-'}|{who}|{change.operation}"
 
 
+def _digest(change: Change) -> str:
+    return getattr(change.operation, "digest", "")
+
+
 def apply(changes: Sequence[Change], *, using: str = "default") -> Applied:
     """Apply `changes` in order in one transaction of connection `using`."""
     connection = connections[using]
@@ -89,7 +93,7 @@ def _apply_one(
 ) -> Answer:
     key = operation_key(change) if change.operation else ""
     if key and (first := known.get(key)) is not None:
-        if first.digest != change.digest:
+        if first.digest != _digest(change):
             return Conflict(
                 "This Idempotency-Key was used for another request. Choose a new one.",
                 code="idempotency_key_reused",
@@ -103,7 +107,7 @@ def _apply_one(
     seqs = _journal(image, change.actor, facts, journal, done, now)
     if key:
         known[key] = Operation(
-            key=key, verb=change.verb, digest=change.digest, answer=dict(change.answer), at=now
+            key=key, verb=change.verb, digest=_digest(change), answer=dict(change.answer), at=now
         )
     done.wakes.update(dict.fromkeys(change.wakes))
     return Outcome(True, answer=change.answer, seqs=seqs)

@@ -116,13 +116,25 @@ class Fact:
     actor: Actor | None = None
 
 
+class OperationId(str):
+    """An operation id with the digest of its input: the same id with another input is refused."""
+
+    __slots__ = ("digest",)
+    digest: str
+
+    def __new__(cls, key: str, digest: str = "") -> OperationId:
+        made = super().__new__(cls, key)
+        made.digest = digest
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """Everything one verb does. `operation` repeats safely: the same id gives the first answer.
 
     `workspace_id` is the workspace whose operations it belongs to (None: the installation).
-    `digest` is of the input: the same operation id with another input is refused. `answer` is what
-    the caller gets back once it is committed; JSON values only. `wakes` are bus topics to hint at.
+    `answer` is what the caller gets back once it is committed; JSON values only. `wakes` are bus
+    topics to hint at.
     """
 
     actor: Actor
@@ -131,7 +143,6 @@ class Change:
     writes: tuple[Write, ...] = ()
     facts: tuple[Fact, ...] = ()
     operation: str = ""
-    digest: str = ""
     verb: str = ""
     answer: Values = field(default_factory=dict)
     wakes: tuple[str, ...] = ()

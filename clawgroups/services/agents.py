@@ -75,7 +75,6 @@ def register_agent(
     workspace_id: UUID | None = None,
     is_builtin: bool = False,
     operation: str = "",
-    digest: str = "",
 ) -> Future[Outcome]:
     """Register an agent of the actor's, with its first key, and seat it in `workspace_id` if given."""
     if actor.kind is not ActorKind.PERSON or actor.user_id is None:
@@ -120,7 +119,6 @@ def register_agent(
             writes=tuple(writes),
             facts=tuple(facts),
             operation=operation,
-            digest=digest,
             verb="agent.register",
             answer=answer,
         )

@@ -33,7 +33,7 @@ def clean_text(text: str, *, what: str, limit: int, required: bool = False) -> s
 
 
 def create_workspace(
-    *, name: str, goal: str = "", rules: str = "", actor: Actor, operation: str = "", digest: str = ""
+    *, name: str, goal: str = "", rules: str = "", actor: Actor, operation: str = ""
 ) -> Future[Outcome]:
     """Open a workspace; the actor becomes its owner, the built-in agents take their seats."""
     if actor.kind is not ActorKind.PERSON or actor.user_id is None:
@@ -73,7 +73,6 @@ def create_workspace(
             writes=tuple(writes),
             facts=tuple(facts),
             operation=operation,
-            digest=digest,
             verb="workspace.create",
             answer={"id": str(pk), "name": name},
         )

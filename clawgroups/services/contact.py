@@ -1,0 +1,142 @@
+"""Verbs of the gateway on an agent's links: opened, ready, renewed, closed.
+
+The socket is a lease: `seen_at` is renewed in bulk by the process that holds it. Every write names
+the connection epoch it was made under, so that a replaced socket changes nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from agents.models import Agent, Connection
+from clawgroups import bus, commit
+from clawgroups.core.actors import SYSTEM, Actor, ActorKind
+from clawgroups.core.changes import Change, Expect, Outcome, Put, Update
+from clawgroups.core.errors import NotFound
+from clawgroups.core.events import AgentOffline, AgentOnline
+from clawgroups.services.agents import everywhere
+
+
+def open_connection(
+    agent_id: UUID,
+    *,
+    key_id: UUID,
+    link: UUID,
+    extensions: Sequence[str] = (),
+    client: Mapping[str, Any] | None = None,
+    process: str = "",
+) -> Future[Outcome]:
+    """A socket of the agent is open. Answer: {"epoch", "received"}; the newest connection wins.
+
+    Raises `NotFound` for a retired agent or a link id that belongs to another agent.
+    """
+    agent = Agent.objects.filter(pk=agent_id, retired_at=None).first()
+    known = Connection.objects.filter(pk=link).first()
+    if agent is None or (known is not None and known.agent_id != agent_id):
+        raise NotFound("There is no such agent.")
+    now, epoch = timezone.now(), agent.connection_epoch + 1
+    received = known.received if known else 0
+    values = {
+        "key_id": key_id,
+        "epoch": epoch,
+        "extensions": list(extensions),
+        "client": dict(client or {}),
+        "process": process,
+        "opened_at": now,
+        "seen_at": now,
+        "ready_at": None,
+        "closed_at": None,
+        "close_reason": "",
+    }
+    expect = {"connection_epoch": agent.connection_epoch, "retired_at": None}
+    return commit.submit(
+        Change(
+            _agent_actor(agent),
+            expects=(
+                Expect("agents.AgentKey", key_id, {"revoked_at": None}),
+                *((Expect("agents.Connection", link, {"received": received}),) if known else ()),
+            ),
+            writes=(
+                Update("agents.Agent", agent.pk, {"connection_epoch": epoch}, expect),
+                Put("agents.Connection", link, values, {"agent_id": agent.pk, "received": 0}),
+            ),
+            verb="agent.connect",
+            answer={"epoch": epoch, "received": received},
+            wakes=(bus.agent_topic(agent.pk),),
+        )
+    )
+
+
+def connection_ready(link: UUID, *, epoch: int, announced: Mapping[str, Any]) -> Future[Outcome]:
+    """`initialize` was answered: the agent is online with what it announced."""
+    connection = _connection(link)
+    agent = connection.agent
+    return commit.submit(
+        Change(
+            _agent_actor(agent),
+            writes=(
+                Update(
+                    "agents.Connection",
+                    link,
+                    {"ready_at": timezone.now()},
+                    {"epoch": epoch, "closed_at": None},
+                ),
+                Update("agents.Agent", agent.pk, {"announced": dict(announced)}),
+            ),
+            facts=everywhere(agent.pk, AgentOnline(agent_id=agent.pk)),
+            verb="agent.ready",
+            answer={"agent": str(agent.pk)},
+        )
+    )
+
+
+def close_connection(link: UUID, *, epoch: int, reason: str) -> Future[Outcome]:
+    """The socket is gone. A newer socket of the same link, or of the agent, is not touched by this."""
+    connection = _connection(link)
+    agent = connection.agent
+    values = {"closed_at": timezone.now(), "close_reason": reason[:200]}
+    latest = agent.connection_epoch == epoch and connection.ready_at is not None
+    facts = everywhere(agent.pk, AgentOffline(agent_id=agent.pk)) if latest else ()
+    return commit.submit(
+        Change(
+            _agent_actor(agent),
+            writes=(Update("agents.Connection", link, values, {"epoch": epoch, "closed_at": None}),),
+            facts=facts,
+            verb="agent.disconnect",
+            answer={},
+        )
+    )
+
+
+def renew_connections(held: Mapping[UUID, int]) -> Future[Outcome]:
+    """Renew the leases of the links (link -> epoch) that this process holds."""
+    now = timezone.now()
+    rows = dict(Connection.objects.filter(pk__in=list(held), closed_at=None).values_list("pk", "epoch"))
+    writes = tuple(
+        Update("agents.Connection", link, {"seen_at": now})
+        for link, epoch in held.items()
+        if rows.get(link) == epoch
+    )
+    return commit.submit(Change(SYSTEM, writes=writes, verb="agent.renew"))
+
+
+def lost_links(silent_since: datetime) -> list[Connection]:
+    """Open links whose lease ran out: their process died without saying so."""
+    return list(Connection.objects.select_related("agent").filter(closed_at=None, seen_at__lt=silent_since))
+
+
+def _connection(link: UUID) -> Connection:
+    found = Connection.objects.select_related("agent").filter(pk=link).first()
+    if found is None:
+        raise NotFound("There is no such link.")
+    return found
+
+
+def _agent_actor(agent: Agent) -> Actor:
+    return Actor(ActorKind.AGENT, agent.name, agent_id=agent.pk)

@@ -1,0 +1,357 @@
+"""Verbs on runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from agents.ids import new_id
+from clawgroups import commit
+from clawgroups.core.actors import Actor
+from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update, Write
+from clawgroups.core.errors import Forbidden, Invalid
+from clawgroups.core.events import (
+    ArtifactAdded,
+    Event,
+    RunCancelled,
+    RunDone,
+    RunDrafted,
+    RunFailed,
+    RunPaused,
+    RunPlanning,
+    RunProposed,
+    RunResumed,
+    RunStarted,
+    TaskCancelled,
+    TaskReady,
+)
+from clawgroups.core.lifecycle import (
+    TASK_OPEN,
+    AttemptVerb,
+    RunState,
+    RunVerb,
+    TaskState,
+    TaskVerb,
+    move_run,
+    move_task,
+)
+from clawgroups.core.plan import PlanTask, levels, parse_plan
+from clawgroups.core.timers import NO_WAIT, wait_for_coordinator, wait_for_parents
+from clawgroups.models import Attempt, Run, Task
+from clawgroups.permissions import get_run, get_workspace, require
+from clawgroups.services.attempts import Decision, end_attempt, timers_of
+from clawgroups.services.files import StoredFile
+from clawgroups.services.messages import message
+from clawgroups.services.workspaces import clean_text
+
+MAX_INPUTS = 50
+
+
+def draft_run(
+    workspace_id: UUID,
+    *,
+    goal: str,
+    actor: Actor,
+    inputs: Sequence[StoredFile] = (),
+    plan: Sequence[Any] | None = None,
+    start: bool = False,
+    operation: str = "",
+) -> Future[Outcome]:
+    """Give a goal with its input files. With `plan` it is proposed at once, else it is planned.
+
+    `start`: begin as soon as the plan stands. Raises `Invalid` for an empty goal or a bad plan.
+    """
+    workspace = get_workspace(actor, workspace_id, "run.draft")
+    expects = require(actor, "run.draft", workspace_id)
+    if actor.user_id is None:
+        raise Forbidden("Only a person can give a goal.")
+    goal = clean_text(goal, what="Goal", limit=20_000, required=True)
+    if len(inputs) > MAX_INPUTS:
+        raise Invalid(f"At most {MAX_INPUTS} files at once.", field="files")
+    parsed = parse_plan(plan) if plan is not None else ()
+    now, pk = timezone.now(), new_id()
+    timers = timers_of(workspace)
+    said, spoken = message(workspace_id, body=goal, actor=actor, run_id=pk)
+    values = {
+        "workspace_id": workspace_id,
+        "goal": goal,
+        "state": (RunState.PROPOSED if parsed else RunState.PLANNING).value,
+        "created_by_id": actor.user_id,
+        "created_at": now,
+        "deadline_at": now + timedelta(seconds=timers.run_total),
+        "start_when_planned": start,
+        "planner": "given by a person" if parsed else "",
+        "open_tasks": len(parsed),
+    }
+    writes: list[Write] = [Insert("clawgroups.Run", pk, values), said]
+    facts = [spoken, Fact(workspace_id, RunDrafted(run_id=pk, goal=goal[:500]))]
+    for stored in inputs:
+        row = artifact(workspace_id, pk, stored, kind="input", actor=actor)
+        writes.append(row)
+        facts.append(
+            Fact(workspace_id, ArtifactAdded(artifact_id=row.pk, run_id=pk, name=stored.name, kind="input"))
+        )
+    run = Run(pk=pk, workspace=workspace)
+    writes += _task_rows(run, parsed)
+    event: Event = RunProposed(run_id=pk, tasks=len(parsed)) if parsed else RunPlanning(run_id=pk)
+    facts.append(Fact(workspace_id, event))
+    return commit.submit(
+        Change(
+            actor,
+            workspace_id,
+            expects,
+            tuple(writes),
+            tuple(facts),
+            operation,
+            verb="run.draft",
+            answer={"id": str(pk), "state": values["state"], "goal": goal},
+        )
+    )
+
+
+def artifact(
+    workspace_id: UUID,
+    run_id: UUID,
+    stored: StoredFile,
+    *,
+    kind: str,
+    actor: Actor,
+    task_id: UUID | None = None,
+    attempt_id: UUID | None = None,
+    revision: int = 1,
+) -> Insert:
+    """A file's row, as part of a larger change."""
+    values = {
+        "workspace_id": workspace_id,
+        "run_id": run_id,
+        "task_id": task_id,
+        "attempt_id": attempt_id,
+        "kind": kind,
+        "name": stored.name,
+        "revision": revision,
+        "size": stored.size,
+        "sha256": stored.sha256,
+        "content_type": stored.content_type,
+        "actor": actor.as_json(),
+        "created_at": timezone.now(),
+    }
+    return Insert("clawgroups.Artifact", new_id(), values)
+
+
+def _task_rows(run: Run, plan: Sequence[PlanTask]) -> list[Write]:
+    now = timezone.now()
+    waits = wait_for_parents(now, timers_of(run.workspace)).columns()
+    ids = {task.key: new_id() for task in plan}
+    level = levels(plan)
+    rows: list[Write] = []
+    for position, task in enumerate(plan):
+        parents = list(dict.fromkeys(task.depends_on))
+        values = {
+            "workspace_id": run.workspace_id,
+            "run_id": run.pk,
+            "key": task.key,
+            "position": position,
+            "level": level[task.key],
+            "title": task.title,
+            "instructions": task.instructions,
+            "kind": task.kind,
+            "skills": list(task.skills),
+            "acceptance": list(task.acceptance),
+            "state": TaskState.WAITING.value,
+            "waiting_on": len(parents),
+            "created_at": now,
+            **waits,
+        }
+        rows.append(Insert("clawgroups.Task", ids[task.key], values))
+        rows += [
+            Insert("clawgroups.Dependency", new_id(), {"task_id": ids[task.key], "parent_id": ids[p]})
+            for p in parents
+        ]
+    return rows
+
+
+def propose_run(
+    run_id: UUID, *, plan: Sequence[Any], planner: str, rationale: str, actor: Actor
+) -> Future[Outcome]:
+    """Put a checked plan before the people. Raises `Invalid` when the plan cannot be carried out."""
+    run = get_run(actor, run_id, "run.plan")
+    expects = require(actor, "run.plan", run.workspace_id)
+    parsed = parse_plan(plan)
+    values = {
+        "state": move_run(run.state, RunVerb.PROPOSE).value,
+        "planner": planner,
+        "rationale": rationale,
+        "open_tasks": len(parsed),
+        "reason": "",
+    }
+    return commit.submit(
+        Change(
+            actor,
+            run.workspace_id,
+            expects,
+            (Update("clawgroups.Run", run.pk, values, {"state": run.state}), *_task_rows(run, parsed)),
+            (Fact(run.workspace_id, RunProposed(run_id=run.pk, tasks=len(parsed))),),
+            verb="run.propose",
+            answer={"id": str(run.pk), "tasks": len(parsed)},
+        )
+    )
+
+
+def start_run(run_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outcome]:
+    """Begin a proposed run: tasks without dependencies become ready in the same change."""
+    run = get_run(actor, run_id, "run.start")
+    expects = require(actor, "run.start", run.workspace_id)
+    now = timezone.now()
+    values = {"state": move_run(run.state, RunVerb.START).value, "started_at": now}
+    writes: list[Write] = [Update("clawgroups.Run", run.pk, values, {"state": run.state})]
+    facts = [Fact(run.workspace_id, RunStarted(run_id=run.pk))]
+    ready = {"state": TaskState.READY.value, **wait_for_coordinator(now, timers_of(run.workspace)).columns()}
+    for pk in Task.objects.filter(run=run, waiting_on=0, state="waiting").values_list("pk", flat=True):
+        writes.append(Update("clawgroups.Task", pk, ready, {"state": "waiting"}))
+        facts.append(Fact(run.workspace_id, TaskReady(task_id=pk, run_id=run.pk)))
+    return commit.submit(
+        Change(
+            actor,
+            run.workspace_id,
+            expects,
+            tuple(writes),
+            tuple(facts),
+            operation,
+            verb="run.start",
+            answer={"id": str(run.pk), "state": "running"},
+        )
+    )
+
+
+def pause_run(run_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outcome]:
+    """Assign nothing new until it is resumed; work in hand goes on."""
+    return _set_paused(run_id, True, actor, operation)
+
+
+def resume_run(run_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outcome]:
+    """Go on with a paused run."""
+    return _set_paused(run_id, False, actor, operation)
+
+
+def _set_paused(run_id: UUID, paused: bool, actor: Actor, operation: str) -> Future[Outcome]:
+    run = get_run(actor, run_id, "run.pause")
+    expects = require(actor, "run.pause", run.workspace_id)
+    if run.state != RunState.RUNNING:
+        raise Invalid(
+            f"Only a running run can be paused or resumed; this one is {run.state}.", code="not_running"
+        )
+    event: Event = RunPaused(run_id=run.pk) if paused else RunResumed(run_id=run.pk)
+    facts = (Fact(run.workspace_id, event),) if run.paused != paused else ()
+    return commit.submit(
+        Change(
+            actor,
+            run.workspace_id,
+            expects,
+            (
+                Update(
+                    "clawgroups.Run", run.pk, {"paused": paused}, {"state": run.state, "paused": run.paused}
+                ),
+            ),
+            facts,
+            operation,
+            verb="run.pause" if paused else "run.resume",
+            answer={"id": str(run.pk), "paused": paused},
+        )
+    )
+
+
+def cancel_run(run_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outcome]:
+    """End a run: open tasks are cancelled in the same change, agents are asked to stop."""
+    run = get_run(actor, run_id, "run.cancel")
+    expects = require(actor, "run.cancel", run.workspace_id)
+    decision = _cancel_tasks(run)
+    values = {"state": move_run(run.state, RunVerb.CANCEL).value, "ended_at": timezone.now(), "open_tasks": 0}
+    return commit.submit(
+        Change(
+            actor,
+            run.workspace_id,
+            expects,
+            (*decision.writes, Update("clawgroups.Run", run.pk, values, {"state": run.state})),
+            (*decision.facts, Fact(run.workspace_id, RunCancelled(run_id=run.pk))),
+            operation,
+            verb="run.cancel",
+            answer={"id": str(run.pk), "state": "cancelled"},
+            wakes=tuple(decision.wakes),
+        )
+    )
+
+
+def _cancel_tasks(run: Run) -> Decision:
+    now = timezone.now()
+    decision = Decision()
+    tasks = Task.objects.filter(run=run, state__in=[s.value for s in TASK_OPEN])
+    attempts = {a.task_id: a for a in Attempt.objects.filter(task__run=run, ended_at=None)}
+    for task in tasks:
+        if attempt := attempts.get(task.pk):
+            decision.add(end_attempt(attempt, AttemptVerb.CANCEL, now, reason="the run was cancelled"))
+        values = {
+            "state": move_task(task.state, TaskVerb.CANCEL).value,
+            "epoch": task.epoch + 1,
+            "attempt_id": None,
+            "holder_id": None,
+            "ended_at": now,
+            **NO_WAIT.columns(),
+        }
+        expect = {"epoch": task.epoch, "state": task.state}
+        decision.writes.append(Update("clawgroups.Task", task.pk, values, expect))
+        decision.facts.append(Fact(run.workspace_id, TaskCancelled(task_id=task.pk)))
+    return decision
+
+
+def finish_run(
+    run_id: UUID, *, deliverables: Sequence[StoredFile], note: str, actor: Actor
+) -> Future[Outcome]:
+    """Hand over the deliverables: consolidating -> done, with a card in the chat."""
+    run = get_run(actor, run_id, "run.consolidate")
+    expects = require(actor, "run.consolidate", run.workspace_id)
+    values = {"state": move_run(run.state, RunVerb.FINISH).value, "ended_at": timezone.now()}
+    writes: list[Write] = [Update("clawgroups.Run", run.pk, values, {"state": run.state})]
+    facts: list[Fact] = []
+    for stored in deliverables:
+        row = artifact(run.workspace_id, run.pk, stored, kind="deliverable", actor=actor)
+        writes.append(row)
+        added = ArtifactAdded(artifact_id=row.pk, run_id=run.pk, name=stored.name, kind="deliverable")
+        facts.append(Fact(run.workspace_id, added))
+    said, spoken = message(run.workspace_id, body=note, actor=actor, run_id=run.pk)
+    writes.append(said)
+    facts += [spoken, Fact(run.workspace_id, RunDone(run_id=run.pk))]
+    return commit.submit(
+        Change(
+            actor,
+            run.workspace_id,
+            expects,
+            tuple(writes),
+            tuple(facts),
+            verb="run.finish",
+            answer={"id": str(run.pk), "state": "done"},
+        )
+    )
+
+
+def fail_run(run_id: UUID, *, reason: str, actor: Actor) -> Future[Outcome]:
+    """End a run that cannot go on, saying why and what a person can do."""
+    run = get_run(actor, run_id, "run.plan")
+    expects = require(actor, "run.plan", run.workspace_id)
+    values = {"state": move_run(run.state, RunVerb.FAIL).value, "ended_at": timezone.now(), "reason": reason}
+    said, spoken = message(run.workspace_id, body=reason, actor=actor, run_id=run.pk)
+    return commit.submit(
+        Change(
+            actor,
+            run.workspace_id,
+            expects,
+            (Update("clawgroups.Run", run.pk, values, {"state": run.state}), said),
+            (spoken, Fact(run.workspace_id, RunFailed(run_id=run.pk, reason=reason))),
+            verb="run.fail",
+            answer={"id": str(run.pk), "state": "failed"},
+        )
+    )
