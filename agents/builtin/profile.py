@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -195,6 +196,7 @@ def _publish(table: Table, layout: Layout, first: _First, second: _Second) -> di
 def _column(place: int, layout: Layout, first: _First, second: _Second) -> dict[str, Any]:
     column, scan, tokens = layout.columns[place], first.scans[place], first.tokens[place]
     filled = _filled(column, scan)
+    counts = None if tokens.counts is None else _value_counts(column, tokens.counts)
     low, high = second.dates.get(place, (None, None))
     return {
         "name": column.name,
@@ -203,7 +205,7 @@ def _column(place: int, layout: Layout, first: _First, second: _Second) -> dict[
         "unit": column.unit,
         "count": filled,
         "missing": first.rows - filled,
-        "distinct": _distinct(column, tokens, second.numbers.get(place)),
+        "distinct": len(counts) if counts is not None else _distinct(column, tokens, second.numbers.get(place)),
         "distinct_capped": tokens.capped,
         "min": low,
         "max": high,
@@ -211,22 +213,20 @@ def _column(place: int, layout: Layout, first: _First, second: _Second) -> dict[
         "mean": None,
         "median": None,
         "stdev": None,
-        "top": _top(column, tokens),
+        "top": _top(counts or {}),
     }
 
 
 def _distinct(column: Column, tokens: Tokens, numbers: Numbers | None) -> int:
     """Different values, not different ways to write them, wherever the values are at hand."""
-    if column.plain and column.type == "integer":
-        return tokens.distinct(_missing_tokens(column))
-    if tokens.counts is not None:
-        return len(_value_counts(column, tokens.counts))
-    if numbers is not None and numbers.stride == 1:
+    if numbers is not None and numbers.stride == 1 and column.type != "integer":
         return len(set(numbers.ordered()))
     return tokens.distinct(_missing_tokens(column))
 
 
 def _value_counts(column: Column, tokens: Mapping[str, int]) -> Counter[Any]:
+    if column.plain and column.type == "integer":
+        return Counter({int(cell): times for cell, times in tokens.items() if cell})
     counts: Counter[Any] = Counter()
     for cell, times in tokens.items():
         value = _value(column, cell)
@@ -241,12 +241,9 @@ def _value(column: Column, cell: str) -> str | float | None:
     return column.date(cell) if column.reading == "date" else column.label(cell)
 
 
-def _top(column: Column, tokens: Tokens) -> list[list[Any]]:
-    if tokens.counts is None:
-        return []
-    counts = _value_counts(column, tokens.counts)
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [[value, times] for value, times in ranked[:_TOP] if times > 1 or len(counts) <= _TOP]
+def _top(counts: Mapping[Any, int]) -> list[list[Any]]:
+    ranked = heapq.nsmallest(_TOP, counts.items(), key=lambda item: (-item[1], item[0]))
+    return [[value, times] for value, times in ranked if times > 1 or len(counts) <= _TOP]
 
 
 def _with_numbers(entry: dict[str, Any], numbers: Numbers, role: Role) -> tuple[dict[str, Any], dict[str, Any] | None]:
