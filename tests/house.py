@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "clawgroups.access_table",
         "clawgroups.queries",
         "clawgroups.auth",
+        "clawgroups.journal",
         "clawgroups.bus",
         "clawgroups.commit",
         "clawgroups.draining",

@@ -87,6 +87,7 @@ class BoundedServer(Server):
         self.ws_factory.setProtocolOptions(
             autoPingTimeout=self.limits.ping_timeout,
             allowNullOrigin=True,
+            failByDrop=False,  # a close code says more than a reset
             openHandshakeTimeout=self.websocket_handshake_timeout,
         )
         errors = LogLevelFilterPredicate(defaultLogLevel=LogLevel.error)

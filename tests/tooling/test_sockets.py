@@ -1,0 +1,88 @@
+"""Pings and the minute's patience, on a protocol without a network and with a clock of our own."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from clawgroups.server import sockets
+from clawgroups.server.inbox import Inbox
+from clawgroups.server.limits import Limits
+
+
+class Quiet(sockets.BoundedSocket):
+    """A socket that notes what it would send."""
+
+    def __init__(self) -> None:
+        self.limits = Limits()
+        self.state = self.STATE_OPEN
+        self.sent: list[Any] = []
+        self.last_heard = 0.0
+        self.rested_at = None
+        self.autoPingTimeoutCall = None
+        self.autoPingPending = None
+        self.data = b""
+        self.transport = SimpleNamespace(
+            pauseProducing=lambda: self.sent.append("pause"), resumeProducing=lambda: self.sent.append("resume")
+        )
+
+    def _sendAutoPing(self) -> None:
+        self.autoPingTimeoutCall = SimpleNamespace(cancel=lambda: self.sent.append("ping forgotten"))
+        self.sent.append("ping")
+
+    def sendCloseFrame(self, code: int, reasonUtf8: bytes, isReply: bool) -> None:
+        self.sent.append(code)
+        self.state = self.STATE_CLOSING
+
+    def consumeData(self) -> None:
+        return
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(sockets, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+def test_a_silent_peer_is_pinged_once_and_then_given_up(clock: SimpleNamespace) -> None:
+    quiet = Quiet()
+    for clock.now in (2, 8, 10, 12, 30):
+        quiet.check_timeouts()
+    assert quiet.sent == ["ping"]
+    quiet.onAutoPingTimeout()
+    assert quiet.sent == ["ping", 4408]
+
+
+def test_while_reading_rests_no_ping_times_out_and_after_a_minute_the_peer_is_closed(clock: SimpleNamespace) -> None:
+    quiet = Quiet()
+    clock.now = 10
+    quiet.check_timeouts()
+    quiet.rest()
+    for clock.now in (30, 60, 70):
+        quiet.check_timeouts()
+    assert quiet.sent == ["ping", "pause", "ping forgotten"]
+    clock.now = 71
+    quiet.check_timeouts()
+    assert quiet.sent[3:] == [4429, "resume"]
+
+
+async def test_an_inbox_is_full_at_its_count_or_size_and_relieved_at_half() -> None:
+    said: list[str] = []
+    inbox = Inbox(frames=4, size=100, on_full=lambda: said.append("full"), on_relief=lambda: said.append("relief"))
+    for _ in range(4):
+        inbox.put_nowait({"type": "websocket.receive", "text": "x"})
+    assert said == ["full"]
+    await inbox.get()
+    assert said == ["full"]
+    await inbox.get()
+    assert said == ["full", "relief"]
+    inbox.put_nowait({"type": "websocket.receive", "bytes": b"y" * 200})
+    assert said == ["full", "relief", "full"]
+    inbox.put_nowait({"type": "websocket.disconnect", "code": 1006})
+    for _ in range(3):
+        await inbox.get()
+    assert said == ["full", "relief", "full", "relief"]
+    assert (await inbox.get())["type"] == "websocket.disconnect"
