@@ -9,24 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
-from django.db.models import Max
 from django.db.models.functions import Length
 from django.utils import timezone
 
-from agents.protocol.updates import (
-    AgentUpdate,
-    MessageChunk,
-    Notice,
-    PlanReplaced,
-    ThoughtChunk,
-    ToolCall,
-    UnknownUpdate,
-)
+from agents.protocol.updates import PlanReplaced, ToolCall
 from clawgroups import commit
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import (
@@ -42,84 +33,21 @@ from clawgroups.core.changes import (
 )
 from clawgroups.core.events import PlanTicked, StepRecorded
 from clawgroups.core.lifecycle import ATTEMPT_LIVE
-from clawgroups.core.shrinking import shrink, shrunk_text
-from clawgroups.models import Attempt, Part, Session, Step
+from clawgroups.core.shrinking import shrink
+from clawgroups.core.transcript import (
+    RECENT_PARTS,
+    RECENT_STEPS,
+    Said,
+    Standing,
+    TurnEnded,
+    Words,
+    plan_counts,
+)
+from clawgroups.models import Part, Session, Step
 
 MAX_PART = 1_000_000
-MAX_ORDINAL = 20_000
-RECENT_PARTS = 50
 MAX_PLAN = 200
 ENDED = frozenset({"completed", "failed", "cancelled", "unknown"})
-
-
-@dataclass(frozen=True, slots=True)
-class TurnEnded:
-    """The prompt was answered: tool calls still open will not be heard of again."""
-
-    stop_reason: str
-
-
-Said = AgentUpdate | TurnEnded
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where words go: the part, its number in the transcript, and how long it is before them."""
-
-    part_id: UUID
-    ordinal: int
-    length: int
-    exists: bool
-
-
-@dataclass(slots=True)
-class Standing:
-    """Where a session's transcript stands. `live` is False once its attempt is over."""
-
-    session_id: UUID
-    workspace_id: UUID
-    task_id: UUID
-    attempt_id: UUID
-    epoch: int
-    live: bool
-    holder_id: int | None = None
-    ordinal: int = 1
-    tail: tuple[str, UUID] | None = None
-    plan: tuple[int, int] = (0, 0)
-    parts: dict[UUID, tuple[int, int]] = field(default_factory=dict)
-
-    def copy(self) -> Standing:
-        """Another one that may go its own way."""
-        return replace(self, parts=dict(self.parts))
-
-    @property
-    def full(self) -> bool:
-        """Whether the transcript has no room for anything new."""
-        return self.ordinal >= MAX_ORDINAL
-
-    def part_id(self, kind: str, message_id: str | None) -> UUID:
-        """The part for the next words of this kind; without a name, the one last written to goes on."""
-        if message_id is None and self.tail is not None and self.tail[0] == kind:
-            return self.tail[1]
-        name = f"#{self.ordinal}" if message_id is None else f"={message_id}"
-        return self.name(f"{kind}:{name}" + ("" if self.live else ":after"))
-
-    def name(self, key: str) -> UUID:
-        """The row id for something of this session in this attempt."""
-        return uuid5(self.attempt_id, f"{self.session_id}:{key}")
-
-    def place(self, kind: str, message_id: str | None, length: int) -> Place:
-        """Take room for `length` more characters of this kind."""
-        part_id = self.part_id(kind, message_id)
-        known = self.parts.pop(part_id, None)
-        ordinal, before = known if known is not None else (self.ordinal, 0)
-        if known is None:
-            self.ordinal += 1
-        self.parts[part_id] = (ordinal, before + length)
-        if len(self.parts) > RECENT_PARTS:
-            del self.parts[next(iter(self.parts))]
-        self.tail = (kind, part_id)
-        return Place(part_id, ordinal, before, known is not None)
 
 
 @dataclass(slots=True)
@@ -133,7 +61,9 @@ class Batch:
 
 def load(session_ids: Iterable[UUID]) -> dict[UUID, Standing]:
     """Where sessions stand now, from their rows."""
-    rows = Session.objects.select_related("attempt", "attempt__member", "task").filter(pk__in=list(session_ids))
+    rows = Session.objects.select_related("attempt", "attempt__member", "task").filter(
+        pk__in=list(session_ids)
+    )
     return {row.pk: _standing(row) for row in rows}
 
 
@@ -144,7 +74,12 @@ def _standing(session: Session) -> Standing:
         .order_by("-ordinal", "-pk")
         .values_list("pk", "ordinal", "kind", "after_stop", Length("text"))[:RECENT_PARTS]
     )
-    last_step = Step.objects.filter(attempt_id=attempt.pk).aggregate(last=Max("ordinal"))["last"] or 0
+    steps = list(
+        Step.objects.filter(attempt_id=attempt.pk)
+        .order_by("-ordinal")
+        .values_list("pk", "ordinal")[:RECENT_STEPS]
+    )
+    last_step = steps[0][1] if steps else 0
     last_part = recent[0][1] if recent else 0
     live = attempt.state in ATTEMPT_LIVE and attempt.epoch == session.task.epoch
     tail = None
@@ -162,13 +97,8 @@ def _standing(session: Session) -> Standing:
         tail=tail,
         plan=plan_counts(attempt.plan),
         parts={pk: (ordinal, length) for pk, ordinal, _, _, length in reversed(recent)},
+        steps={pk: None for pk, _ in reversed(steps)},
     )
-
-
-def plan_counts(entries: Sequence[Any]) -> tuple[int, int]:
-    """How many lines of an agent's plan are done, and how many there are."""
-    done = sum(1 for entry in entries if isinstance(entry, dict) and entry.get("status") == "completed")
-    return done, len(entries)
 
 
 def last_message(session_id: UUID, *, since: datetime | None) -> str:
@@ -182,15 +112,20 @@ def last_message(session_id: UUID, *, since: datetime | None) -> str:
     return ""
 
 
-def record(link: UUID, *, epoch: int, received: int, batches: Sequence[Batch], actor: Actor) -> Future[Outcome]:
-    """Store what the frames of `link` up to `received` said, all of it or nothing.
+def record(
+    link: UUID, *, epoch: int, since: int, received: int, batches: Sequence[Batch], actor: Actor
+) -> Future[Outcome]:
+    """Store what the frames of `link` after `since` up to `received` said, all of it or nothing.
 
-    Fenced by the connection's epoch: a socket that was replaced records nothing any more. What an
+    Fenced by the connection's epoch and count: a socket that was replaced records nothing any more,
+    and nothing is recorded twice, however often an unknown outcome makes us try. What an
     attempt says after it is over is kept as read-only evidence; it moves nothing and is not journaled.
     """
     now = timezone.now()
     expects: list[Expect] = []
-    writes: list[Write] = [Update("agents.Connection", link, {"received": received}, {"epoch": epoch})]
+    writes: list[Write] = [
+        Update("agents.Connection", link, {"received": received}, {"epoch": epoch, "received": since})
+    ]
     facts: list[Fact] = []
     for batch in batches:
         page = _Page(batch.standing.copy(), actor, now)
@@ -231,9 +166,9 @@ class _Page:
         """Read the rows that `said` goes on with."""
         standing = self.standing
         named = {
-            standing.part_id(kind, one.message_id)
+            standing.part_id(words)
             for one in said
-            if (kind := _kind(one)) and isinstance(one, (MessageChunk, ThoughtChunk)) and one.message_id
+            if (words := standing.words(one)) is not None and words.name
         } - standing.parts.keys()
         if named:
             for pk, ordinal, length in Part.objects.filter(pk__in=named).values_list(
@@ -241,26 +176,27 @@ class _Page:
             ):
                 standing.parts[pk] = (ordinal, length)
         self._existing = set(standing.parts)
-        ids = {standing.name(f"step:{one.tool_call_id}") for one in said if isinstance(one, ToolCall)}
-        steps = list(Step.objects.filter(pk__in=ids).values()) if ids else []
+        ids = {standing.step_id(one) for one in said if isinstance(one, ToolCall)}
+        steps: list[Any] = list(Step.objects.filter(pk__in=ids).values()) if ids else []
         if any(isinstance(one, TurnEnded) for one in said):
             steps += Step.objects.filter(attempt_id=standing.attempt_id, ended_at=None).values()[:1000]
         self._steps = {step["id"]: dict(step) for step in steps}
         self._stored = {step["id"]: step for step in steps}
 
     def add(self, said: Said) -> None:
-        match said:
-            case ToolCall():
-                self._tool_call(said)
-            case PlanReplaced():
-                self._plan(said)
-            case TurnEnded():
-                self._turn_ended(said)
-            case _ if kind := _kind(said):
-                name = said.message_id if isinstance(said, (MessageChunk, ThoughtChunk)) else None
-                self._words(kind, name, words_of(said))
-            case _:
-                pass  # Modes, commands, usage: shown by nobody yet.
+        """Take one update in. Modes, commands and usage are shown by nobody yet."""
+        words = self.standing.words(said)
+        if words is not None:
+            self._words(words)
+        elif not self.standing.live:
+            if isinstance(said, TurnEnded):
+                self.standing.end_turn()
+        elif isinstance(said, ToolCall):
+            self._tool_call(said)
+        elif isinstance(said, PlanReplaced):
+            self._plan(said)
+        elif isinstance(said, TurnEnded):
+            self._turn_ended(said)
 
     def close(self) -> None:
         """Put the writes together."""
@@ -287,34 +223,29 @@ class _Page:
             values = {**self._attempt, "progress_at": self.now}
             self.writes.append(Update("clawgroups.Attempt", standing.attempt_id, values, live))
 
-    def _words(self, kind: str, message_id: str | None, text: str) -> None:
-        standing = self.standing
-        if not text or (standing.full and standing.part_id(kind, message_id) not in standing.parts):
+    def _words(self, words: Words) -> None:
+        place = self.standing.place(words)
+        if place is None:
             return
-        place = standing.place(kind, message_id, len(text))
-        self._texts.setdefault(place.part_id, []).append(text)
+        self._texts.setdefault(place.part_id, []).append(words.text)
         if place.part_id not in self._existing and place.part_id not in self._new:
             self._new[place.part_id] = {
-                "attempt_id": standing.attempt_id,
+                "attempt_id": self.standing.attempt_id,
                 "ordinal": place.ordinal,
-                "kind": kind,
-                "after_stop": not standing.live,
+                "kind": words.kind,
+                "after_stop": not self.standing.live,
                 "at": self.now,
             }
 
     def _tool_call(self, call: ToolCall) -> None:
-        standing = self.standing
-        pk = standing.name(f"step:{call.tool_call_id}")
-        if not standing.live:
-            title = call.title or (self._steps.get(pk) or {}).get("title") or call.tool_call_id[:200]
-            self._words("notice", f"{call.tool_call_id}:{call.status}", f"{title}: {call.status or 'going on'}")
-            return
+        pk = self.standing.step_id(call)
+        ordinal = self.standing.begin(call)
         step = self._steps.get(pk)
         is_new = step is None
         if step is None:
-            if standing.full:
+            if ordinal is None:
                 return
-            step = self._steps[pk] = self._begin(pk, call)
+            step = self._steps[pk] = self._begin(pk, call, ordinal)
         was = step["status"]
         _fold(step, call)
         if step["status"] in ENDED and step["ended_at"] is None:
@@ -322,12 +253,10 @@ class _Page:
         if is_new or (was not in ENDED and step["status"] in ENDED):
             self._step_fact(pk, step["status"])
 
-    def _begin(self, pk: UUID, call: ToolCall) -> dict[str, Any]:
-        standing = self.standing
-        ordinal, standing.ordinal, standing.tail = standing.ordinal, standing.ordinal + 1, None
+    def _begin(self, pk: UUID, call: ToolCall, ordinal: int) -> dict[str, Any]:
         return {
             "id": pk,
-            "attempt_id": standing.attempt_id,
+            "attempt_id": self.standing.attempt_id,
             "ordinal": ordinal,
             "tool_call_id": call.tool_call_id[:200],
             "title": "",
@@ -339,8 +268,6 @@ class _Page:
         }
 
     def _plan(self, plan: PlanReplaced) -> None:
-        if not self.standing.live:
-            return
         entries = [
             {"content": one.content[:1000], "priority": one.priority, "status": one.status}
             for one in plan.entries[:MAX_PLAN]
@@ -358,9 +285,7 @@ class _Page:
             self.facts.append(Fact(self.standing.workspace_id, event, self.actor))
 
     def _turn_ended(self, end: TurnEnded) -> None:
-        self.standing.tail = None
-        if not self.standing.live:
-            return
+        self.standing.end_turn()
         status = "cancelled" if end.stop_reason == "cancelled" else "unknown"
         for pk, step in self._steps.items():
             if step["ended_at"] is None:
@@ -386,41 +311,3 @@ def _fold(step: dict[str, Any], call: ToolCall) -> None:
         step["status"] = status
     if given:
         step["detail"] = shrink({**step["detail"], **given})
-
-
-def _kind(said: Said) -> str:
-    match said:
-        case MessageChunk():
-            return "text"
-        case ThoughtChunk():
-            return "thought"
-        case Notice():
-            return "notice"
-        case UnknownUpdate():
-            return "unknown"
-        case _:
-            return ""
-
-
-def kind_of(said: Said) -> str:
-    """The kind of part an update adds words to; empty when it adds none."""
-    return _kind(said)
-
-
-def words_of(said: Said) -> str:
-    """The words an update adds to the transcript."""
-    match said:
-        case MessageChunk() | ThoughtChunk():
-            if said.content is None:
-                return said.text
-            return f"[{shrunk_text(said.content.get('type'), 40)}]"
-        case Notice():
-            words = f"{said.severity}: {said.title}" + (f" ({said.description})" if said.description else "")
-            return shrunk_text(words, 2000) + "\n"
-        case UnknownUpdate():
-            return shrunk_text(f"{said.tag} {said.raw!r}", 2000) + "\n"
-        case _:
-            return ""
-
-
-__all__ = ["Attempt", "Batch", "Place", "Said", "Standing", "TurnEnded", "last_message", "load", "record"]

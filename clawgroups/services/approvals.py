@@ -1,0 +1,192 @@
+"""Verbs on approvals: an agent's permission requests and their answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from django.utils import timezone
+
+from clawgroups import commit
+from clawgroups.core.actors import SYSTEM, Actor
+from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update
+from clawgroups.core.errors import Conflict, Invalid, NotFound
+from clawgroups.core.events import ApprovalDecided, ApprovalExpired, ApprovalRequested, ApprovalVoided
+from clawgroups.core.timers import wait_for_approval, wait_for_work
+from clawgroups.models import Approval, Session, Task
+from clawgroups.permissions import get_approval, require, seat_of
+from clawgroups.services.attempts import CANCELLED, Decision, fence, reply, timers_of
+
+KINDS = ("allow_once", "allow_always", "reject_once", "reject_always")
+
+
+def request_approval(
+    session_id: UUID,
+    *,
+    request_id: Any,
+    tool_call: Mapping[str, Any],
+    options: Sequence[Mapping[str, Any]],
+    actor: Actor,
+) -> Future[Outcome]:
+    """Store an agent's question before anybody is asked. The same request id is the same question.
+
+    Answer: {"id", "open"}; `open` is False when the attempt is over, and the agent is told `cancelled`.
+    Raises `Invalid` for options without ids or kinds, `NotFound` for a foreign session.
+    """
+    session = Session.objects.select_related("attempt").filter(pk=session_id, agent_id=actor.agent_id).first()
+    if session is None:
+        raise NotFound("There is no such session.")
+    attempt = session.attempt
+    task = Task.objects.select_related("workspace").get(pk=attempt.task_id)
+    offered = clean_options(options)
+    now = timezone.now()
+    pk = uuid5(session.pk, json.dumps(request_id))
+    live = attempt.state in ("offered", "working") and attempt.epoch == task.epoch
+    timers = timers_of(task.workspace)
+    values = {
+        "workspace_id": session.workspace_id,
+        "task_id": task.pk,
+        "attempt_id": attempt.pk,
+        "session_id": session.pk,
+        "epoch": attempt.epoch,
+        "request_id": request_id,
+        "tool_call": dict(tool_call),
+        "options": offered,
+        "digest": hashlib.sha256(json.dumps(tool_call, sort_keys=True, default=str).encode()).hexdigest(),
+        "state": "open" if live else "void",
+        "asked_at": now,
+        "expires_at": now + timedelta(seconds=timers.approval),
+    }
+    decision = Decision()
+    if not Approval.objects.filter(pk=pk).exists():
+        decision.writes.append(Insert("clawgroups.Approval", pk, values))
+        if live:
+            fact = ApprovalRequested(approval_id=pk, task_id=task.pk, attempt_id=attempt.pk)
+            decision.facts.append(Fact(task.workspace_id, fact))
+            waits = wait_for_approval(now, timers).columns()
+            decision.writes.append(Update("clawgroups.Task", task.pk, waits, fence(task)))
+        else:
+            decision.add(
+                reply(Approval(pk=pk, session=session, attempt=attempt, **_bare(values)), CANCELLED, now)
+            )
+    return commit.submit(
+        Change(
+            actor,
+            session.workspace_id,
+            (),
+            tuple(decision.writes),
+            tuple(decision.facts),
+            verb="approval.request",
+            answer={"id": str(pk), "open": live},
+            wakes=tuple(decision.wakes),
+        )
+    )
+
+
+def _bare(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {"epoch": values["epoch"], "request_id": values["request_id"]}
+
+
+def clean_options(options: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The options as given, each with id, name and kind. Raises `Invalid` when none is usable."""
+    cleaned: dict[str, dict[str, str]] = {}
+    for option in options[:20]:
+        option_id, kind = str(option.get("optionId", ""))[:200], str(option.get("kind", ""))
+        if option_id and kind in KINDS and option_id not in cleaned:
+            name = str(option.get("name", "") or kind.replace("_", " "))[:200]
+            cleaned[option_id] = {"optionId": option_id, "name": name, "kind": kind}
+    if not cleaned:
+        raise Invalid("The agent offered no usable option.", code="no_options")
+    return list(cleaned.values())
+
+
+def decide_approval(
+    approval_id: UUID, *, option_id: str, actor: Actor, operation: str = ""
+) -> Future[Outcome]:
+    """Answer an agent's question with one of the options it offered. The first valid answer wins."""
+    approval = get_approval(actor, approval_id, "approval.decide")
+    expects = require(actor, "approval.decide", approval.workspace_id)
+    chosen = next((o for o in approval.options if o["optionId"] == option_id), None)
+    if chosen is None:
+        raise Invalid("That is not one of the options the agent offered.", field="option")
+    if approval.state != "open":
+        raise Conflict(f"This question is {approval.state} already.", code="not_open", state=approval.state)
+    seat = seat_of(actor, approval.workspace_id)
+    now = timezone.now()
+    values = {
+        "state": "decided",
+        "option_id": option_id,
+        "option_kind": chosen["kind"],
+        "decided_by_id": seat.pk if seat else None,
+        "decided_at": now,
+    }
+    result = {"outcome": {"outcome": "selected", "optionId": option_id}}
+    decided = ApprovalDecided(approval_id=approval.pk, task_id=approval.task_id, kind=chosen["kind"])
+    return _settle(approval, values, result, (decided,), actor, expects, operation)
+
+
+def expire_approval(approval_id: UUID) -> Future[Outcome]:
+    """Nobody answered in time: the agent is told a rejection it offered, else `cancelled`."""
+    approval = Approval.objects.select_related("session", "task", "attempt").get(pk=approval_id)
+    reject = next(
+        (o for kind in ("reject_once", "reject_always") for o in approval.options if o["kind"] == kind), None
+    )
+    result = (
+        {"outcome": {"outcome": "selected", "optionId": reject["optionId"]}}
+        if reject is not None
+        else CANCELLED
+    )
+    values = {"state": "expired", "decided_at": timezone.now()}
+    expired = ApprovalExpired(approval_id=approval.pk, task_id=approval.task_id)
+    return _settle(approval, values, result, (expired,), SYSTEM)
+
+
+def withdraw_approval(session_id: UUID, *, request_id: Any, actor: Actor) -> Future[Outcome]:
+    """The agent takes its question back; the request itself is answered by the gateway (-32800)."""
+    pk = uuid5(session_id, json.dumps(request_id))
+    approval = Approval.objects.select_related("session", "task", "attempt").filter(pk=pk).first()
+    if approval is None or approval.session.agent_id != actor.agent_id:
+        raise NotFound("There is no such question.")
+    values = {"state": "void", "decided_at": timezone.now()}
+    voided = ApprovalVoided(approval_id=approval.pk, task_id=approval.task_id)
+    return _settle(approval, values, None, (voided,), actor)
+
+
+def _settle(
+    approval: Approval,
+    values: Mapping[str, Any],
+    result: dict[str, Any] | None,
+    events: Sequence[ApprovalDecided | ApprovalExpired | ApprovalVoided],
+    actor: Actor,
+    expects: tuple[Expect, ...] = (),
+    operation: str = "",
+) -> Future[Outcome]:
+    """Close a question in one change: its row, the frame to the agent, and whom the task waits for."""
+    now = timezone.now()
+    decision = Decision([Update("clawgroups.Approval", approval.pk, values, {"state": "open"})])
+    if result is not None:
+        decision.add(reply(approval, result, now))
+    task = Task.objects.select_related("workspace", "assignee").get(pk=approval.task_id)
+    others = Approval.objects.filter(attempt=approval.attempt, state="open").exclude(pk=approval.pk).exists()
+    if task.epoch == approval.epoch and task.state == "working" and task.assignee and not others:
+        waits = wait_for_work(now, timers_of(task.workspace), task.assignee.name).columns()
+        decision.writes.append(Update("clawgroups.Task", task.pk, waits, fence(task)))
+        decision.writes.append(Update("clawgroups.Attempt", approval.attempt_id, {"progress_at": now}))
+    return commit.submit(
+        Change(
+            actor,
+            approval.workspace_id,
+            expects,
+            tuple(decision.writes),
+            tuple(Fact(approval.workspace_id, event) for event in events),
+            operation,
+            verb="approval.settle",
+            answer={"id": str(approval.pk), "state": values["state"]},
+            wakes=tuple(decision.wakes),
+        )
+    )

@@ -1,0 +1,332 @@
+"""Verbs of the gateway on the frames an agent is owed, and on what its answers mean.
+
+Every request to an agent is a Command row whose id is the JSON-RPC id. An answer to a known open row
+is taken on any later connection; only the task's epoch decides whether it still counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from agents.ids import new_id
+from clawgroups import bus, commit
+from clawgroups.core.actors import Actor, ActorKind
+from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, Write
+from clawgroups.core.errors import NotFound
+from clawgroups.core.events import AttemptAcknowledged, LateResultKept, TaskBegun, TaskSubmitted
+from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
+from clawgroups.core.timers import wait_for_review, wait_for_work
+from clawgroups.models import Attempt, Command, Session, Task
+from clawgroups.services.attempts import Decision, end_attempt, fence, release, timers_of
+from clawgroups.services.tasks import prompt_command
+
+LOGIN_NEEDED = -32000
+MAX_RESULT = 1_000_000
+FAILURES = {
+    "refusal": "the agent refused it",
+    "max_tokens": "the agent ran out of tokens",
+    "max_turn_requests": "the agent used up its turns",
+    "cancelled": "the agent stopped by itself",
+}
+
+
+def owed_commands(agent_id: UUID, link: UUID) -> list[Command]:
+    """What is to be sent on this link: open commands, and requests sent on it that lack an answer.
+
+    A prompt or reply that belongs to a session of another link is not among them.
+    """
+    commands = Command.objects.select_related("session", "attempt").filter(
+        agent_id=agent_id, state__in=["open", "sent"]
+    )
+    return [c for c in commands.order_by("created_at", "pk") if _for_link(c, link)]
+
+
+def _for_link(command: Command, link: UUID) -> bool:
+    if command.state == "sent":
+        return command.link == link
+    if command.purpose == "open" or command.session is None:
+        return True
+    return command.session.link == link
+
+
+def command_sent(command_id: UUID, *, link: UUID) -> Future[Outcome]:
+    """The frame was handed to the socket: open -> sent. The first prompt makes its task work."""
+    command = _command(command_id)
+    now = timezone.now()
+    # A notification or reply has no answer to wait for.
+    final = "sent" if command.purpose not in ("cancel", "reply") else "answered"
+    values = {"state": final, "link": link, "sent_at": now}
+    writes: list[Write] = [Update("clawgroups.Command", command.pk, values, {"state": "open"})]
+    facts: list[Fact] = []
+    attempt = command.attempt
+    if attempt is not None and attempt.state == "offered" and command.purpose in ("work", "acknowledge"):
+        task = _task(attempt)
+        if task.epoch == attempt.epoch:
+            begun = {
+                "state": move_attempt(attempt.state, AttemptVerb.BEGIN).value,
+                "begun_at": now,
+                "progress_at": now,
+            }
+            working = {
+                "state": move_task(task.state, TaskVerb.BEGIN).value,
+                **wait_for_work(now, timers_of(task.workspace), attempt.member.name).columns(),
+            }
+            writes.append(Update("clawgroups.Attempt", attempt.pk, begun, {"state": "offered"}))
+            writes.append(Update("clawgroups.Task", task.pk, working, fence(task)))
+            facts.append(Fact(task.workspace_id, TaskBegun(task_id=task.pk, attempt_id=attempt.pk)))
+    return _submit(command, Decision(writes, facts), "command.sent")
+
+
+def command_answered(
+    command_id: UUID,
+    *,
+    link: UUID,
+    epoch: int,
+    received: int,
+    result: Mapping[str, Any] | None = None,
+    error: Mapping[str, Any] | None = None,
+    text: str = "",
+) -> Future[Outcome]:
+    """An agent answered a request. `text` is the last message of the turn; `received` counts frames.
+
+    `epoch` is the connection's. A second answer to the same request changes nothing (a mismatch).
+    """
+    command = _command(command_id)
+    now = timezone.now()
+    answer = {"result": dict(result or {})} if error is None else {"error": dict(error)}
+    values = {
+        "state": "answered" if error is None else "failed",
+        "answered_at": now,
+        "answer": answer if command.purpose != "open" else {},
+    }
+    decision = Decision([Update("clawgroups.Command", command.pk, values, {"state": "sent"})])
+    decision.writes.append(
+        Update(
+            "agents.Connection", link, {"received": received}, {"epoch": epoch, "agent_id": command.agent_id}
+        )
+    )
+    match command.purpose:
+        case "open":
+            decision.add(_opened(command, link, result, error))
+        case "work" | "acknowledge":
+            decision.add(_turn_ended(command, result, error, text[-MAX_RESULT:]))
+        case _:
+            pass
+    return _submit(command, decision, "command.answered")
+
+
+def _opened(
+    command: Command, link: UUID, result: Mapping[str, Any] | None, error: Mapping[str, Any] | None
+) -> Decision:
+    session, attempt = command.session, command.attempt
+    assert session is not None and attempt is not None
+    acp_id = str((result or {}).get("sessionId") or "")[:200]
+    current = _current(attempt)
+    if error is not None or not acp_id:
+        closed = Update("clawgroups.Session", session.pk, {"state": "closed", "closed_at": timezone.now()})
+        decision = Decision([closed])
+        if current is not None:
+            decision.add(_failed(current, attempt, _open_failure(error), retryable=not _needs_login(error)))
+        return decision
+    values = {"state": "open", "acp_id": acp_id, "link": link}
+    decision = Decision([Update("clawgroups.Session", session.pk, values, {"state": "opening"})])
+    if current is not None:
+        session.acp_id = acp_id
+        columns = {
+            "agent_id": command.agent_id,
+            "attempt_id": attempt.pk,
+            "epoch": attempt.epoch,
+            "created_at": timezone.now(),
+            **prompt_command(current, attempt.brief, session),
+        }
+        decision.writes.append(Insert("clawgroups.Command", new_id(), columns))
+        decision.wakes.append(bus.agent_topic(command.agent_id))
+    return decision
+
+
+def _open_failure(error: Mapping[str, Any] | None) -> str:
+    if _needs_login(error):
+        return "the agent needs a login on its own machine"
+    said = str((error or {}).get("message") or "it gave no session id")[:300]
+    return f"the agent could not open a session: {said}"
+
+
+def _needs_login(error: Mapping[str, Any] | None) -> bool:
+    return error is not None and error.get("code") == LOGIN_NEEDED
+
+
+def _turn_ended(
+    command: Command, result: Mapping[str, Any] | None, error: Mapping[str, Any] | None, text: str
+) -> Decision:
+    attempt = command.attempt
+    assert attempt is not None
+    task = _current(attempt)
+    now = timezone.now()
+    stop = str((result or {}).get("stopReason") or "")
+    if task is None:
+        return _late(attempt, text if stop == "end_turn" else "")
+    if error is not None:
+        said = str(error.get("message") or error.get("code"))[:300]
+        return _failed(task, attempt, f"the agent reported an error: {said}", retryable=True)
+    if stop != "end_turn":
+        reason = FAILURES.get(stop, f"the turn ended with “{stop[:60]}”")
+        if stop == "refusal" and text.strip():
+            reason = f"{reason}: {text.strip()[:500]}"
+        return _failed(task, attempt, reason, retryable=stop != "refusal")
+    if command.purpose == "acknowledge":
+        return _acknowledged(command, task, attempt, text)
+    submitted = {
+        "state": move_attempt(attempt.state, AttemptVerb.SUBMIT).value,
+        "result": text,
+        "submitted_at": now,
+        "progress_at": now,
+    }
+    values = {
+        "state": move_task(task.state, TaskVerb.SUBMIT).value,
+        **wait_for_review(now, timers_of(task.workspace)).columns(),
+    }
+    return Decision(
+        [
+            Update("clawgroups.Attempt", attempt.pk, submitted, {"state": attempt.state}),
+            Update("clawgroups.Task", task.pk, values, fence(task)),
+        ],
+        [Fact(task.workspace_id, TaskSubmitted(task_id=task.pk, attempt_id=attempt.pk))],
+    )
+
+
+def _acknowledged(command: Command, task: Task, attempt: Attempt, text: str) -> Decision:
+    """The hand-back brief was understood: the words are kept and shown, then the work is prompted."""
+    session = command.session
+    assert session is not None
+    if not text.strip():
+        return _failed(task, attempt, "the agent did not say what changed", retryable=True)
+    brief = {**attempt.brief, "acknowledged": True}
+    columns = {
+        "agent_id": command.agent_id,
+        "attempt_id": attempt.pk,
+        "epoch": attempt.epoch,
+        "created_at": timezone.now(),
+        **prompt_command(task, brief, session),
+    }
+    return Decision(
+        [
+            Update(
+                "clawgroups.Attempt",
+                attempt.pk,
+                {"acknowledgement": text, "brief": brief},
+                {"state": attempt.state},
+            ),
+            unmoved(task),
+            Insert("clawgroups.Command", new_id(), columns),
+        ],
+        [Fact(task.workspace_id, AttemptAcknowledged(task_id=task.pk, attempt_id=attempt.pk))],
+        [bus.agent_topic(command.agent_id)],
+    )
+
+
+def unmoved(task: Task) -> Update:
+    """A write that changes nothing and holds only while the task stands where it was read."""
+    return Update("clawgroups.Task", task.pk, {}, fence(task))
+
+
+def _late(attempt: Attempt, text: str) -> Decision:
+    """A turn ended under an epoch that is over: the stop is confirmed, a result is kept, not applied."""
+    values: dict[str, Any] = {"stop": "done"}
+    facts = []
+    if text.strip():
+        values["late_result"] = text
+        facts.append(
+            Fact(attempt.workspace_id, LateResultKept(task_id=attempt.task_id, attempt_id=attempt.pk))
+        )
+    return Decision([Update("clawgroups.Attempt", attempt.pk, values)], facts)
+
+
+def _failed(task: Task, attempt: Attempt, reason: str, *, retryable: bool) -> Decision:
+    now = timezone.now()
+    decision = end_attempt(attempt, AttemptVerb.REFUSE, now, reason=reason)
+    decision.add(release(task, now, reason=reason, retryable=retryable))
+    return decision
+
+
+def links_lost(agent_id: UUID, link: UUID) -> list[UUID]:
+    """Sessions of this agent that lived on other links which are closed: their child is gone."""
+    rows = Session.objects.filter(agent_id=agent_id, state="open").exclude(link=link)
+    return list(rows.values_list("pk", flat=True))
+
+
+def session_lost(session_id: UUID, *, reason: str) -> Future[Outcome]:
+    """The child behind a session is gone for good: its attempt is released, nothing is sent again."""
+    session = Session.objects.select_related("agent", "attempt").get(pk=session_id)
+    now = timezone.now()
+    closed = {"state": "closed", "closed_at": now}
+    decision = Decision([Update("clawgroups.Session", session.pk, closed, {"state": session.state})])
+    for command in Command.objects.filter(session=session, state__in=["open", "sent"]):
+        decision.writes.append(
+            Update("clawgroups.Command", command.pk, {"state": "interrupted"}, {"state": command.state})
+        )
+    task = _current(session.attempt)
+    if task is not None and session.attempt.state in ("offered", "working"):
+        attempt = session.attempt
+        ended = {
+            "state": move_attempt(attempt.state, AttemptVerb.EXPIRE).value,
+            "ended_at": now,
+            "reason": reason,
+        }
+        decision.writes.append(Update("clawgroups.Attempt", attempt.pk, ended, {"state": attempt.state}))
+        decision.add(release(task, now, reason=reason))
+    actor = Actor(ActorKind.AGENT, session.agent.name, agent_id=session.agent_id)
+    return commit.submit(
+        Change(
+            actor,
+            session.workspace_id,
+            (),
+            tuple(decision.writes),
+            tuple(decision.facts),
+            verb="session.lost",
+            wakes=tuple(decision.wakes),
+        )
+    )
+
+
+def _submit(command: Command, decision: Decision, verb: str) -> Future[Outcome]:
+    actor = Actor(ActorKind.AGENT, command.agent.name, agent_id=command.agent_id)
+    workspace_id = command.attempt.workspace_id if command.attempt else None
+    return commit.submit(
+        Change(
+            actor,
+            workspace_id,
+            (Expect("agents.Agent", command.agent_id, {"retired_at": None}),),
+            tuple(decision.writes),
+            tuple(decision.facts),
+            verb=verb,
+            answer={"id": str(command.pk)},
+            wakes=tuple(decision.wakes),
+        )
+    )
+
+
+def _command(command_id: UUID) -> Command:
+    found = (
+        Command.objects.select_related("agent", "session", "attempt", "attempt__member")
+        .filter(pk=command_id)
+        .first()
+    )
+    if found is None:
+        raise NotFound("There is no such request.")
+    return found
+
+
+def _task(attempt: Attempt) -> Task:
+    return Task.objects.select_related("workspace", "run", "attempt").get(pk=attempt.task_id)
+
+
+def _current(attempt: Attempt) -> Task | None:
+    """The task, while this attempt is the one that may write to it."""
+    task = _task(attempt)
+    live = attempt.state in ("offered", "working") and attempt.ended_at is None
+    return task if live and task.epoch == attempt.epoch else None

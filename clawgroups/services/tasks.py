@@ -1,0 +1,441 @@
+"""Verbs on tasks: assign, release, review, cancel. Takeover has its own module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from agents.ids import new_id
+from agents.models import Connection
+from clawgroups import auth, bus, commit
+from clawgroups.core.acceptance import Verdict
+from clawgroups.core.actors import Actor
+from clawgroups.core.changes import Change, Count, Expect, Fact, Insert, Outcome, Update
+from clawgroups.core.errors import Conflict, Invalid
+from clawgroups.core.events import TaskAssigned, TaskCancelled, TaskDone, TaskReady, TaskReturned, TaskStuck
+from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
+from clawgroups.core.timers import (
+    NO_WAIT,
+    wait_for_coordinator,
+    wait_for_help,
+    wait_for_holder,
+    wait_for_start,
+)
+from clawgroups.models import Attempt, Dependency, Member, Session, Task
+from clawgroups.permissions import get_task, require
+from clawgroups.services.attempts import (
+    MAX_TRIES,
+    Decision,
+    closed,
+    end_attempt,
+    fence,
+    release,
+    timers_of,
+)
+from clawgroups.services.briefs import acknowledge_prompt, work_prompt
+from clawgroups.services.workspaces import clean_text
+
+
+def assign_task(
+    task_id: UUID,
+    *,
+    member_id: UUID,
+    actor: Actor,
+    match: Mapping[str, Any] | None = None,
+    operation: str = "",
+) -> Future[Outcome]:
+    """Offer a ready or stuck task to an agent member, under a new epoch.
+
+    `match` is the ranking behind it, stored and shown. Raises `IllegalMove`, `Invalid` for a member
+    that is no agent here (a person takes a task over instead).
+    """
+    task = get_task(actor, task_id, "task.assign")
+    expects = require(actor, "task.assign", task.workspace_id)
+    member = Member.objects.select_related("agent").filter(pk=member_id, left_at=None).first()
+    if member is None or member.workspace_id != task.workspace_id or member.agent is None:
+        raise Invalid("Choose an agent that is a member here.", field="member")
+    if task.run.state != "running":
+        raise Conflict(f"The run is {task.run.state}; nothing is assigned now.", code="run_not_running")
+    state = move_task(task.state, TaskVerb.ASSIGN)
+    decision, attempt = offer(task, member, timezone.now())
+    timers = timers_of(task.workspace)
+    values = {
+        "state": state.value,
+        "epoch": task.epoch + 1,
+        "assignee_id": member.pk,
+        "holder_id": None,
+        "attempt_id": attempt,
+        "tries": task.tries + 1,
+        "match": dict(match or {}),
+        "reason": "",
+        "not_before": None,
+        **wait_for_start(timezone.now(), timers, member.name).columns(),
+    }
+    fact = TaskAssigned(
+        task_id=task.pk, run_id=task.run_id, attempt_id=attempt, member_id=member.pk, epoch=task.epoch + 1
+    )
+    return commit.submit(
+        Change(
+            actor,
+            task.workspace_id,
+            (
+                *expects,
+                Expect("clawgroups.Run", task.run_id, {"state": "running", "paused": False}),
+                Expect("clawgroups.Member", member.pk, {"left_at": None}),
+                Expect("agents.Agent", member.agent_id, {"retired_at": None}),
+            ),
+            (Update("clawgroups.Task", task.pk, values, fence(task)), *decision.writes),
+            (Fact(task.workspace_id, fact),),
+            operation,
+            verb="task.assign",
+            answer={"id": str(task.pk), "attempt": str(attempt), "epoch": task.epoch + 1},
+            wakes=tuple(decision.wakes),
+        )
+    )
+
+
+def offer(task: Task, member: Member, now: datetime) -> tuple[Decision, UUID]:
+    """A new attempt of an agent, with the session it shall work in and the first frame it is owed."""
+    agent_id = member.agent_id
+    assert agent_id is not None and member.agent is not None
+    attempt, number = new_id(), task.attempts.count() + 1
+    brief = dict(task.brief)
+    values = {
+        "workspace_id": task.workspace_id,
+        "task_id": task.pk,
+        "member_id": member.pk,
+        "number": number,
+        "epoch": task.epoch + 1,
+        "state": "offered",
+        "brief": brief,
+        "offered_at": now,
+    }
+    decision = Decision([Insert("clawgroups.Attempt", attempt, values)], [], [bus.agent_topic(agent_id)])
+    command: dict[str, Any] = {
+        "agent_id": agent_id,
+        "attempt_id": attempt,
+        "epoch": task.epoch + 1,
+        "created_at": now,
+    }
+    live = _live_session(task, agent_id)
+    if live is not None:
+        decision.writes.append(
+            Update("clawgroups.Session", live.pk, {"attempt_id": attempt}, {"state": "open"})
+        )
+        values = {**command, **prompt_command(task, brief, live)}
+        decision.writes.append(Insert("clawgroups.Command", new_id(), values))
+        return decision, attempt
+    session = new_id()
+    key = auth.session_key(session)
+    decision.writes.append(
+        Insert(
+            "clawgroups.Session",
+            session,
+            {
+                "workspace_id": task.workspace_id,
+                "agent_id": agent_id,
+                "task_id": task.pk,
+                "attempt_id": attempt,
+                "public_id": key.public_id,
+                "digest": key.digest,
+                "opened_at": now,
+            },
+        )
+    )
+    command |= {
+        "session_id": session,
+        "purpose": "open",
+        "method": "session/new",
+        "params": {"cwd": member.agent.cwd or "/", "mcpServers": []},
+    }
+    decision.writes.append(Insert("clawgroups.Command", new_id(), command))
+    return decision, attempt
+
+
+def prompt_command(task: Task, brief: dict[str, Any], session: Session) -> dict[str, Any]:
+    """The columns of an attempt's next prompt: the acknowledgement of a hand-back first, then the work."""
+    handed_back = "handback" in brief and not brief.get("acknowledged")
+    prompt = acknowledge_prompt(task, brief) if handed_back else work_prompt(task, brief)
+    return {
+        "session_id": session.pk,
+        "purpose": "acknowledge" if handed_back else "work",
+        "method": "session/prompt",
+        "params": {"sessionId": session.acp_id, **prompt},
+    }
+
+
+def _live_session(task: Task, agent_id: UUID) -> Session | None:
+    """The session of this agent on this task that still lives, after a hand-back or a return."""
+    session = (
+        Session.objects.filter(task=task, agent_id=agent_id, state="open").order_by("-opened_at").first()
+    )
+    if session is None or session.link is None:
+        return None
+    alive = Connection.objects.filter(pk=session.link, closed_at=None).exists()
+    busy = session.commands.filter(
+        state__in=["open", "sent"], purpose__in=["work", "acknowledge", "steer"]
+    ).exists()
+    return session if alive and not busy else None
+
+
+def release_task(
+    task_id: UUID, *, reason: str, epoch: int, actor: Actor, retryable: bool = True, expired: bool = False
+) -> Future[Outcome]:
+    """Take a task from its assignee: the attempt ends, the task is ready again or stuck.
+
+    `epoch` is the one the caller looked at; a task that moved on since answers with a mismatch.
+    """
+    task = get_task(actor, task_id, "task.release")
+    expects = require(actor, "task.release", task.workspace_id)
+    reason = clean_text(reason, what="Reason", limit=1000) or "released"
+    decision = Decision()
+    if task.attempt is not None and task.attempt.ended_at is None:
+        verb = AttemptVerb.EXPIRE if expired else AttemptVerb.REFUSE
+        decision.add(end_attempt(task.attempt, verb, timezone.now(), reason=reason))
+    decision.add(release(task, timezone.now(), reason=reason, retryable=retryable))
+    return commit.submit(
+        Change(
+            actor,
+            task.workspace_id,
+            (*expects, Expect("clawgroups.Task", task.pk, {"epoch": epoch})),
+            tuple(decision.writes),
+            tuple(decision.facts),
+            verb="task.release",
+            answer={"id": str(task.pk)},
+            wakes=tuple(decision.wakes),
+        )
+    )
+
+
+def stick_task(
+    task_id: UUID, *, reason: str, who: str, match: Mapping[str, Any] | None = None, actor: Actor
+) -> Future[Outcome]:
+    """Say that nobody can go on with a task, why, and which person must act."""
+    task = get_task(actor, task_id, "task.view")
+    expects = require(actor, "task.stick", task.workspace_id)
+    values = {
+        "state": move_task(task.state, TaskVerb.STICK).value,
+        "reason": reason,
+        "match": dict(match or task.match),
+        **wait_for_help(timezone.now(), timers_of(task.workspace), who).columns(),
+    }
+    return commit.submit(
+        Change(
+            actor,
+            task.workspace_id,
+            expects,
+            (Update("clawgroups.Task", task.pk, values, fence(task)),),
+            (Fact(task.workspace_id, TaskStuck(task_id=task.pk, reason=reason)),),
+            verb="task.stick",
+            answer={"id": str(task.pk)},
+        )
+    )
+
+
+def accept_task(
+    task_id: UUID, *, actor: Actor, verdicts: Sequence[Verdict] = (), operation: str = ""
+) -> Future[Outcome]:
+    """Accept a result in review: the task is done, and its dependants are one step nearer."""
+    task = get_task(actor, task_id, "task.review")
+    expects = require(actor, "task.review", task.workspace_id)
+    attempt = _in_review(task)
+    now = timezone.now()
+    ready = {"state": "ready", **wait_for_coordinator(now, timers_of(task.workspace)).columns()}
+    done = {
+        "state": move_task(task.state, TaskVerb.ACCEPT).value,
+        "holder_id": None,
+        "ended_at": now,
+        **NO_WAIT.columns(),
+    }
+    accepted = {
+        "state": move_attempt(attempt.state, AttemptVerb.ACCEPT).value,
+        "ended_at": now,
+        "verdicts": [v.as_json() for v in verdicts] or attempt.verdicts,
+    }
+    children = Dependency.objects.filter(parent=task).order_by("task_id").values_list("task_id", flat=True)
+    return commit.submit(
+        Change(
+            actor,
+            task.workspace_id,
+            expects,
+            (
+                Update("clawgroups.Task", task.pk, done, fence(task)),
+                Update("clawgroups.Attempt", attempt.pk, accepted, {"state": attempt.state}),
+                *(
+                    Count(
+                        "clawgroups.Task",
+                        child,
+                        "waiting_on",
+                        -1,
+                        zero_expect={"state": "waiting"},
+                        zero_values=ready,
+                        zero_facts=(Fact(task.workspace_id, TaskReady(task_id=child, run_id=task.run_id)),),
+                    )
+                    for child in children
+                ),
+                closed(task),
+            ),
+            (Fact(task.workspace_id, TaskDone(task_id=task.pk, attempt_id=attempt.pk)),),
+            operation,
+            verb="task.accept",
+            answer={"id": str(task.pk), "state": "done"},
+        )
+    )
+
+
+def return_task(
+    task_id: UUID,
+    *,
+    reasons: Sequence[str],
+    actor: Actor,
+    verdicts: Sequence[Verdict] = (),
+    operation: str = "",
+) -> Future[Outcome]:
+    """Send a result back with reasons. A person's result goes back to that person, an agent's to the
+    next try; after the last try the task is stuck and a person must act."""
+    task = get_task(actor, task_id, "task.review")
+    expects = require(actor, "task.review", task.workspace_id)
+    attempt = _in_review(task)
+    said = tuple(clean_text(r, what="Reason", limit=2000) for r in reasons if r.strip())
+    if not said:
+        raise Invalid("Say why it goes back, so that the next try can do better.", field="note")
+    now = timezone.now()
+    returned = {
+        "state": move_attempt(attempt.state, AttemptVerb.RETURN).value,
+        "ended_at": now,
+        "reason": "; ".join(said),
+        "verdicts": [v.as_json() for v in verdicts],
+    }
+    values, inserts, fact = _after_return(task, attempt, said, now)
+    return commit.submit(
+        Change(
+            actor,
+            task.workspace_id,
+            expects,
+            (
+                Update("clawgroups.Attempt", attempt.pk, returned, {"state": attempt.state}),
+                Update("clawgroups.Task", task.pk, values, fence(task)),
+                *inserts,
+            ),
+            fact,
+            operation,
+            verb="task.return",
+            answer={"id": str(task.pk), "state": values["state"]},
+        )
+    )
+
+
+def _after_return(
+    task: Task, attempt: Attempt, said: tuple[str, ...], now: datetime
+) -> tuple[dict[str, Any], list[Insert], tuple[Fact, ...]]:
+    timers = timers_of(task.workspace)
+    returned = Fact(task.workspace_id, TaskReturned(task_id=task.pk, attempt_id=attempt.pk, reasons=said))
+    values: dict[str, Any] = {"epoch": task.epoch + 1, "attempt_id": None, "reason": "; ".join(said)}
+    if attempt.member.agent_id is None:
+        again, draft = person_attempt(task, attempt.member, attempt.result, now)
+        values |= {"state": move_task(task.state, TaskVerb.TAKE_OVER).value, "attempt_id": again.pk}
+        values |= {"holder_id": attempt.member_id, "assignee_id": attempt.member_id}
+        values |= wait_for_holder(now, timers, attempt.member.name).columns()
+        return values, [again, draft], (returned,)
+    values |= {"assignee_id": None, "brief": _returned_brief(task, attempt, said)}
+    if task.tries >= MAX_TRIES:
+        values |= {"state": move_task(task.state, TaskVerb.STICK).value}
+        values |= wait_for_help(now, timers, "somebody of the team").columns()
+        reason = f"{MAX_TRIES} tries were not accepted; the last one: {'; '.join(said)}"
+        return values, [], (returned, Fact(task.workspace_id, TaskStuck(task_id=task.pk, reason=reason)))
+    values |= {"state": move_task(task.state, TaskVerb.RETURN).value}
+    values |= wait_for_coordinator(now, timers).columns()
+    return values, [], (returned,)
+
+
+def _returned_brief(task: Task, attempt: Attempt, said: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        **task.brief,
+        "feedback": list(said),
+        "preferred": str(attempt.member_id),
+        "previous": str(attempt.pk),
+    }
+
+
+def person_attempt(task: Task, seat: Member, text: str, now: datetime) -> tuple[Insert, Insert]:
+    """A person's attempt at the task's next epoch, with the first version of their draft."""
+    pk = new_id()
+    values = {
+        "workspace_id": task.workspace_id,
+        "task_id": task.pk,
+        "member_id": seat.pk,
+        "number": task.attempts.count() + 1,
+        "epoch": task.epoch + 1,
+        "state": "working",
+        "offered_at": now,
+        "begun_at": now,
+        "progress_at": now,
+    }
+    first = {"attempt_id": pk, "version": 1, "text": text, "actor": {"kind": "system"}, "saved_at": now}
+    return Insert("clawgroups.Attempt", pk, values), Insert("clawgroups.Draft", new_id(), first)
+
+
+def _in_review(task: Task) -> Attempt:
+    if task.attempt is None or task.state != "in_review":
+        raise Conflict(f"This task is {task.state.replace('_', ' ')}; there is no result to judge now.")
+    return task.attempt
+
+
+def cancel_task(task_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outcome]:
+    """Cancel a task and every task that needs it; what was done so far stays."""
+    task = get_task(actor, task_id, "task.cancel")
+    expects = require(actor, "task.cancel", task.workspace_id)
+    decision = Decision()
+    for each in (task, *_needing(task)):
+        decision.add(_cancel(each, timezone.now()))
+    return commit.submit(
+        Change(
+            actor,
+            task.workspace_id,
+            expects,
+            tuple(decision.writes),
+            tuple(decision.facts),
+            operation,
+            verb="task.cancel",
+            answer={"id": str(task.pk), "state": "cancelled"},
+            wakes=tuple(decision.wakes),
+        )
+    )
+
+
+def _cancel(task: Task, now: datetime) -> Decision:
+    decision = Decision()
+    if task.attempt is not None and task.attempt.ended_at is None:
+        decision.add(end_attempt(task.attempt, AttemptVerb.CANCEL, now, reason="the task was cancelled"))
+    values = {
+        "state": move_task(task.state, TaskVerb.CANCEL).value,
+        "epoch": task.epoch + 1,
+        "attempt_id": None,
+        "holder_id": None,
+        "ended_at": now,
+        **NO_WAIT.columns(),
+    }
+    decision.writes += [Update("clawgroups.Task", task.pk, values, fence(task)), closed(task)]
+    decision.facts.append(Fact(task.workspace_id, TaskCancelled(task_id=task.pk)))
+    return decision
+
+
+def _needing(task: Task) -> list[Task]:
+    children: dict[UUID, list[UUID]] = {}
+    for child, parent in Dependency.objects.filter(task__run_id=task.run_id).values_list(
+        "task_id", "parent_id"
+    ):
+        children.setdefault(parent, []).append(child)
+    found: dict[UUID, None] = {}
+    queue = list(children.get(task.pk, ()))
+    for pk in queue:
+        if pk not in found:
+            found[pk] = None
+            queue += children.get(pk, ())
+    open_ones = Task.objects.select_related("attempt", "workspace").filter(pk__in=found)
+    return [t for t in open_ones if t.state not in ("done", "failed", "cancelled")]
