@@ -53,13 +53,13 @@ class Settings:
 
 @dataclass
 class _Life:
-    """One life of the agent: it starts when the server has taken the key, and may outlive many connections.
-    """
+    """One life of the agent: it starts when the server has taken the key, and may outlive many connections."""
 
     link_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     link: Link | None = None
     pump: asyncio.Task[None] | None = None
+    over: bool = False
 
 
 class Bridge:
@@ -92,8 +92,7 @@ class Bridge:
         self._since = math.inf
 
     def stop(self) -> None:
-        """Ask `run` to end the agent and return; safe to call from a signal handler of the loop, and twice.
-        """
+        """Ask `run` to end the agent and return; safe to call from a signal handler of the loop, and twice."""
         self._stopping.set()
 
     async def run(self) -> int:
@@ -125,9 +124,7 @@ class Bridge:
             if not ending.done():
                 return await carrying
             code = ending.result()
-            if life.link is not None:
-                tail = life.link.child.stderr_tail()
-                await self._tell(version.EXITED, {"code": code, "stderr_tail": tail})
+            await self._part(life, code)
             return code
         except Refused as refused:
             self._say(f"the server refused the key: {refused} Make a new key on the agent's page.")
@@ -136,7 +133,6 @@ class Bridge:
             self._say("another connection with the same key has taken over; this one ends")
             return EXIT_REPLACED
         finally:
-            # Leaving the connection closes it with 1000.
             await _cancel(ending, carrying)
             if life.link is not None:
                 await life.link.close()
@@ -170,6 +166,13 @@ class Bridge:
             self._say(f"the agent's messages could not be read: {problem!r}")
         return code
 
+    async def _part(self, life: _Life, code: int) -> None:
+        life.over = True
+        if life.link is not None:
+            await self._tell(version.EXITED, {"code": code, "stderr_tail": life.link.child.stderr_tail()})
+        if self._socket is not None:
+            await self._socket.close(version.CLOSE_NORMAL)
+
     async def _tell(self, method: str, params: dict[str, Any]) -> None:
         if self._socket is not None:
             with contextlib.suppress(OSError, ConnectionClosed):
@@ -189,6 +192,8 @@ class Bridge:
             try:
                 return await self._connect(life)
             except Lost as lost:
+                if life.over:
+                    return 0
                 if clock() - self._since > _PROVEN * self._settings.scale:
                     self._backoff.reset()
                 delay = self._backoff.next()

@@ -70,11 +70,11 @@ def find_key(options: argparse.Namespace, address: str, keys: KeyFile) -> str:
     """The key from the command line, a file, the environment, or the last time. Raises _Wrong."""
     if options.key_file is not None:
         try:
-            key = options.key_file.read_text("utf-8")
+            key = str(options.key_file.read_text("utf-8"))
         except (OSError, UnicodeDecodeError) as problem:
             raise _Wrong(f"the key file cannot be read: {problem}") from None
     else:
-        key = options.key or os.environ.get("CLAWGROUPS_KEY") or keys.find(address, options.name) or ""
+        key = str(options.key or os.environ.get("CLAWGROUPS_KEY") or keys.find(address, options.name) or "")
     key = key.strip()
     if not key:
         raise _Wrong(f"no key given, and none remembered for this server. For example: {_EXAMPLE}")
