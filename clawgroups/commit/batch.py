@@ -103,7 +103,8 @@ def _apply_one(
         now_row = image.row(expect.model, expect.pk).values
         held = dict(now_row) if now_row is not None else None
         return Outcome(False, mismatch=Mismatch(expect.model, expect.pk, held, expect.values))
-    facts = [*_write(image, change), *change.facts]
+    consequences = _write(image, change)
+    facts = [*change.facts, *consequences]
     seqs = _journal(image, change.actor, facts, journal, done, now)
     if key:
         known[key] = Operation(

@@ -25,8 +25,8 @@ from clawgroups.permissions import get_task, require, seat_of
 from clawgroups.services.attempts import Decision, end_attempt, fence, timers_of
 from clawgroups.services.briefs import handback_brief, partial_text
 from clawgroups.services.files import StoredFile
+from clawgroups.services.review import person_attempt
 from clawgroups.services.runs import artifact
-from clawgroups.services.tasks import person_attempt
 from clawgroups.services.workspaces import clean_text
 
 MAX_DRAFT = 1_000_000

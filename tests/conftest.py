@@ -1,0 +1,171 @@
+"""The cast. `ada` owns the workspace, `carol` is admin, `bob` member, `gus` guest; `mallory` is a
+stranger, `sue` is staff without a seat. `scribe` (writing), `counter` (data-analysis) and `judge`
+(review) are ada's agents, online.
+
+Tests marked `django_db` use the inline form of the writer; those marked
+`django_db(transaction=True)` use the real one, with its own thread and connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.utils import timezone
+
+from agents.ids import new_id
+from agents.models import Agent, Connection
+from clawgroups import commit
+from clawgroups.auth import actor_of_user
+from clawgroups.commit import Collected
+from clawgroups.core.actors import Actor
+from clawgroups.core.changes import Outcome
+from clawgroups.models import Command, Entry, Member, Run, Task, Workspace
+from clawgroups.services import agents, contact, members, runs, sessions, tasks, workspaces
+from clawgroups.services.perform import perform
+
+@pytest.fixture(autouse=True)
+def writer(request: pytest.FixtureRequest) -> Iterator[Collected | None]:
+    """The inline writer for ordinary database tests; the real one, drained after, for transactional ones."""
+    marker = request.node.get_closest_marker("django_db")
+    wants_real = "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction"))
+    if wants_real:
+        request.getfixturevalue("transactional_db")
+        yield None
+        commit.drain()
+        commit.reopen()
+    elif marker or "db" in request.fixturenames:
+        request.getfixturevalue("db")
+        with commit.inline() as collected:
+            yield collected
+    else:
+        yield None
+
+
+@dataclass
+class Team:
+    """A workspace with its people and agents, and short ways to use it."""
+
+    workspace: Workspace
+    users: dict[str, User]
+    agents: dict[str, Agent]
+    links: dict[str, UUID] = field(default_factory=dict)
+
+    def actor(self, name: str) -> Actor:
+        return actor_of_user(self.users[name])
+
+    def seat(self, name: str) -> Member:
+        if name in self.agents:
+            return Member.objects.get(workspace=self.workspace, agent=self.agents[name])
+        return Member.objects.get(workspace=self.workspace, user=self.users[name])
+
+    def journal(self) -> list[str]:
+        return list(Entry.objects.filter(workspace=self.workspace).order_by("seq").values_list("type", flat=True))
+
+    def run(self, plan: Sequence[dict[str, Any]], *, start: bool = True, by: str = "ada") -> Run:
+        """A run with this plan, started unless told otherwise."""
+        outcome = perform(
+            runs.draft_run, self.workspace.pk, goal="Understand the sales", plan=list(plan), actor=self.actor(by)
+        )
+        pk = UUID(outcome.answer["id"])
+        if start:
+            perform(runs.start_run, pk, actor=self.actor(by))
+        return Run.objects.get(pk=pk)
+
+    def one_task(self, **extra: Any) -> Task:
+        """A started run with the single task `write`."""
+        run = self.run([{"key": "write", "title": "Write it up", "skills": ["writing"], **extra}])
+        return Task.objects.get(run=run)
+
+    def assigned(self, name: str = "scribe", **extra: Any) -> Task:
+        """A task that was offered to an agent."""
+        task = self.one_task(**extra)
+        perform(tasks.assign_task, task.pk, member_id=self.seat(name).pk, actor=self.actor("ada"))
+        return Task.objects.get(pk=task.pk)
+
+    def working(self, name: str = "scribe", **extra: Any) -> Task:
+        """A task in the middle of an agent's turn."""
+        task = self.assigned(name, **extra)
+        self.send(name)
+        self.answer(name, {"sessionId": f"acp-{task.pk}"})
+        self.send(name)
+        return Task.objects.get(pk=task.pk)
+
+    def send(self, name: str) -> list[Command]:
+        """What the gateway does: hand every open frame to the agent."""
+        link = self.links[name]
+        owed = [c for c in sessions.owed_commands(self.agents[name].pk, link) if c.state == "open"]
+        for command in owed:
+            perform(sessions.command_sent, command.pk, link=link)
+        return owed
+
+    def answer(self, name: str, result: dict[str, Any], *, text: str = "") -> Outcome:
+        """The agent answers its oldest open request."""
+        link = self.links[name]
+        command = Command.objects.filter(agent=self.agents[name], state="sent").earliest("created_at")
+        epoch = Connection.objects.get(pk=link).epoch
+        return perform(
+            sessions.command_answered, command.pk, link=link, epoch=epoch, received=0, result=result, text=text
+        )
+
+    def finish(self, name: str, text: str) -> Outcome:
+        """The agent's turn ends with this message."""
+        return self.answer(name, {"stopReason": "end_turn"}, text=text)
+
+
+SKILLS = {"scribe": "writing", "counter": "data-analysis", "judge": "review"}
+
+
+@pytest.fixture
+def users() -> dict[str, User]:
+    """The people, without any workspace."""
+    people = {n: User.objects.create_user(n) for n in ("ada", "bob", "carol", "gus", "mallory")}
+    people["sue"] = User.objects.create_user("sue", is_staff=True, is_superuser=True)
+    return people
+
+
+@pytest.fixture
+def team(writer: Collected | None, users: dict[str, User]) -> Team:
+    """Ada's workspace with everybody in it but mallory and sue."""
+    ada = actor_of_user(users["ada"])
+    outcome = perform(workspaces.create_workspace, name="Sales", goal="Know the numbers", actor=ada)
+    made = Team(Workspace.objects.get(pk=outcome.answer["id"]), users, {})
+    for name, role in (("bob", "member"), ("carol", "admin"), ("gus", "guest")):
+        perform(members.add_person, made.workspace.pk, username=name, role=role, actor=ada)
+    for name, skill in SKILLS.items():
+        made.agents[name] = online_agent(made, name, skill)
+    return made
+
+
+def online_agent(team: Team, name: str, skill: str) -> Agent:
+    """An agent of ada's in the workspace, with an open link."""
+    key = agents.mint_key()
+    outcome = perform(
+        agents.register_agent,
+        name=name.title(),
+        handle=name,
+        skills=[{"name": skill, "level": 4}],
+        workspace_id=team.workspace.pk,
+        key=key,
+        actor=team.actor("ada"),
+    )
+    agent = Agent.objects.get(pk=outcome.answer["id"])
+    link = team.links[name] = new_id()
+    key_row = agent.keys.get()
+    opened = perform(contact.open_connection, agent.pk, key_id=key_row.pk, link=link, extensions=["link", "workdir"])
+    perform(contact.connection_ready, link, epoch=opened.answer["epoch"], announced={"name": name})
+    return agent
+
+
+@pytest.fixture
+def now() -> Any:
+    return timezone.now()
+
+
+def is_postgres() -> bool:
+    return bool(connection.vendor == "postgresql")
