@@ -1,0 +1,77 @@
+"""The pages' socket: one per browser, for as many workspaces and attempts as the page shows (design.md 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from clawgroups.core.errors import Invalid
+from clawgroups.permissions import get_attempt
+from clawgroups.realtime.entrance import Visitor
+from clawgroups.realtime.follower import FragmentFollower
+from clawgroups.realtime.frames import Frame, encode
+from clawgroups.realtime.place import enter, identifier, number, place_of
+from clawgroups.realtime.socket import Socket
+from clawgroups.services.perform import read_async
+
+MAX_WORKSPACES = 20
+
+
+class BrowserSocket(Socket):
+    """Fragments of the workspaces that a page subscribed to, and the text of the attempt that it watches.
+
+    Client: subscribe{workspace, generation, after}, unsubscribe{workspace}, ack{workspace, seq},
+    watch{attempt} (instead of the one before), unwatch. Server: hello{workspace, generation, head},
+    fragments{workspace, generation, seq, html}, head{workspace, generation, head},
+    reset{workspace, generation, head} (load the page again), live{attempt, ...}, draining{retry_after},
+    error{code, message}.
+    """
+
+    async def begin(self) -> None:
+        self.watched: tuple[UUID, UUID] | None = None
+        self.handlers = {
+            "subscribe": self.on_subscribe,
+            "unsubscribe": self.on_unsubscribe,
+            "ack": self.on_ack,
+            "watch": self.on_watch,
+            "unwatch": self.on_unwatch,
+        }
+
+    async def on_subscribe(self, frame: Frame) -> None:
+        workspace_id = identifier(frame, "workspace")
+        if workspace_id not in self.followers and len(self.followers) >= MAX_WORKSPACES:
+            raise Invalid(f"A page follows at most {MAX_WORKSPACES} workspaces.", code="too_many")
+        entry = await read_async(enter, self.visitor, workspace_id, place_of(frame))
+        said = {"workspace": str(workspace_id), "generation": entry.head.generation, "head": entry.head.seq}
+        self.offer(encode({"type": "hello", **said}))
+        await self.follow(
+            FragmentFollower, workspace_id, entry.role, generation=entry.place.generation, after=entry.place.after
+        )
+
+    async def on_unsubscribe(self, frame: Frame) -> None:
+        self.unfollow(identifier(frame, "workspace"))
+
+    async def on_ack(self, frame: Frame) -> None:
+        follower = self.followers.get(identifier(frame, "workspace"))
+        seq = number(frame, "seq")
+        if follower is not None and seq is not None:
+            follower.ack(seq)
+
+    async def on_watch(self, frame: Frame) -> None:
+        attempt_id = identifier(frame, "attempt")
+        workspace_id = await read_async(_workspace_of, self.visitor, attempt_id)
+        await self.on_unwatch(frame)
+        self.watched = (attempt_id, workspace_id)
+        self.hub.watch(attempt_id, self)
+
+    async def on_unwatch(self, frame: Frame) -> None:
+        if self.watched is not None:
+            self.hub.unwatch(self.watched[0], self)
+            self.watched = None
+
+    def workspaces(self) -> Iterable[UUID]:
+        return {*self.followers, *(self.watched[1:] if self.watched else ())}
+
+
+def _workspace_of(visitor: Visitor, attempt_id: UUID) -> UUID:
+    return get_attempt(visitor.actor, attempt_id, "task.view").workspace_id

@@ -1,0 +1,131 @@
+"""One socket's place in one workspace's journal: what it was sent, what it has acknowledged, what comes next."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from clawgroups.realtime.frames import encode
+from clawgroups.realtime.room import Piece, Room
+
+
+class Follower:
+    """A cursor with a window. Subclasses say what a piece looks like and what comes instead of a long gap.
+
+    `after` is None for a peer that must start anew; it may be ahead of the room, which then catches up.
+    """
+
+    def __init__(
+        self, room: Room, *, generation: int | None, after: int | None, role: str, wake: Callable[[], None]
+    ) -> None:
+        self.room, self.role = room, role
+        self._wake = wake
+        self.generation = room.generation if generation is None else generation
+        self.after = after
+        self.told: deque[str] = deque(maxlen=1)
+        self.stalled_at: float | None = None
+        self._unacked: deque[tuple[int, int]] = deque()
+        self._in_flight = 0
+        self._missed = False
+        room.followers.add(self)
+
+    def leave(self) -> None:
+        self.room.followers.discard(self)
+
+    def wake(self) -> None:
+        """There is something new to ask for."""
+        self._wake()
+
+    def tell(self, text: str) -> None:
+        """Say this at the next occasion; only the newest such frame is kept."""
+        self.told.append(text)
+        self.wake()
+
+    def ack(self, seq: int) -> None:
+        """Everything up to `seq` has arrived."""
+        while self._unacked and self._unacked[0][0] <= seq:
+            self._in_flight -= self._unacked.popleft()[1]
+        if self.stalled_at is not None and self._in_flight < self.room.pace.window:
+            self._missed = time.monotonic() - self.stalled_at > self.room.pace.stalled
+            self.stalled_at = None
+        self.wake()
+
+    async def next_frame(self) -> str | None:
+        """The next frame to send, or None while there is nothing to say or the window is full."""
+        if self.told:
+            return self.told.popleft()
+        room = self.room
+        after = self.after
+        if after is None or self.generation != room.generation:
+            return await self._start_anew()
+        if after >= room.head:
+            return None
+        left = room.pace.window - self._in_flight
+        if left <= 0:
+            if self.stalled_at is None:
+                self.stalled_at = time.monotonic()
+            return None
+        gap = room.head - after
+        if gap > room.pace.gap or (self._missed and gap > room.pace.window):
+            return await self._start_anew()
+        self._missed = False
+        piece = await self.piece(after, min(left, room.pace.frame))
+        return self._sent(piece) if piece.seq > after else None
+
+    async def _start_anew(self) -> str | None:
+        piece = await self.instead()
+        self.generation = self.room.generation
+        self._unacked.clear()
+        self._in_flight, self._missed, self.stalled_at = 0, False, None
+        self.after = piece.seq
+        return piece.text
+
+    def _sent(self, piece: Piece) -> str:
+        self.after = piece.seq
+        if piece.count:
+            self._unacked.append((piece.last_seen, piece.count))
+            self._in_flight += piece.count
+        return piece.text
+
+    async def piece(self, after: int, limit: int) -> Piece:
+        raise NotImplementedError
+
+    async def instead(self) -> Piece:
+        raise NotImplementedError
+
+
+class EntryFollower(Follower):
+    """For scripts: entries, and a snapshot where they would be too many."""
+
+    async def piece(self, after: int, limit: int) -> Piece:
+        return await self.room.entries(after, limit, self.role)
+
+    async def instead(self) -> Piece:
+        return await self.room.snapshot(self.role)
+
+
+class FragmentFollower(Follower):
+    """For pages: fragments, and where they would be too many the order to load the page again."""
+
+    language = "en"
+    halted = False  # until the page, loaded again, subscribes anew
+
+    async def next_frame(self) -> str | None:
+        return None if self.halted else await super().next_frame()
+
+    async def piece(self, after: int, limit: int) -> Piece:
+        return await self.room.fragments(after, limit, self.role, self.language)
+
+    async def instead(self) -> Piece:
+        room = self.room
+        self.halted = True
+        text = encode(
+            {
+                "type": "reset",
+                "workspace": str(room.workspace_id),
+                "generation": room.generation,
+                "head": room.head,
+            }
+        )
+        return Piece(text, room.head, 0, room.head)

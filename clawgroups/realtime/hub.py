@@ -1,0 +1,215 @@
+"""Everything live in one process: its rooms, its streams of text and its sockets (design.md 6).
+
+One hub per event loop. Rooms and streams exist while somebody follows them; one task looks every two seconds
+whether each socket's pass and seats still hold, and whether a socket has fallen too far behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Iterable
+from typing import Any, Protocol
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from django.db import DatabaseError
+
+from clawgroups import bus, draining
+from clawgroups.realtime.entrance import Pass, Seats, Visitor, seats_of, still_valid
+from clawgroups.realtime.frames import encode
+from clawgroups.realtime.pace import Pace
+from clawgroups.realtime.room import Room
+from clawgroups.services.perform import read_async
+
+log = logging.getLogger(__name__)
+
+MAX_LIVE = 64 * 1024  # characters of one part kept for one frame
+
+
+class Peer(Protocol):
+    """What the hub knows of a socket."""
+
+    visitor: Visitor
+
+    def workspaces(self) -> Iterable[UUID]:
+        """Every workspace it is shown something of."""
+
+    def seated(self, seats: Seats) -> bool:
+        """Take note of its seats; False when it has lost one."""
+
+    def behind_since(self) -> float | None:
+        """Since when it has taken nothing (monotonic), or None."""
+
+    def offer(self, text: str) -> None:
+        """Send this soon; may be dropped when the peer does not read."""
+
+    async def close(self, code: int, reason: str = "") -> None: ...
+
+
+class Stream:
+    """The streaming text of one attempt, for those who watch it: joined, and at most four times a second."""
+
+    def __init__(self, attempt_id: UUID, pace: Pace) -> None:
+        self.attempt_id, self.pace = attempt_id, pace
+        self.peers: set[Peer] = set()
+        self._loop = asyncio.get_running_loop()
+        self._waiting: dict[str, dict[str, Any]] = {}
+        self._due: asyncio.TimerHandle | None = None
+        self._sent = 0.0
+        self._leave = bus.subscribe(bus.live_topic(attempt_id), self._on_live)
+
+    def close(self) -> None:
+        self._leave()
+        if self._due is not None:
+            self._due.cancel()
+
+    def _on_live(self, topic: str, value: Any) -> None:
+        if isinstance(value, dict) and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._take, value)
+
+    def _take(self, value: dict[str, Any]) -> None:
+        part = str(value.get("part", ""))
+        before = self._waiting.get(part)
+        if before is not None:
+            text = str(before.get("text", "")) + str(value.get("text", ""))
+            value = {**before, **value, "text": text[-MAX_LIVE:]}
+        self._waiting[part] = value
+        if self._due is None:
+            wait = max(0.0, self._sent + self.pace.live - self._loop.time())
+            self._due = self._loop.call_later(wait, self._send)
+
+    def _send(self) -> None:
+        self._due, self._sent = None, self._loop.time()
+        waiting, self._waiting = self._waiting, {}
+        for value in waiting.values():
+            text = encode({**value, "type": "live", "attempt": str(self.attempt_id)})
+            for peer in self.peers:
+                peer.offer(text)
+
+
+class Hub:
+    """The rooms, streams and sockets of one event loop."""
+
+    def __init__(self) -> None:
+        self.pace = Pace()
+        self.rooms: dict[UUID, Room] = {}
+        self.streams: dict[UUID, Stream] = {}
+        self.peers: set[Peer] = set()
+        self._look = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    # Coming and going
+
+    def add(self, peer: Peer) -> None:
+        self.peers.add(peer)
+        if self._task is None:
+            self._task = asyncio.create_task(self._watch_standing(), name="hub")
+
+    def remove(self, peer: Peer) -> None:
+        self.peers.discard(peer)
+        for attempt_id in [key for key, stream in self.streams.items() if peer in stream.peers]:
+            self.unwatch(attempt_id, peer)
+        if not self.peers and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def room(self, workspace_id: UUID) -> Room:
+        """The room of a workspace, open. Whoever adds no follower before the next await calls `left`."""
+        while True:
+            room = self.rooms.get(workspace_id)
+            if room is None:
+                room = self.rooms[workspace_id] = Room(workspace_id, self.pace, self._look.set)
+            try:
+                await room.opened.wait()
+            except asyncio.CancelledError:
+                self.left(room)
+                raise
+            if room.fault is not None:
+                self.left(room)
+                raise room.fault
+            # Somebody who came and went while we waited may have closed it behind them.
+            if self.rooms.get(workspace_id) is room:
+                return room
+
+    def left(self, room: Room) -> None:
+        """Close the room if nobody is in it any more."""
+        if not room.followers and self.rooms.get(room.workspace_id) is room:
+            del self.rooms[room.workspace_id]
+            room.close()
+
+    def watch(self, attempt_id: UUID, peer: Peer) -> None:
+        stream = self.streams.get(attempt_id)
+        if stream is None:
+            stream = self.streams[attempt_id] = Stream(attempt_id, self.pace)
+        stream.peers.add(peer)
+
+    def unwatch(self, attempt_id: UUID, peer: Peer) -> None:
+        stream = self.streams.get(attempt_id)
+        if stream is not None:
+            stream.peers.discard(peer)
+            if not stream.peers:
+                del self.streams[attempt_id]
+                stream.close()
+
+    # Standing
+
+    async def _watch_standing(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), self.pace.standing)
+            self._look.clear()
+            try:
+                await self.check_standing()
+            except DatabaseError as fault:
+                log.warning("standing could not be checked, trying again: %s", fault)
+
+    async def check_standing(self) -> None:
+        """Close every socket whose pass or seat is gone, and those that have been behind for too long."""
+        peers = list(self.peers)
+        valid, seats = await read_async(_standing, peers)
+        now = time.monotonic()
+        for peer in peers:
+            since = peer.behind_since()
+            if peer.visitor.by not in valid:
+                await peer.close(4401, "signed out")
+            elif not peer.seated(seats):
+                await peer.close(4403, "no longer a member")
+            elif since is not None and now - since > self.pace.behind:
+                await peer.close(4413, "too far behind")
+
+    async def say_goodbye(self, retry_after: float) -> None:
+        """Tell every socket when to come back, and close it; spread, so that not all come at once."""
+        for peer in list(self.peers):
+            pause = round(random.uniform(0.5, max(retry_after, 0.5)), 1)
+            peer.offer(encode({"type": "draining", "retry_after": pause}))
+        await asyncio.gather(*(peer.close(1012, "restarting") for peer in list(self.peers)))
+
+
+def _standing(peers: list[Peer]) -> tuple[set[Pass], Seats]:
+    visitors = {peer.visitor for peer in peers}
+    workspaces = {pk for peer in peers for pk in peer.workspaces()}
+    return still_valid({visitor.by for visitor in visitors}), seats_of(workspaces, visitors)
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def the_hub() -> Hub:
+    """The hub of the running loop."""
+    loop = asyncio.get_running_loop()
+    hub = _hubs.get(loop)
+    if hub is None:
+        hub = _hubs[loop] = Hub()
+    return hub
+
+
+async def say_goodbye(retry_after: float) -> None:
+    """What the server calls on its way out."""
+    await the_hub().say_goodbye(retry_after)
+
+
+draining.on_drain(say_goodbye)

@@ -1,0 +1,258 @@
+"""One reader of one workspace's journal in this process, for however many sockets follow it.
+
+Entries are read once and encoded once into a ring that all followers share; frames are joined, and fragments
+rendered, once per range. A follower only holds a cursor, so a slow one costs no memory: it asks for its next
+frame when its socket has taken the last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.db import DatabaseError
+from django.utils import translation
+
+from clawgroups import bus, journal
+from clawgroups.core.errors import NotFound
+from clawgroups.models import Entry
+from clawgroups.permissions import may_see_event
+from clawgroups.realtime import feed
+from clawgroups.realtime.frames import encode
+from clawgroups.realtime.pace import Pace
+from clawgroups.services.perform import read_async
+
+log = logging.getLogger(__name__)
+
+PAGE = 500
+KEEP_LINES = 1000
+KEEP_BYTES = 4 * 1024 * 1024
+KEEP_FRAMES = 32
+SEATS = frozenset({"member.left", "member.role_set", "agent.retired"})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An entry and its text."""
+
+    entry: Entry
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What a follower is sent next: the text, the entries it covers, and those that the role may see."""
+
+    text: str
+    seq: int
+    count: int
+    last_seen: int
+
+
+class Listener(Protocol):
+    """What a room knows of its followers."""
+
+    def wake(self) -> None: ...
+    def tell(self, text: str) -> None: ...
+
+
+class Room:
+    """A workspace as this process follows it. Lives in one event loop."""
+
+    def __init__(self, workspace_id: UUID, pace: Pace, on_seats: Callable[[], None]) -> None:
+        self.workspace_id, self.pace, self.on_seats = workspace_id, pace, on_seats
+        self.generation = self.head = self.floor = 0
+        self.followers: set[Listener] = set()
+        self.opened = asyncio.Event()
+        self.fault: Exception | None = None
+        self._lines: deque[Line] = deque()
+        self._bytes = 0
+        self._made: dict[tuple[Any, ...], asyncio.Future[Any]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._hinted = asyncio.Event()
+        self._leave = bus.subscribe(bus.workspace_topic(workspace_id), self._on_hint)
+        self._task = asyncio.create_task(self._run(), name=f"room {workspace_id}")
+
+    def close(self) -> None:
+        """Stop following."""
+        self._leave()
+        self._task.cancel()
+
+    # Following
+
+    def _on_hint(self, topic: str, value: Any) -> None:
+        # From whichever thread; the loop may be closing in a test or at shutdown.
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._note, value)
+
+    def _note(self, value: Any) -> None:
+        if not isinstance(value, int) or value > self.head:
+            self._hinted.set()
+
+    async def _run(self) -> None:
+        try:
+            await self._open()
+        except (NotFound, DatabaseError) as fault:
+            self.fault = fault
+            self.opened.set()
+            return
+        flushed = told = self._loop.time()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hinted.wait(), self.pace.look)
+            # Hints that come within a tick of the last flush are joined; after a quiet tick there is no wait.
+            await asyncio.sleep(max(0.0, flushed + self.pace.tick - self._loop.time()))
+            self._hinted.clear()
+            await self._advance()
+            flushed = self._loop.time()
+            if flushed - told >= self.pace.head:
+                told = flushed
+                self._tell_head()
+
+    async def _open(self) -> None:
+        head = await read_async(journal.head_of, self.workspace_id)
+        self.generation, self.head, self.floor = head.generation, head.seq, head.seq
+        self.opened.set()
+
+    async def _advance(self) -> None:
+        try:
+            head, entries = await read_async(self._read_on, self.generation, self.head)
+        except (NotFound, DatabaseError) as fault:
+            log.warning("workspace %s could not be read, trying again: %s", self.workspace_id, fault)
+            return
+        if head.generation != self.generation:
+            self._restart(head)
+            return
+        if len(entries) == PAGE:
+            self._hinted.set()
+        if not entries:
+            return
+        self._append(entries)
+        if any(entry.type in SEATS for entry in entries):
+            self.on_seats()
+        for follower in self.followers:
+            follower.wake()
+
+    def _read_on(self, generation: int, after: int) -> tuple[journal.Head, list[Entry]]:
+        # Head first: entries that are read have been committed at least as late as it.
+        head = journal.head_of(self.workspace_id)
+        fresh = head.generation == generation and head.seq > after
+        return head, journal.entries_after(self.workspace_id, generation, after, PAGE) if fresh else []
+
+    def _restart(self, head: journal.Head) -> None:
+        """A restore from backup began another generation: every follower starts anew."""
+        self.generation, self.head, self.floor = head.generation, head.seq, head.seq
+        self._lines.clear()
+        self._made.clear()
+        self._bytes = 0
+        for follower in self.followers:
+            follower.wake()
+
+    def _append(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            line = Line(entry, encode(journal.entry_as_json(entry)))
+            self._lines.append(line)
+            self._bytes += len(line.text)
+        self.head = entries[-1].seq
+        while len(self._lines) > KEEP_LINES or self._bytes > KEEP_BYTES:
+            gone = self._lines.popleft()
+            self._bytes -= len(gone.text)
+            self.floor = gone.entry.seq
+
+    def _tell_head(self) -> None:
+        text = encode(
+            {
+                "type": "head",
+                "workspace": str(self.workspace_id),
+                "generation": self.generation,
+                "head": self.head,
+            }
+        )
+        for follower in self.followers:
+            follower.tell(text)
+
+    # What followers ask for
+
+    async def entries(self, after: int, limit: int, role: str) -> Piece:
+        """The `entries` frame of what follows `after`."""
+        lines = await self._lines_after(after, limit)
+        seq = lines[-1].entry.seq if lines else after
+        seen = [line for line in lines if may_see_event(role, line.entry.type)]
+
+        async def make() -> str:
+            top = encode({"type": "entries", "generation": self.generation, "after": after, "seq": seq})
+            return f'{top[:-1]},"entries":[{",".join(line.text for line in seen)}]}}'
+
+        text = await self._once(("entries", after, seq, role == "guest"), make)
+        return Piece(text, seq, len(seen), seen[-1].entry.seq if seen else after)
+
+    async def fragments(self, after: int, limit: int, role: str, language: str) -> Piece:
+        """The `fragments` frame of what follows `after`."""
+        lines = await self._lines_after(after, limit)
+        seq = lines[-1].entry.seq if lines else after
+        seen = [line.entry for line in lines if may_see_event(role, line.entry.type)]
+
+        async def make() -> str:
+            html = await read_async(_render, seen, self.workspace_id, language)
+            return encode(
+                {
+                    "type": "fragments",
+                    "workspace": str(self.workspace_id),
+                    "generation": self.generation,
+                    "seq": seq,
+                    "html": "".join(html),
+                }
+            )
+
+        text = await self._once(("fragments", after, seq, role == "guest", language), make)
+        return Piece(text, seq, len(seen), seen[-1].seq if seen else after)
+
+    async def snapshot(self, role: str) -> Piece:
+        """The `snapshot` frame at the head, which may be beyond what was read so far."""
+
+        async def make() -> journal.Snapshot:
+            return await read_async(journal.snapshot, self.workspace_id, approvals=role != "guest")
+
+        found: journal.Snapshot = await self._once(("snapshot", self.head, role == "guest"), make)
+        text = encode({"type": "snapshot", **found.as_json()})
+        return Piece(text, found.head.seq, 0, found.head.seq)
+
+    async def _lines_after(self, after: int, limit: int) -> list[Line]:
+        if after >= self.floor:
+            # Journal numbers have no gap, so the place in the ring follows from them.
+            start = after - self.floor
+            return [self._lines[i] for i in range(start, min(start + limit, len(self._lines)))]
+
+        async def make() -> list[Line]:
+            found = await read_async(journal.entries_after, self.workspace_id, self.generation, after, limit)
+            return [Line(entry, encode(journal.entry_as_json(entry))) for entry in found]
+
+        lines: list[Line] = await self._once(("lines", after, limit), make)
+        return lines
+
+    async def _once(self, key: tuple[Any, ...], make: Callable[[], Awaitable[Any]]) -> Any:
+        """The result of `make`, made by the first who asks and shared with those who ask meanwhile or soon after."""
+        key = (self.generation, *key)
+        made = self._made.get(key)
+        if made is None:
+            made = asyncio.ensure_future(make())
+            self._made[key] = made
+            while len(self._made) > KEEP_FRAMES:
+                del self._made[next(iter(self._made))]
+        try:
+            # Shielded: the one who asked first may leave while others wait for the same.
+            return await asyncio.shield(made)
+        except Exception:
+            self._made.pop(key, None)
+            raise
+
+
+def _render(entries: list[Entry], workspace_id: UUID, language: str) -> list[str]:
+    with translation.override(language):
+        return feed.fragments(entries, workspace_id)

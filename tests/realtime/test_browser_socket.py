@@ -1,0 +1,136 @@
+"""The pages' socket: fragments rendered once, streaming text, and a way back after any absence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+
+from clawgroups import bus
+from clawgroups.models import Attempt, Entry, Member, Run, Task
+from clawgroups.realtime import feed
+from clawgroups.realtime.hub import Hub, the_hub
+from clawgroups.services.perform import read_async
+from tests.realtime.conftest import Client, Connect, Person, Room
+
+
+@pytest.fixture
+def rendered(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """The entries of each rendering."""
+    seen: list[list[int]] = []
+
+    def fragments(entries: Sequence[Entry], workspace_id: UUID) -> list[str]:
+        seen.append([entry.seq for entry in entries])
+        return [f"<p>{entry.seq}</p>" for entry in entries]
+
+    monkeypatch.setattr(feed, "fragments", fragments)
+    return seen
+
+
+async def page(room: Room, connect: Connect, person: Person, after: int) -> Client:
+    client = connect("/ws/", person.cookie)
+    assert await client.open()
+    await client.send(type="subscribe", workspace=str(room.id), generation=1, after=after)
+    assert (await client.take())["type"] == "hello"
+    return client
+
+
+async def test_fragments_are_rendered_once_however_many_watch(
+    room: Room, connect: Connect, rendered: list[list[int]]
+) -> None:
+    head = await read_async(room.head)
+    pages = [await page(room, connect, person, head) for person in (room.ada, room.bob, room.ada, room.bob)]
+    await read_async(room.say)
+    frames = [await client.until("fragments") for client in pages]
+    expected = {"type": "fragments", "workspace": str(room.id), "generation": 1, "seq": head + 1}
+    assert frames == [{**expected, "html": f"<p>{head + 1}</p>"}] * 4
+    assert rendered == [[head + 1]]
+
+
+async def test_a_page_that_was_away_is_brought_up_to_date_without_gap_or_double(
+    room: Room, connect: Connect, rendered: list[list[int]]
+) -> None:
+    before = await read_async(room.head)
+    head = await read_async(room.say, 30)
+    client = await page(room, connect, room.bob, before)
+    seq, html = before, ""
+    while seq < head:
+        frame = await client.until("fragments")
+        seq, html = frame["seq"], html + frame["html"]
+    assert html == "".join(f"<p>{n}</p>" for n in range(before + 1, head + 1))
+
+
+async def test_a_page_of_another_generation_is_told_to_load_again(
+    room: Room, connect: Connect, rendered: list[list[int]]
+) -> None:
+    client = connect("/ws/", room.bob.cookie)
+    await client.open()
+    await client.send(type="subscribe", workspace=str(room.id), generation=7, after=1)
+    head = await read_async(room.head)
+    assert await client.until("reset") == {
+        "type": "reset",
+        "workspace": str(room.id),
+        "generation": 1,
+        "head": head,
+    }
+    await read_async(room.say)
+    assert await client.quiet()
+    await client.send(type="subscribe", workspace=str(room.id), generation=1, after=head)
+    assert (await client.until("fragments"))["seq"] == head + 1
+
+
+async def test_a_foreign_workspace_is_as_good_as_none(room: Room, connect: Connect) -> None:
+    client = connect("/ws/", room.mallory.cookie)
+    await client.open()
+    answers = []
+    for pk in (room.id, uuid4()):
+        await client.send(type="subscribe", workspace=str(pk), generation=1, after=0)
+        answers.append(await client.take())
+    assert answers[0] == answers[1]
+    assert answers[0]["code"] == "not_found"
+
+
+def plant_attempt(room: Room) -> UUID:
+    now = timezone.now()
+    run = Run.objects.create(workspace_id=room.id, goal="g", state="running", created_by=room.ada.user, created_at=now)
+    seat = Member.objects.get(workspace_id=room.id, user=room.ada.user)
+    task = Task.objects.create(
+        workspace_id=room.id, run=run, key="a", position=0, title="t", state="ready", created_at=now
+    )
+    return Attempt.objects.create(
+        workspace_id=room.id, task=task, member=seat, number=1, epoch=1, state="working", offered_at=now
+    ).pk
+
+
+async def test_streaming_text_is_joined_and_at_most_four_frames_a_second(
+    room: Room, connect: Connect, hub: Hub
+) -> None:
+    hub.pace.live = 0.1
+    attempt = await read_async(plant_attempt, room)
+    client = connect("/ws/", room.bob.cookie)
+    await client.open()
+    await client.send(type="watch", attempt=str(attempt))
+    async with asyncio.timeout(5):
+        while attempt not in the_hub().streams:
+            await asyncio.sleep(0.005)
+    for letter in "abcde":
+        bus.live(attempt, {"part": "p1", "text": letter, "ordinal": 0, "kind": "text"})
+    first = await client.take()
+    text = first["text"]
+    while text != "abcde":
+        text += (await client.take())["text"]
+    assert (first["type"], first["attempt"], first["part"]) == ("live", str(attempt), "p1")
+    await client.send(type="unwatch")
+    await client.send(type="watch", attempt=str(uuid4()))
+    assert (await client.take())["code"] == "not_found"
+    assert the_hub().streams == {}
+
+
+async def test_the_hub_is_empty_once_everybody_left(room: Room, connect: Connect, rendered: list[list[int]]) -> None:
+    client = await page(room, connect, room.bob, 0)
+    assert set(the_hub().rooms) == {room.id}
+    await client.leave()
+    assert (the_hub().rooms, the_hub().peers) == ({}, set())
