@@ -66,8 +66,9 @@ class Bridge:
     """Carries one agent to one server until the agent ends, the server refuses, or `stop` is called.
 
     `start_child` is called once the server has taken the key, and again for every restart. `say` gets plain
-    sentences for the person at the machine, `on_connected` is called each time the server has taken the key.
-    Raises `wire.BadAddress` for an address that cannot be one.
+    sentences for the person at the machine, `noise` what the agent writes between its messages;
+    `on_connected` is called each time the server has taken the key. Raises `wire.BadAddress` for an address
+    that cannot be one.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Bridge:
         start_child: Callable[[], Awaitable[Child]],
         *,
         say: Callable[[str], None] = print,
+        noise: Callable[[bytes], None] = lambda _: None,
         on_connected: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
@@ -87,7 +89,7 @@ class Bridge:
         self._stopping = asyncio.Event()
         self._online = asyncio.Event()
         sync = Sync(self._wait_online, settings.scale)
-        self._rules = Rules(settings.root, settings.allow, sync, say)
+        self._rules = Rules(settings.root, settings.allow, sync, say, noise)
         self._socket: ClientConnection | None = None
         self._since = math.inf
 

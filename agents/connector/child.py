@@ -13,7 +13,7 @@ from typing import Protocol
 MAX_LINE = 16 * 1024 * 1024
 STDERR_TAIL = 8 * 1024
 _CHUNK = 256 * 1024
-_SECRETS = ("CLAWGROUPS_KEY",)
+_OURS = "CLAWGROUPS_"
 
 
 class Child(Protocol):
@@ -116,7 +116,8 @@ class ProcessChild:
         self._tail = b""
         self._writing = asyncio.Lock()
         self._gone = asyncio.Event()
-        self._tasks = [asyncio.create_task(self._drain_stderr()), asyncio.create_task(self._watch())]
+        self._draining = asyncio.create_task(self._drain_stderr())
+        self._watching = asyncio.create_task(self._watch())
 
     @classmethod
     async def start(
@@ -138,8 +139,9 @@ class ProcessChild:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=cwd,
-            # The agent works for many teams; the key that speaks for it to one server is not its business.
-            env={name: value for name, value in inherited.items() if name not in _SECRETS},
+            # The agent works for many teams; the key that speaks for it to one server, and
+            # a server's own secrets, are not its business.
+            env={name: value for name, value in inherited.items() if not name.startswith(_OURS)},
             start_new_session=True,
             limit=1024 * 1024,
         )
@@ -179,9 +181,9 @@ class ProcessChild:
                 break
         # A grandchild may outlive the leader and hold the pipes; the group goes as a whole.
         self._signal(signal.SIGKILL)
-        await asyncio.wait(self._tasks, timeout=self._grace)
-        for task in self._tasks:
-            task.cancel()
+        self._watching.cancel()
+        await asyncio.wait({self._draining}, timeout=self._grace)
+        self._draining.cancel()
         code = self._process.returncode
         return 1 if code is None else code
 

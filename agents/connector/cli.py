@@ -16,6 +16,7 @@ from pathlib import Path
 from agents.connector import __version__, wire
 from agents.connector.bridge import EXIT_NOT_STARTED, Bridge, Settings
 from agents.connector.child import ProcessChild
+from agents.connector.console import Console
 from agents.connector.keys import KeyFile, state_dir
 from agents.connector.policy import CHOICES
 
@@ -26,11 +27,6 @@ _EXAMPLE = "CLAWGROUPS_KEY=cg_... clawgroups connect https://host -- kimi acp"
 
 class _Wrong(Exception):
     """The command line cannot be carried out; the text says what to do."""
-
-
-def say(text: str) -> None:
-    """Tell the person at the machine."""
-    print(f"clawgroups: {text}", file=sys.stderr, flush=True)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -94,7 +90,7 @@ def clock_scale() -> float:
     return scale
 
 
-async def connect(options: argparse.Namespace, command: list[str]) -> int:
+async def connect(options: argparse.Namespace, command: list[str], console: Console) -> int:
     """Carry until the end; the exit code of the program. Raises _Wrong."""
     try:
         address = wire.socket_address(options.url)
@@ -104,7 +100,7 @@ async def connect(options: argparse.Namespace, command: list[str]) -> int:
     key = find_key(options, address, keys)
     scale = clock_scale()
     if address.startswith("ws://") and not wire.is_local(address):
-        say("this address is not encrypted (http): the key and all work can be read on the way")
+        console.say("this address is not encrypted (http): the key and all work can be read on the way")
 
     def remember() -> None:
         with suppress(OSError):
@@ -119,18 +115,18 @@ async def connect(options: argparse.Namespace, command: list[str]) -> int:
         restart=options.restart,
         scale=scale,
     )
-    start = partial(ProcessChild.start, command, grace=_GRACE * scale)
-    bridge = Bridge(settings, start, say=say, on_connected=remember)
-    return await _until_signal(bridge)
+    start = partial(ProcessChild.start, command, grace=_GRACE * scale, on_stderr=console.write)
+    bridge = Bridge(settings, start, say=console.say, noise=console.noise, on_connected=remember)
+    return await _until_signal(bridge, console)
 
 
-async def _until_signal(bridge: Bridge) -> int:
+async def _until_signal(bridge: Bridge, console: Console) -> int:
     loop = asyncio.get_running_loop()
     received: list[int] = []
 
     def stop(number: int) -> None:
         received.append(number)
-        say("ending the agent")
+        console.say("ending the agent")
         bridge.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -147,15 +143,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The program `clawgroups`."""
     ours, command = split(sys.argv[1:] if arguments is None else arguments)
     options = parser().parse_args(ours)
+    console = Console(sys.stderr.buffer)
     try:
         if not command:
             raise _Wrong(f"say which agent to start, after two dashes. For example: {_EXAMPLE}")
         if shutil.which(command[0]) is None:
-            say(f"there is no program {command[0]} on this machine")
+            console.say(f"there is no program {command[0]} on this machine")
             return EXIT_NOT_STARTED
-        return asyncio.run(connect(options, command))
+        return asyncio.run(connect(options, command, console))
     except _Wrong as wrong:
-        say(str(wrong))
+        console.say(str(wrong))
         return USAGE
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    finally:
+        console.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,16 +22,9 @@ from agents.connector.workdir import BadName, FetchFailed, Sync, Workdir
 from agents.protocol import version
 
 _OPENING = frozenset({version.SESSION_NEW, version.SESSION_LOAD, version.SESSION_RESUME})
-_NOISE_SHOWN = 2000
 _ANY_SESSION = ""
 
 Frame = dict[str, Any]
-
-
-def show_noise(line: bytes) -> None:
-    """Where a line goes that is not a message: to the person at the machine."""
-    sys.stderr.buffer.write(line[:_NOISE_SHOWN] + b"\n")
-    sys.stderr.buffer.flush()
 
 
 def dump(frame: Frame) -> bytes:
@@ -57,7 +49,7 @@ class Rules:
     allow: str
     sync: Sync
     say: Callable[[str], None]
-    noise: Callable[[bytes], None] = show_noise
+    noise: Callable[[bytes], None]
 
 
 class Link:

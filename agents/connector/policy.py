@@ -19,7 +19,7 @@ def decide(allow: str, params: Any) -> str | None:
         return None
     call = params.get("toolCall")
     kind = call.get("kind") if isinstance(call, dict) else None
-    if allow == "reads" and kind not in _HARMLESS:
+    if allow == "reads" and not (isinstance(kind, str) and kind in _HARMLESS):
         return None
     # allow_always would change the agent's own memory; only the owner who allows all has asked for that.
     wanted = ("allow_once",) if allow == "reads" else ("allow_once", "allow_always")

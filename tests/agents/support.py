@@ -201,6 +201,7 @@ class Running:
     task: asyncio.Task[int]
     said: list[str]
     children: list[ScriptedChild]
+    noise: list[bytes]
 
     @property
     def child(self) -> ScriptedChild:
@@ -216,6 +217,7 @@ async def bridged(server: FakeServer, root: Path, **settings: Any) -> AsyncItera
     """A bridge to the fake server, its agent started; stopped at the end."""
     said: list[str] = []
     children: list[ScriptedChild] = []
+    noise: list[bytes] = []
 
     async def start() -> Child:
         children.append(ScriptedChild())
@@ -223,8 +225,8 @@ async def bridged(server: FakeServer, root: Path, **settings: Any) -> AsyncItera
         return children[-1]
 
     wanted = Settings(**{"url": server.url, "key": "cg_test", "root": root, "scale": SCALE, **settings})
-    bridge = Bridge(wanted, start, say=said.append)
-    running = Running(bridge, asyncio.create_task(bridge.run()), said, children)
+    bridge = Bridge(wanted, start, say=said.append, noise=noise.append)
+    running = Running(bridge, asyncio.create_task(bridge.run()), said, children, noise)
     try:
         yield running
     finally:

@@ -1,0 +1,215 @@
+"""The connector's pure parts, as tables."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.connector.backoff import Backoff, retry_delay
+from agents.connector.child import LineSplitter
+from agents.connector.console import WAITING, Console
+from agents.connector.ledger import ANSWERED_KEPT, Asked, Handshake, Ledger
+from agents.connector.outbox import Outbox, UnknownPosition
+from agents.connector.policy import decide
+
+ASKED = Asked("session/prompt", "s")
+
+
+def test_an_outbox_keeps_frames_until_they_are_acknowledged() -> None:
+    outbox = Outbox(capacity=10)
+    assert [outbox.add(frame) for frame in (b"aaaa", b"bbbb")] == [1, 2]
+    assert (outbox.after(0), outbox.after(1), outbox.after(2)) == (b"aaaa", b"bbbb", None)
+    assert not outbox.full
+    outbox.add(b"cccc")
+    assert (outbox.full, outbox.size, outbox.last) == (True, 12, 3)
+    outbox.acknowledge(2)
+    assert (outbox.full, outbox.size, outbox.acknowledged) == (False, 4, 2)
+    assert (outbox.after(1), outbox.after(2)) == (None, b"cccc")
+    outbox.acknowledge(1)
+    assert outbox.acknowledged == 2
+
+
+@pytest.mark.parametrize(("received", "possible"), [(1, False), (2, True), (3, True), (4, False), (-1, False)])
+def test_an_outbox_resumes_only_where_it_can(received: int, possible: bool) -> None:
+    outbox = Outbox()
+    for frame in (b"a", b"b", b"c"):
+        outbox.add(frame)
+    outbox.acknowledge(2)
+    if possible:
+        outbox.resume(received)
+        assert outbox.acknowledged == received
+    else:
+        with pytest.raises(UnknownPosition):
+            outbox.resume(received)
+
+
+def test_an_outbox_under_a_new_name_counts_from_one() -> None:
+    outbox = Outbox()
+    outbox.add(b"a")
+    outbox.add(b"b")
+    outbox.acknowledge(1)
+    outbox.renumber()
+    outbox.resume(0)
+    assert (outbox.after(0), outbox.last) == (b"b", 1)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["add", "ack", "drop"]), st.integers(0, 5)), max_size=60), st.randoms())
+def test_whatever_is_lost_every_frame_is_taken_once_and_in_order(
+    steps: list[tuple[str, int]], rng: random.Random
+) -> None:
+    outbox, sent, added = Outbox(), 0, 0
+    taken: list[bytes] = []
+    for kind, count in steps:
+        if kind == "add":
+            for _ in range(count):
+                outbox.add(str(added).encode())
+                added += 1
+        elif kind == "ack":
+            outbox.acknowledge(max(outbox.acknowledged, len(taken) - count))
+        else:
+            outbox.resume(len(taken))
+            sent = outbox.acknowledged
+        while (frame := outbox.after(sent)) is not None and rng.random() < 0.7:
+            sent += 1
+            if sent > len(taken) and rng.random() < 0.9:
+                taken.append(frame)
+            else:
+                break
+        if sent != len(taken):
+            # The line broke with this frame in flight.
+            outbox.resume(len(taken))
+            sent = outbox.acknowledged
+    assert taken == [str(number).encode() for number in range(len(taken))]
+
+
+def test_a_request_is_new_once_whatever_its_id_looks_like() -> None:
+    ledger = Ledger()
+    ids: list[Any] = [0, "0", False, 1, 1.5, True, None, "x"]
+    assert [ledger.ask(one, ASKED) for one in ids] == [True] * len(ids)
+    assert [ledger.ask(one, ASKED) for one in ids] == [False] * len(ids)
+    assert ledger.asked("x") == ASKED
+    assert [ledger.answer("x"), ledger.answer("x"), ledger.ask("x", ASKED)] == [True, False, False]
+    assert ledger.asked("x") is None
+    assert ledger.answer("never asked")
+
+
+def test_only_long_answered_requests_are_forgotten() -> None:
+    ledger = Ledger()
+    ledger.ask("open", ASKED)
+    for number in range(ANSWERED_KEPT + 1):
+        ledger.ask(number, ASKED)
+        ledger.answer(number)
+    assert not ledger.ask("open", ASKED)
+    assert not ledger.ask(ANSWERED_KEPT, ASKED)
+    assert ledger.ask(0, ASKED)
+
+
+def test_an_open_question_of_the_agent_takes_one_answer() -> None:
+    ledger = Ledger()
+    ledger.child_asks(0)
+    assert [ledger.child_answered(one) for one in ("0", 0, 0)] == [False, True, False]
+
+
+def test_those_who_initialise_while_the_agent_thinks_are_told_together() -> None:
+    handshake = Handshake()
+    assert [handshake.ask(one) for one in ("a", "b", "c")] == [True, False, False]
+    assert handshake.answers() == []
+    handshake.settle("b", {"result": "not the one"})
+    assert handshake.answers() == []
+    handshake.settle("a", {"id": "a", "error": {"code": 1}})
+    assert [answer["error"]["code"] for answer in handshake.answers()] == [-32603, -32603]
+    assert handshake.ask("d")
+    handshake.settle("d", {"id": "d", "result": 7})
+    assert not handshake.ask("e")
+    assert handshake.answers() == [{"jsonrpc": "2.0", "id": "e", "result": 7}]
+    assert handshake.answers() == []
+
+
+def test_waiting_times_start_spread_out_and_grow_to_half_a_minute() -> None:
+    firsts = [Backoff(rng=random.Random(seed)).next() for seed in range(200)]
+    assert 0.5 <= min(firsts) < 1 < 7 < max(firsts) <= 8
+    backoff = Backoff(rng=random.Random(1))
+    times = [backoff.next() for _ in range(50)]
+    assert 8 <= times[1] <= 16
+    assert all(15 <= time <= 30 for time in times[2:])
+    backoff.reset()
+    assert backoff.next() <= 8
+    assert Backoff(scale=0.001).next() <= 0.008
+    assert [retry_delay(attempt) for attempt in (1, 2, 3, 4, 9)] == [1, 2, 4, 8, 8]
+
+
+OPTIONS = [
+    {"optionId": "no", "kind": "reject_once"},
+    "odd",
+    {"optionId": 7, "kind": "allow_once"},
+    {"optionId": "always", "kind": "allow_always"},
+    {"optionId": "once", "kind": "allow_once"},
+]
+
+
+@pytest.mark.parametrize(
+    ("allow", "params", "option"),
+    [
+        ("ask", {"toolCall": {"kind": "read"}, "options": OPTIONS}, None),
+        ("reads", {"toolCall": {"kind": "read"}, "options": OPTIONS}, "once"),
+        ("reads", {"toolCall": {"kind": "fetch"}, "options": OPTIONS}, None),
+        ("reads", {"toolCall": {}, "options": OPTIONS}, None),
+        ("reads", {"options": OPTIONS}, None),
+        ("reads", {"toolCall": {"kind": "read"}, "options": OPTIONS[:4]}, None),
+        ("reads", {"toolCall": {"kind": ["read"]}, "options": OPTIONS}, None),
+        ("all", {"toolCall": {"kind": "delete"}, "options": OPTIONS}, "once"),
+        ("all", {"options": OPTIONS[:4]}, "always"),
+        ("all", {"options": OPTIONS[:1]}, None),
+        ("all", {"options": None}, None),
+        ("all", None, None),
+    ],
+)
+def test_what_is_allowed_in_advance_is_exactly_what_was_meant(allow: str, params: Any, option: str | None) -> None:
+    assert decide(allow, params) == option
+
+
+@given(st.lists(st.binary(max_size=30)), st.integers(1, 12))
+def test_lines_are_the_same_however_the_stream_is_cut(parts: list[bytes], size: int) -> None:
+    stream = b"".join(parts)
+    splitter = LineSplitter(limit=1000)
+    lines = [line for at in range(0, len(stream), size) for line in splitter.feed(stream[at : at + size])]
+    lines += [last] if (last := splitter.end()) else []
+    assert lines == [one for line in stream.split(b"\n") if (one := line.strip(b"\r\n \t"))]
+
+
+def test_a_line_that_is_too_long_costs_only_itself() -> None:
+    splitter = LineSplitter(limit=5)
+    assert splitter.feed(b"abc\r\n123456") == [b"abc"]
+    assert splitter.feed(b"789\nde") == []
+    assert splitter.feed(b"f\n12345\n") == [b"def", b"12345"]
+    assert (splitter.skipped, splitter.end()) == (1, b"")
+
+
+def test_a_console_nobody_reads_holds_nothing_up() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as pipe, os.fdopen(writing, "wb") as stream:
+        console = Console(stream)
+        for _ in range(WAITING * 2):
+            console.write(b"x" * 1000)
+        console.close(patience=0.01)
+        # Now somebody reads, and the thread can come to its end.
+        reader = threading.Thread(target=lambda: pipe.read(1000 * WAITING))
+        reader.start()
+        console.close(patience=20)
+        reader.join(20)
+
+
+def test_a_console_shows_what_it_was_told_before_it_closes(tmp_path: Path) -> None:
+    with (tmp_path / "shown").open("wb") as stream:
+        console = Console(stream)
+        console.say("hello \ud800")
+        console.noise(b"n" * 5000)
+        console.close(patience=20)
+    assert (tmp_path / "shown").read_bytes() == b"clawgroups: hello ?\n" + b"n" * 2000 + b"\n"
