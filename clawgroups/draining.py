@@ -21,6 +21,7 @@ class Drain:
     def __init__(self) -> None:
         self._begun = False
         self._callbacks: list[Callback] = []
+        self._last: list[Callable[[], None]] = []
 
     @property
     def begun(self) -> bool:
@@ -29,6 +30,18 @@ class Drain:
     def add(self, callback: Callback) -> None:
         if callback not in self._callbacks:
             self._callbacks.append(callback)
+
+    def add_last(self, callback: Callable[[], None]) -> None:
+        if callback not in self._last:
+            self._last.append(callback)
+
+    def end(self) -> None:
+        """Run what is to happen when no connection is left; one that fails stops no other."""
+        for callback in self._last:
+            try:
+                callback()
+            except Exception:
+                logger.exception("Something failed while the process ended")
 
     async def begin(self, *, retry_after: float, timeout: float) -> None:
         """Raise the flag, then give every callback up to `timeout` seconds; one that fails stops no other."""
@@ -59,3 +72,8 @@ def is_draining() -> bool:
 def on_drain(callback: Callback) -> None:
     """Have `await callback(retry_after)` run in the server's loop before the sockets are closed."""
     process.add(callback)
+
+
+def at_end(callback: Callable[[], None]) -> None:
+    """Have `callback()` run once no connection is left, outside the loop: the writer commits what waits."""
+    process.add_last(callback)

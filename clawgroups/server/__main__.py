@@ -15,6 +15,7 @@ import threading
 from django.utils.module_loading import import_string
 from twisted.internet.error import CannotListenError
 
+from clawgroups import draining
 from clawgroups.server.limits import Limits
 
 
@@ -53,6 +54,7 @@ def main() -> int:
     except CannotListenError:
         print(f"Port {given.port} is taken on {given.host}: choose another with PORT.", file=sys.stderr)
         return 2
+    draining.process.end()
     return 0
 
 

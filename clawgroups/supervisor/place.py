@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from clawgroups.supervisor.say import CannotRun
 
@@ -56,11 +57,15 @@ def read_place(environ: Mapping[str, str]) -> Place:
     if not 0 < port < 65536:
         raise CannotRun(f"PORT must be between 1 and 65535, not {port}.")
     data = Path(environ.get("CLAWGROUPS_DATA") or ROOT / "var").expanduser().absolute()
+    base_url = environ.get("CLAWGROUPS_BASE_URL") or f"http://127.0.0.1:{port}"
+    hosts = environ.get("CLAWGROUPS_ALLOWED_HOSTS") or urlsplit(base_url).hostname or ""
     environment = dict(environ)
     environment.update(
         PORT=str(port),
         CLAWGROUPS_DATA=str(data),
-        CLAWGROUPS_BASE_URL=environ.get("CLAWGROUPS_BASE_URL") or f"http://127.0.0.1:{port}",
+        CLAWGROUPS_BASE_URL=base_url,
+        # The built-in agents and our own health check come in by the loopback address.
+        CLAWGROUPS_ALLOWED_HOSTS=",".join(filter(None, [hosts, "127.0.0.1", "localhost", "[::1]"])),
         PYTHONUNBUFFERED="1",
     )
     return Place(data=data, host=environ.get("CLAWGROUPS_HOST") or "127.0.0.1", port=port, environment=environment)

@@ -9,8 +9,10 @@ from django.core.management.base import BaseCommand
 
 
 class Command(BaseCommand):
-    help = "Migrate the database; `up` runs this before anything else."
+    help = "Migrate, seed a new installation and print a sign-in link. `up` runs this first."
     requires_system_checks: list[str] = []  # there may be no tables yet
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
+        call_command("seed_demo", stdout=self.stdout)
+        call_command("login_link", stdout=self.stdout)
