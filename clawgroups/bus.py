@@ -120,9 +120,7 @@ class _Sender:
         with self._lock:
             if self._pid != os.getpid():
                 self._pid, self._queue = os.getpid(), queue.SimpleQueue()
-                threading.Thread(
-                    target=self._run, args=(self._queue,), name="bus-sender", daemon=True
-                ).start()
+                threading.Thread(target=self._run, args=(self._queue,), name="bus-sender", daemon=True).start()
         self._queue.put(item)
 
     def _run(self, waiting: queue.SimpleQueue[Item]) -> None:

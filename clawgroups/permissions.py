@@ -80,9 +80,7 @@ AGENT_OWNER = "agent_owner"
 GATES = frozenset({SIGNED_IN, STAFF, PUBLIC, AGENT_KEY, SESSION_KEY, AGENT_OWNER})
 
 # Which event types a guest sees; everything else is shown to all members.
-HIDDEN_FROM_GUESTS = frozenset(
-    {"approval.requested", "approval.decided", "approval.expired", "approval.voided"}
-)
+HIDDEN_FROM_GUESTS = frozenset({"approval.requested", "approval.decided", "approval.expired", "approval.voided"})
 
 
 def may_see_event(role: str, type_: str) -> bool:
@@ -117,9 +115,7 @@ def require(actor: Actor, action_name: str, workspace_id: UUID) -> tuple[Expect,
     else:
         allowed = seat.role in action.roles
     if not allowed:
-        raise Forbidden(
-            f"Your role here is {seat.role}; this needs another: {action.description}.", action=action_name
-        )
+        raise Forbidden(f"Your role here is {seat.role}; this needs another: {action.description}.", action=action_name)
     return (Expect("clawgroups.Member", seat.pk, {"auth_version": seat.auth_version, "left_at": None}),)
 
 
@@ -173,8 +169,6 @@ def get_member(actor: Actor, pk: UUID, action: str) -> Member:
 def get_agent(actor: Actor, pk: UUID) -> Agent:
     """An agent, for its owner (or staff). Raises `NotFound` for everybody else."""
     agent = Agent.objects.select_related("owner").filter(pk=pk).first()
-    if agent is None or not (
-        actor.is_staff or (actor.user_id is not None and agent.owner_id == actor.user_id)
-    ):
+    if agent is None or not (actor.is_staff or (actor.user_id is not None and agent.owner_id == actor.user_id)):
         raise NotFound("There is no such agent, or it is not yours.")
     return agent

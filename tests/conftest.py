@@ -29,6 +29,7 @@ from clawgroups.models import Command, Entry, Member, Run, Task, Workspace
 from clawgroups.services import agents, contact, members, runs, sessions, tasks, workspaces
 from clawgroups.services.perform import perform
 
+
 @pytest.fixture(autouse=True)
 def writer(request: pytest.FixtureRequest) -> Iterator[Collected | None]:
     """The inline writer for ordinary database tests; the real one, drained after, for transactional ones."""

@@ -54,9 +54,7 @@ def wait(future: Future[Outcome], timeout: float = 30) -> Outcome:
     try:
         return future.result(timeout)
     except TimeoutError:
-        raise OutcomeUnknown(
-            "The outcome is not known yet. Repeat with the same operation id to learn it."
-        ) from None
+        raise OutcomeUnknown("The outcome is not known yet. Repeat with the same operation id to learn it.") from None
 
 
 def drain(timeout: float = 10) -> None:

@@ -107,9 +107,7 @@ def _apply_one(
     facts = [*change.facts, *consequences]
     seqs = _journal(image, change.actor, facts, journal, done, now)
     if key:
-        known[key] = Operation(
-            key=key, verb=change.verb, digest=_digest(change), answer=dict(change.answer), at=now
-        )
+        known[key] = Operation(key=key, verb=change.verb, digest=_digest(change), answer=dict(change.answer), at=now)
     done.wakes.update(dict.fromkeys(change.wakes))
     return Outcome(True, answer=change.answer, seqs=seqs)
 

@@ -160,9 +160,7 @@ class Image:
         with self.connection.cursor() as cursor:
             cursor.executemany(sql, params)
             if cursor.rowcount != len(rows):
-                raise LostRow(
-                    f"{cursor.rowcount} of {len(rows)} locked rows of {model._meta.label} were written"
-                )
+                raise LostRow(f"{cursor.rowcount} of {len(rows)} locked rows of {model._meta.label} were written")
 
 
 class LostRow(RuntimeError):

@@ -138,10 +138,7 @@ TASK_MOVES: Mapping[tuple[TaskState, TaskVerb], TaskState] = {
         for state in (TaskState.READY, *_IN_HAND, TaskState.IN_REVIEW, TaskState.HELD, TaskState.STUCK)
     },
     (TaskState.HELD, TaskVerb.HAND_BACK): TaskState.READY,
-    **{
-        (state, TaskVerb.STICK): TaskState.STUCK
-        for state in (TaskState.READY, *_IN_HAND, TaskState.IN_REVIEW)
-    },
+    **{(state, TaskVerb.STICK): TaskState.STUCK for state in (TaskState.READY, *_IN_HAND, TaskState.IN_REVIEW)},
     **{(state, TaskVerb.FAIL): TaskState.FAILED for state in _OPEN},
     **{(state, TaskVerb.CANCEL): TaskState.CANCELLED for state in _OPEN},
 }

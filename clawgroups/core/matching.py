@@ -68,9 +68,7 @@ def rank(need: Need, candidates: Sequence[Candidate]) -> list[Match]:
     """
     matches = [_judge(need, candidate) for candidate in candidates]
     busy = {c.member_id: c.busy for c in candidates}
-    return sorted(
-        matches, key=lambda m: (bool(m.excluded), -m.score, busy[m.member_id], m.name, str(m.member_id))
-    )
+    return sorted(matches, key=lambda m: (bool(m.excluded), -m.score, busy[m.member_id], m.name, str(m.member_id)))
 
 
 def best(matches: Sequence[Match]) -> Match | None:

@@ -57,9 +57,7 @@ def parse_plan(tasks: Sequence[Any], *, max_tasks: int = MAX_TASKS) -> tuple[Pla
     if not isinstance(tasks, (list, tuple)) or not tasks:
         raise Invalid("A plan needs at least one task.", code="empty_plan")
     if len(tasks) > max_tasks:
-        raise Invalid(
-            f"A plan holds at most {max_tasks} tasks; this one has {len(tasks)}.", code="plan_too_large"
-        )
+        raise Invalid(f"A plan holds at most {max_tasks} tasks; this one has {len(tasks)}.", code="plan_too_large")
     parsed: list[PlanTask] = []
     problems: list[str] = []
     for number, task in enumerate(tasks, 1):
@@ -67,14 +65,11 @@ def parse_plan(tasks: Sequence[Any], *, max_tasks: int = MAX_TASKS) -> tuple[Pla
             parsed.append(PlanTask.model_validate(task))
         except ValidationError as fault:
             problems += [
-                f"task {number}: {'.'.join(str(part) for part in e['loc'])}: {e['msg']}"
-                for e in fault.errors()
+                f"task {number}: {'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in fault.errors()
             ]
     problems = problems or check_plan(parsed)
     if problems:
-        raise Invalid(
-            "The plan cannot be carried out: " + "; ".join(problems[:10]), code="bad_plan", problems=problems
-        )
+        raise Invalid("The plan cannot be carried out: " + "; ".join(problems[:10]), code="bad_plan", problems=problems)
     return tuple(parsed)
 
 

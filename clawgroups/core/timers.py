@@ -77,16 +77,12 @@ def wait_for_coordinator(now: datetime, timers: Timers) -> Wait:
 
 def wait_for_start(now: datetime, timers: Timers, name: str) -> Wait:
     """Offered to an agent that has not begun."""
-    return Wait(
-        "agent", name, _after(now, timers.schedule_to_start), "it is taken back and given to another agent"
-    )
+    return Wait("agent", name, _after(now, timers.schedule_to_start), "it is taken back and given to another agent")
 
 
 def wait_for_work(now: datetime, timers: Timers, name: str) -> Wait:
     """An agent works on it."""
-    return Wait(
-        "agent", name, _after(now, timers.start_to_close), "it is taken back and given to another agent"
-    )
+    return Wait("agent", name, _after(now, timers.start_to_close), "it is taken back and given to another agent")
 
 
 def wait_for_approval(now: datetime, timers: Timers) -> Wait:

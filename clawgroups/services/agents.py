@@ -105,12 +105,8 @@ def register_agent(
     if workspace_id is not None:
         expects = require(actor, "member.add_agent", workspace_id)
         member = new_id()
-        writes.append(
-            seat(member, workspace_id, agent_id=pk, name=name, handle=handle, role=Role.AGENT, now=now)
-        )
-        facts.append(
-            Fact(workspace_id, MemberJoined(member_id=member, name=name, role=Role.AGENT, agent_id=pk))
-        )
+        writes.append(seat(member, workspace_id, agent_id=pk, name=name, handle=handle, role=Role.AGENT, now=now))
+        facts.append(Fact(workspace_id, MemberJoined(member_id=member, name=name, role=Role.AGENT, agent_id=pk)))
     answer = {"id": str(pk), "name": name, "handle": handle, "skills": profile, "max_sessions": max_sessions}
     return commit.submit(
         Change(
@@ -132,9 +128,7 @@ def _free_handle(handle: str, name: str) -> str:
     taken = set(Agent.objects.filter(handle__startswith=wanted[:34]).values_list("handle", flat=True))
     if handle and wanted in taken:
         raise Invalid(f"The handle @{wanted} is taken; choose another.", field="handle", code="handle_taken")
-    free = (
-        h for n in range(1, len(taken) + 2) if (h := wanted if n == 1 else f"{wanted[:34]}-{n}") not in taken
-    )
+    free = (h for n in range(1, len(taken) + 2) if (h := wanted if n == 1 else f"{wanted[:34]}-{n}") not in taken)
     return next(free)
 
 

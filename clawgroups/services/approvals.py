@@ -71,9 +71,7 @@ def request_approval(
             waits = wait_for_approval(now, timers).columns()
             decision.writes.append(Update("clawgroups.Task", task.pk, waits, fence(task)))
         else:
-            decision.add(
-                reply(Approval(pk=pk, session=session, attempt=attempt, **_bare(values)), CANCELLED, now)
-            )
+            decision.add(reply(Approval(pk=pk, session=session, attempt=attempt, **_bare(values)), CANCELLED, now))
     return commit.submit(
         Change(
             actor,
@@ -105,9 +103,7 @@ def clean_options(options: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     return list(cleaned.values())
 
 
-def decide_approval(
-    approval_id: UUID, *, option_id: str, actor: Actor, operation: str = ""
-) -> Future[Outcome]:
+def decide_approval(approval_id: UUID, *, option_id: str, actor: Actor, operation: str = "") -> Future[Outcome]:
     """Answer an agent's question with one of the options it offered. The first valid answer wins."""
     approval = get_approval(actor, approval_id, "approval.decide")
     expects = require(actor, "approval.decide", approval.workspace_id)
@@ -133,14 +129,8 @@ def decide_approval(
 def expire_approval(approval_id: UUID) -> Future[Outcome]:
     """Nobody answered in time: the agent is told a rejection it offered, else `cancelled`."""
     approval = Approval.objects.select_related("session", "task", "attempt").get(pk=approval_id)
-    reject = next(
-        (o for kind in ("reject_once", "reject_always") for o in approval.options if o["kind"] == kind), None
-    )
-    result = (
-        {"outcome": {"outcome": "selected", "optionId": reject["optionId"]}}
-        if reject is not None
-        else CANCELLED
-    )
+    reject = next((o for kind in ("reject_once", "reject_always") for o in approval.options if o["kind"] == kind), None)
+    result = {"outcome": {"outcome": "selected", "optionId": reject["optionId"]}} if reject is not None else CANCELLED
     values = {"state": "expired", "decided_at": timezone.now()}
     expired = ApprovalExpired(approval_id=approval.pk, task_id=approval.task_id)
     return _settle(approval, values, result, (expired,), SYSTEM)

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
@@ -40,11 +41,14 @@ def timers_of(workspace: Workspace) -> Timers:
     return Timers().overridden(workspace.timers).scaled(settings.CLOCK_SCALE)
 
 
-def end_attempt(attempt: Attempt, verb: AttemptVerb, now: datetime, *, reason: str = "") -> Decision:
+def end_attempt(
+    attempt: Attempt, verb: AttemptVerb, now: datetime, *, reason: str = "", answered: UUID | None = None
+) -> Decision:
     """End an open attempt: its state, its open questions, and the turn that may still be going on.
 
     Open approvals are void and answered `cancelled`, unsent commands are void, and a prompt that is
     out gets `session/cancel`; what still comes from it is kept as evidence and changes nothing.
+    `answered` is the prompt whose answer ends the attempt: nothing of it goes on.
     """
     decision = Decision()
     values: dict[str, Any] = {
@@ -53,15 +57,11 @@ def end_attempt(attempt: Attempt, verb: AttemptVerb, now: datetime, *, reason: s
         "reason": reason,
     }
     decision.add(_void_approvals(attempt, now))
-    commands = list(Command.objects.filter(attempt=attempt, state__in=["open", "sent"]))
+    commands = list(Command.objects.filter(attempt=attempt, state__in=["open", "sent"]).exclude(pk=answered))
     for command in commands:
         if command.state == "open" and command.purpose not in ("reply", "cancel"):
-            decision.writes.append(
-                Update("clawgroups.Command", command.pk, {"state": "void"}, {"state": "open"})
-            )
-    running = {
-        c.session_id for c in commands if c.state == "sent" and c.purpose in ("work", "acknowledge", "steer")
-    }
+            decision.writes.append(Update("clawgroups.Command", command.pk, {"state": "void"}, {"state": "open"}))
+    running = {c.session_id for c in commands if c.state == "sent" and c.purpose in ("work", "acknowledge", "steer")}
     for session in Session.objects.filter(pk__in=running, state="open"):
         decision.add(ask_to_stop(session, attempt, now))
         values["stop"] = "asked"
@@ -81,18 +81,14 @@ def ask_to_stop(session: Session, attempt: Attempt, now: datetime) -> Decision:
         "params": {"sessionId": session.acp_id},
         "created_at": now,
     }
-    return Decision(
-        [Insert("clawgroups.Command", new_id(), command)], [], [bus.agent_topic(session.agent_id)]
-    )
+    return Decision([Insert("clawgroups.Command", new_id(), command)], [], [bus.agent_topic(session.agent_id)])
 
 
 def _void_approvals(attempt: Attempt, now: datetime) -> Decision:
     decision = Decision()
     for approval in Approval.objects.select_related("session").filter(attempt=attempt, state="open"):
         decision.writes.append(
-            Update(
-                "clawgroups.Approval", approval.pk, {"state": "void", "decided_at": now}, {"state": "open"}
-            )
+            Update("clawgroups.Approval", approval.pk, {"state": "void", "decided_at": now}, {"state": "open"})
         )
         decision.add(reply(approval, CANCELLED, now))
         decision.facts.append(
@@ -113,9 +109,7 @@ def reply(approval: Approval, result: dict[str, Any], now: datetime) -> Decision
         "link": approval.session.link,
         "created_at": now,
     }
-    return Decision(
-        [Insert("clawgroups.Command", new_id(), command)], [], [bus.agent_topic(approval.session.agent_id)]
-    )
+    return Decision([Insert("clawgroups.Command", new_id(), command)], [], [bus.agent_topic(approval.session.agent_id)])
 
 
 def release(task: Task, now: datetime, *, reason: str, retryable: bool = True) -> Decision:

@@ -48,9 +48,7 @@ def task_inputs(task: Task) -> list[InputFile]:
 def ancestors(task: Task) -> list[Task]:
     """The tasks it depends on, directly or not, parents before their children."""
     edges: dict[Any, list[Any]] = {}
-    for child, parent in Dependency.objects.filter(task__run_id=task.run_id).values_list(
-        "task_id", "parent_id"
-    ):
+    for child, parent in Dependency.objects.filter(task__run_id=task.run_id).values_list("task_id", "parent_id"):
         edges.setdefault(child, []).append(parent)
     wanted: set[Any] = set()
     queue = list(edges.get(task.pk, ()))

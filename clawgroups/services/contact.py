@@ -119,9 +119,7 @@ def renew_connections(held: Mapping[UUID, int]) -> Future[Outcome]:
     now = timezone.now()
     rows = dict(Connection.objects.filter(pk__in=list(held), closed_at=None).values_list("pk", "epoch"))
     writes = tuple(
-        Update("agents.Connection", link, {"seen_at": now})
-        for link, epoch in held.items()
-        if rows.get(link) == epoch
+        Update("agents.Connection", link, {"seen_at": now}) for link, epoch in held.items() if rows.get(link) == epoch
     )
     return commit.submit(Change(SYSTEM, writes=writes, verb="agent.renew"))
 

@@ -39,9 +39,7 @@ def clean_name(name: str) -> str:
     return cleaned
 
 
-def store(
-    chunks: Iterable[bytes], *, name: str, content_type: str = "", limit: int | None = None
-) -> StoredFile:
+def store(chunks: Iterable[bytes], *, name: str, content_type: str = "", limit: int | None = None) -> StoredFile:
     """Take bytes in, up to `limit` (default: the upload limit). Raises `TooLarge`, `Invalid`.
 
     The file appears under its hash only when it is whole and on disk; a failed upload leaves nothing.

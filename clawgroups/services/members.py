@@ -30,9 +30,7 @@ def add_person(
     chosen = _role(role)
     user = User.objects.filter(username=username.strip().lstrip("@"), is_active=True).first()
     if user is None:
-        raise Invalid(
-            f"Nobody here is called “{username.strip()}”. Ask them for their user name.", field="username"
-        )
+        raise Invalid(f"Nobody here is called “{username.strip()}”. Ask them for their user name.", field="username")
     name = user.get_full_name() or user.get_username()
     known = Member.objects.filter(workspace_id=workspace_id, user=user).first()
     pk = known.pk if known else new_id()
@@ -42,9 +40,7 @@ def add_person(
     if known is not None:
         write = _return(known, name, chosen, now)
     else:
-        write = seat(
-            pk, workspace_id, user_id=user.pk, name=name, handle=user.get_username(), role=chosen, now=now
-        )
+        write = seat(pk, workspace_id, user_id=user.pk, name=name, handle=user.get_username(), role=chosen, now=now)
     return commit.submit(
         Change(
             actor,
@@ -68,9 +64,7 @@ def add_agent(workspace_id: UUID, *, agent_id: UUID, actor: Actor, operation: st
     expects = require(actor, "member.add_agent" if own else "member.add", workspace_id)
     if (
         not own
-        and not Member.objects.filter(
-            agent=agent, left_at=None, workspace__members__user_id=actor.user_id
-        ).exists()
+        and not Member.objects.filter(agent=agent, left_at=None, workspace__members__user_id=actor.user_id).exists()
     ):
         raise NotFound("There is no such agent.")
     known = Member.objects.filter(workspace_id=workspace_id, agent=agent).first()

@@ -74,8 +74,5 @@ def create_token(user: User, *, name: str, days: int | None = None) -> tuple[Acc
 
 def revoke_token(user: User, token_id: UUID) -> None:
     """Make one of the person's tokens void."""
-    if (
-        AccessToken.objects.filter(pk=token_id, user=user, revoked_at=None).update(revoked_at=timezone.now())
-        != 1
-    ):
+    if AccessToken.objects.filter(pk=token_id, user=user, revoked_at=None).update(revoked_at=timezone.now()) != 1:
         raise NotFound("There is no such token.")

@@ -93,9 +93,7 @@ def draft_run(
     for stored in inputs:
         row = artifact(workspace_id, pk, stored, kind="input", actor=actor)
         writes.append(row)
-        facts.append(
-            Fact(workspace_id, ArtifactAdded(artifact_id=row.pk, run_id=pk, name=stored.name, kind="input"))
-        )
+        facts.append(Fact(workspace_id, ArtifactAdded(artifact_id=row.pk, run_id=pk, name=stored.name, kind="input")))
     run = Run(pk=pk, workspace=workspace)
     writes += _task_rows(run, parsed)
     event: Event = RunProposed(run_id=pk, tasks=len(parsed)) if parsed else RunPlanning(run_id=pk)
@@ -169,15 +167,12 @@ def _task_rows(run: Run, plan: Sequence[PlanTask]) -> list[Write]:
         }
         rows.append(Insert("clawgroups.Task", ids[task.key], values))
         rows += [
-            Insert("clawgroups.Dependency", new_id(), {"task_id": ids[task.key], "parent_id": ids[p]})
-            for p in parents
+            Insert("clawgroups.Dependency", new_id(), {"task_id": ids[task.key], "parent_id": ids[p]}) for p in parents
         ]
     return rows
 
 
-def propose_run(
-    run_id: UUID, *, plan: Sequence[Any], planner: str, rationale: str, actor: Actor
-) -> Future[Outcome]:
+def propose_run(run_id: UUID, *, plan: Sequence[Any], planner: str, rationale: str, actor: Actor) -> Future[Outcome]:
     """Put a checked plan before the people. Raises `Invalid` when the plan cannot be carried out."""
     run = get_run(actor, run_id, "run.plan")
     expects = require(actor, "run.plan", run.workspace_id)
@@ -242,9 +237,7 @@ def _set_paused(run_id: UUID, paused: bool, actor: Actor, operation: str) -> Fut
     run = get_run(actor, run_id, "run.pause")
     expects = require(actor, "run.pause", run.workspace_id)
     if run.state != RunState.RUNNING:
-        raise Invalid(
-            f"Only a running run can be paused or resumed; this one is {run.state}.", code="not_running"
-        )
+        raise Invalid(f"Only a running run can be paused or resumed; this one is {run.state}.", code="not_running")
     event: Event = RunPaused(run_id=run.pk) if paused else RunResumed(run_id=run.pk)
     facts = (Fact(run.workspace_id, event),) if run.paused != paused else ()
     return commit.submit(
@@ -252,11 +245,7 @@ def _set_paused(run_id: UUID, paused: bool, actor: Actor, operation: str) -> Fut
             actor,
             run.workspace_id,
             expects,
-            (
-                Update(
-                    "clawgroups.Run", run.pk, {"paused": paused}, {"state": run.state, "paused": run.paused}
-                ),
-            ),
+            (Update("clawgroups.Run", run.pk, {"paused": paused}, {"state": run.state, "paused": run.paused}),),
             facts,
             operation,
             verb="run.pause" if paused else "run.resume",
@@ -308,9 +297,7 @@ def _cancel_tasks(run: Run) -> Decision:
     return decision
 
 
-def finish_run(
-    run_id: UUID, *, deliverables: Sequence[StoredFile], note: str, actor: Actor
-) -> Future[Outcome]:
+def finish_run(run_id: UUID, *, deliverables: Sequence[StoredFile], note: str, actor: Actor) -> Future[Outcome]:
     """Hand over the deliverables: consolidating -> done, with a card in the chat."""
     run = get_run(actor, run_id, "run.consolidate")
     expects = require(actor, "run.consolidate", run.workspace_id)

@@ -106,9 +106,7 @@ def command_answered(
     }
     decision = Decision([Update("clawgroups.Command", command.pk, values, {"state": "sent"})])
     decision.writes.append(
-        Update(
-            "agents.Connection", link, {"received": received}, {"epoch": epoch, "agent_id": command.agent_id}
-        )
+        Update("agents.Connection", link, {"received": received}, {"epoch": epoch, "agent_id": command.agent_id})
     )
     match command.purpose:
         case "open":
@@ -131,7 +129,7 @@ def _opened(
         closed = Update("clawgroups.Session", session.pk, {"state": "closed", "closed_at": timezone.now()})
         decision = Decision([closed])
         if current is not None:
-            decision.add(_failed(current, attempt, _open_failure(error), retryable=not _needs_login(error)))
+            decision.add(_failed(command, current, attempt, _open_failure(error), retryable=not _needs_login(error)))
         return decision
     values = {"state": "open", "acp_id": acp_id, "link": link}
     decision = Decision([Update("clawgroups.Session", session.pk, values, {"state": "opening"})])
@@ -172,12 +170,12 @@ def _turn_ended(
         return _late(attempt, text if stop == "end_turn" else "")
     if error is not None:
         said = str(error.get("message") or error.get("code"))[:300]
-        return _failed(task, attempt, f"the agent reported an error: {said}", retryable=True)
+        return _failed(command, task, attempt, f"the agent reported an error: {said}", retryable=True)
     if stop != "end_turn":
         reason = FAILURES.get(stop, f"the turn ended with “{stop[:60]}”")
         if stop == "refusal" and text.strip():
             reason = f"{reason}: {text.strip()[:500]}"
-        return _failed(task, attempt, reason, retryable=stop != "refusal")
+        return _failed(command, task, attempt, reason, retryable=stop != "refusal")
     if command.purpose == "acknowledge":
         return _acknowledged(command, task, attempt, text)
     submitted = {
@@ -204,7 +202,7 @@ def _acknowledged(command: Command, task: Task, attempt: Attempt, text: str) -> 
     session = command.session
     assert session is not None
     if not text.strip():
-        return _failed(task, attempt, "the agent did not say what changed", retryable=True)
+        return _failed(command, task, attempt, "the agent did not say what changed", retryable=True)
     brief = {**attempt.brief, "acknowledged": True}
     columns = {
         "agent_id": command.agent_id,
@@ -240,15 +238,13 @@ def _late(attempt: Attempt, text: str) -> Decision:
     facts = []
     if text.strip():
         values["late_result"] = text
-        facts.append(
-            Fact(attempt.workspace_id, LateResultKept(task_id=attempt.task_id, attempt_id=attempt.pk))
-        )
+        facts.append(Fact(attempt.workspace_id, LateResultKept(task_id=attempt.task_id, attempt_id=attempt.pk)))
     return Decision([Update("clawgroups.Attempt", attempt.pk, values)], facts)
 
 
-def _failed(task: Task, attempt: Attempt, reason: str, *, retryable: bool) -> Decision:
+def _failed(command: Command, task: Task, attempt: Attempt, reason: str, *, retryable: bool) -> Decision:
     now = timezone.now()
-    decision = end_attempt(attempt, AttemptVerb.REFUSE, now, reason=reason)
+    decision = end_attempt(attempt, AttemptVerb.REFUSE, now, reason=reason, answered=command.pk)
     decision.add(release(task, now, reason=reason, retryable=retryable))
     return decision
 
@@ -312,9 +308,7 @@ def _submit(command: Command, decision: Decision, verb: str) -> Future[Outcome]:
 
 def _command(command_id: UUID) -> Command:
     found = (
-        Command.objects.select_related("agent", "session", "attempt", "attempt__member")
-        .filter(pk=command_id)
-        .first()
+        Command.objects.select_related("agent", "session", "attempt", "attempt__member").filter(pk=command_id).first()
     )
     if found is None:
         raise NotFound("There is no such request.")

@@ -77,9 +77,7 @@ def _hold(task: Task, seat: Member) -> tuple[Decision, UUID]:
     if task.attempt is not None:
         text = _text_so_far(task.attempt)
         if task.attempt.ended_at is None:
-            decision.add(
-                end_attempt(task.attempt, AttemptVerb.SUPERSEDE, now, reason=f"taken over by {seat.name}")
-            )
+            decision.add(end_attempt(task.attempt, AttemptVerb.SUPERSEDE, now, reason=f"taken over by {seat.name}"))
     elif previous := task.attempts.last():
         text = _text_so_far(previous)
     made, draft = person_attempt(task, seat, text, now)
@@ -124,9 +122,7 @@ def save_draft(task_id: UUID, *, text: str, actor: Actor, operation: str = "") -
             task.workspace_id,
             expects,
             (
-                Update(
-                    "clawgroups.Attempt", attempt.pk, {"progress_at": timezone.now()}, {"state": "working"}
-                ),
+                Update("clawgroups.Attempt", attempt.pk, {"progress_at": timezone.now()}, {"state": "working"}),
                 Insert("clawgroups.Draft", new_id(), values),
             ),
             (Fact(task.workspace_id, fact),),
@@ -168,9 +164,7 @@ def submit_held(
             attempt_id=attempt.pk,
         )
         inserts.append(row)
-        added = ArtifactAdded(
-            artifact_id=row.pk, run_id=task.run_id, task_id=task.pk, name=stored.name, kind="result"
-        )
+        added = ArtifactAdded(artifact_id=row.pk, run_id=task.run_id, task_id=task.pk, name=stored.name, kind="result")
         facts.append(Fact(task.workspace_id, added))
     facts.append(Fact(task.workspace_id, TaskSubmitted(task_id=task.pk, attempt_id=attempt.pk)))
     return commit.submit(

@@ -120,9 +120,7 @@ def offer(task: Task, member: Member, now: datetime) -> tuple[Decision, UUID]:
     }
     live = _live_session(task, agent_id)
     if live is not None:
-        decision.writes.append(
-            Update("clawgroups.Session", live.pk, {"attempt_id": attempt}, {"state": "open"})
-        )
+        decision.writes.append(Update("clawgroups.Session", live.pk, {"attempt_id": attempt}, {"state": "open"}))
         values = {**command, **prompt_command(task, brief, live)}
         decision.writes.append(Insert("clawgroups.Command", new_id(), values))
         return decision, attempt
@@ -167,15 +165,13 @@ def prompt_command(task: Task, brief: dict[str, Any], session: Session) -> dict[
 
 def _live_session(task: Task, agent_id: UUID) -> Session | None:
     """The session of this agent on this task that still lives, after a hand-back or a return."""
-    session = (
-        Session.objects.filter(task=task, agent_id=agent_id, state="open").order_by("-opened_at").first()
-    )
+    if not task.brief.keys() & {"handback", "feedback"}:
+        return None
+    session = Session.objects.filter(task=task, agent_id=agent_id, state="open").order_by("-opened_at").first()
     if session is None or session.link is None:
         return None
     alive = Connection.objects.filter(pk=session.link, closed_at=None).exists()
-    busy = session.commands.filter(
-        state__in=["open", "sent"], purpose__in=["work", "acknowledge", "steer"]
-    ).exists()
+    busy = session.commands.filter(state__in=["open", "sent"], purpose__in=["work", "acknowledge", "steer"]).exists()
     return session if alive and not busy else None
 
 
@@ -274,9 +270,7 @@ def _cancel(task: Task, now: datetime) -> Decision:
 
 def _needing(task: Task) -> list[Task]:
     children: dict[UUID, list[UUID]] = {}
-    for child, parent in Dependency.objects.filter(task__run_id=task.run_id).values_list(
-        "task_id", "parent_id"
-    ):
+    for child, parent in Dependency.objects.filter(task__run_id=task.run_id).values_list("task_id", "parent_id"):
         children.setdefault(parent, []).append(child)
     found: dict[UUID, None] = {}
     queue = list(children.get(task.pk, ()))

@@ -61,9 +61,7 @@ class Batch:
 
 def load(session_ids: Iterable[UUID]) -> dict[UUID, Standing]:
     """Where sessions stand now, from their rows."""
-    rows = Session.objects.select_related("attempt", "attempt__member", "task").filter(
-        pk__in=list(session_ids)
-    )
+    rows = Session.objects.select_related("attempt", "attempt__member", "task").filter(pk__in=list(session_ids))
     return {row.pk: _standing(row) for row in rows}
 
 
@@ -75,9 +73,7 @@ def _standing(session: Session) -> Standing:
         .values_list("pk", "ordinal", "kind", "after_stop", Length("text"))[:RECENT_PARTS]
     )
     steps = list(
-        Step.objects.filter(attempt_id=attempt.pk)
-        .order_by("-ordinal")
-        .values_list("pk", "ordinal")[:RECENT_STEPS]
+        Step.objects.filter(attempt_id=attempt.pk).order_by("-ordinal").values_list("pk", "ordinal")[:RECENT_STEPS]
     )
     last_step = steps[0][1] if steps else 0
     last_part = recent[0][1] if recent else 0
@@ -150,9 +146,7 @@ class _Page:
         self.now = now
         # A session that a person steers works on behalf of that person.
         self.actor = replace(actor, on_behalf_of=standing.holder_id)
-        self.expects = [
-            Expect("clawgroups.Session", standing.session_id, {"attempt_id": standing.attempt_id})
-        ]
+        self.expects = [Expect("clawgroups.Session", standing.session_id, {"attempt_id": standing.attempt_id})]
         self.writes: list[Write] = []
         self.facts: list[Fact] = []
         self._attempt: dict[str, Any] = {}
@@ -166,14 +160,10 @@ class _Page:
         """Read the rows that `said` goes on with."""
         standing = self.standing
         named = {
-            standing.part_id(words)
-            for one in said
-            if (words := standing.words(one)) is not None and words.name
+            standing.part_id(words) for one in said if (words := standing.words(one)) is not None and words.name
         } - standing.parts.keys()
         if named:
-            for pk, ordinal, length in Part.objects.filter(pk__in=named).values_list(
-                "pk", "ordinal", Length("text")
-            ):
+            for pk, ordinal, length in Part.objects.filter(pk__in=named).values_list("pk", "ordinal", Length("text")):
                 standing.parts[pk] = (ordinal, length)
         self._existing = set(standing.parts)
         ids = {standing.step_id(one) for one in said if isinstance(one, ToolCall)}
@@ -294,9 +284,7 @@ class _Page:
 
     def _step_fact(self, pk: UUID, status: str) -> None:
         standing = self.standing
-        event = StepRecorded(
-            task_id=standing.task_id, attempt_id=standing.attempt_id, step_id=pk, status=status
-        )
+        event = StepRecorded(task_id=standing.task_id, attempt_id=standing.attempt_id, step_id=pk, status=status)
         self.facts.append(Fact(standing.workspace_id, event, self.actor))
 
 

@@ -49,9 +49,7 @@ def create_workspace(
             pk,
             {"name": name, "goal": goal, "rules": rules, "created_by_id": user.pk, "created_at": now},
         ),
-        seat(
-            owner, pk, user_id=user.pk, name=actor.name, handle=user.get_username(), role=Role.OWNER, now=now
-        ),
+        seat(owner, pk, user_id=user.pk, name=actor.name, handle=user.get_username(), role=Role.OWNER, now=now),
     ]
     facts = [
         Fact(pk, WorkspaceCreated(name=name)),
@@ -60,13 +58,9 @@ def create_workspace(
     for agent in Agent.objects.filter(is_builtin=True, retired_at=None).order_by("created_at"):
         member = new_id()
         writes.append(
-            seat(
-                member, pk, agent_id=agent.pk, name=agent.name, handle=agent.handle, role=Role.AGENT, now=now
-            )
+            seat(member, pk, agent_id=agent.pk, name=agent.name, handle=agent.handle, role=Role.AGENT, now=now)
         )
-        facts.append(
-            Fact(pk, MemberJoined(member_id=member, name=agent.name, role=Role.AGENT, agent_id=agent.pk))
-        )
+        facts.append(Fact(pk, MemberJoined(member_id=member, name=agent.name, role=Role.AGENT, agent_id=agent.pk)))
     return commit.submit(
         Change(
             actor,
@@ -106,9 +100,7 @@ def seat(
 def rename_workspace(workspace_id: UUID, *, name: str, actor: Actor, operation: str = "") -> Future[Outcome]:
     """Give a workspace another name."""
     name = clean_text(name, what="Name", limit=120, required=True)
-    return _set(
-        workspace_id, "workspace.rename", {"name": name}, WorkspaceRenamed(name=name), actor, operation
-    )
+    return _set(workspace_id, "workspace.rename", {"name": name}, WorkspaceRenamed(name=name), actor, operation)
 
 
 def set_goal(workspace_id: UUID, *, goal: str, actor: Actor, operation: str = "") -> Future[Outcome]:
@@ -120,9 +112,7 @@ def set_goal(workspace_id: UUID, *, goal: str, actor: Actor, operation: str = ""
 def set_rules(workspace_id: UUID, *, rules: str, actor: Actor, operation: str = "") -> Future[Outcome]:
     """Replace the standing rules that every agent reads at its next turn."""
     rules = clean_text(rules, what="Rules", limit=20_000)
-    return _set(
-        workspace_id, "workspace.set_rules", {"rules": rules}, RulesSet(rules=rules), actor, operation
-    )
+    return _set(workspace_id, "workspace.set_rules", {"rules": rules}, RulesSet(rules=rules), actor, operation)
 
 
 def _set(

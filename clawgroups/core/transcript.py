@@ -1,0 +1,142 @@
+"""Where an agent's words go: one transcript of parts and steps per attempt, numbered as they came. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID, uuid5
+
+from agents.protocol.updates import AgentUpdate, MessageChunk, Notice, ThoughtChunk, ToolCall, UnknownUpdate
+from clawgroups.core.shrinking import shrunk_text
+
+MAX_ORDINAL = 20_000
+RECENT_PARTS = 50
+RECENT_STEPS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """The prompt was answered: tool calls still open will not be heard of again."""
+
+    stop_reason: str
+
+
+Said = AgentUpdate | TurnEnded
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What an update adds to the transcript; without a name it goes on where the last words were."""
+
+    kind: str
+    text: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where words go: the part, its number in the transcript, and how long it is before them."""
+
+    part_id: UUID
+    ordinal: int
+    length: int
+    exists: bool
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where a session's transcript stands. `live` is False once its attempt is over.
+
+    It is advanced twice, by the same rules: at once for those who watch, and when the words are
+    recorded; so both name the same parts.
+    """
+
+    session_id: UUID
+    workspace_id: UUID
+    task_id: UUID
+    attempt_id: UUID
+    epoch: int
+    live: bool
+    holder_id: int | None = None
+    ordinal: int = 1
+    tail: tuple[str, UUID] | None = None
+    plan: tuple[int, int] = (0, 0)
+    parts: dict[UUID, tuple[int, int]] = field(default_factory=dict)
+    steps: dict[UUID, None] = field(default_factory=dict)
+
+    def copy(self) -> Standing:
+        """Another one that may go its own way."""
+        return replace(self, parts=dict(self.parts), steps=dict(self.steps))
+
+    def words(self, said: Said) -> Words | None:
+        """The words an update adds. After the end of an attempt its tool calls are told in words."""
+        match said:
+            case MessageChunk() | ThoughtChunk():
+                kind = "text" if isinstance(said, MessageChunk) else "thought"
+                if said.content is None:
+                    return Words(kind, said.text, said.message_id) if said.text else None
+                return Words(kind, f"[{shrunk_text(said.content.get('type'), 40)}]", said.message_id)
+            case Notice():
+                more = f" ({said.description})" if said.description else ""
+                return Words("notice", shrunk_text(f"{said.severity}: {said.title}{more}", 2000) + "\n")
+            case UnknownUpdate():
+                return Words("unknown", shrunk_text(f"{said.tag} {said.raw!r}", 2000) + "\n")
+            case ToolCall() if not self.live:
+                title = shrunk_text(said.title or said.tool_call_id, 300)
+                return Words("notice", f"{title}: {said.status or 'going on'}\n")
+            case _:
+                return None
+
+    def part_id(self, words: Words) -> UUID:
+        """The part these words go to."""
+        if words.name is None and self.tail is not None and self.tail[0] == words.kind:
+            return self.tail[1]
+        name = f"#{self.ordinal}" if words.name is None else f"={words.name}"
+        return self.name(f"{words.kind}:{name}" + ("" if self.live else ":after"))
+
+    def name(self, key: str) -> UUID:
+        """The row id for something of this session in this attempt."""
+        return uuid5(self.attempt_id, f"{self.session_id}:{key}")
+
+    def step_id(self, call: ToolCall) -> UUID:
+        """The row id of a tool call."""
+        return self.name(f"step:{call.tool_call_id}")
+
+    def place(self, words: Words) -> Place | None:
+        """Take room for these words; None when the transcript is full."""
+        part_id = self.part_id(words)
+        known = self.parts.pop(part_id, None)
+        if known is None and self.ordinal >= MAX_ORDINAL:
+            return None
+        ordinal, before = known if known is not None else (self._number(), 0)
+        self.parts[part_id] = (ordinal, before + len(words.text))
+        if len(self.parts) > RECENT_PARTS:
+            del self.parts[next(iter(self.parts))]
+        self.tail = (words.kind, part_id)
+        return Place(part_id, ordinal, before, known is not None)
+
+    def begin(self, call: ToolCall) -> int | None:
+        """The number of a tool call not heard of before; it ends the message before it."""
+        step_id = self.step_id(call)
+        if step_id in self.steps or self.ordinal >= MAX_ORDINAL:
+            return None
+        self.steps[step_id] = None
+        if len(self.steps) > RECENT_STEPS:
+            del self.steps[next(iter(self.steps))]
+        self.tail = None
+        return self._number()
+
+    def end_turn(self) -> None:
+        """What is said next is another message."""
+        self.tail = None
+
+    def _number(self) -> int:
+        self.ordinal += 1
+        return self.ordinal - 1
+
+
+def plan_counts(entries: Sequence[Any]) -> tuple[int, int]:
+    """How many lines of an agent's plan are done, and how many there are."""
+    done = sum(1 for entry in entries if isinstance(entry, dict) and entry.get("status") == "completed")
+    return done, len(entries)

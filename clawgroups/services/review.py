@@ -1,0 +1,174 @@
+"""Verbs of review: a result is accepted, or goes back with reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from agents.ids import new_id
+from clawgroups import commit
+from clawgroups.core.acceptance import Verdict
+from clawgroups.core.actors import Actor
+from clawgroups.core.changes import Change, Count, Fact, Insert, Outcome, Update
+from clawgroups.core.errors import Conflict, Invalid
+from clawgroups.core.events import TaskDone, TaskReady, TaskReturned, TaskStuck
+from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
+from clawgroups.core.timers import NO_WAIT, wait_for_coordinator, wait_for_help, wait_for_holder
+from clawgroups.models import Attempt, Dependency, Member, Task
+from clawgroups.permissions import get_task, require
+from clawgroups.services.attempts import MAX_TRIES, closed, fence, timers_of
+from clawgroups.services.workspaces import clean_text
+
+
+def accept_task(
+    task_id: UUID, *, actor: Actor, verdicts: Sequence[Verdict] = (), operation: str = ""
+) -> Future[Outcome]:
+    """Accept a result in review: the task is done, and its dependants are one step nearer."""
+    task = get_task(actor, task_id, "task.review")
+    expects = require(actor, "task.review", task.workspace_id)
+    attempt = _in_review(task)
+    now = timezone.now()
+    ready = {"state": "ready", **wait_for_coordinator(now, timers_of(task.workspace)).columns()}
+    done = {
+        "state": move_task(task.state, TaskVerb.ACCEPT).value,
+        "holder_id": None,
+        "ended_at": now,
+        **NO_WAIT.columns(),
+    }
+    accepted = {
+        "state": move_attempt(attempt.state, AttemptVerb.ACCEPT).value,
+        "ended_at": now,
+        "verdicts": [v.as_json() for v in verdicts] or attempt.verdicts,
+    }
+    children = Dependency.objects.filter(parent=task).order_by("task_id").values_list("task_id", flat=True)
+    return commit.submit(
+        Change(
+            actor,
+            task.workspace_id,
+            expects,
+            (
+                Update("clawgroups.Task", task.pk, done, fence(task)),
+                Update("clawgroups.Attempt", attempt.pk, accepted, {"state": attempt.state}),
+                *(
+                    Count(
+                        "clawgroups.Task",
+                        child,
+                        "waiting_on",
+                        -1,
+                        zero_expect={"state": "waiting"},
+                        zero_values=ready,
+                        zero_facts=(Fact(task.workspace_id, TaskReady(task_id=child, run_id=task.run_id)),),
+                    )
+                    for child in children
+                ),
+                closed(task),
+            ),
+            (Fact(task.workspace_id, TaskDone(task_id=task.pk, attempt_id=attempt.pk)),),
+            operation,
+            verb="task.accept",
+            answer={"id": str(task.pk), "state": "done"},
+        )
+    )
+
+
+def return_task(
+    task_id: UUID,
+    *,
+    reasons: Sequence[str],
+    actor: Actor,
+    verdicts: Sequence[Verdict] = (),
+    operation: str = "",
+) -> Future[Outcome]:
+    """Send a result back with reasons. A person's result goes back to that person, an agent's to the
+    next try; after the last try the task is stuck and a person must act."""
+    task = get_task(actor, task_id, "task.review")
+    expects = require(actor, "task.review", task.workspace_id)
+    attempt = _in_review(task)
+    said = tuple(clean_text(r, what="Reason", limit=2000) for r in reasons if r.strip())
+    if not said:
+        raise Invalid("Say why it goes back, so that the next try can do better.", field="note")
+    now = timezone.now()
+    returned = {
+        "state": move_attempt(attempt.state, AttemptVerb.RETURN).value,
+        "ended_at": now,
+        "reason": "; ".join(said),
+        "verdicts": [v.as_json() for v in verdicts],
+    }
+    values, inserts, fact = _after_return(task, attempt, said, now)
+    return commit.submit(
+        Change(
+            actor,
+            task.workspace_id,
+            expects,
+            (
+                Update("clawgroups.Attempt", attempt.pk, returned, {"state": attempt.state}),
+                Update("clawgroups.Task", task.pk, values, fence(task)),
+                *inserts,
+            ),
+            fact,
+            operation,
+            verb="task.return",
+            answer={"id": str(task.pk), "state": values["state"]},
+        )
+    )
+
+
+def _after_return(
+    task: Task, attempt: Attempt, said: tuple[str, ...], now: datetime
+) -> tuple[dict[str, Any], list[Insert], tuple[Fact, ...]]:
+    timers = timers_of(task.workspace)
+    returned = Fact(task.workspace_id, TaskReturned(task_id=task.pk, attempt_id=attempt.pk, reasons=said))
+    values: dict[str, Any] = {"epoch": task.epoch + 1, "attempt_id": None, "reason": "; ".join(said)}
+    if attempt.member.agent_id is None:
+        again, draft = person_attempt(task, attempt.member, attempt.result, now)
+        values |= {"state": move_task(task.state, TaskVerb.TAKE_OVER).value, "attempt_id": again.pk}
+        values |= {"holder_id": attempt.member_id, "assignee_id": attempt.member_id}
+        values |= wait_for_holder(now, timers, attempt.member.name).columns()
+        return values, [again, draft], (returned,)
+    values |= {"assignee_id": None, "brief": _returned_brief(task, attempt, said)}
+    if task.tries >= MAX_TRIES:
+        values |= {"state": move_task(task.state, TaskVerb.STICK).value}
+        values |= wait_for_help(now, timers, "somebody of the team").columns()
+        reason = f"{MAX_TRIES} tries were not accepted; the last one: {'; '.join(said)}"
+        return values, [], (returned, Fact(task.workspace_id, TaskStuck(task_id=task.pk, reason=reason)))
+    values |= {"state": move_task(task.state, TaskVerb.RETURN).value}
+    values |= wait_for_coordinator(now, timers).columns()
+    return values, [], (returned,)
+
+
+def _returned_brief(task: Task, attempt: Attempt, said: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        **task.brief,
+        "feedback": list(said),
+        "preferred": str(attempt.member_id),
+        "previous": str(attempt.pk),
+    }
+
+
+def person_attempt(task: Task, seat: Member, text: str, now: datetime) -> tuple[Insert, Insert]:
+    """A person's attempt at the task's next epoch, with the first version of their draft."""
+    pk = new_id()
+    values = {
+        "workspace_id": task.workspace_id,
+        "task_id": task.pk,
+        "member_id": seat.pk,
+        "number": task.attempts.count() + 1,
+        "epoch": task.epoch + 1,
+        "state": "working",
+        "offered_at": now,
+        "begun_at": now,
+        "progress_at": now,
+    }
+    first = {"attempt_id": pk, "version": 1, "text": text, "actor": {"kind": "system"}, "saved_at": now}
+    return Insert("clawgroups.Attempt", pk, values), Insert("clawgroups.Draft", new_id(), first)
+
+
+def _in_review(task: Task) -> Attempt:
+    if task.attempt is None or task.state != "in_review":
+        raise Conflict(f"This task is {task.state.replace('_', ' ')}; there is no result to judge now.")
+    return task.attempt
