@@ -62,6 +62,12 @@ class Writer:
             self._queue.put(waiting)
         return waiting.future
 
+    def is_open(self) -> bool:
+        """Whether changes are taken. A writer that has not been needed yet is open."""
+        with self._lock:
+            mine = self._pid == os.getpid()
+            return not self._closed and not (mine and self._thread is not None and not self._thread.is_alive())
+
     def drain(self, timeout: float = 10) -> None:
         """Commit everything handed over so far, then refuse further changes."""
         with self._lock:

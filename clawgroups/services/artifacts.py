@@ -1,0 +1,119 @@
+"""Verbs on files that agents deliver, and what a session's work folder holds."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import Future
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Q
+
+from clawgroups import commit
+from clawgroups.core.actors import Actor
+from clawgroups.core.changes import Change, Expect, Fact, Outcome, one_of
+from clawgroups.core.errors import NotFound
+from clawgroups.core.events import ArtifactAdded
+from clawgroups.core.lifecycle import ATTEMPT_LIVE
+from clawgroups.models import Artifact, Attempt, Session, Task
+from clawgroups.permissions import require
+from clawgroups.services.briefs import task_inputs
+from clawgroups.services.files import StoredFile
+from clawgroups.services.runs import artifact
+
+DRAFT = "draft.md"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFile:
+    """A file of a session's work folder: in the store, or (a draft) text that stands in a row."""
+
+    name: str
+    sha256: str
+    size: int
+    content_type: str
+    text: bytes | None = None
+
+
+def session_of(session_id: UUID, actor: Actor) -> Session:
+    """The session, for its agent while that sits in the workspace. Raises `NotFound`."""
+    found = Session.objects.select_related("attempt", "attempt__task").filter(pk=session_id, agent_id=actor.agent_id)
+    session = found.first()
+    if session is None or actor.agent_id is None:
+        raise NotFound("There is no such session, or it is not yours.")
+    require(actor, "task.view", session.workspace_id)
+    return session
+
+
+def work_files(session: Session) -> list[WorkFile]:
+    """What the work folder starts from: inputs, results of parents, what earlier tries left, a person's draft."""
+    task = session.attempt.task
+    files = {
+        f.name: WorkFile(f.name, f.artifact.sha256, f.artifact.size, f.artifact.content_type) for f in task_inputs(task)
+    }
+    left = Artifact.objects.filter(Q(kind="result") | Q(kind="late", attempt=session.attempt), task=task)
+    for row in left.exclude(attempt=session.attempt, kind="late").order_by("created_at"):
+        files[row.name] = WorkFile(row.name, row.sha256, row.size, row.content_type)
+    draft = session.attempt.brief.get("handback", {}).get("draft", "")
+    if draft:
+        text = str(draft).encode()
+        files[DRAFT] = WorkFile(DRAFT, hashlib.sha256(text).hexdigest(), len(text), "text/markdown", text)
+    return list(files.values())
+
+
+def deliver_file(session_id: UUID, *, stored: StoredFile, actor: Actor) -> Future[Outcome]:
+    """Take a file that an agent made. Answer: {"id", "name", "sha256", "size", "kind"}.
+
+    While the attempt is live and its epoch the task's, it is a result; after that it is kept as late, which
+    changes nothing. The same bytes under the same name are taken once. Raises `NotFound` for a foreign session.
+    """
+    session = session_of(session_id, actor)
+    attempt, task = session.attempt, session.attempt.task
+    expects = require(actor, "task.view", session.workspace_id)
+    earlier = Artifact.objects.filter(task=task, name=stored.name).exclude(kind="input")
+    same = earlier.filter(attempt=attempt, sha256=stored.sha256).first()
+    if same is not None:
+        return commit.submit(Change(actor, session.workspace_id, expects, verb="artifact.deliver", answer=_said(same)))
+    live = attempt.state in ATTEMPT_LIVE and task.epoch == attempt.epoch
+    row = artifact(
+        session.workspace_id,
+        task.run_id,
+        stored,
+        kind="result" if live else "late",
+        actor=actor,
+        task_id=task.pk,
+        attempt_id=attempt.pk,
+        revision=earlier.count() + 1,
+    )
+    kind = str(row.values["kind"])
+    fact = ArtifactAdded(artifact_id=row.pk, run_id=task.run_id, task_id=task.pk, name=stored.name, kind=kind)
+    return commit.submit(
+        Change(
+            actor,
+            session.workspace_id,
+            (*expects, *(_fence(session, attempt, task) if live else ())),
+            (row,),
+            (Fact(session.workspace_id, fact),),
+            verb="artifact.deliver",
+            answer={
+                "id": str(row.pk),
+                "name": stored.name,
+                "sha256": stored.sha256,
+                "size": stored.size,
+                "kind": kind,
+            },
+        )
+    )
+
+
+def _fence(session: Session, attempt: Attempt, task: Task) -> tuple[Expect, ...]:
+    """The commit point of a takeover lies before or after this delivery, never in the middle of it."""
+    return (
+        Expect("clawgroups.Task", task.pk, {"epoch": attempt.epoch}),
+        Expect("clawgroups.Attempt", attempt.pk, {"state": one_of(*(state.value for state in ATTEMPT_LIVE))}),
+        Expect("clawgroups.Session", session.pk, {"attempt_id": attempt.pk}),
+    )
+
+
+def _said(row: Artifact) -> dict[str, object]:
+    return {"id": str(row.pk), "name": row.name, "sha256": row.sha256, "size": row.size, "kind": row.kind}
