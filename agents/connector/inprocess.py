@@ -8,7 +8,7 @@ import socket
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from agents.connector.child import STDERR_TAIL, split_lines
+from agents.connector.child import MAX_LINE, STDERR_TAIL, split_lines
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -16,7 +16,10 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 async def stream_pair() -> tuple[Streams, Streams]:
     """Two ends of one byte pipe inside this process, each a reader and a writer with back-pressure."""
     near, far = socket.socketpair()
-    return await asyncio.open_connection(sock=near), await asyncio.open_connection(sock=far)
+    return (
+        await asyncio.open_connection(sock=near, limit=MAX_LINE),
+        await asyncio.open_connection(sock=far, limit=MAX_LINE),
+    )
 
 
 class InProcessChild:

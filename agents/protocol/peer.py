@@ -103,10 +103,11 @@ class Peer:
         params = frame.get("params")
         if params is not None and not isinstance(params, dict):
             raise _BadFrame(version.INVALID_PARAMS, "params must be an object", frame_id)
-        if "id" not in frame:
-            self.on_notification(method, params or {})
-        elif method in self.requests:
+        if "id" in frame and method in self.requests:
             self.on_request(frame_id, method, params or {})
+        elif frame_id is None:
+            # Also for an id of null: its sender could not match an answer, and an update must not be lost over it.
+            self.on_notification(method, params or {})
         else:
             return error(frame_id, version.METHOD_NOT_FOUND, f"unknown method {method}")
         return None
