@@ -25,7 +25,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
     parser.add_argument("--app", default="clawgroups.asgi.application", help="dotted path of the ASGI application")
     parser.add_argument("--drain-seconds", type=float, default=Limits.drain_seconds, help="how long leaving may take")
-    parser.add_argument("--proxy-headers", action="store_true", help="trust X-Forwarded-For and -Proto of a proxy")
+    parser.add_argument(
+        "--proxy-headers",
+        action="store_true",
+        default=os.environ.get("CLAWGROUPS_BEHIND_PROXY", "").lower() in ("1", "true", "yes", "on"),
+        help="trust X-Forwarded-For and -Proto of a proxy (default: CLAWGROUPS_BEHIND_PROXY)",
+    )
     return parser.parse_args()
 
 
