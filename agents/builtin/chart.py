@@ -92,9 +92,10 @@ def to_svg(data: ChartData) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'aria-labelledby="chart-title chart-desc">\n'
-        f'<title id="chart-title">{escape(data.title)}</title>\n<desc id="chart-desc">{escape(data.description)}</desc>\n'
+        f'<title id="chart-title">{_xml(data.title)}</title>\n'
+        f'<desc id="chart-desc">{_xml(data.description)}</desc>\n'
         f"<style>{_STYLE}</style>\n"
-        f'<text class="t" x="24" y="30">{escape(_cut(data.title, 70))}</text>\n{body}</svg>\n'
+        f'<text class="t" x="24" y="30">{_xml(_cut(data.title, 70))}</text>\n{body}</svg>\n'
     )
 
 
@@ -113,7 +114,7 @@ def _draw_bars(data: ChartData) -> str:
         middle = _TOP + step * (number + 0.5)
         end = _LEFT + room * (value - low) / (high - low)
         lines.append(
-            f'<text x="{_LEFT - 10}" y="{middle + 4:.1f}" text-anchor="end">{escape(_cut(label, 18))}</text>'
+            f'<text x="{_LEFT - 10}" y="{middle + 4:.1f}" text-anchor="end">{_xml(_cut(label, 18))}</text>'
             f'<rect x="{min(zero, end):.1f}" y="{middle - step * 0.32:.1f}" width="{max(abs(end - zero), 1):.1f}" '
             f'height="{step * 0.64:.1f}" rx="3" fill="currentColor" fill-opacity=".55"/>'
             f'<text class="s" x="{max(zero, end) + 8:.1f}" y="{middle + 4:.1f}">{fmt(value)}</text>'
@@ -132,7 +133,7 @@ def _draw_line(data: ChartData) -> str:
         value = low + (high - low) * tick / _TICKS
         y = _TOP + tall * (1 - tick / _TICKS)
         lines.append(
-            f'<line x1="{left}" x2="{left + wide}" y1="{y:.1f}" y2="{y:.1f}" stroke="currentColor" stroke-opacity=".18"/>'
+            f'<line x1="{left}" x2="{left + wide}" y1="{y:.1f}" y2="{y:.1f}" stroke="currentColor" opacity=".18"/>'
             f'<text class="s" x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{fmt(value)}</text>'
         )
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
@@ -142,9 +143,14 @@ def _draw_line(data: ChartData) -> str:
     every = max(1, -(-len(places) // 7))
     for number in range(0, len(places), every):
         x = places[number][0]
-        label = escape(data.labels[number])
+        label = _xml(data.labels[number])
         lines.append(f'<text class="s" x="{x:.1f}" y="{_HEIGHT - 20}" text-anchor="middle">{label}</text>')
     return "\n".join(lines) + "\n"
+
+
+def _xml(text: str) -> str:
+    """Text for the inside of an element; control characters have no place in XML."""
+    return escape("".join(character if character.isprintable() else " " for character in text))
 
 
 def _cut(text: str, length: int) -> str:

@@ -58,14 +58,14 @@ class Layout:
     date: int | None
 
 
-def profile_table(table: Table, check: Check = lambda: None) -> dict[str, Any]:
-    """Read a table twice and return its profile; raises `Stopped` through `check`."""
+def profile_table(table: Table, check: Check = lambda: None) -> tuple[dict[str, Any], list[Column]]:
+    """Read a table twice; its profile, and its columns as they are read. Raises `Stopped` through `check`."""
     first = _read_first(table, check)
     columns = decide(table.columns, first.scans)
     layout = _layout(columns, first)
     with localcontext(prec=_DIGITS):
         second = _read_second(table, layout, check)
-        return _publish(table, layout, first, second)
+        return _publish(table, layout, first, second), columns
 
 
 def to_bytes(profile: dict[str, Any]) -> bytes:

@@ -155,7 +155,9 @@ def method(profiles: Sequence[Profile], findings: Sequence[Finding]) -> str:
             "Means are compared only where the gap exceeds what the spread and the number of values explain."
         )
     if any(profile["outliers"] for profile in profiles):
-        sentences.append("A value is far out when it lies more than half again the middle half's width beyond it.")
+        sentences.append(
+            "A value is far out when it lies beyond the middle half by more than one and a half times its width."
+        )
     if any(profile["series"] for profile in profiles):
         sentences.append("Change over time compares the first whole period with the last.")
     sentences.append("A mark in brackets after a number names the table, the column and the figure it was taken from.")
