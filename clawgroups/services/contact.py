@@ -96,6 +96,23 @@ def connection_ready(link: UUID, *, epoch: int, announced: Mapping[str, Any]) ->
     )
 
 
+def login_needed(link: UUID, *, epoch: int, needed: bool, message: str = "") -> Future[Outcome]:
+    """The agent says that its owner must sign in on the agent's own machine, or that this is over."""
+    connection = _connection(link)
+    agent = connection.agent
+    said = {key: value for key, value in agent.announced.items() if key != "needs_login"}
+    if needed:
+        said["needs_login"] = {"message": message, "methods": said.get("auth_methods", [])}
+    return commit.submit(
+        Change(
+            _agent_actor(agent),
+            expects=(Expect("agents.Connection", link, {"epoch": epoch, "closed_at": None}),),
+            writes=(Update("agents.Agent", agent.pk, {"announced": said}, {"announced": agent.announced}),),
+            verb="agent.login_needed",
+        )
+    )
+
+
 def close_connection(link: UUID, *, epoch: int, reason: str) -> Future[Outcome]:
     """The socket is gone. A newer socket of the same link, or of the agent, is not touched by this."""
     connection = _connection(link)

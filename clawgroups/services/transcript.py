@@ -43,7 +43,7 @@ from clawgroups.core.transcript import (
     Words,
     plan_counts,
 )
-from clawgroups.models import Part, Session, Step
+from clawgroups.models import Command, Part, Session, Step
 
 MAX_PART = 1_000_000
 MAX_PLAN = 200
@@ -97,11 +97,14 @@ def _standing(session: Session) -> Standing:
     )
 
 
-def last_message(session_id: UUID, *, since: datetime | None) -> str:
-    """The last thing a session said in the turn that began at `since`; empty if it said nothing."""
-    parts = Part.objects.filter(attempt__sessions=session_id, kind="text").exclude(text="")
-    if since is not None:
-        parts = parts.filter(at__gte=since)
+def last_message(command_id: UUID) -> str:
+    """The last thing an agent said in the turn of this prompt; empty if it said nothing."""
+    command = Command.objects.select_related("attempt").get(pk=command_id)
+    if command.attempt is None:
+        return ""
+    parts = Part.objects.filter(attempt=command.attempt, kind="text").exclude(text="")
+    if command.sent_at is not None:
+        parts = parts.filter(at__gte=command.sent_at)
     for text in parts.order_by("-ordinal", "-pk").values_list("text", flat=True)[:20]:
         if text.strip():
             return text

@@ -1,0 +1,135 @@
+"""Sends an agent what it is owed: the rows in order, each marked before it goes out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from agents.protocol import acp, peer, version
+from clawgroups.auth import session_key
+from clawgroups.core.errors import Conflict, NotFound
+from clawgroups.gateway import reads
+from clawgroups.gateway.hello import Hello
+from clawgroups.ingest import patiently
+from clawgroups.models import Command
+from clawgroups.services import sessions
+from clawgroups.services.perform import perform_async, read_async
+
+log = logging.getLogger(__name__)
+
+OPEN_DEADLINE = 120.0
+
+
+class Pump:
+    """One socket's outgoing side. `outstanding` are the requests whose answer is waited for.
+
+    A prompt waits while another one of its session is under way (ACP 1 knows no parallel turns). A
+    request that was sent on this link before is sent again on a new socket of it: the connector
+    drops what the agent has seen. It is never sent on another link.
+    """
+
+    def __init__(self, agent_id: UUID, hello: Hello, send: Callable[[str], Awaitable[None]]) -> None:
+        self.outstanding: dict[UUID, Command] = {}
+        self._agent_id = agent_id
+        self._hello = hello
+        self._send = send
+        self._sent_at: dict[UUID, float] = {}
+        self._turns: dict[UUID, UUID] = {}
+        self._news = asyncio.Event()
+
+    def kick(self) -> None:
+        """There may be something to send."""
+        self._news.set()
+
+    def opening(self) -> bool:
+        """Whether the answer to a `session/new` is waited for."""
+        return any(command.purpose == "open" for command in self.outstanding.values())
+
+    def in_turn(self, session_id: UUID) -> bool:
+        """Whether a prompt of this session is under way."""
+        return session_id in self._turns
+
+    def settle(self, command_id: UUID) -> Command | None:
+        """The request that this answer is for, once; its session is free for the next turn."""
+        command = self.outstanding.pop(command_id, None)
+        if command is not None:
+            self._sent_at.pop(command_id, None)
+            if command.session_id is not None and self._turns.get(command.session_id) == command_id:
+                del self._turns[command.session_id]
+            self.kick()
+        return command
+
+    def overdue(self) -> list[UUID]:
+        """`session/new` requests that nobody answered in time. Prompts have no deadline here."""
+        limit = time.monotonic() - OPEN_DEADLINE * settings.CLOCK_SCALE
+        return [
+            pk
+            for pk, at in self._sent_at.items()
+            if at < limit and pk in self.outstanding and self.outstanding[pk].purpose == "open"
+        ]
+
+    async def recall(self) -> None:
+        """Before anything is answered on this socket: what of this link's requests is still open."""
+        owed = await patiently(read_async, sessions.owed_commands, self._agent_id, self._hello.link)
+        for command in owed:
+            if command.state == "sent":
+                self._expect(command)
+
+    async def run(self) -> None:
+        """Send what is owed, now and at every kick, until cancelled."""
+        link = self._hello.link
+        for command in list(self.outstanding.values()):
+            await self._send(self._frame(command))
+        for command in await patiently(read_async, reads.to_repeat, self._agent_id, link):
+            await self._send(self._frame(command))
+        while True:
+            self._news.clear()
+            for command in await patiently(read_async, sessions.owed_commands, self._agent_id, link):
+                if command.state == "open" and self._may_go(command):
+                    await self._dispatch(command)
+            await self._news.wait()
+
+    def _may_go(self, command: Command) -> bool:
+        return command.method != version.SESSION_PROMPT or command.session_id not in self._turns
+
+    async def _dispatch(self, command: Command) -> None:
+        answered = command.purpose not in ("cancel", "reply")
+        if answered:
+            # Before it is marked: the answer may come sooner than we are told of the commit.
+            self._expect(command)
+        try:
+            await patiently(perform_async, sessions.command_sent, command.pk, link=self._hello.link)
+        except (Conflict, NotFound):
+            self.settle(command.pk)  # Void meanwhile, or sent by another process.
+            return
+        await self._send(self._frame(command))
+
+    def _expect(self, command: Command) -> None:
+        self.outstanding[command.pk] = command
+        self._sent_at[command.pk] = time.monotonic()
+        if command.method == version.SESSION_PROMPT and command.session_id is not None:
+            self._turns[command.session_id] = command.pk
+
+    def _frame(self, command: Command) -> str:
+        params: dict[str, Any] = dict(command.params)
+        if command.purpose == "reply":
+            if "error" in params:
+                error = params["error"]
+                return peer.error(params["id"], error["code"], error["message"])
+            return peer.result(params["id"], params["result"])
+        if command.purpose == "cancel":
+            return peer.notification(command.method, params)
+        if command.purpose == "open" and command.session_id is not None and self._hello.has_workdir:
+            params["_meta"] = {**params.get("_meta", {}), **_workdir(command.session_id)}
+        return peer.request(str(command.pk), command.method, params)
+
+
+def _workdir(session_id: UUID) -> dict[str, Any]:
+    files = f"{settings.BASE_URL}/api/v1/sessions/{session_id}/files"
+    return acp.workdir_meta(str(session_id), files, session_key(session_id).secret)

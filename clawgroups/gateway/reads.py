@@ -1,0 +1,117 @@
+"""The rows a gateway looks at: always by agent and link, so that no agent can name another's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import F, Q
+from django.utils import timezone
+
+from agents.models import Agent, AgentKey, Connection
+from agents.protocol import version
+from clawgroups.models import Command, Session
+from clawgroups.services.sessions import links_lost
+
+TURNS = ("work", "acknowledge", "steer")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A socket this process holds: which link it carries for which agent, and the key it came in by."""
+
+    agent_id: UUID
+    link: UUID
+    epoch: int
+    key_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the rows say about a held socket."""
+
+    owed: bool = False
+    close: int = 0
+    reason: str = ""
+
+
+def look(held: Mapping[UUID, Held]) -> dict[UUID, Look]:
+    """For each held socket: is anything owed to its agent, and must it go?"""
+    now = timezone.now()
+    agents = {row.pk: row for row in Agent.objects.filter(pk__in=held)}
+    keys = {row.pk: row for row in AgentKey.objects.filter(pk__in={one.key_id for one in held.values()})}
+    links = {row.pk: row for row in Connection.objects.filter(pk__in={one.link for one in held.values()})}
+    owed = set(Command.objects.filter(agent_id__in=held, state="open").values_list("agent_id", flat=True).distinct())
+    found = {}
+    for agent_id, one in held.items():
+        agent, key, link = agents.get(agent_id), keys.get(one.key_id), links.get(one.link)
+        if agent is None or agent.retired_at is not None:
+            found[agent_id] = Look(close=version.CLOSE_REFUSED, reason="The agent was retired.")
+        elif key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
+            found[agent_id] = Look(close=version.CLOSE_REFUSED, reason="The agent's key is no longer valid.")
+        elif link is None or link.epoch != one.epoch:
+            # The same child came back on another socket: this one is only a remainder.
+            found[agent_id] = Look(close=version.CLOSE_NORMAL, reason="This link goes on elsewhere.")
+        elif agent.connection_epoch != one.epoch:
+            found[agent_id] = Look(close=version.CLOSE_REPLACED, reason="Another connector came in for this agent.")
+        elif link.closed_at is not None:
+            found[agent_id] = Look(close=version.CLOSE_DRAINING, reason="The link was given up as silent.")
+        else:
+            found[agent_id] = Look(owed=agent_id in owed)
+    return found
+
+
+def sessions_on(agent_id: UUID, link: UUID) -> dict[str, UUID]:
+    """The open sessions of a link, by the agent's own ids."""
+    rows = Session.objects.filter(agent_id=agent_id, link=link, state="open").order_by("opened_at")
+    return dict(rows.values_list("acp_id", "pk"))
+
+
+def sessions_elsewhere(agent_id: UUID, link: UUID) -> list[UUID]:
+    """Sessions of this agent on other links, also those that another link was asked to open."""
+    return [*links_lost(agent_id, link), *_opening(Q(agent_id=agent_id) & ~Q(link=link))]
+
+
+def sessions_of(agent_id: UUID, link: UUID) -> list[UUID]:
+    """Sessions that lived on this link, also those it was asked to open."""
+    asked = _opening(Q(agent_id=agent_id, link=link))
+    return [*sessions_on(agent_id, link).values(), *asked]
+
+
+def _opening(which: Q) -> list[UUID]:
+    commands = Command.objects.filter(which, purpose="open", state="sent", session__state="opening")
+    return [pk for pk in commands.values_list("session_id", flat=True) if pk is not None]
+
+
+def to_repeat(agent_id: UUID, link: UUID) -> list[Command]:
+    """Cancels and replies that may have been lost with the last socket of this link.
+
+    Only of turns that still run: a cancel must never meet a later turn. The connector passes a
+    reply on once.
+    """
+    turns = {
+        command.session_id: command.sent_at
+        for command in Command.objects.filter(agent_id=agent_id, link=link, state="sent", purpose__in=TURNS)
+        if command.session_id is not None
+    }
+    sent = Command.objects.filter(
+        agent_id=agent_id, link=link, state="answered", purpose__in=("cancel", "reply"), session_id__in=list(turns)
+    ).order_by(F("created_at"), "pk")
+    return [
+        command
+        for command in sent
+        if command.session_id is not None
+        and (began := turns[command.session_id]) is not None
+        and command.sent_at is not None
+        and command.sent_at >= began
+    ]
+
+
+def approval_session(agent_id: UUID, link: UUID, request_id: object) -> UUID | None:
+    """The session in which this link asked `request_id` and still waits for an answer."""
+    rows = Session.objects.filter(agent_id=agent_id, link=link, approvals__state="open")
+    for session_id, asked in rows.values_list("pk", "approvals__request_id"):
+        if asked == request_id and type(asked) is type(request_id):
+            return session_id
+    return None

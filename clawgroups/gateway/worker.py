@@ -1,0 +1,307 @@
+"""Handles what one socket has heard, one thing after another: the order of the frames is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from agents.protocol import acp, peer, version
+from agents.protocol.acp import InvalidAnswer
+from agents.protocol.peer import RpcError
+from agents.protocol.updates import AgentUpdate
+from clawgroups.core.actors import Actor
+from clawgroups.core.errors import ClawError, Conflict
+from clawgroups.core.transcript import TurnEnded
+from clawgroups.gateway import reads
+from clawgroups.gateway.backlog import Answered, Asked, Exited, Item, Overdue, Told, Withdrawn
+from clawgroups.gateway.hello import Hello, announced
+from clawgroups.gateway.pump import Pump
+from clawgroups.gateway.reads import TURNS, Held
+from clawgroups.ingest import Intake, Replaced, patiently
+from clawgroups.models import Command
+from clawgroups.services import approvals, contact, sessions, transcript
+from clawgroups.services.perform import perform_async, read_async
+
+log = logging.getLogger(__name__)
+
+MAX_EARLY = 64
+MAX_SESSIONS = 1000
+MAX_ASKED = 256 * 1024
+CANCELLED = {"outcome": {"outcome": "cancelled"}}
+
+
+class Worker:
+    """The one task that turns a socket's frames into rows."""
+
+    INITIALIZE = "initialize-"
+
+    def __init__(
+        self,
+        hello: Hello,
+        held: Held,
+        actor: Actor,
+        intake: Intake,
+        pump: Pump,
+        send: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self.introduced = asyncio.Event()
+        """`initialize` was answered, one way or another."""
+        self.ready = asyncio.Event()
+        """It was answered well: work may be sent."""
+        self.unsupported = ""
+        self.exited = False
+        self._hello = hello
+        self._held = held
+        self._actor = actor
+        self._intake = intake
+        self._pump = pump
+        self._send = send
+        self._sessions: dict[str, UUID] = {}
+        # Some agents speak of a session before they have answered the request that opens it. Nothing
+        # was prompted then, so these few are kept in memory only.
+        self._early: deque[tuple[str, AgentUpdate]] = deque(maxlen=MAX_EARLY)
+        self._acknowledged = intake.stored
+        self._login_needed = False
+
+    async def recall(self) -> None:
+        """Which sessions live on this link."""
+        self._sessions = await patiently(read_async, reads.sessions_on, self._held.agent_id, self._held.link)
+
+    async def handle(self, item: Item) -> None:
+        """Let an item have its effect, then count its frame."""
+        match item:
+            case Told():
+                await self._told(item)
+            case Asked():
+                await self._asked(item)
+            case Withdrawn():
+                await self._withdrawn(item)
+            case Answered():
+                await self._answered(item)
+            case Overdue():
+                await self._overdue(item)
+            case Exited():
+                await self.flush()
+                self.exited = True
+            case _:
+                pass
+        if item.frame > self._intake.taken:
+            self._intake.count(item.frame)
+
+    async def tick(self) -> None:
+        """Show and store what is due, and acknowledge what was stored."""
+        await self._intake.tick()
+        await self._acknowledge()
+
+    async def flush(self) -> None:
+        """Store everything handled so far."""
+        await self._intake.flush()
+        await self._acknowledge()
+
+    async def _acknowledge(self) -> None:
+        if self._hello.is_connector and self._intake.stored > self._acknowledged:
+            self._acknowledged = self._intake.stored
+            await self._send(peer.notification(version.ACK, {"received": self._acknowledged}))
+
+    # Updates
+
+    async def _told(self, told: Told) -> None:
+        session_id = self._sessions.get(told.acp_id)
+        if session_id is not None:
+            await self._intake.take(session_id, told.update)
+        elif self._pump.opening():
+            self._early.append((told.acp_id, told.update))
+
+    # Permission requests
+
+    async def _asked(self, item: Asked) -> None:
+        asked = acp.parse_permission(item.request_id, item.params)
+        session_id = None if asked is None else self._sessions.get(asked.session_id)
+        if asked is None or session_id is None:
+            await self._send(peer.error(item.request_id, version.INVALID_PARAMS, "no such session or tool call"))
+            return
+        if self._size(asked.raw) > MAX_ASKED:
+            await self._send(peer.error(item.request_id, version.TOO_LARGE, f"more than {MAX_ASKED} characters"))
+            return
+        # For some agents the request is all there ever is of a tool call.
+        await self._intake.take(session_id, asked.tool_call)
+        await self.flush()
+        call = asked.tool_call
+        try:
+            await patiently(
+                perform_async,
+                approvals.request_approval,
+                session_id,
+                request_id=asked.request_id,
+                tool_call={"toolCallId": call.tool_call_id, **call.given},
+                options=[{"optionId": o.option_id, "name": o.name, "kind": o.kind} for o in asked.options],
+                actor=self._actor,
+            )
+        except ClawError as refusal:
+            log.info("permission request of agent %s refused: %s", self._held.agent_id, refusal)
+            await self._send(peer.result(item.request_id, CANCELLED))
+
+    @staticmethod
+    def _size(params: peer.JsonObject) -> int:
+        return len(json.dumps(params, ensure_ascii=False))
+
+    async def _withdrawn(self, item: Withdrawn) -> None:
+        agent_id, link = self._held.agent_id, self._held.link
+        session_id = await patiently(read_async, reads.approval_session, agent_id, link, item.request_id)
+        if session_id is None:
+            return
+        try:
+            await patiently(
+                perform_async,
+                approvals.withdraw_approval,
+                session_id,
+                request_id=item.request_id,
+                actor=self._actor,
+            )
+        except ClawError:
+            return  # Decided at the same moment: the reply is on its way.
+        await self._send(peer.error(item.request_id, version.REQUEST_CANCELLED, "withdrawn"))
+
+    # Answers
+
+    async def _answered(self, item: Answered) -> None:
+        if isinstance(item.frame_id, str) and item.frame_id.startswith(self.INITIALIZE):
+            await self._initialized(item)
+            return
+        command_id = _uuid(item.frame_id)
+        command = None if command_id is None else self._pump.outstanding.get(command_id)
+        if command is not None:
+            await self._settle(command, item.frame, item.result, item.error)
+
+    async def _overdue(self, item: Overdue) -> None:
+        command = self._pump.outstanding.get(item.command_id)
+        if command is not None:
+            late = RpcError(version.INTERNAL_ERROR, "the agent did not answer session/new in time")
+            await self._settle(command, self._intake.taken, None, late)
+
+    async def _settle(self, command: Command, frame: int, result: Any, error: RpcError | None) -> None:
+        """Everything said before the answer is stored before the answer is."""
+        turn = command.purpose in TURNS and command.session_id is not None
+        answer = result if isinstance(result, dict) else {}
+        if turn and command.session_id is not None:
+            reason = acp.parse_prompt(result).stop_reason if error is None else "error"
+            await self._intake.take(command.session_id, TurnEnded(reason))
+        await self.flush()
+        if command.purpose == "open" and error is None:
+            answer, error = self._check_opened(answer)
+        text = ""
+        if turn and command.session_id is not None and error is None:
+            text = await patiently(read_async, transcript.last_message, command.pk)
+        await self._store_answer(command, frame, answer, error, text)
+        self._pump.settle(command.pk)
+        if command.session_id is not None:
+            self._intake.forget(command.session_id)
+        if command.purpose == "open":
+            await self._opened(command, answer, error)
+        await self._login(error)
+
+    def _check_opened(self, answer: dict[str, Any]) -> tuple[dict[str, Any], RpcError | None]:
+        try:
+            acp_id = acp.parse_new_session(answer).session_id
+        except InvalidAnswer as problem:
+            return {}, RpcError(version.INVALID_PARAMS, str(problem))
+        if acp_id in self._sessions or len(acp_id) > 200:
+            return {}, RpcError(version.INVALID_PARAMS, "the agent gave a session id that cannot be used")
+        return answer, None
+
+    async def _store_answer(
+        self, command: Command, frame: int, answer: dict[str, Any], error: RpcError | None, text: str
+    ) -> None:
+        said = None if error is None else {"code": error.code, "message": error.message[:2000]}
+        try:
+            await patiently(
+                perform_async,
+                sessions.command_answered,
+                command.pk,
+                link=self._held.link,
+                epoch=self._held.epoch,
+                received=max(frame, self._intake.stored),
+                result=answer if error is None else None,
+                error=said,
+                text=text,
+            )
+        except Conflict as conflict:
+            # Answered before, or given up: an answer counts once. Our next record finds out whether
+            # this socket was replaced.
+            log.info("answer to %s of agent %s changed nothing: %s", command.pk, self._held.agent_id, conflict)
+            return
+        self._intake.stored = self._intake.taken = max(frame, self._intake.stored)
+        await self._acknowledge()
+
+    async def _opened(self, command: Command, answer: dict[str, Any], error: RpcError | None) -> None:
+        session_id = command.session_id
+        if error is None and session_id is not None:
+            acp_id = str(answer["sessionId"])
+            self._sessions[acp_id] = session_id
+            self._let_go()
+            early = [update for named, update in self._early if named == acp_id]
+            for update in early:
+                await self._intake.take(session_id, update)
+        if not self._pump.opening():
+            self._early.clear()
+
+    def _let_go(self) -> None:
+        """Keep the newest sessions and those in a turn; nobody speaks in the others any more."""
+        spare = len(self._sessions) - MAX_SESSIONS
+        idle = [acp_id for acp_id, pk in self._sessions.items() if not self._pump.in_turn(pk)]
+        for acp_id in idle[: max(0, spare)]:
+            del self._sessions[acp_id]
+
+    # Who it is
+
+    async def _initialized(self, item: Answered) -> None:
+        self.introduced.set()
+        if self.ready.is_set():
+            return
+        if item.error is not None:
+            if item.error.code != version.AUTH_REQUIRED:
+                self.unsupported = f"The agent refused initialize: {item.error.message[:200]}"
+            await self._login(item.error)
+            return
+        snapshot = acp.parse_initialize(item.result)
+        if snapshot.protocol_version != version.PROTOCOL_VERSION:
+            self.unsupported = f"The agent does not speak ACP 1 (it says {snapshot.protocol_version})."
+            return
+        said = {**announced(snapshot), "connector": self._hello.client.get("connector", "")}
+        try:
+            await patiently(
+                perform_async, contact.connection_ready, self._held.link, epoch=self._held.epoch, announced=said
+            )
+        except Conflict:
+            raise Replaced from None
+        self.ready.set()
+
+    async def _login(self, error: RpcError | None) -> None:
+        needed = error is not None and error.code == version.AUTH_REQUIRED
+        if needed == self._login_needed and not needed:
+            return
+        self._login_needed = needed
+        message = error.message[:500] if error is not None and needed else ""
+        try:
+            await patiently(
+                perform_async,
+                contact.login_needed,
+                self._held.link,
+                epoch=self._held.epoch,
+                needed=needed,
+                message=message,
+            )
+        except ClawError:
+            log.info("could not note that agent %s needs a login", self._held.agent_id)
+
+
+def _uuid(value: object) -> UUID | None:
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

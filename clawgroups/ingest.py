@@ -1,0 +1,301 @@
+"""Takes in what an agent's link says: gathers updates, records them, shows streaming text meanwhile.
+
+One `Intake` per link and socket. Everything is recorded in the order of the frames; one change per
+flush holds the words of all sessions of the link together with the number of the last frame.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import ParamSpec, TypeVar
+from uuid import UUID
+
+from django.db import DatabaseError, InterfaceError, OperationalError
+
+from agents.protocol.updates import MessageChunk, PlanReplaced, ThoughtChunk, ToolCall
+from clawgroups import bus
+from clawgroups.core.actors import Actor
+from clawgroups.core.changes import Outcome
+from clawgroups.core.errors import Busy, OutcomeUnknown
+from clawgroups.core.transcript import Said, Standing, TurnEnded, Words
+from clawgroups.services import transcript
+from clawgroups.services.perform import read_async
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+TEXT_EVERY = 1.0  # seconds between two records of streaming text
+EDGE_EVERY = 0.25  # seconds between two records when tool calls begin and end
+ACK_EVERY = 2.0  # seconds until frames without any effect are counted
+SHOW_EVERY = 0.25  # seconds between two live frames of one attempt
+MAX_UPDATES = 64
+MAX_CHARS = 256 * 1024
+MAX_SHOWN = 16_000
+PATIENCE = 60.0  # seconds that work is repeated while the database is away
+TRIES = 4
+
+
+class Replaced(Exception):
+    """A newer socket carries this link, or this agent: nothing more may be recorded from here."""
+
+
+@dataclass(slots=True)
+class _Heard:
+    """One update, or the first of several that go on with the same message."""
+
+    said: Said
+    pieces: list[str]
+
+    def whole(self) -> Said:
+        if len(self.pieces) > 1 and isinstance(self.said, (MessageChunk, ThoughtChunk)):
+            return replace(self.said, text="".join(self.pieces))
+        return self.said
+
+
+@dataclass(slots=True)
+class _Session:
+    """One session's words: where its rows stand, where they will stand, and what is not stored yet."""
+
+    standing: Standing
+    ahead: Standing
+    heard: list[_Heard] = field(default_factory=list)
+    shown_at: float = 0.0
+    # part -> (ordinal, kind, offset, pieces): what nobody has been shown yet.
+    unseen: dict[UUID, tuple[int, str, int, list[str]]] = field(default_factory=dict)
+
+    def hear(self, said: Said) -> bool:
+        """Keep an update; False when it went into the last one, as more of the same message or tool call."""
+        last = self.heard[-1] if self.heard else None
+        if last is not None:
+            if (
+                isinstance(said, (MessageChunk, ThoughtChunk))
+                and type(last.said) is type(said)
+                and last.said.content is None
+                and said.content is None
+                and last.said.message_id == said.message_id
+            ):
+                last.pieces.append(said.text)
+                return False
+            if (
+                isinstance(said, ToolCall)
+                and isinstance(last.said, ToolCall)
+                and last.said.tool_call_id == said.tool_call_id
+                and said.status in (None, last.said.status)
+            ):
+                last.said = replace(last.said, given={**last.said.given, **said.given})
+                return False
+        text = said.text if isinstance(said, (MessageChunk, ThoughtChunk)) else ""
+        self.heard.append(_Heard(said, [text]))
+        return True
+
+
+class Intake:
+    """What one link has said and is not stored yet. Used by one task only."""
+
+    def __init__(self, link: UUID, *, epoch: int, received: int, actor: Actor) -> None:
+        self.link = link
+        self.epoch = epoch
+        self.actor = actor
+        self.stored = received
+        """The last frame whose effects are in the database."""
+        self.taken = received
+        """The last frame that was handed to us."""
+        self._sessions: dict[UUID, _Session] = {}
+        self._updates = 0
+        self._chars = 0
+        self._flushed_at = 0.0
+        self._due: float | None = None
+
+    # Taking
+
+    async def take(self, session_id: UUID, said: Said) -> None:
+        """Keep an update of a session, to be recorded soon; waits while there is too much already."""
+        while self._updates >= MAX_UPDATES or self._chars >= MAX_CHARS:
+            await asyncio.sleep(max(0.0, self._flushed_at + EDGE_EVERY - time.monotonic()))
+            await self.flush()
+        session = self._sessions.get(session_id) or await self._open(session_id)
+        if session is None:
+            return
+        self._updates += session.hear(said)
+        words = session.ahead.words(said)
+        if words is not None:
+            self._chars += len(words.text)
+            self._show_later(session, words)
+            self._plan_flush(TEXT_EVERY)
+        elif isinstance(said, (ToolCall, PlanReplaced, TurnEnded)):
+            if isinstance(said, ToolCall):
+                session.ahead.begin(said)
+            elif isinstance(said, TurnEnded):
+                session.ahead.end_turn()
+            self._chars += _weight(said)
+            self._plan_flush(EDGE_EVERY)
+
+    def count(self, frame: int) -> None:
+        """Frame `frame` has been handled: what it meant is kept here or stored."""
+        self.taken = frame
+        self._plan_flush(ACK_EVERY)
+
+    def forget(self, session_id: UUID) -> None:
+        """Read where a session stands again before its next words: something else was written there."""
+        session = self._sessions.get(session_id)
+        if session is not None and not session.heard:
+            del self._sessions[session_id]
+
+    async def _open(self, session_id: UUID) -> _Session | None:
+        standings = await patiently(read_async, transcript.load, [session_id])
+        if session_id not in standings:
+            return None
+        standing = standings[session_id]
+        session = self._sessions[session_id] = _Session(standing, standing.copy())
+        return session
+
+    # Recording
+
+    @property
+    def wait(self) -> float:
+        """Seconds until `tick` has something to do."""
+        now = time.monotonic()
+        times = [s.shown_at + SHOW_EVERY for s in self._sessions.values() if s.unseen]
+        if self._due is not None:
+            times.append(self._due)
+        return max(0.0, min(times) - now) if times else 60.0
+
+    async def tick(self) -> bool:
+        """Show and record what is due; True when something was recorded."""
+        self._show()
+        if self._due is None or self._due > time.monotonic():
+            return False
+        return await self.flush()
+
+    async def flush(self) -> bool:
+        """Record everything taken so far; True when it moved `stored`. Raises `Replaced`."""
+        self._due = None
+        if self.taken == self.stored and not self._updates:
+            return False
+        speaking = {pk: session for pk, session in self._sessions.items() if session.heard}
+        received = self.taken
+        await self._record(speaking, received)
+        for session in speaking.values():
+            session.heard = []
+        self._updates = self._chars = 0
+        self.stored, self._flushed_at = received, time.monotonic()
+        return True
+
+    async def _record(self, speaking: Mapping[UUID, _Session], received: int) -> None:
+        for _ in range(TRIES):
+            batches = [transcript.Batch(s.standing, [one.whole() for one in s.heard]) for s in speaking.values()]
+            try:
+                outcome = await patiently(self._submit, received, batches)
+            except DatabaseError:
+                # One row that the database will not take must not stop the link for ever.
+                log.exception("link %s: frames up to %d could not be recorded", self.link, received)
+                outcome = await patiently(self._submit, received, [])
+                batches = []
+            at = received if outcome.applied else self._moved(outcome)
+            if at is None:
+                # The task moved on under us (a takeover, a cancel): the same words, placed as evidence.
+                await self._reload(speaking)
+                continue
+            self.stored = at
+            if at >= received:  # Applied now, or before, though we were not told.
+                for session, batch in zip(speaking.values(), batches, strict=False):
+                    session.standing = batch.after or session.standing
+                return
+        raise Replaced
+
+    async def _submit(self, received: int, batches: list[transcript.Batch]) -> Outcome:
+        future = await read_async(
+            transcript.record,
+            self.link,
+            epoch=self.epoch,
+            since=self.stored,
+            received=received,
+            batches=batches,
+            actor=self.actor,
+        )
+        return await asyncio.wrap_future(future)
+
+    def _moved(self, outcome: Outcome) -> int | None:
+        """How far the link's row is, where that was the mismatch. Raises `Replaced`."""
+        mismatch = outcome.mismatch
+        if mismatch is None or mismatch.row is None:
+            raise Replaced
+        if mismatch.model != "agents.Connection":
+            return None
+        if mismatch.row["epoch"] != self.epoch:
+            raise Replaced
+        return int(mismatch.row["received"])
+
+    async def _reload(self, speaking: Mapping[UUID, _Session]) -> None:
+        standings = await patiently(read_async, transcript.load, list(speaking))
+        for pk, session in speaking.items():
+            session.standing = standings[pk]
+            session.ahead = standings[pk].copy()
+            session.unseen = {}
+            for heard in session.heard:
+                said = heard.whole()
+                if (words := session.ahead.words(said)) is not None:
+                    session.ahead.place(words)
+                elif isinstance(said, ToolCall):
+                    session.ahead.begin(said)
+
+    def _plan_flush(self, every: float) -> None:
+        at = max(time.monotonic(), self._flushed_at + every) if every < ACK_EVERY else time.monotonic() + every
+        self._due = at if self._due is None else min(self._due, at)
+
+    # Showing
+
+    def _show_later(self, session: _Session, words: Words) -> None:
+        place = session.ahead.place(words)
+        if place is None:
+            return
+        first: tuple[int, str, int, list[str]] = (place.ordinal, words.kind, place.length, [])
+        session.unseen.setdefault(place.part_id, first)[3].append(words.text)
+
+    def _show(self) -> None:
+        """Pass streaming text on to those who watch, at most four times a second per attempt."""
+        now = time.monotonic()
+        for session in self._sessions.values():
+            if not session.unseen or now - session.shown_at < SHOW_EVERY:
+                continue
+            attempt_id = session.ahead.attempt_id
+            for part_id, (ordinal, kind, offset, pieces) in session.unseen.items():
+                text = "".join(pieces)
+                bus.live(
+                    attempt_id,
+                    {
+                        "attempt": str(attempt_id),
+                        "part": str(part_id),
+                        "ordinal": ordinal,
+                        "kind": kind,
+                        "at": offset + max(0, len(text) - MAX_SHOWN),
+                        "text": text[-MAX_SHOWN:],
+                    },
+                )
+            session.unseen = {}
+            session.shown_at = now
+
+
+def _weight(said: ToolCall | PlanReplaced | TurnEnded) -> int:
+    """About how much memory an update holds that adds no words."""
+    return len(repr(said.given)) if isinstance(said, ToolCall) else 200
+
+
+async def patiently(work: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do `work`, and again while the database is away; then what it raised last."""
+    until, pause = time.monotonic() + PATIENCE, 0.05
+    while True:
+        try:
+            return await work(*args, **kwargs)
+        except (Busy, OutcomeUnknown, OperationalError, InterfaceError):
+            if time.monotonic() > until:
+                raise
+        await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+        pause = min(pause * 2, 2.0)
