@@ -10,8 +10,7 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from django.db import transaction
 
@@ -22,7 +21,6 @@ from clawgroups.core.errors import OutcomeUnknown
 
 _writer = Writer()
 _inline: list[Collected] = []
-_input: ContextVar[str] = ContextVar("input", default="")
 
 
 @dataclass(slots=True)
@@ -38,8 +36,6 @@ def submit(change: Change) -> Future[Outcome]:
     Raises `Busy` under back-pressure, and RuntimeError inside an `atomic` block: what is decided
     there could still be rolled back after the change was committed.
     """
-    if change.operation and not change.digest:
-        change = replace(change, digest=_input.get())
     if _inline:
         return _submit_inline(change, _inline[-1])
     if transaction.get_connection().in_atomic_block:
@@ -59,16 +55,6 @@ def wait(future: Future[Outcome], timeout: float = 30) -> Outcome:
         return future.result(timeout)
     except TimeoutError:
         raise OutcomeUnknown("The outcome is not known yet. Repeat with the same operation id to learn it.") from None
-
-
-@contextmanager
-def of_input(digest: str) -> Iterator[None]:
-    """Within it, operations are bound to this digest of what was asked: another input is refused."""
-    token = _input.set(digest)
-    try:
-        yield
-    finally:
-        _input.reset(token)
 
 
 def is_open() -> bool:
