@@ -90,6 +90,11 @@ def wait_for_approval(now: datetime, timers: Timers) -> Wait:
     return Wait("person", "somebody of the team", _after(now, timers.approval), "the answer will be “no”")
 
 
+def wait_for_agent(now: datetime, timers: Timers, who: str) -> Wait:
+    """Ready; those who could do it are offline."""
+    return Wait("outside", who, _after(now, timers.unassigned), "a person is asked to assign it")
+
+
 def wait_for_holder(now: datetime, timers: Timers, name: str) -> Wait:
     """A person holds it."""
     return Wait("person", name, _after(now, 3600), "it is offered to others, never handed back silently")

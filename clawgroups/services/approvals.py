@@ -16,7 +16,7 @@ from clawgroups import commit
 from clawgroups.core.actors import SYSTEM, Actor
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import Conflict, Invalid, NotFound
-from clawgroups.core.events import ApprovalDecided, ApprovalExpired, ApprovalRequested, ApprovalVoided
+from clawgroups.core.task_events import ApprovalDecided, ApprovalExpired, ApprovalRequested, ApprovalVoided
 from clawgroups.core.timers import wait_for_approval, wait_for_work
 from clawgroups.models import Approval, Session, Task
 from clawgroups.permissions import get_approval, require, seat_of

@@ -13,8 +13,8 @@ from clawgroups import commit
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Change, Expect, Fact, Outcome, one_of
 from clawgroups.core.errors import NotFound
-from clawgroups.core.events import ArtifactAdded
 from clawgroups.core.lifecycle import ATTEMPT_LIVE
+from clawgroups.core.task_events import ArtifactAdded
 from clawgroups.models import Artifact, Attempt, Session, Task
 from clawgroups.permissions import require
 from clawgroups.services.briefs import task_inputs

@@ -13,8 +13,9 @@ from django.conf import settings
 from agents.ids import new_id
 from clawgroups import bus
 from clawgroups.core.changes import Count, Fact, Insert, Update, Write
-from clawgroups.core.events import ApprovalVoided, RunConsolidating, TaskReleased, TaskStuck
+from clawgroups.core.events import RunConsolidating
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
+from clawgroups.core.task_events import ApprovalVoided, TaskReleased, TaskStuck
 from clawgroups.core.timers import Timers, wait_for_coordinator, wait_for_help
 from clawgroups.models import Approval, Attempt, Command, Session, Task, Workspace
 

@@ -16,8 +16,8 @@ from clawgroups.core.acceptance import Verdict
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Change, Count, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import Conflict, Invalid
-from clawgroups.core.events import TaskDone, TaskReady, TaskReturned, TaskStuck
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
+from clawgroups.core.task_events import TaskDone, TaskReady, TaskReturned, TaskStuck
 from clawgroups.core.timers import NO_WAIT, wait_for_coordinator, wait_for_help, wait_for_holder
 from clawgroups.models import Attempt, Dependency, Member, Task
 from clawgroups.permissions import get_task, require

@@ -16,7 +16,6 @@ from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update, Write
 from clawgroups.core.errors import Forbidden, Invalid
 from clawgroups.core.events import (
-    ArtifactAdded,
     Event,
     RunCancelled,
     RunDone,
@@ -27,8 +26,6 @@ from clawgroups.core.events import (
     RunProposed,
     RunResumed,
     RunStarted,
-    TaskCancelled,
-    TaskReady,
 )
 from clawgroups.core.lifecycle import (
     TASK_OPEN,
@@ -41,6 +38,7 @@ from clawgroups.core.lifecycle import (
     move_task,
 )
 from clawgroups.core.plan import PlanTask, levels, parse_plan
+from clawgroups.core.task_events import ArtifactAdded, TaskCancelled, TaskReady
 from clawgroups.core.timers import NO_WAIT, wait_for_coordinator, wait_for_parents
 from clawgroups.models import Attempt, Run, Task
 from clawgroups.permissions import get_run, get_workspace, require

@@ -18,8 +18,8 @@ from clawgroups import bus, commit
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, Write
 from clawgroups.core.errors import NotFound
-from clawgroups.core.events import AttemptAcknowledged, LateResultKept, TaskBegun, TaskSubmitted
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
+from clawgroups.core.task_events import AttemptAcknowledged, LateResultKept, TaskBegun, TaskSubmitted
 from clawgroups.core.timers import wait_for_review, wait_for_work
 from clawgroups.models import Attempt, Command, Session, Task
 from clawgroups.services.attempts import Decision, end_attempt, fence, release, timers_of

@@ -17,8 +17,8 @@ from clawgroups import commit
 from clawgroups.core.actors import Actor, Role
 from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import Conflict, Forbidden, Invalid
-from clawgroups.core.events import ArtifactAdded, DraftSaved, TaskHandedBack, TaskSubmitted, TaskTakenOver
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
+from clawgroups.core.task_events import ArtifactAdded, DraftSaved, TaskHandedBack, TaskSubmitted, TaskTakenOver
 from clawgroups.core.timers import wait_for_coordinator, wait_for_holder, wait_for_review
 from clawgroups.models import Attempt, Draft, Member, Task
 from clawgroups.permissions import get_task, require, seat_of

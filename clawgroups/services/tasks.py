@@ -16,8 +16,8 @@ from clawgroups import auth, bus, commit
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import Conflict, Invalid
-from clawgroups.core.events import TaskAssigned, TaskCancelled, TaskStuck
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_task
+from clawgroups.core.task_events import TaskAssigned, TaskCancelled, TaskStuck
 from clawgroups.core.timers import (
     NO_WAIT,
     wait_for_help,

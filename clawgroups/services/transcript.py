@@ -31,9 +31,9 @@ from clawgroups.core.changes import (
     Write,
     one_of,
 )
-from clawgroups.core.events import PlanTicked, StepRecorded
 from clawgroups.core.lifecycle import ATTEMPT_LIVE
 from clawgroups.core.shrinking import shrink
+from clawgroups.core.task_events import PlanTicked, StepRecorded
 from clawgroups.core.transcript import (
     RECENT_PARTS,
     RECENT_STEPS,

@@ -1,0 +1,143 @@
+"""What the coordinator does next: a pure function from a situation to steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from clawgroups.coordinator.situation import Situation, TaskView
+from clawgroups.core.matching import Candidate, Match, Need, best, rank
+
+MAX_TRIES = 3
+SHOWN_RUNNERS_UP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Make a plan and propose it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Begin a proposed run, as its author asked beforehand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Give a task to a member, for these reasons."""
+
+    task_id: UUID
+    member_id: UUID
+    match: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """Nobody can take a ready task now; say who must act."""
+
+    task_id: UUID
+    reason: str
+    who: str
+    match: dict[str, Any]
+    stuck: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Judge a result against its acceptance lines."""
+
+    task_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Consolidate:
+    """Make the deliverables."""
+
+
+Step = Plan | Start | Assign | Explain | Review | Consolidate
+
+
+def decide(situation: Situation) -> list[Step]:
+    """The steps that this situation calls for; an empty list when there is nothing to do."""
+    match situation.state:
+        case "planning":
+            return [Plan()]
+        case "proposed":
+            return [Start()] if situation.start_when_planned else []
+        case "consolidating":
+            return [Consolidate()]
+        case "running":
+            return _running(situation)
+        case _:
+            return []
+
+
+def _running(situation: Situation) -> list[Step]:
+    steps: list[Step] = [Review(t.id) for t in situation.tasks if t.state == "in_review" and t.blocked_on != "person"]
+    if situation.paused:
+        return steps
+    candidates = {c.member_id: c for c in situation.candidates}
+    for task in sorted(situation.tasks, key=lambda t: (t.level, t.position)):
+        if task.state not in ("ready", "stuck") or task.tries >= MAX_TRIES:
+            continue
+        if task.not_before is not None and task.not_before > situation.now:
+            continue
+        ranking = rank(need_of(task), _allowed(task, list(candidates.values())))
+        chosen = best(ranking)
+        if chosen is not None:
+            steps.append(Assign(task.id, chosen.member_id, shown(ranking)))
+            taken = candidates[chosen.member_id]
+            candidates[chosen.member_id] = replace(taken, busy=taken.busy + 1)
+        elif explanation := _explain(task, ranking):
+            steps.append(explanation)
+    return steps
+
+
+def need_of(task: TaskView) -> Need:
+    """What a task asks of a member, from its skills and what happened to it before."""
+    preferred = task.brief.get("preferred")
+    return Need(
+        skills=task.skills,
+        preferred=UUID(preferred) if preferred else None,
+        failed=frozenset(UUID(e["member"]) for e in task.brief.get("dead_ends", []) if _is_id(e.get("member"))),
+        refused=frozenset(UUID(m) for m in task.brief.get("refused", []) if _is_id(m)),
+        authors=task.authors,
+    )
+
+
+def _is_id(text: object) -> bool:
+    return isinstance(text, str) and text not in ("", "None")
+
+
+def _allowed(task: TaskView, candidates: Sequence[Candidate]) -> list[Candidate]:
+    only = task.brief.get("only")
+    return [c for c in candidates if not only or str(c.member_id) == only]
+
+
+def shown(ranking: Sequence[Match]) -> dict[str, Any]:
+    """A ranking as it is stored with the task: the chosen, the runners-up, who is out and why."""
+    fits = [m for m in ranking if not m.excluded]
+    out = [m for m in ranking if m.excluded]
+    return {
+        "chosen": fits[0].as_json() if fits else None,
+        "runners_up": [m.as_json() for m in fits[1 : 1 + SHOWN_RUNNERS_UP]],
+        "out": [m.as_json() for m in out[:SHOWN_RUNNERS_UP]],
+    }
+
+
+def _explain(task: TaskView, ranking: Sequence[Match]) -> Explain | None:
+    if any(m.later for m in ranking):
+        return None
+    offline = [m.name for m in ranking if m.excluded == "is offline"]
+    if offline:
+        reason = f"{', '.join(offline[:3])} could do it and {'is' if len(offline) == 1 else 'are'} offline."
+        who, stuck = f"the owner of {offline[0]}", False
+    else:
+        wanted = ", ".join(task.skills) or "a connected agent"
+        reason = f"No member can do it: it needs {wanted}. Add or connect an agent that can, or take it over."
+        who, stuck = "somebody of the team", True
+    if task.next_actor == who and (task.state == "stuck" or not stuck):
+        return None
+    return Explain(task.id, reason, who, shown(ranking), stuck and task.state != "stuck")

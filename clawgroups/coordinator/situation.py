@@ -1,0 +1,153 @@
+"""What the coordinator sees of a run: values read from rows, once per round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count as RowCount
+from django.db.models import Q
+
+from agents.models import Connection
+from clawgroups.core.matching import Candidate
+from clawgroups.models import Artifact, Attempt, Member, Run, Task
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """A task that may need the coordinator: ready, stuck or in review."""
+
+    id: UUID
+    key: str
+    title: str
+    state: str
+    skills: tuple[str, ...]
+    level: int
+    position: int
+    tries: int
+    brief: dict[str, Any]
+    not_before: datetime | None
+    blocked_on: str
+    next_actor: str
+    authors: frozenset[UUID] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class InputView:
+    """An input file of the run."""
+
+    name: str
+    sha256: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One run at one moment."""
+
+    run_id: UUID
+    workspace_id: UUID
+    state: str
+    paused: bool
+    start_when_planned: bool
+    goal: str
+    asked_by: int
+    now: datetime
+    tasks: tuple[TaskView, ...]
+    candidates: tuple[Candidate, ...]
+    descriptions: dict[UUID, str] = field(default_factory=dict)
+    builtin: frozenset[UUID] = frozenset()
+    inputs: tuple[InputView, ...] = ()
+
+
+def situation_of(run: Run, now: datetime) -> Situation:
+    """Read a run's situation."""
+    seats = list(
+        Member.objects.select_related("agent")
+        .prefetch_related("agent__skills")
+        .filter(workspace_id=run.workspace_id, left_at=None, agent__isnull=False, agent__retired_at=None)
+    )
+    inputs = Artifact.objects.filter(run=run, kind="input").order_by("created_at")
+    return Situation(
+        run_id=run.pk,
+        workspace_id=run.workspace_id,
+        state=run.state,
+        paused=run.paused,
+        start_when_planned=run.start_when_planned,
+        goal=run.goal,
+        asked_by=run.created_by_id,
+        now=now,
+        tasks=tuple(_tasks(run)),
+        candidates=tuple(_candidates(seats, run, now)),
+        descriptions={s.pk: _description(s) for s in seats},
+        builtin=frozenset(s.pk for s in seats if s.agent and s.agent.is_builtin),
+        inputs=tuple(InputView(a.name, a.sha256, a.content_type) for a in inputs),
+    )
+
+
+def _description(seat: Member) -> str:
+    assert seat.agent is not None
+    skills = " ".join(f"{s.name.replace('-', ' ')} {s.description}" for s in seat.agent.skills.all())
+    return f"{seat.agent.description} {skills}"
+
+
+def _tasks(run: Run) -> list[TaskView]:
+    rows = Task.objects.filter(run=run, state__in=["ready", "stuck", "in_review"]).order_by("position")
+    return [
+        TaskView(
+            id=task.pk,
+            key=task.key,
+            title=task.title,
+            state=task.state,
+            skills=tuple(task.skills),
+            level=task.level,
+            position=task.position,
+            tries=task.tries,
+            brief=task.brief,
+            not_before=task.not_before,
+            blocked_on=task.blocked_on,
+            next_actor=task.next_actor,
+            authors=_authors(task),
+        )
+        for task in rows
+    ]
+
+
+def _authors(task: Task) -> frozenset[UUID]:
+    """Whose work a review task looks at: the authors of what it depends on."""
+    if "review" not in task.skills:
+        return frozenset()
+    accepted = Attempt.objects.filter(task__dependants__task=task, state="accepted")
+    return frozenset(accepted.values_list("member_id", flat=True))
+
+
+def _candidates(seats: list[Member], run: Run, now: datetime) -> list[Candidate]:
+    agent_ids = [seat.agent_id for seat in seats]
+    # Load is counted over all workspaces: an agent is one program, wherever it sits.
+    live = Q(state__in=["offered", "working"])
+    loads = Attempt.objects.filter(live, member__agent_id__in=agent_ids).values_list("member__agent_id")
+    busy = dict(loads.annotate(n=RowCount("pk")))
+    online = set(
+        Connection.objects.filter(agent_id__in=agent_ids, closed_at=None, ready_at__isnull=False).values_list(
+            "agent_id", flat=True
+        )
+    )
+    candidates = []
+    for seat in seats:
+        agent = seat.agent
+        assert agent is not None
+        candidates.append(
+            Candidate(
+                member_id=seat.pk,
+                name=seat.name,
+                skills={s.name: s.level for s in agent.skills.all()},
+                online=agent.pk in online and not agent.announced.get("needs_login"),
+                busy=busy.get(agent.pk, 0),
+                capacity=agent.max_sessions,
+            )
+        )
+    return candidates
+
+

@@ -1,0 +1,219 @@
+"""Facts about tasks, attempts, approvals and files; part of the vocabulary in `core.events`."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+from clawgroups.core.event_base import JournalEvent
+
+
+class TaskReady(JournalEvent):
+    """waiting → ready (dependencies done), or back to ready after a release or hand-back."""
+
+    type: Literal["task.ready"] = "task.ready"
+    task_id: UUID
+    run_id: UUID
+
+
+class TaskAssigned(JournalEvent):
+    """ready or stuck → assigned: a member was offered an attempt under a new epoch."""
+
+    type: Literal["task.assigned"] = "task.assigned"
+    task_id: UUID
+    run_id: UUID
+    attempt_id: UUID
+    member_id: UUID
+    epoch: int
+
+
+class TaskBegun(JournalEvent):
+    """assigned → working: the agent's session is open and the work was prompted."""
+
+    type: Literal["task.begun"] = "task.begun"
+    task_id: UUID
+    attempt_id: UUID
+
+
+class TaskSubmitted(JournalEvent):
+    """working or held → in review: the attempt's result is stored."""
+
+    type: Literal["task.submitted"] = "task.submitted"
+    task_id: UUID
+    attempt_id: UUID
+
+
+class TaskReturned(JournalEvent):
+    """in review → ready, with reasons per acceptance line."""
+
+    type: Literal["task.returned"] = "task.returned"
+    task_id: UUID
+    attempt_id: UUID
+    reasons: tuple[str, ...]
+
+
+class TaskDone(JournalEvent):
+    """in review → done: every acceptance line passed. Follows `task.submitted` of the same attempt."""
+
+    type: Literal["task.done"] = "task.done"
+    task_id: UUID
+    attempt_id: UUID
+
+
+class TaskTakenOver(JournalEvent):
+    """in hand → held by a person; from this epoch on the old attempt's writes are refused."""
+
+    type: Literal["task.taken_over"] = "task.taken_over"
+    task_id: UUID
+    attempt_id: UUID
+    member_id: UUID
+    epoch: int
+    superseded_id: UUID | None = None
+
+
+class TaskHandedBack(JournalEvent):
+    """held → ready: the person gave the task back with a note; a new attempt follows."""
+
+    type: Literal["task.handed_back"] = "task.handed_back"
+    task_id: UUID
+    member_id: UUID
+    epoch: int
+
+
+class TaskReleased(JournalEvent):
+    """assigned, working or stuck → ready, because the attempt ended without a result."""
+
+    type: Literal["task.released"] = "task.released"
+    task_id: UUID
+    attempt_id: UUID | None
+    reason: str
+    epoch: int
+
+
+class TaskStuck(JournalEvent):
+    """ready, in hand or in review → stuck: nobody can go on; says who must act."""
+
+    type: Literal["task.stuck"] = "task.stuck"
+    task_id: UUID
+    reason: str
+
+
+class TaskParked(JournalEvent):
+    """No move: a ready task or one in review waits for somebody outside; says for whom."""
+
+    type: Literal["task.parked"] = "task.parked"
+    task_id: UUID
+    reason: str
+
+
+class TaskFailed(JournalEvent):
+    """open → failed."""
+
+    type: Literal["task.failed"] = "task.failed"
+    task_id: UUID
+    reason: str
+
+
+class TaskCancelled(JournalEvent):
+    """open → cancelled."""
+
+    type: Literal["task.cancelled"] = "task.cancelled"
+    task_id: UUID
+
+
+class AttemptAcknowledged(JournalEvent):
+    """The agent answered the hand-back brief; work is prompted next."""
+
+    type: Literal["attempt.acknowledged"] = "attempt.acknowledged"
+    task_id: UUID
+    attempt_id: UUID
+
+
+class LateResultKept(JournalEvent):
+    """A result came under an epoch that is over: kept as evidence, not applied."""
+
+    type: Literal["attempt.late_result_kept"] = "attempt.late_result_kept"
+    task_id: UUID
+    attempt_id: UUID
+
+
+class StopUnconfirmed(JournalEvent):
+    """stop asked → unconfirmed: the agent did not answer the cancel within the grace."""
+
+    type: Literal["attempt.stop_unconfirmed"] = "attempt.stop_unconfirmed"
+    task_id: UUID
+    attempt_id: UUID
+
+
+class StepRecorded(JournalEvent):
+    """A tool call of an attempt began or ended; its details are loaded from the step."""
+
+    type: Literal["step.recorded"] = "step.recorded"
+    task_id: UUID
+    attempt_id: UUID
+    step_id: UUID
+    status: str
+
+
+class PlanTicked(JournalEvent):
+    """The agent's own plan inside an attempt changed."""
+
+    type: Literal["attempt.plan_ticked"] = "attempt.plan_ticked"
+    task_id: UUID
+    attempt_id: UUID
+    done: int
+    total: int
+
+
+class DraftSaved(JournalEvent):
+    """The holder of a task saved a version of the draft."""
+
+    type: Literal["draft.saved"] = "draft.saved"
+    task_id: UUID
+    attempt_id: UUID
+    version: int
+
+
+class ApprovalRequested(JournalEvent):
+    """none → open: an attempt asks a person; its content has its own authorised address."""
+
+    type: Literal["approval.requested"] = "approval.requested"
+    approval_id: UUID
+    task_id: UUID
+    attempt_id: UUID
+
+
+class ApprovalDecided(JournalEvent):
+    """open → decided, by the first valid answer."""
+
+    type: Literal["approval.decided"] = "approval.decided"
+    approval_id: UUID
+    task_id: UUID
+    kind: str
+
+
+class ApprovalExpired(JournalEvent):
+    """open → expired: nobody answered in time; the agent was told a rejection."""
+
+    type: Literal["approval.expired"] = "approval.expired"
+    approval_id: UUID
+    task_id: UUID
+
+
+class ApprovalVoided(JournalEvent):
+    """open → void, by takeover, cancel or a new epoch."""
+
+    type: Literal["approval.voided"] = "approval.voided"
+    approval_id: UUID
+    task_id: UUID
+
+
+class ArtifactAdded(JournalEvent):
+    """A file was delivered: an input of a run, a result of a task, or the run's deliverable."""
+
+    type: Literal["artifact.added"] = "artifact.added"
+    artifact_id: UUID
+    run_id: UUID
+    task_id: UUID | None = None
+    name: str
+    kind: str

@@ -1,0 +1,60 @@
+"""Saying why a ready task waits, without moving it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from clawgroups import commit
+from clawgroups.core.actors import Actor
+from clawgroups.core.changes import Change, Fact, Outcome, Update
+from clawgroups.core.task_events import TaskParked
+from clawgroups.core.timers import wait_for_agent, wait_for_judge
+from clawgroups.permissions import get_task, require
+from clawgroups.services.attempts import fence, timers_of
+
+
+def park_task(task_id: UUID, *, reason: str, who: str, match: Mapping[str, Any], actor: Actor) -> Future[Outcome]:
+    """A ready task waits for somebody outside, e.g. an agent that is offline: say for whom."""
+    task = get_task(actor, task_id, "task.view")
+    expects = require(actor, "task.stick", task.workspace_id)
+    waits = wait_for_agent(timezone.now(), timers_of(task.workspace), who).columns()
+    values = {"reason": reason, "match": dict(match), **waits}
+    return commit.submit(
+        Change(
+            actor,
+            task.workspace_id,
+            expects,
+            (Update("clawgroups.Task", task.pk, values, fence(task)),),
+            (Fact(task.workspace_id, TaskParked(task_id=task.pk, reason=reason)),),
+            verb="task.park",
+            answer={"id": str(task.pk)},
+        )
+    )
+
+
+def ask_judge(task_id: UUID, *, verdicts: list[dict[str, str]], actor: Actor) -> Future[Outcome]:
+    """Some acceptance lines need a reader: a person must judge them, with what was checked beside."""
+    task = get_task(actor, task_id, "task.review")
+    expects = require(actor, "task.review", task.workspace_id)
+    assert task.attempt is not None
+    reason = "Some acceptance lines must be judged by a person."
+    waits = wait_for_judge(timezone.now(), timers_of(task.workspace)).columns()
+    return commit.submit(
+        Change(
+            actor,
+            task.workspace_id,
+            expects,
+            (
+                Update("clawgroups.Task", task.pk, {"reason": reason, **waits}, fence(task)),
+                Update("clawgroups.Attempt", task.attempt.pk, {"verdicts": verdicts}, {"state": "submitted"}),
+            ),
+            (Fact(task.workspace_id, TaskParked(task_id=task.pk, reason=reason)),),
+            verb="task.ask_judge",
+            answer={"id": str(task.pk)},
+        )
+    )
