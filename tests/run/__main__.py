@@ -84,7 +84,8 @@ def in_browser(run: Run) -> None:
         print("The browser tests need Chromium: install it and run them again (`claw test browser`).", flush=True)
         run.results.check(ok=False)
         return
-    run.pytest("browser", "-p", "no:asyncio", "tests/browser", CHROMIUM=found, DJANGO_ALLOW_ASYNC_UNSAFE="1")
+    plugins = ("-p", "no:asyncio", "-p", "tests.run.without_asyncio")
+    run.pytest("browser", *plugins, "tests/browser", CHROMIUM=found, DJANGO_ALLOW_ASYNC_UNSAFE="1")
 
 
 STAGES: dict[str, Callable[[Run], None]] = {
