@@ -87,7 +87,7 @@ def _submit_inline(change: Change, collected: Collected) -> Future[Outcome]:
     future: Future[Outcome] = Future()
     try:
         applied = apply([change])
-    except Exception as fault:
+    except Exception as fault:  # noqa: BLE001 a future carries whatever went wrong
         future.set_exception(fault)
         return future
     collected.applied.append(applied)

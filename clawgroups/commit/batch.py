@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import DataError, InterfaceError, OperationalError, connections, transaction
 from django.utils import timezone
 
+from clawgroups.commit import faults
 from clawgroups.commit.image import WORKSPACE, Image, unmet
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import (
@@ -44,6 +45,16 @@ class Applied:
     heads: dict[UUID, int] = field(default_factory=dict)
     types: dict[UUID, set[str]] = field(default_factory=dict)
     wakes: dict[str, None] = field(default_factory=dict)
+    # PostgreSQL's own number of the transaction, known once everything but the commit is done.
+    xid: str = ""
+
+
+class InDoubt(Exception):
+    """The connection was lost during the commit: the batch may stand or not."""
+
+    def __init__(self, applied: Applied) -> None:
+        super().__init__("lost while committing")
+        self.applied = applied
 
 
 def operation_key(change: Change) -> str:
@@ -58,22 +69,51 @@ def _digest(change: Change) -> str:
 
 
 def apply(changes: Sequence[Change], *, using: str = "default") -> Applied:
-    """Apply `changes` in order in one transaction of connection `using`."""
-    connection = connections[using]
+    """Apply `changes` in order in one transaction of connection `using`.
+
+    Raises `InDoubt` when the connection was lost in the commit; see `was_committed`.
+    """
     done = Applied()
-    with transaction.atomic(using=using):
-        image = Image(connection)
-        image.load(changes)
-        known = _known_operations(changes, using)
-        journal: list[Entry] = []
-        now = timezone.now()
-        for change in changes:
-            done.answers.append(_apply_one(image, change, known, journal, done, now))
-        image.flush()
-        Entry.objects.using(using).bulk_create(journal, batch_size=500)
-        fresh = [op for op in known.values() if op._state.adding]
-        Operation.objects.using(using).bulk_create(fresh, batch_size=500)
+    try:
+        with transaction.atomic(using=using):
+            _apply_all(changes, done, using)
+    except (OperationalError, InterfaceError) as fault:
+        if done.xid and faults.connection_lost(fault):
+            raise InDoubt(done) from fault
+        raise
     return done
+
+
+def _apply_all(changes: Sequence[Change], done: Applied, using: str) -> None:
+    connection = connections[using]
+    image = Image(connection)
+    image.load(changes)
+    known = _known_operations(changes, using)
+    journal: list[Entry] = []
+    now = timezone.now()
+    for change in changes:
+        done.answers.append(_apply_one(image, change, known, journal, done, now))
+    image.flush()
+    Entry.objects.using(using).bulk_create(journal, batch_size=500)
+    fresh = [op for op in known.values() if op._state.adding]
+    Operation.objects.using(using).bulk_create(sorted(fresh, key=lambda op: op.key), batch_size=500)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_current_xact_id_if_assigned()::text")
+            done.xid = cursor.fetchone()[0] or ""
+
+
+def was_committed(doubt: InDoubt, *, using: str = "default") -> bool:
+    """What became of a batch whose commit was not answered. Raises OperationalError while nobody knows."""
+    with connections[using].cursor() as cursor:
+        try:
+            cursor.execute("SELECT pg_xact_status(%s::xid8)", [doubt.applied.xid])
+        except DataError:  # a number from the future: the server forgot the transaction when it died
+            return False
+        status = cursor.fetchone()[0]
+    if status in ("committed", "aborted"):
+        return bool(status == "committed")
+    raise OperationalError("the transaction is still in progress, or too long ago")
 
 
 def _known_operations(changes: Sequence[Change], using: str) -> dict[str, Operation]:

@@ -16,10 +16,11 @@ from django.apps import apps
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from clawgroups.core.changes import Append, Change, Count, Delete, Expect, Insert, OneOf, Put, Update
+from clawgroups.core.changes import Append, Change, Count, Delete, Expect, Fact, Insert, OneOf, Put, Update
 
 WORKSPACE = "clawgroups.Workspace"
 AGENT = "agents.Agent"
+AT_ONCE = 5000  # below the number of variables that SQLite takes in a statement
 # Columns worth telling when somebody else was quicker.
 TOLD = {"clawgroups.Task": ("state", "epoch", "holder_id", "assignee_id", "attempt_id")}
 
@@ -58,8 +59,16 @@ def touched(change: Change) -> Iterable[tuple[str, Any, tuple[str, ...]]]:
                 yield write.model, write.pk, ()
             case Insert():
                 pass
-    for workspace in {fact.workspace_id for fact in change.facts}:
-        yield WORKSPACE, workspace, ("head", "generation")
+    for fact in _facts(change):
+        yield WORKSPACE, fact.workspace_id, ("head", "generation")
+
+
+def _facts(change: Change) -> Iterable[Fact]:
+    """The facts of a change, with those that a counter may add."""
+    yield from change.facts
+    for write in change.writes:
+        if isinstance(write, Count):
+            yield from write.zero_facts
 
 
 class Image:
@@ -81,18 +90,19 @@ class Image:
                 columns[label].update(names)
         for label in sorted(wanted, key=lock_order):
             model = apps.get_model(label)
-            pk_name = model._meta.pk.attname
-            names = {pk_name, *columns[label], *TOLD.get(label, ())}
-            found = (
+            pk_name = _pk(model).attname
+            read = {pk_name, *columns[label], *TOLD.get(label, ())}
+            lines = (
                 model._base_manager.using(self.connection.alias)
                 .select_for_update(no_key=True)
-                .filter(pk__in=list(wanted[label]))
                 .order_by("pk")
-                .values(*sorted(names))
+                .values(*sorted(read))
             )
-            rows = {row[pk_name]: row for row in found}
-            for pk in wanted[label]:
-                self.rows[label, pk] = Row(rows.get(pk))
+            keys = sorted(wanted[label])
+            for start in range(0, len(keys), AT_ONCE):
+                chunk = keys[start : start + AT_ONCE]
+                rows = {row[pk_name]: row for row in lines.filter(pk__in=chunk)}
+                self.rows.update({(label, pk): Row(rows.get(pk)) for pk in chunk})
 
     def row(self, label: str, pk: Any) -> Row:
         return self.rows.setdefault((label, pk), Row(None))
@@ -111,22 +121,27 @@ class Image:
     def insert(self, label: str, pk: Any, values: Mapping[str, Any]) -> None:
         """Add a row; a row of that key that exists already is left to the database to refuse."""
         model = apps.get_model(label)
-        instance = model(**{model._meta.pk.attname: pk, **values})
+        instance = model(**{_pk(model).attname: pk, **values})
         columns = {f.attname: getattr(instance, f.attname) for f in model._meta.concrete_fields}
         self.rows[label, pk] = Row(columns, is_new=True)
         self.new.append((label, pk))
 
     def delete(self, label: str, pk: Any) -> None:
-        """Remove a row that stood before this batch."""
+        """Remove a row; one that came with this batch was never there."""
+        if self.row(label, pk).is_new:
+            self.new.remove((label, pk))
+        else:
+            self.gone[label].append(pk)
         self.rows[label, pk] = Row(None)
-        self.gone[label].append(pk)
 
     def flush(self) -> None:
         """Write what changed: updates first, so that partial unique constraints see the ends of
         what is superseded before they see its successor."""
         self._flush_updates()
         for label, pks in self.gone.items():
-            apps.get_model(label)._base_manager.using(self.connection.alias).filter(pk__in=pks).delete()
+            _, counts = apps.get_model(label)._base_manager.using(self.connection.alias).filter(pk__in=pks).delete()
+            if counts.get(label, 0) != len(pks):
+                raise LostRow(f"{counts.get(label, 0)} of {len(pks)} locked rows of {label} were deleted")
         groups: dict[str, list[models.Model]] = defaultdict(list)
         for label, pk in self.new:
             row = self.rows[label, pk]
@@ -146,8 +161,7 @@ class Image:
     def _update_many(self, model: type[models.Model], columns: tuple[str, ...], rows: list[Row]) -> None:
         quote = self.connection.ops.quote_name
         fields = {f.attname: f for f in model._meta.concrete_fields}
-        pk = model._meta.pk
-        assert pk is not None
+        pk = _pk(model)
         sets = ", ".join(f"{quote(fields[c].column)} = %s" for c in columns)
         sql = f"UPDATE {quote(model._meta.db_table)} SET {sets} WHERE {quote(pk.column)} = %s"  # noqa: S608
         params = [
@@ -161,6 +175,12 @@ class Image:
             cursor.executemany(sql, params)
             if cursor.rowcount != len(rows):
                 raise LostRow(f"{cursor.rowcount} of {len(rows)} locked rows of {model._meta.label} were written")
+
+
+def _pk(model: type[models.Model]) -> models.Field[Any, Any]:
+    pk = model._meta.pk
+    assert pk is not None
+    return pk
 
 
 class LostRow(RuntimeError):

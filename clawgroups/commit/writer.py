@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connections
+from django.db import IntegrityError, InterfaceError, OperationalError, connections
 
 from clawgroups import bus
-from clawgroups.commit.batch import Answer, Applied, apply
-from clawgroups.commit.image import LostRow
+from clawgroups.commit import faults
+from clawgroups.commit.batch import Answer, Applied, InDoubt, apply, was_committed
 from clawgroups.core.changes import Change, Outcome
-from clawgroups.core.errors import Busy, ClawError, OutcomeUnknown
+from clawgroups.core.errors import Busy, OutcomeUnknown
 from clawgroups.core.events import WAKING
 
 log = logging.getLogger(__name__)
@@ -26,13 +26,17 @@ log = logging.getLogger(__name__)
 MAX_BATCH = 500
 MAX_WAITING = 4 * MAX_BATCH
 RETRY_FOR = 20.0  # seconds a batch is repeated while the database is away or deadlocks
-_RETRYABLE = {"40001", "40P01", "55P03"}
 
 
 @dataclass(slots=True)
 class Waiting:
     change: Change
     future: Future[Outcome]
+
+    def __post_init__(self) -> None:
+        # A waiter that goes away must not cancel what may be committed already: the other futures
+        # of the batch would be lost with it.
+        self.future.set_running_or_notify_cancel()
 
 
 class Writer:
@@ -48,13 +52,14 @@ class Writer:
         self._queue: queue.Queue[Waiting | None] = queue.Queue()
         self._thread: threading.Thread | None = None
         self._closed = False
+        os.register_at_fork(after_in_child=self._begin_anew)
 
     def submit(self, change: Change) -> Future[Outcome]:
         """Hand a change over. Raises `Busy` when too many wait or the process shuts down."""
         with self._lock:
             if self._closed:
                 raise Busy("The server is shutting down; try again in a moment.")
-            if self._pid != os.getpid():
+            if self._pid != os.getpid() or self._thread is None or not self._thread.is_alive():
                 self._start()
             if self._queue.qsize() >= MAX_WAITING:
                 raise Busy("Too much is being written at once; try again in a moment.")
@@ -68,24 +73,37 @@ class Writer:
             mine = self._pid == os.getpid()
             return not self._closed and not (mine and self._thread is not None and not self._thread.is_alive())
 
-    def drain(self, timeout: float = 10) -> None:
-        """Commit everything handed over so far, then refuse further changes."""
+    def drain(self, timeout: float = 10) -> bool:
+        """Commit everything handed over so far, then refuse; False when time ran out before that."""
         with self._lock:
             self._closed = True
             thread = self._thread if self._pid == os.getpid() else None
-        if thread is not None and thread.is_alive():
-            self._queue.put(None)
-            thread.join(timeout)
+        if thread is None or not thread.is_alive():
+            return True
+        self._queue.put(None)
+        thread.join(timeout)
+        if thread.is_alive():
+            log.error("the writer could not commit everything in %.0f s", timeout)
+        return not thread.is_alive()
 
     def reopen(self) -> None:
         """Accept changes again after a drain (tests, reloads)."""
         with self._lock:
             self._closed, self._pid = False, 0
 
+    def _begin_anew(self) -> None:
+        """In a forked child: the parent's thread is not here, its lock may be held for ever, and its
+        database connections must not be used by two processes."""
+        self._lock, self._pid, self._thread, self._closed = threading.Lock(), 0, None, False
+        faults.forget_connections()
+
     def _start(self) -> None:
-        self._pid, self._queue = os.getpid(), queue.Queue()
+        """Start the thread of this process; one that died leaves its queue to the next."""
+        if self._pid != os.getpid():
+            self._queue = queue.Queue()
         self._thread = threading.Thread(target=self._run, args=(self._queue,), name="writer", daemon=True)
         self._thread.start()
+        self._pid = os.getpid()
 
     def _run(self, waiting: queue.Queue[Waiting | None]) -> None:
         while True:
@@ -122,17 +140,20 @@ def commit_batch(batch: Sequence[Waiting]) -> None:
         return
     try:
         applied = _apply_patiently([item.change for item in batch])
-    except (DatabaseError, LostRow, ClawError, ValueError, TypeError, KeyError) as fault:
+    except (Busy, OutcomeUnknown) as away:
+        # Nothing is wrong with the changes: trying the halves would only wait once more for each.
+        log.error("a batch of %d was not written: %s", len(batch), away)
+        for item in batch:
+            item.future.set_exception(away)
+    except Exception as fault:  # noqa: BLE001  whatever one change brings about must not fail its neighbours
         if len(batch) == 1:
             _fail_alone(batch[0], fault)
             return
         half = len(batch) // 2
         commit_batch(batch[:half])
         commit_batch(batch[half:])
-        return
-    for item, answer in zip(batch, applied.answers, strict=True):
-        settle(item.future, answer)
-    announce(applied)
+    else:
+        _release(batch, applied)
 
 
 def _fail_alone(item: Waiting, fault: Exception) -> None:
@@ -140,14 +161,25 @@ def _fail_alone(item: Waiting, fault: Exception) -> None:
     # key finds the winner's answer when it looks again.
     if isinstance(fault, IntegrityError) and item.change.operation:
         try:
-            applied = apply([item.change])
-        except DatabaseError as again:
-            item.future.set_exception(again)
+            applied = _apply_patiently([item.change])
+        except Exception as again:  # noqa: BLE001  told below
+            fault = again
+        else:
+            _release([item], applied)
             return
-        settle(item.future, applied.answers[0])
+    told = faults.told(fault)
+    if told is fault:
+        log.error("the change %r could not be written", item.change.verb, exc_info=fault)
+    item.future.set_exception(told)
+
+
+def _release(batch: Sequence[Waiting], applied: Applied) -> None:
+    for item, answer in zip(batch, applied.answers, strict=True):
+        settle(item.future, answer)
+    try:
         announce(applied)
-        return
-    item.future.set_exception(fault)
+    except Exception:
+        log.exception("a hint failed; readers will look by themselves")
 
 
 def settle(future: Future[Outcome], answer: Answer) -> None:
@@ -169,28 +201,33 @@ def announce(applied: Applied) -> None:
 
 
 def _apply_patiently(changes: Sequence[Change]) -> Applied:
-    """Apply, repeating on deadlock, serialisation failure and a database that is away."""
+    """Apply, repeating on deadlock, serialisation failure and a database that is away.
+
+    Raises `Busy` when that did not pass in time, and `OutcomeUnknown` when the database went away
+    during the commit and cannot say what became of it.
+    """
     until = time.monotonic() + RETRY_FOR
     pause = 0.005
+    doubt: InDoubt | None = None
     while True:
         try:
+            if doubt is not None:
+                if was_committed(doubt):
+                    return doubt.applied
+                doubt = None
             return apply(changes)
+        except InDoubt as lost:
+            doubt = lost
         except (OperationalError, InterfaceError) as fault:
-            if not _passes(fault) or time.monotonic() > until:
-                if _passes(fault):
-                    raise Busy("The database does not answer; try again in a moment.") from fault
+            if not faults.passes(fault):
                 raise
-            connections["default"].close()
-            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
-            pause = min(pause * 2, 1.0)
+            if time.monotonic() > until:
+                if doubt is not None:
+                    raise OutcomeUnknown("The database went away; repeat to learn what became of it.") from fault
+                raise Busy("The database does not answer; try again in a moment.") from fault
+        connections["default"].close()
+        time.sleep(pause * random.uniform(0.5, 1.5))
+        pause = min(pause * 2, 1.0)
 
 
-def _passes(fault: Exception) -> bool:
-    """Whether the same statement may succeed later: a lock, a deadlock, a lost connection."""
-    state = getattr(fault.__cause__, "sqlstate", None)
-    if state is None:
-        return True
-    return bool(state in _RETRYABLE or state.startswith(("08", "57")))
-
-
-__all__ = ["OutcomeUnknown", "Waiting", "Writer", "announce", "commit_batch", "settle"]
+__all__ = ["Waiting", "Writer", "announce", "commit_batch", "settle"]

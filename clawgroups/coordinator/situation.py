@@ -149,5 +149,3 @@ def _candidates(seats: list[Member], run: Run, now: datetime) -> list[Candidate]
             )
         )
     return candidates
-
-

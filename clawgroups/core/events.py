@@ -6,7 +6,7 @@ tool input. A docstring's first line is the event's public documentation: `befor
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, TypeAdapter
@@ -206,19 +206,7 @@ class RunCancelled(JournalEvent):
 
 
 Event = Annotated[
-    Union[
-        WorkspaceCreated, WorkspaceRenamed, GoalSet, RulesSet,
-        MemberJoined, MemberLeft, MemberRoleSet,
-        AgentOnline, AgentOffline, AgentProfileSet, AgentRetired,
-        MessagePosted,
-        RunDrafted, RunPlanning, RunProposed, RunStarted, RunPaused, RunResumed,
-        RunConsolidating, RunDone, RunFailed, RunCancelled,
-        TaskReady, TaskAssigned, TaskBegun, TaskSubmitted, TaskReturned, TaskDone,
-        TaskTakenOver, TaskHandedBack, TaskReleased, TaskStuck, TaskParked, TaskFailed, TaskCancelled,
-        AttemptAcknowledged, LateResultKept, StopUnconfirmed, StepRecorded, PlanTicked, DraftSaved,
-        ApprovalRequested, ApprovalDecided, ApprovalExpired, ApprovalVoided,
-        ArtifactAdded,
-    ],
+    WorkspaceCreated | WorkspaceRenamed | GoalSet | RulesSet | MemberJoined | MemberLeft | MemberRoleSet | AgentOnline | AgentOffline | AgentProfileSet | AgentRetired | MessagePosted | RunDrafted | RunPlanning | RunProposed | RunStarted | RunPaused | RunResumed | RunConsolidating | RunDone | RunFailed | RunCancelled | TaskReady | TaskAssigned | TaskBegun | TaskSubmitted | TaskReturned | TaskDone | TaskTakenOver | TaskHandedBack | TaskReleased | TaskStuck | TaskParked | TaskFailed | TaskCancelled | AttemptAcknowledged | LateResultKept | StopUnconfirmed | StepRecorded | PlanTicked | DraftSaved | ApprovalRequested | ApprovalDecided | ApprovalExpired | ApprovalVoided | ArtifactAdded,
     Field(discriminator="type"),
 ]  # fmt: skip
 
@@ -247,6 +235,7 @@ WAKING = frozenset(
         "run.consolidating",
         "run.proposed",
         "task.handed_back",
+        "task.taken_over",
         "agent.profile_set",
         "task.ready",
         "task.submitted",

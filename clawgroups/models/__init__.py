@@ -5,6 +5,7 @@ from clawgroups.models.approvals import Approval
 from clawgroups.models.artifacts import Artifact
 from clawgroups.models.attempts import Attempt, Command, Draft, Part, Session, Step
 from clawgroups.models.journal import Entry, Operation
+from clawgroups.models.leases import Lease
 from clawgroups.models.messages import Message
 from clawgroups.models.runs import Run
 from clawgroups.models.tasks import Dependency, Task
@@ -19,6 +20,7 @@ __all__ = [
     "Dependency",
     "Draft",
     "Entry",
+    "Lease",
     "LoginLink",
     "Member",
     "Message",

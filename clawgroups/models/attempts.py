@@ -53,11 +53,7 @@ class Attempt(models.Model):
                 name="one_open_attempt_per_task",
             ),
         ]
-        indexes = [
-            models.Index(
-                fields=["member"], condition=Q(state__in=["offered", "working"]), name="attempt_load"
-            )
-        ]
+        indexes = [models.Index(fields=["member"], condition=Q(state__in=["offered", "working"]), name="attempt_load")]
 
     def __str__(self) -> str:
         return f"attempt {self.number} of {self.task_id}"
@@ -116,9 +112,7 @@ class Command(models.Model):
     class Meta:
         ordering = ["created_at", "id"]
         indexes = [
-            models.Index(
-                fields=["agent", "created_at"], condition=Q(state__in=["open", "sent"]), name="command_owed"
-            )
+            models.Index(fields=["agent", "created_at"], condition=Q(state__in=["open", "sent"]), name="command_owed")
         ]
 
     def __str__(self) -> str:

@@ -22,9 +22,7 @@ class Entry(models.Model):
     class Meta:
         ordering = ["workspace", "generation", "seq"]
         verbose_name_plural = "journal entries"
-        constraints = [
-            models.UniqueConstraint(fields=["workspace", "generation", "seq"], name="journal_is_ordered")
-        ]
+        constraints = [models.UniqueConstraint(fields=["workspace", "generation", "seq"], name="journal_is_ordered")]
 
     def __str__(self) -> str:
         return f"{self.seq} {self.type}"

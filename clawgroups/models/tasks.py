@@ -32,9 +32,7 @@ class Task(models.Model):
     assignee = models.ForeignKey(Member, models.PROTECT, null=True, blank=True, related_name="+")
     holder = models.ForeignKey(Member, models.PROTECT, null=True, blank=True, related_name="+")
     # The open attempt; null while nobody is on it.
-    attempt = models.ForeignKey(
-        "clawgroups.Attempt", models.SET_NULL, null=True, blank=True, related_name="+"
-    )
+    attempt = models.ForeignKey("clawgroups.Attempt", models.SET_NULL, null=True, blank=True, related_name="+")
     # Every open task says who must act, by when, and what happens then.
     blocked_on = models.CharField(max_length=12, blank=True)
     next_actor = models.CharField(max_length=120, blank=True)
@@ -57,9 +55,7 @@ class Task(models.Model):
                 name="task_in_hand_has_attempt",
                 condition=~Q(state__in=["assigned", "working", "held"]) | Q(assignee__isnull=False),
             ),
-            models.CheckConstraint(
-                name="held_task_has_holder", condition=~Q(state="held") | Q(holder__isnull=False)
-            ),
+            models.CheckConstraint(name="held_task_has_holder", condition=~Q(state="held") | Q(holder__isnull=False)),
         ]
         indexes = [
             # The sweeper asks for overdue open tasks every two seconds.

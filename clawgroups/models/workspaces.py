@@ -31,9 +31,7 @@ class Workspace(models.Model):
     class Meta:
         indexes = [
             # The sweeper's question: whose journal has moved on since the last reaction?
-            models.Index(
-                fields=["id"], condition=Q(head__gt=models.F("reacted")), name="workspace_unreacted"
-            )
+            models.Index(fields=["id"], condition=Q(head__gt=models.F("reacted")), name="workspace_unreacted")
         ]
 
     def __str__(self) -> str:
@@ -45,9 +43,7 @@ class Member(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="members")
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="seats"
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="seats")
     agent = models.ForeignKey(Agent, models.PROTECT, null=True, blank=True, related_name="seats")
     name = models.CharField(max_length=80)
     handle = models.CharField(max_length=150)

@@ -37,9 +37,8 @@ class WorkFile:
 
 def session_of(session_id: UUID, actor: Actor) -> Session:
     """The session, for its agent while that sits in the workspace. Raises `NotFound`."""
-    found = Session.objects.select_related("attempt", "attempt__task").filter(pk=session_id, agent_id=actor.agent_id)
-    session = found.first()
-    if session is None or actor.agent_id is None:
+    session = Session.objects.select_related("attempt", "attempt__task").filter(pk=session_id).first()
+    if session is None or session.agent_id != actor.agent_id:
         raise NotFound("There is no such session, or it is not yours.")
     require(actor, "task.view", session.workspace_id)
     return session

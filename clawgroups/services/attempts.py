@@ -133,7 +133,7 @@ def release(task: Task, now: datetime, *, reason: str, retryable: bool = True) -
         said = f"{MAX_TRIES} tries did not finish it; the last one: {reason}"
         decision.facts.append(Fact(task.workspace_id, TaskStuck(task_id=task.pk, reason=said)))
     else:
-        pause = min(timers.retry_cap, timers.retry_base * 2 ** max(task.tries - 1, 0)) * random.random()  # noqa: S311
+        pause = min(timers.retry_cap, timers.retry_base * 2 ** max(task.tries - 1, 0)) * random.random()
         values |= {
             "state": move_task(task.state, TaskVerb.RELEASE).value,
             "reason": reason,

@@ -65,7 +65,7 @@ def store(chunks: Iterable[bytes], *, name: str, content_type: str = "", limit: 
             os.fsync(out.fileno())
         place = _place(digest.hexdigest())
         place.parent.mkdir(exist_ok=True)
-        os.replace(temporary, place)
+        Path(temporary).replace(place)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -122,7 +122,8 @@ def _opened(
     command: Command, link: UUID, result: Mapping[str, Any] | None, error: Mapping[str, Any] | None
 ) -> Decision:
     session, attempt = command.session, command.attempt
-    assert session is not None and attempt is not None
+    assert session is not None
+    assert attempt is not None
     acp_id = str((result or {}).get("sessionId") or "")[:200]
     current = _current(attempt)
     if error is not None or not acp_id:

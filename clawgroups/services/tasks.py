@@ -98,7 +98,8 @@ def assign_task(
 def offer(task: Task, member: Member, now: datetime) -> tuple[Decision, UUID]:
     """A new attempt of an agent, with the session it shall work in and the first frame it is owed."""
     agent_id = member.agent_id
-    assert agent_id is not None and member.agent is not None
+    assert agent_id is not None
+    assert member.agent is not None
     attempt, number = new_id(), task.attempts.count() + 1
     brief = dict(task.brief)
     values = {

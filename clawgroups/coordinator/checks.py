@@ -1,0 +1,118 @@
+"""Objective checks of a result against its acceptance lines: text first, then the files."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
+
+from clawgroups.core.acceptance import Finding, Line, Verdict, check_text, parse_line
+
+MAX_OPENED = 100 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFile:
+    """A delivered file, or an input that numbers can be held against."""
+
+    name: str
+    path: Path
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What is judged: the text, the files that came with it, and the data it speaks of."""
+
+    text: str
+    files: tuple[ResultFile, ...] = ()
+    data: tuple[ResultFile, ...] = ()
+
+
+def judge(lines: Sequence[str], result: Result) -> list[Verdict]:
+    """A verdict per acceptance line. A text line stays open: it is never passed unread."""
+    return [_judge(parse_line(line), result) for line in lines]
+
+
+def _judge(line: Line, result: Result) -> Verdict:
+    if line.check == "not_empty":
+        ok = bool(result.text.strip()) or any(f.size for f in result.files)
+        return _verdict(line, ok, "there is a result" if ok else "the result is empty")
+    by_text = check_text(line, result.text)
+    if by_text is not None:
+        return by_text
+    check = _FILE_CHECKS.get(line.check)
+    if check is None:
+        return Verdict(line.text, Finding.OPEN, "a person has to judge this", "nobody yet")
+    return _verdict(line, *check(line, result))
+
+
+def _verdict(line: Line, ok: bool, reason: str) -> Verdict:
+    return Verdict(line.text, Finding.PASSED if ok else Finding.FAILED, reason)
+
+
+def _file_type(line: Line, result: Result) -> tuple[bool, str]:
+    wanted = "." + line.argument.lower().lstrip(".")
+    found = [f.name for f in result.files if f.name.lower().endswith(wanted)]
+    return bool(found), f"{found[0]} is there" if found else f"no {wanted} file was delivered"
+
+
+def _opens(line: Line, result: Result) -> tuple[bool, str]:
+    named = [f for f in result.files if not line.argument or f.name == line.argument]
+    if not named:
+        return False, "no such file was delivered" if line.argument else "no file was delivered"
+    for file in named:
+        if fault := opening_fault(file):
+            return False, f"{file.name} does not open: {fault}"
+    return True, f"{len(named)} {'file opens' if len(named) == 1 else 'files open'}"
+
+
+def opening_fault(file: ResultFile) -> str:
+    """Why a file does not open as what its name says; empty when it does (or the kind is unknown)."""
+    if file.size == 0:
+        return "it is empty"
+    if file.size > MAX_OPENED:
+        return "it is too large to be opened here"
+    suffix = PurePosixPath(file.name).suffix.lower()
+    try:
+        if suffix == ".json":
+            json.loads(file.path.read_text(encoding="utf-8"))
+        elif suffix == ".xlsx":
+            openpyxl.load_workbook(file.path.open("rb"), read_only=True).close()
+        elif suffix in (".docx", ".pptx", ".zip"):
+            if zipfile.ZipFile(file.path).testzip() is not None:
+                return "it is damaged"
+        elif suffix in (".md", ".txt", ".csv", ".tsv", ".svg", ".html"):
+            file.path.read_text(encoding="utf-8-sig")
+        elif suffix == ".png" and not file.path.read_bytes().startswith(b"\x89PNG\r\n"):
+            return "it is no PNG"
+    except (ValueError, OSError, zipfile.BadZipFile, InvalidFileException, KeyError) as fault:
+        return str(fault)[:200] or type(fault).__name__
+    return ""
+
+
+def _sheet_has(line: Line, result: Result) -> tuple[bool, str]:
+    for file in result.files:
+        if not file.name.lower().endswith(".xlsx") or opening_fault(file):
+            continue
+        book = openpyxl.load_workbook(file.path.open("rb"), read_only=True)
+        try:
+            names = list(book.sheetnames)
+            heads = {str(c) for s in book.worksheets for row in s.iter_rows(max_row=1, values_only=True) for c in row}
+        finally:
+            book.close()
+        if line.argument in names or line.argument in heads:
+            return True, f"{file.name} has “{line.argument}”"
+    return False, f"no sheet or column “{line.argument}” in a workbook"
+
+
+_FILE_CHECKS: dict[str, Callable[[Line, Result], tuple[bool, str]]] = {
+    "file_type": _file_type,
+    "opens": _opens,
+    "sheet_has": _sheet_has,
+}

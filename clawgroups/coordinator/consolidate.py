@@ -1,0 +1,114 @@
+"""From the results of a run to its deliverables: an HTML report and the data workbooks."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+from django.utils import timezone
+
+from clawgroups.core.actors import Actor
+from clawgroups.formats import html
+from clawgroups.formats.material import Material, Picture, Section, Source
+from clawgroups.models import Artifact, Attempt, Dependency, Run, Task
+from clawgroups.services import runs
+from clawgroups.services.files import StoredFile, open_file, store
+from clawgroups.services.perform import perform
+
+MAX_PICTURE = 2 * 1024 * 1024
+PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
+
+
+def consolidate_run(run_id: UUID, actor: Actor) -> None:
+    """Make the deliverables of a run whose tasks are all terminal, and finish it (or fail it, saying why)."""
+    run = Run.objects.select_related("workspace", "created_by").get(pk=run_id)
+    if run.state != "consolidating":
+        return
+    material = gather(run)
+    if not any(section.state == "done" for section in material.sections):
+        perform(runs.fail_run, run.pk, reason="No task was done, so there is nothing to hand over.", actor=actor)
+        return
+    report = store([html.render(material)], name="report.html", content_type="text/html")
+    books = _workbooks(run)
+    listed = " and ".join([report.name, *(b.name for b in books)][:4])
+    note = f"The run is done. {listed} {'are' if books else 'is'} ready to download."
+    if material.warnings:
+        note += " Note: " + " ".join(material.warnings)
+    perform(runs.finish_run, run.pk, deliverables=[report, *books], note=note, actor=actor)
+
+
+def gather(run: Run) -> Material:
+    """Everything a deliverable of this run rests on."""
+    parents = set(Dependency.objects.filter(task__run=run).values_list("parent_id", flat=True))
+    tasks = list(Task.objects.filter(run=run).order_by("position"))
+    accepted = {a.task_id: a for a in Attempt.objects.select_related("member").filter(task__run=run, state="accepted")}
+    sections = tuple(_section(task, accepted.get(task.pk), task.pk not in parents) for task in tasks)
+    files = list(Artifact.objects.select_related("task").filter(run=run, kind__in=["input", "result"]))
+    return Material(
+        goal=run.goal,
+        workspace=run.workspace.name,
+        asked_by=run.created_by.get_full_name() or run.created_by.get_username(),
+        finished_at=timezone.now(),
+        sections=sections,
+        pictures=tuple(_pictures(files)),
+        sources=tuple(Source(f.name, f.size, f.sha256, _origin(f)) for f in files if f.kind == "input"),
+        warnings=tuple(_warnings(sections, files)),
+    )
+
+
+def _section(task: Task, attempt: Attempt | None, is_last: bool) -> Section:
+    return Section(
+        key=task.key,
+        title=task.title,
+        author=attempt.member.name if attempt else "nobody",
+        kind=task.kind,
+        text=attempt.result if attempt else "",
+        state=task.state,
+        reason=task.reason,
+        verdicts=tuple(attempt.verdicts) if attempt else (),
+        is_last=is_last,
+    )
+
+
+def _origin(row: Artifact) -> str:
+    return "given with the goal" if row.task is None else f"task “{row.task.title}”"
+
+
+def _pictures(files: list[Artifact]) -> list[Picture]:
+    newest = {f.name: f for f in files if f.kind == "result" and f.content_type in PICTURES and f.size <= MAX_PICTURE}
+    pictures = []
+    for row in list(newest.values())[:20]:
+        with open_file(row.sha256) as content:
+            author = str(row.actor.get("name", ""))
+            pictures.append(Picture(row.name, row.content_type, content.read(), author))
+    return pictures
+
+
+def _warnings(sections: tuple[Section, ...], files: list[Artifact]) -> list[str]:
+    warnings = [
+        f"“{s.title}” is {s.state}{': ' + s.reason if s.reason else ''}." for s in sections if s.state != "done"
+    ]
+    for row in files:
+        if row.kind == "result" and row.name.endswith("review.json"):
+            warnings += _review_warning(row)
+    return warnings
+
+
+def _review_warning(row: Artifact) -> list[str]:
+    """What the reviewer found wrong; an unreadable review is said to be so."""
+    try:
+        with open_file(row.sha256) as content:
+            said = json.loads(content.read(1_000_000))
+        wrong = [c for c in said.get("checks", []) if not c.get("ok")]
+        passed = said.get("verdict") == "pass"
+    except (ValueError, AttributeError, TypeError):
+        return [f"{row.name} could not be read, so the report is not known to be checked."]
+    if passed:
+        return []
+    return [f"The check of the numbers did not pass: {len(wrong)} of them do not agree with the data."]
+
+
+def _workbooks(run: Run) -> list[StoredFile]:
+    rows = Artifact.objects.filter(run=run, kind="result", name__iendswith=".xlsx").order_by("created_at")
+    newest = {row.name: row for row in rows}
+    return [StoredFile(r.name, r.size, r.sha256, r.content_type) for r in newest.values()]

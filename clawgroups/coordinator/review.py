@@ -1,0 +1,44 @@
+"""Reviewing one result: gather it, check it, accept, return, or ask a person."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from clawgroups.coordinator.checks import Result, ResultFile, judge
+from clawgroups.core.acceptance import Finding
+from clawgroups.core.actors import Actor
+from clawgroups.models import Artifact, Task
+from clawgroups.services import review, waiting
+from clawgroups.services.files import path_of
+from clawgroups.services.perform import perform
+
+
+def review_task(task_id: UUID, actor: Actor) -> None:
+    """Judge the result that is in review. Does nothing when the task has moved on."""
+    task = Task.objects.select_related("attempt", "attempt__member").get(pk=task_id)
+    if task.state != "in_review" or task.attempt is None:
+        return
+    verdicts = judge(task.acceptance, result_of(task))
+    failed = [f"{v.line}: {v.reason}" for v in verdicts if v.finding is Finding.FAILED]
+    if failed:
+        perform(review.return_task, task.pk, reasons=failed, verdicts=verdicts, actor=actor)
+    elif any(v.finding is Finding.OPEN for v in verdicts):
+        perform(waiting.ask_judge, task.pk, verdicts=[v.as_json() for v in verdicts], actor=actor)
+    else:
+        perform(review.accept_task, task.pk, verdicts=verdicts, actor=actor)
+
+
+def result_of(task: Task) -> Result:
+    """A task's result as it is judged: its text, newest revision of each file, the run's inputs."""
+    assert task.attempt is not None
+    files = {a.name: a for a in Artifact.objects.filter(task=task, kind="result").order_by("created_at")}
+    data = Artifact.objects.filter(run_id=task.run_id, kind="input").order_by("created_at")
+    return Result(
+        task.attempt.result,
+        tuple(_file(a) for a in files.values()),
+        tuple(_file(a) for a in data),
+    )
+
+
+def _file(row: Artifact) -> ResultFile:
+    return ResultFile(row.name, path_of(row.sha256), row.size)

@@ -1,0 +1,18 @@
+"""Leases of periodic work: who may do it now, and proof that it was done lately."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Lease(models.Model):
+    """One kind of periodic work, held by one process at a time until `until`."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    owner = models.CharField(max_length=64)
+    until = models.DateTimeField()
+    # When the work was last done to its end; `readyz` looks at this.
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} held by {self.owner}"
