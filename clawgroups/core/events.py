@@ -206,9 +206,54 @@ class RunCancelled(JournalEvent):
 
 
 Event = Annotated[
-    WorkspaceCreated | WorkspaceRenamed | GoalSet | RulesSet | MemberJoined | MemberLeft | MemberRoleSet | AgentOnline | AgentOffline | AgentProfileSet | AgentRetired | MessagePosted | RunDrafted | RunPlanning | RunProposed | RunStarted | RunPaused | RunResumed | RunConsolidating | RunDone | RunFailed | RunCancelled | TaskReady | TaskAssigned | TaskBegun | TaskSubmitted | TaskReturned | TaskDone | TaskTakenOver | TaskHandedBack | TaskReleased | TaskStuck | TaskParked | TaskFailed | TaskCancelled | AttemptAcknowledged | LateResultKept | StopUnconfirmed | StepRecorded | PlanTicked | DraftSaved | ApprovalRequested | ApprovalDecided | ApprovalExpired | ApprovalVoided | ArtifactAdded,
+    WorkspaceCreated
+    | WorkspaceRenamed
+    | GoalSet
+    | RulesSet
+    | MemberJoined
+    | MemberLeft
+    | MemberRoleSet
+    | AgentOnline
+    | AgentOffline
+    | AgentProfileSet
+    | AgentRetired
+    | MessagePosted
+    | RunDrafted
+    | RunPlanning
+    | RunProposed
+    | RunStarted
+    | RunPaused
+    | RunResumed
+    | RunConsolidating
+    | RunDone
+    | RunFailed
+    | RunCancelled
+    | TaskReady
+    | TaskAssigned
+    | TaskBegun
+    | TaskSubmitted
+    | TaskReturned
+    | TaskDone
+    | TaskTakenOver
+    | TaskHandedBack
+    | TaskReleased
+    | TaskStuck
+    | TaskParked
+    | TaskFailed
+    | TaskCancelled
+    | AttemptAcknowledged
+    | LateResultKept
+    | StopUnconfirmed
+    | StepRecorded
+    | PlanTicked
+    | DraftSaved
+    | ApprovalRequested
+    | ApprovalDecided
+    | ApprovalExpired
+    | ApprovalVoided
+    | ArtifactAdded,
     Field(discriminator="type"),
-]  # fmt: skip
+]
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Event)
 
