@@ -1,6 +1,8 @@
-"""The settings as mypy's Django plugin reads them: it sets no environment of its own."""
+"""The settings as mypy's Django plugin reads them. Nothing is written; the folder need not exist."""
 
-import tests.environment
-from clawgroups.settings import *  # noqa: F403
+import os
 
-assert tests.environment
+os.environ.setdefault("CLAWGROUPS_DATA", "/nonexistent")
+os.environ.setdefault("CLAWGROUPS_SECRET_KEY", "for types only")
+
+from clawgroups.settings import *  # noqa: E402, F403

@@ -30,7 +30,7 @@ class Spec:
     when_orphaned: signal.Signals = signal.SIGKILL
 
 
-def _tie_to(parent: int, death: signal.Signals) -> Callable[[], None]:
+def tie_to(parent: int, death: signal.Signals) -> Callable[[], None]:
     """What a child does between fork and exec: ask the kernel for a signal when its parent dies."""
 
     def tie() -> None:
@@ -81,7 +81,7 @@ class Child:
                 stderr=out,
                 pass_fds=(self._lock,),
                 start_new_session=True,
-                preexec_fn=_tie_to(os.getpid(), self.spec.when_orphaned),  # noqa: PLW1509  (one thread)
+                preexec_fn=tie_to(os.getpid(), self.spec.when_orphaned),  # noqa: PLW1509  (one thread)
             )
         finally:
             os.close(out)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clawgroups.supervisor import valkey
-from clawgroups.supervisor.child import Child, Spec
+from clawgroups.supervisor.child import Child, Spec, tie_to
 from clawgroups.supervisor.logs import Log
 from clawgroups.supervisor.place import read_place
 
@@ -73,6 +73,7 @@ def postgres() -> Iterator[str]:
                 user=account,
                 cwd="/",
                 start_new_session=True,
+                preexec_fn=tie_to(os.getpid(), signal.SIGQUIT),
             )
         try:
             _await_postgres(server, programs / "pg_isready", port, folder / "log")
