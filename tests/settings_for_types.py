@@ -5,4 +5,4 @@ import os
 os.environ.setdefault("CLAWGROUPS_DATA", "/nonexistent")
 os.environ.setdefault("CLAWGROUPS_SECRET_KEY", "for types only")
 
-from clawgroups.settings import *  # noqa: E402, F403
+from clawgroups.settings import *  # noqa: F403

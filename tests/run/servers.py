@@ -73,7 +73,7 @@ def postgres() -> Iterator[str]:
                 user=account,
                 cwd="/",
                 start_new_session=True,
-                preexec_fn=tie_to(os.getpid(), signal.SIGQUIT),
+                preexec_fn=tie_to(os.getpid(), signal.SIGQUIT),  # noqa: PLW1509  (one thread)
             )
         try:
             _await_postgres(server, programs / "pg_isready", port, folder / "log")
