@@ -146,6 +146,7 @@ class Intake:
         """Read where a session stands again before its next words: something else was written there."""
         session = self._sessions.get(session_id)
         if session is not None and not session.heard:
+            _show_now(session)
             del self._sessions[session_id]
 
     async def _open(self, session_id: UUID) -> _Session | None:
@@ -265,22 +266,24 @@ class Intake:
         for session in self._sessions.values():
             if not session.unseen or now - session.shown_at < SHOW_EVERY:
                 continue
-            attempt_id = session.ahead.attempt_id
-            for part_id, (ordinal, kind, offset, pieces) in session.unseen.items():
-                text = "".join(pieces)
-                bus.live(
-                    attempt_id,
-                    {
-                        "attempt": str(attempt_id),
-                        "part": str(part_id),
-                        "ordinal": ordinal,
-                        "kind": kind,
-                        "at": offset + max(0, len(text) - MAX_SHOWN),
-                        "text": text[-MAX_SHOWN:],
-                    },
-                )
-            session.unseen = {}
+            _show_now(session)
             session.shown_at = now
+
+
+def _show_now(session: _Session) -> None:
+    attempt_id = session.ahead.attempt_id
+    for part_id, (ordinal, kind, offset, pieces) in session.unseen.items():
+        text = "".join(pieces)
+        shown = {
+            "attempt": str(attempt_id),
+            "part": str(part_id),
+            "ordinal": ordinal,
+            "kind": kind,
+            "at": offset + max(0, len(text) - MAX_SHOWN),
+            "text": text[-MAX_SHOWN:],
+        }
+        bus.live(attempt_id, shown)
+    session.unseen = {}
 
 
 def _weight(said: ToolCall | PlanReplaced | TurnEnded) -> int:
