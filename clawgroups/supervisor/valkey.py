@@ -32,7 +32,7 @@ class Address:
     @property
     def url(self) -> str:
         if self.path is not None:
-            return f"unix://{quote(str(self.path))}?db=0"
+            return f"unix://{quote(str(self.path))}"
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     def answers(self) -> bool:
