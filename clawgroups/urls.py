@@ -1,1 +1,16 @@
-urlpatterns: list[object] = []
+"""Where addresses go."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, path, re_path
+
+from clawgroups.api.health import healthz, readyz
+from clawgroups.api.problems import no_such_address
+from clawgroups.api.router import api
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("api/v1/", api.urls),
+    re_path(r"^api(?:/(?P<rest>.*))?$", no_such_address, name="no-such-address"),
+]

@@ -1,0 +1,74 @@
+"""Who calls the API: a bearer, or the session of a page."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+from ninja.utils import check_csrf
+
+from clawgroups.auth import Credential, actor_of_user, credential_of_bearer
+from clawgroups.core.actors import Actor
+from clawgroups.core.errors import Forbidden, NotFound, Unauthenticated
+from clawgroups.models import Member
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Caller(HttpBearer):
+    """A person's access token, an agent's key, or a signed-in page (which writes with its CSRF token)."""
+
+    def __call__(self, request: HttpRequest) -> Actor:
+        header = request.headers.get("Authorization")
+        if header is not None:
+            credential = credential_of_bearer(header)
+            if credential.kind == "session":
+                raise Unauthenticated("A session's key opens its files only.")
+            return credential.actor
+        actor = actor_of_user(request.user)
+        if request.method not in SAFE and check_csrf(request) is not None:
+            raise Forbidden("This page is too old, or not ours. Load it again.", code="csrf")
+        return actor
+
+    def authenticate(self, request: HttpRequest, token: str) -> Any:
+        raise NotImplementedError
+
+
+class SessionKey(HttpBearer):
+    """The key of one agent session."""
+
+    def __call__(self, request: HttpRequest) -> Credential:
+        credential = credential_of_bearer(request.headers.get("Authorization"))
+        if credential.kind != "session":
+            raise Unauthenticated("Send the key of this session.")
+        return credential
+
+    def authenticate(self, request: HttpRequest, token: str) -> Any:
+        raise NotImplementedError
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The actor that `Caller` found."""
+    actor = request.auth  # type: ignore[attr-defined]
+    assert isinstance(actor, Actor)
+    return actor
+
+
+def seats_of(actor: Actor) -> QuerySet[Member]:
+    """The present seats of the actor."""
+    seats = Member.objects.filter(left_at=None)
+    if actor.agent_id is not None:
+        return seats.filter(agent_id=actor.agent_id)
+    return seats.none() if actor.user_id is None else seats.filter(user_id=actor.user_id)
+
+
+def agent_of(request: HttpRequest, session_id: UUID) -> Actor:
+    """The agent whose session key was sent, for that session. Raises `NotFound` for another session."""
+    credential = request.auth  # type: ignore[attr-defined]
+    assert isinstance(credential, Credential)
+    if credential.session_id != session_id:
+        raise NotFound("There is no such session, or it is not yours.")
+    return credential.actor

@@ -1,0 +1,97 @@
+"""Agents and their keys."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from agents import tokens
+from agents.models import Agent, AgentKey
+from agents.tokens import MintedKey
+from clawgroups.api import schemas, shown
+from clawgroups.api.access import actor_of
+from clawgroups.api.paging import Paging, page
+from clawgroups.api.writing import Answer, operation_of, write
+from clawgroups.core.errors import NotFound
+from clawgroups.fragments.rooms import online
+from clawgroups.permissions import get_agent
+from clawgroups.services import agents
+
+router = Router(tags=["agents"])
+
+
+def new_key(request: HttpRequest) -> MintedKey:
+    """The key of this request. A repeated request makes the same one again, so that its answer is the same."""
+    operation = operation_of(request)
+    if not operation:
+        return agents.mint_key()
+    actor = actor_of(request)
+    return tokens.derive(tokens.AGENT, f"{actor.user_id}|{request.path}|{operation}")
+
+
+def with_key(answer: Answer, key: MintedKey) -> Answer:
+    """An answer with the secret, shown this once, and the line to copy."""
+    command = agents.connect_command(key.secret, settings.BASE_URL)
+    return {**answer, "key": key.secret, "connect_command": command}
+
+
+def _shown(row: Any) -> Answer:
+    return shown.agent(row, online=row.is_online)
+
+
+@router.get("/agents")
+def list_agents(request: HttpRequest, paged: Paging) -> Answer:
+    """Your agents, newest first."""
+    mine = Agent.objects.filter(owner_id=actor_of(request).user_id).prefetch_related("skills")
+    return page(online(mine), paged, _shown)
+
+
+@router.post("/agents", response={201: dict[str, Any]})
+def register_agent(request: HttpRequest, response: HttpResponse, body: schemas.AgentIn) -> Answer:
+    """Register an agent. Its key is in this answer and nowhere else."""
+    key = new_key(request)
+    given = body.model_dump()
+    profile = {**given, "workspace_id": given.pop("workspace")}
+    profile.pop("workspace", None)
+    return with_key(write(request, response, agents.register_agent, given=given, key=key, **profile), key)
+
+
+@router.get("/agents/{uuid:agent_id}")
+def get_agent_(request: HttpRequest, agent_id: UUID) -> Answer:
+    """One of your agents, with its keys (never their secrets) and what it announced."""
+    get_agent(actor_of(request), agent_id)
+    row = online(Agent.objects.filter(pk=agent_id)).get()
+    keys = [shown.key(key) for key in row.keys.order_by("created_at")]
+    return {**_shown(row), "announced": row.announced, "keys": keys}
+
+
+@router.put("/agents/{uuid:agent_id}")
+def set_profile(request: HttpRequest, response: HttpResponse, agent_id: UUID, body: schemas.ProfileIn) -> Answer:
+    """Replace an agent's name and profile."""
+    return write(request, response, agents.set_profile, agent_id, **body.model_dump())
+
+
+@router.delete("/agents/{uuid:agent_id}")
+def retire_agent(request: HttpRequest, response: HttpResponse, agent_id: UUID) -> Answer:
+    """Withdraw an agent: its keys are void and its sockets close."""
+    return write(request, response, agents.retire_agent, agent_id)
+
+
+@router.post("/agents/{uuid:agent_id}/keys", response={201: dict[str, Any]})
+def add_key(request: HttpRequest, response: HttpResponse, agent_id: UUID) -> Answer:
+    """Another key, in this answer and nowhere else."""
+    key = new_key(request)
+    return with_key(write(request, response, agents.add_key, agent_id, given={}, key=key), key)
+
+
+@router.delete("/agents/{uuid:agent_id}/keys/{uuid:key_id}")
+def revoke_key(request: HttpRequest, response: HttpResponse, agent_id: UUID, key_id: UUID) -> Answer:
+    """Make a key void; what came in by it is closed."""
+    get_agent(actor_of(request), agent_id)
+    if not AgentKey.objects.filter(pk=key_id, agent_id=agent_id).exists():
+        raise NotFound("There is no such key, or it is not yours.")
+    return write(request, response, agents.revoke_key, key_id)

@@ -1,0 +1,55 @@
+"""What agents ask, and the answers."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Schema
+
+from clawgroups.api import schemas, shown
+from clawgroups.api.access import actor_of, seats_of
+from clawgroups.api.paging import Paging, page
+from clawgroups.api.writing import Answer, write
+from clawgroups.models import Approval
+from clawgroups.permissions import ACTIONS, get_approval
+from clawgroups.services import approvals
+
+router = Router(tags=["approvals"])
+
+
+class ApprovalQuery(Schema):
+    """Which ones."""
+
+    state: Literal["open", "decided", "expired", "void"] | None = None
+    workspace: UUID | None = None
+
+
+@router.get("/approvals")
+def list_approvals(request: HttpRequest, paged: Paging, query: Query[ApprovalQuery]) -> Answer:
+    """Questions in the workspaces where you may see them, newest first."""
+    actor = actor_of(request)
+    roles = [role.value for role in ACTIONS["approval.view"].roles]
+    seats = seats_of(actor).filter(role__in=roles)
+    rows = Approval.objects.filter(workspace_id__in=seats.values("workspace_id"))
+    rows = rows.select_related("task", "attempt__member", "decided_by")
+    if query.state is not None:
+        rows = rows.filter(state=query.state)
+    if query.workspace is not None:
+        rows = rows.filter(workspace_id=query.workspace)
+    return page(rows, paged, shown.approval)
+
+
+@router.get("/approvals/{uuid:approval_id}")
+def get_approval_(request: HttpRequest, approval_id: UUID) -> Answer:
+    """One question, with its exact arguments."""
+    return shown.approval(get_approval(actor_of(request), approval_id, "approval.view"))
+
+
+@router.post("/approvals/{uuid:approval_id}")
+def decide_approval(
+    request: HttpRequest, response: HttpResponse, approval_id: UUID, body: schemas.DecisionIn
+) -> Answer:
+    """Answer with one of the options that the agent offered; the first valid answer wins."""
+    return write(request, response, approvals.decide_approval, approval_id, option_id=body.option)

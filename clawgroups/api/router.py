@@ -1,0 +1,106 @@
+"""The REST API of design.md section 8, mounted at /api/v1/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, URLResolver
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+from ninja.operation import Operation
+
+from clawgroups.api import agents, approvals, artifacts, runs, sessions, tasks, workspaces
+from clawgroups.api.access import Caller
+from clawgroups.api.forms import watch_uploads
+from clawgroups.api.problems import CONTENT_TYPE, answer_for, speaking_problems
+
+DESCRIPTION = """Everything a page does can be done here.
+
+Send `Authorization: Bearer <token>`. Every write takes an `Idempotency-Key`: the same key again gives the first
+answer, with `Idempotency-Replayed: true`. Errors are `application/problem+json` (RFC 9457) with a stable `code`.
+Lists give `items` and `next`; send `next` back as `cursor`."""
+
+PROBLEM = {
+    "description": "What went wrong",
+    "content": {
+        CONTENT_TYPE: {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail", "code"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "detail": {"type": "string"},
+                    "code": {"type": "string"},
+                },
+            }
+        }
+    },
+}
+KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "maxLength": 120},
+    "description": "Repeats safely: the same key gives the first answer.",
+}
+
+
+class ProblemAPI(NinjaAPI):
+    """Ninja's API whose every failure is a problem document, and whose addresses are named after their verbs."""
+
+    def get_operation_url_name(self, operation: Operation, router: Any) -> str:
+        return operation.view_func.__name__.strip("_").replace("_", "-")
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        return operation.view_func.__name__.strip("_")
+
+    def _get_urls(self) -> list[URLResolver | URLPattern]:
+        # Two patterns of one path differ by method only, and ninja gives both the same view.
+        found = super()._get_urls()
+        for pattern in found:
+            assert isinstance(pattern, URLPattern)
+            pattern.callback = _counting(speaking_problems(pattern.callback))
+        return found
+
+    def get_openapi_schema(self, **kwargs: Any) -> Any:
+        schema = super().get_openapi_schema(**kwargs)
+        for methods in schema["paths"].values():
+            for method, operation in methods.items():
+                operation["responses"]["default"] = PROBLEM
+                if method != "get" and "sessions" not in operation.get("tags", ()):
+                    operation.setdefault("parameters", []).append(KEY)
+        return schema
+
+
+def _counting(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        watch_uploads(request)
+        return view(request, *args, **kwargs)
+
+    return wrapped
+
+
+def _on_error(request: HttpRequest, error: Any) -> Any:
+    return answer_for(error)
+
+
+api = ProblemAPI(
+    title="Claw Groups",
+    version="1",
+    description=DESCRIPTION,
+    urls_namespace="api",
+    openapi_url="/openapi.json",
+    docs_url=None,
+    auth=Caller(),
+)
+for kind in (Exception, HttpError, ValidationError):
+    api.add_exception_handler(kind, _on_error)
+for module in (workspaces, agents, runs, tasks, approvals, artifacts, sessions):
+    api.add_router("", module.router)

@@ -1,0 +1,79 @@
+"""Runs, from a goal with files to deliverables."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from clawgroups.api import schemas, shown
+from clawgroups.api.access import actor_of
+from clawgroups.api.forms import described, read_form
+from clawgroups.api.paging import Paging, page
+from clawgroups.api.writing import Answer, write
+from clawgroups.models import Run
+from clawgroups.permissions import get_run, get_workspace, require
+from clawgroups.services import runs
+
+router = Router(tags=["runs"])
+
+
+@router.get("/workspaces/{uuid:workspace_id}/runs")
+def list_runs(request: HttpRequest, workspace_id: UUID, paged: Paging) -> Answer:
+    """A workspace's runs, newest first."""
+    get_workspace(actor_of(request), workspace_id, "run.view")
+    return page(Run.objects.filter(workspace_id=workspace_id), paged, shown.run)
+
+
+@router.post(
+    "/workspaces/{uuid:workspace_id}/runs", response={201: dict[str, Any]}, openapi_extra=described(schemas.RunIn)
+)
+def draft_run(request: HttpRequest, response: HttpResponse, workspace_id: UUID) -> Answer:
+    """Give a goal, as JSON or as a form with `files`; with a `plan` it is proposed at once."""
+    # Rights first: nobody fills the store of a workspace that is not theirs.
+    require(actor_of(request), "run.draft", workspace_id)
+    form = read_form(request, structured=["plan"])
+    body = form.parsed(schemas.RunIn)
+    return write(
+        request,
+        response,
+        runs.draft_run,
+        workspace_id,
+        given=form.digest(),
+        goal=body.goal,
+        inputs=form.stored,
+        plan=body.plan,
+        start=body.start,
+    )
+
+
+@router.get("/runs/{uuid:run_id}")
+def get_run_(request: HttpRequest, run_id: UUID) -> Answer:
+    """One run, with how many of its tasks are in which state."""
+    return shown.run_in_full(get_run(actor_of(request), run_id, "run.view"))
+
+
+@router.post("/runs/{uuid:run_id}/start")
+def start_run(request: HttpRequest, response: HttpResponse, run_id: UUID) -> Answer:
+    """Begin a proposed run."""
+    return write(request, response, runs.start_run, run_id)
+
+
+@router.post("/runs/{uuid:run_id}/pause")
+def pause_run(request: HttpRequest, response: HttpResponse, run_id: UUID) -> Answer:
+    """Assign nothing new until it is resumed."""
+    return write(request, response, runs.pause_run, run_id)
+
+
+@router.post("/runs/{uuid:run_id}/resume")
+def resume_run(request: HttpRequest, response: HttpResponse, run_id: UUID) -> Answer:
+    """Go on with a paused run."""
+    return write(request, response, runs.resume_run, run_id)
+
+
+@router.post("/runs/{uuid:run_id}/cancel")
+def cancel_run(request: HttpRequest, response: HttpResponse, run_id: UUID) -> Answer:
+    """End a run and ask its agents to stop."""
+    return write(request, response, runs.cancel_run, run_id)

@@ -1,0 +1,111 @@
+"""What the API takes. What must hold beyond the shape is said by the services."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import Field
+
+
+class WorkspaceIn(Schema):
+    name: str
+    goal: str = ""
+    rules: str = ""
+
+
+class WorkspacePatch(Schema):
+    name: str | None = None
+    goal: str | None = None
+    rules: str | None = None
+
+
+class MemberIn(Schema):
+    """An agent (its id) or a user (name or number)."""
+
+    agent: UUID | None = None
+    user: str | int | None = None
+    role: str = "member"
+
+
+class RoleIn(Schema):
+    role: str
+
+
+class SkillIn(Schema):
+    name: str
+    description: str = ""
+    level: int = 3
+
+
+class ProfileIn(Schema):
+    name: str
+    description: str = ""
+    skills: list[SkillIn] = Field(default_factory=list)
+    toolkits: list[str] = Field(default_factory=list)
+    model: str = ""
+    device: str = ""
+    cwd: str = ""
+    max_sessions: int = 1
+
+
+class AgentIn(ProfileIn):
+    handle: str = ""
+    workspace: UUID | None = None
+
+
+class RunIn(Schema):
+    """A goal; `plan` is a list of tasks {key, title, instructions, skills, depends_on, acceptance, kind}."""
+
+    goal: str
+    plan: list[dict[str, Any]] | None = None
+    start: bool = False
+
+
+class AssignIn(Schema):
+    member: UUID
+
+
+class ReleaseIn(Schema):
+    reason: str = "released by a person"
+    epoch: int | None = None
+
+
+class TakeoverIn(Schema):
+    force: bool = False
+
+
+class DraftIn(Schema):
+    text: str
+
+
+class SubmitIn(Schema):
+    """The result; files come with the same request as a multipart form."""
+
+    result: str = ""
+
+
+class NoteIn(Schema):
+    note: str = ""
+
+
+class ReassignIn(Schema):
+    member: UUID
+    note: str = ""
+
+
+class ReturnIn(Schema):
+    """What is wrong: `reasons`, or one `note`."""
+
+    note: str = ""
+    reasons: list[str] = Field(default_factory=list)
+
+
+class DecisionIn(Schema):
+    option: str
+
+
+class MessageIn(Schema):
+    body: str
+    task: UUID | None = None

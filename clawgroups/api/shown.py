@@ -1,0 +1,179 @@
+"""Rows as the API shows them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from agents.models import Agent, AgentKey
+from clawgroups.models import (
+    Approval,
+    Artifact,
+    Attempt,
+    Dependency,
+    Draft,
+    Member,
+    Message,
+    Part,
+    Run,
+    Step,
+    Task,
+    Workspace,
+)
+
+Json = dict[str, Any]
+TRANSCRIPT = 500
+
+
+def moment(at: datetime | None) -> str | None:
+    """A time as ISO 8601 in UTC."""
+    return None if at is None else at.isoformat().replace("+00:00", "Z")
+
+
+def _columns(row: Any, *names: str) -> Json:
+    said: Json = {}
+    for name in names:
+        value = getattr(row, name)
+        if isinstance(value, datetime):
+            value = moment(value)
+        said[name] = str(value) if isinstance(value, UUID) else value
+    return said
+
+
+def workspace(row: Workspace) -> Json:
+    return _columns(row, "id", "name", "goal", "rules", "created_at", "generation", "head")
+
+
+def member(row: Member) -> Json:
+    said = _columns(row, "id", "name", "handle", "role", "joined_at")
+    return {**said, "user": row.user_id, "agent": str(row.agent_id) if row.agent_id else None}
+
+
+def seat(row: Member | None) -> Json | None:
+    """A member as part of something else."""
+    return None if row is None else {"id": str(row.pk), "name": row.name}
+
+
+def agent(row: Agent, *, online: bool) -> Json:
+    said = _columns(
+        row, "id", "name", "handle", "description", "toolkits", "model", "device", "max_sessions", "created_at"
+    )
+    skills = [{"name": s.name, "description": s.description, "level": s.level} for s in row.skills.all()]
+    return {**said, "skills": skills, "online": online, "builtin": row.is_builtin, "retired_at": moment(row.retired_at)}
+
+
+def key(row: AgentKey) -> Json:
+    return _columns(row, "id", "public_id", "created_at", "expires_at", "last_used_at", "revoked_at")
+
+
+def run(row: Run) -> Json:
+    said = _columns(
+        row, "id", "goal", "state", "paused", "planner", "rationale", "reason", "created_at", "started_at",
+        "ended_at", "deadline_at",
+    )  # fmt: skip
+    return {**said, "workspace": str(row.workspace_id)}
+
+
+def run_in_full(row: Run) -> Json:
+    states = Counter(Task.objects.filter(run=row).values_list("state", flat=True))
+    return {**run(row), "tasks": dict(states)}
+
+
+def parents_of(run_id: UUID) -> dict[UUID, list[str]]:
+    """The keys of the tasks that each task of a run depends on."""
+    found: dict[UUID, list[str]] = {}
+    edges = Dependency.objects.filter(task__run_id=run_id).order_by("parent__position")
+    for task_id, parent in edges.values_list("task_id", "parent__key"):
+        found.setdefault(task_id, []).append(parent)
+    return found
+
+
+def task(row: Task, parents: Mapping[UUID, list[str]]) -> Json:
+    said = _columns(
+        row, "id", "key", "position", "title", "instructions", "kind", "skills", "acceptance", "state", "epoch",
+        "tries", "blocked_on", "next_actor", "deadline_at", "deadline_effect", "reason", "match", "created_at",
+        "ended_at",
+    )  # fmt: skip
+    return {
+        **said,
+        "run": str(row.run_id),
+        "workspace": str(row.workspace_id),
+        "depends_on": parents.get(row.pk, []),
+        "assignee": seat(row.assignee),
+        "holder": seat(row.holder),
+        "attempt": str(row.attempt_id) if row.attempt_id else None,
+    }
+
+
+def attempt(row: Attempt) -> Json:
+    said = _columns(
+        row, "id", "number", "epoch", "state", "contact", "stop", "plan", "result", "late_result", "reason",
+        "acknowledgement", "verdicts", "offered_at", "begun_at", "progress_at", "submitted_at", "ended_at",
+    )  # fmt: skip
+    return {**said, "member": seat(row.member)}
+
+
+def transcript(attempt_id: UUID, *, after: int, limit: int, closely: bool) -> Json:
+    """Messages and tool calls of an attempt in order, from the one after ordinal `after`.
+
+    `closely`: with thoughts and the details of tool calls, which guests and other agents do not get.
+    """
+    parts = Part.objects.filter(attempt_id=attempt_id, ordinal__gt=after)
+    if not closely:
+        parts = parts.exclude(kind="thought")
+    steps = Step.objects.filter(attempt_id=attempt_id, ordinal__gt=after)
+    items = [_columns(p, "ordinal", "kind", "text", "after_stop", "at") for p in parts.order_by("ordinal")[: limit + 1]]
+    items += [_step(step, closely) for step in steps.order_by("ordinal")[: limit + 1]]
+    items.sort(key=lambda item: (item["ordinal"], item["kind"] != "prompt"))
+    given = items[:limit]
+    return {"items": given, "next": given[-1]["ordinal"] if len(items) > limit else None}
+
+
+def _step(row: Step, closely: bool) -> Json:
+    said = _columns(row, "ordinal", "id", "title", "status", "started_at", "ended_at")
+    return {**said, "kind": "step", "tool": row.kind, **({"detail": row.detail} if closely else {})}
+
+
+def task_in_full(row: Task, *, closely: bool) -> Json:
+    """A task with its attempts, what happened in each, and the draft of the open one."""
+    attempts = []
+    for one in row.attempts.select_related("member").order_by("number"):
+        told = transcript(one.pk, after=-1, limit=TRANSCRIPT, closely=closely)
+        attempts.append({**attempt(one), "transcript": told["items"], "transcript_next": told["next"]})
+    draft = Draft.objects.filter(attempt_id=row.attempt_id).last() if row.attempt_id else None
+    return {
+        **task(row, parents_of(row.run_id)),
+        "attempts": attempts,
+        "draft": None if draft is None else _columns(draft, "version", "text", "saved_at"),
+        "artifacts": [artifact(one) for one in row.artifacts.all()],
+    }
+
+
+def approval(row: Approval) -> Json:
+    said = _columns(
+        row, "id", "state", "epoch", "tool_call", "options", "option_id", "option_kind", "asked_at", "expires_at",
+        "decided_at",
+    )  # fmt: skip
+    return {
+        **said,
+        "workspace": str(row.workspace_id),
+        "task": {"id": str(row.task_id), "title": row.task.title},
+        "attempt": str(row.attempt_id),
+        "member": seat(row.attempt.member),
+        "decided_by": seat(row.decided_by),
+    }
+
+
+def artifact(row: Artifact) -> Json:
+    said = _columns(row, "id", "kind", "name", "revision", "size", "sha256", "content_type", "actor", "created_at")
+    task_id = str(row.task_id) if row.task_id else None
+    where = {"run": str(row.run_id), "task": task_id, "attempt": str(row.attempt_id) if row.attempt_id else None}
+    return {**said, **where, "url": f"/api/v1/artifacts/{row.pk}/content"}
+
+
+def message(row: Message) -> Json:
+    said = _columns(row, "id", "body", "actor", "created_at")
+    return {**said, "task": str(row.task_id) if row.task_id else None, "member": seat(row.member)}

@@ -1,0 +1,146 @@
+"""Tasks: what is going on in them, takeover and review."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from clawgroups.api import schemas, shown
+from clawgroups.api.access import actor_of
+from clawgroups.api.forms import described, read_form
+from clawgroups.api.paging import Paging, page
+from clawgroups.api.writing import Answer, write
+from clawgroups.core.actors import Actor
+from clawgroups.core.errors import Forbidden
+from clawgroups.models import Task
+from clawgroups.permissions import get_attempt, get_run, get_task, require
+from clawgroups.services import review, takeover, tasks
+from clawgroups.services.perform import perform
+
+router = Router(tags=["tasks"])
+
+
+@router.get("/runs/{uuid:run_id}/tasks")
+def list_tasks(request: HttpRequest, run_id: UUID, paged: Paging) -> Answer:
+    """A run's tasks in the order of its plan."""
+    get_run(actor_of(request), run_id, "task.view")
+    parents = shown.parents_of(run_id)
+    rows = Task.objects.filter(run_id=run_id).select_related("assignee", "holder")
+    return page(rows, paged, lambda row: shown.task(row, parents), order="position")
+
+
+@router.get("/tasks/{uuid:task_id}")
+def get_task_(request: HttpRequest, task_id: UUID) -> Answer:
+    """One task with its attempts, their transcripts, the draft and the files."""
+    actor = actor_of(request)
+    row = get_task(actor, task_id, "task.view")
+    return shown.task_in_full(row, closely=_closely(actor, row.workspace_id))
+
+
+class TranscriptQuery(Schema):
+    """From which ordinal, and how much."""
+
+    after: int = Field(-1, ge=-1)
+    limit: int = Field(500, ge=1, le=1000)
+
+
+@router.get("/attempts/{uuid:attempt_id}/transcript")
+def read_transcript(request: HttpRequest, attempt_id: UUID, query: Query[TranscriptQuery]) -> Answer:
+    """What happened in an attempt: messages and tool calls in order."""
+    actor = actor_of(request)
+    row = get_attempt(actor, attempt_id, "task.view")
+    closely = _closely(actor, row.workspace_id)
+    return shown.transcript(attempt_id, after=query.after, limit=query.limit, closely=closely)
+
+
+def _closely(actor: Actor, workspace_id: UUID) -> bool:
+    """Thoughts and tool input are for those who may also see what an agent asks."""
+    try:
+        require(actor, "approval.view", workspace_id)
+    except Forbidden:
+        return False
+    return True
+
+
+# Assignment
+
+
+@router.post("/tasks/{uuid:task_id}/assign")
+def assign_task(request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.AssignIn) -> Answer:
+    """Offer a ready or stuck task to an agent."""
+    return write(request, response, tasks.assign_task, task_id, member_id=body.member)
+
+
+@router.post("/tasks/{uuid:task_id}/cancel")
+def cancel_task(request: HttpRequest, response: HttpResponse, task_id: UUID) -> Answer:
+    """Cancel a task and every task that needs it."""
+    return write(request, response, tasks.cancel_task, task_id)
+
+
+@router.post("/tasks/{uuid:task_id}/release")
+def release_task(request: HttpRequest, task_id: UUID, body: schemas.ReleaseIn | None = None) -> Answer:
+    """Take a task from its assignee. Fenced by `epoch` (default: the present one), so a repeat is a conflict."""
+    given = body or schemas.ReleaseIn()
+    actor = actor_of(request)
+    epoch = get_task(actor, task_id, "task.release").epoch if given.epoch is None else given.epoch
+    return dict(perform(tasks.release_task, task_id, reason=given.reason, epoch=epoch, actor=actor).answer)
+
+
+# Takeover
+
+
+@router.post("/tasks/{uuid:task_id}/takeover")
+def take_over_task(
+    request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.TakeoverIn | None = None
+) -> Answer:
+    """Hold a task yourself; its agent is stopped, its work so far stays."""
+    return write(request, response, takeover.take_over, task_id, force=body.force if body else False)
+
+
+@router.post("/tasks/{uuid:task_id}/draft")
+def save_draft(request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.DraftIn) -> Answer:
+    """Save a version of the draft of a task you hold."""
+    return write(request, response, takeover.save_draft, task_id, text=body.text)
+
+
+@router.post("/tasks/{uuid:task_id}/submit", openapi_extra=described(schemas.SubmitIn))
+def submit_task(request: HttpRequest, response: HttpResponse, task_id: UUID) -> Answer:
+    """Finish a task you hold, as JSON or as a form with `files`; it goes through review."""
+    get_task(actor_of(request), task_id, "task.hold")
+    form = read_form(request)
+    body = form.parsed(schemas.SubmitIn)
+    verb = takeover.submit_held
+    return write(request, response, verb, task_id, given=form.digest(), result=body.result, files=form.stored)
+
+
+@router.post("/tasks/{uuid:task_id}/handback")
+def hand_back_task(
+    request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.NoteIn | None = None
+) -> Answer:
+    """Give a task you hold back to an agent, with a note."""
+    return write(request, response, takeover.hand_back, task_id, note=body.note if body else "")
+
+
+@router.post("/tasks/{uuid:task_id}/reassign")
+def reassign_task(request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.ReassignIn) -> Answer:
+    """Give a task you hold to a certain agent."""
+    return write(request, response, takeover.reassign_task, task_id, member_id=body.member, note=body.note)
+
+
+# Review
+
+
+@router.post("/tasks/{uuid:task_id}/accept")
+def accept_task(request: HttpRequest, response: HttpResponse, task_id: UUID) -> Answer:
+    """Accept the result that is in review."""
+    return write(request, response, review.accept_task, task_id)
+
+
+@router.post("/tasks/{uuid:task_id}/return")
+def return_task(request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.ReturnIn) -> Answer:
+    """Send the result in review back, with reasons."""
+    reasons = [reason for reason in (*body.reasons, body.note) if reason.strip()]
+    return write(request, response, review.return_task, task_id, reasons=reasons)

@@ -1,0 +1,22 @@
+"""The ASGI application: pages and API, browsers' and scripts' sockets, agents' sockets.
+
+There is no host-wide check of Origin: cookies count only from an exact Origin, bearers need none
+(`clawgroups.realtime.entrance`), and agents send none.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import cast
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clawgroups.settings")
+pages = get_asgi_application()
+
+# Models may be imported only once Django is set up.
+from clawgroups.api.bodies import Application, BodyLimit  # noqa: E402
+from clawgroups.routing import urlpatterns  # noqa: E402
+
+application = ProtocolTypeRouter({"http": BodyLimit(cast("Application", pages)), "websocket": URLRouter(urlpatterns)})
