@@ -29,6 +29,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "clawgroups.bus",
         "clawgroups.commit",
         "clawgroups.draining",
+        "clawgroups.fragments",
+        "clawgroups.journal",
     ),
     ("clawgroups.services",),
     ("clawgroups.coordinator", "clawgroups.formats", "clawgroups.ingest"),
