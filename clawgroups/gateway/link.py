@@ -81,6 +81,11 @@ class Link:
         self._backlog.close()
         if self._tasks:
             await asyncio.wait(self._tasks[:1], timeout=FINISH)
+        await self.abandon()
+
+    async def abandon(self) -> None:
+        """Stop at once, whatever is not stored yet."""
+        self._closing = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -52,8 +52,9 @@ class Switchboard:
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
-    def __len__(self) -> int:
-        return len(self._lines)
+    def lines(self) -> list[Line]:
+        """The sockets that are open now."""
+        return list(self._lines.values())
 
     def add(self, line: Line) -> None:
         """Take a socket in; an older one of the same agent is closed. The newest wins."""
@@ -89,8 +90,7 @@ class Switchboard:
 
     async def leave(self, retry_after: float) -> None:
         """Tell every socket that this process is going."""
-        lines = list(self._lines.values())
-        told = [asyncio.create_task(line.leave(retry_after)) for line in lines]
+        told = [asyncio.create_task(line.leave(retry_after)) for line in self.lines()]
         if told:
             await asyncio.wait(told, timeout=LEAVE)
 

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from clawgroups.gateway.acp import agents_socket
+from clawgroups.gateway.link import Link
+from clawgroups.gateway.switchboard import switchboard
 from clawgroups.models import Attempt, Part, Step, Task
 from clawgroups.services import agents
 from clawgroups.services.perform import perform, read_async
@@ -19,6 +21,7 @@ from tests.conftest import Team
 PATIENCE = 15.0
 Frame = dict[str, Any]
 T = TypeVar("T")
+KILLED: list[asyncio.Task[None]] = []
 
 
 def new_key(team: Team, name: str = "scribe") -> tuple[str, UUID]:
@@ -161,10 +164,13 @@ class Socket:
         await self.gone()
 
     async def kill(self) -> None:
-        """The server's process dies: nothing more of this socket is handled or stored."""
+        """The server's process dies: nothing more of this socket is handled, stored or closed."""
         assert self.task is not None
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
+        line = next(one for one in switchboard().lines() if one.held.link == self.link)
+        assert isinstance(line, Link)
+        switchboard().remove(line)
+        await line.abandon()
+        KILLED.append(self.task)
 
     async def gone(self) -> None:
         assert self.task is not None
