@@ -16,7 +16,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clawgroups.settings")
 pages = get_asgi_application()
 
 # Models may be imported only once Django is set up.
+from clawgroups import commit, draining  # noqa: E402
 from clawgroups.api.bodies import Application, BodyLimit  # noqa: E402
 from clawgroups.routing import urlpatterns  # noqa: E402
 
+draining.at_end(commit.drain)
 application = ProtocolTypeRouter({"http": BodyLimit(cast("Application", pages)), "websocket": URLRouter(urlpatterns)})
