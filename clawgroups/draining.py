@@ -21,7 +21,7 @@ class Drain:
     def __init__(self) -> None:
         self._begun = False
         self._callbacks: list[Callback] = []
-        self._last: list[Callable[[], None]] = []
+        self._last: list[Callable[[], object]] = []
 
     @property
     def begun(self) -> bool:
@@ -31,7 +31,7 @@ class Drain:
         if callback not in self._callbacks:
             self._callbacks.append(callback)
 
-    def add_last(self, callback: Callable[[], None]) -> None:
+    def add_last(self, callback: Callable[[], object]) -> None:
         if callback not in self._last:
             self._last.append(callback)
 
@@ -74,6 +74,6 @@ def on_drain(callback: Callback) -> None:
     process.add(callback)
 
 
-def at_end(callback: Callable[[], None]) -> None:
+def at_end(callback: Callable[[], object]) -> None:
     """Have `callback()` run once no connection is left, outside the loop: the writer commits what waits."""
     process.add_last(callback)
