@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParserError
 from ninja import Schema
 from ninja.errors import ValidationError
+from ninja.parser import Parser
 
 from clawgroups.api.bodies import CappedUpload
 from clawgroups.core.errors import ClawError, Invalid
@@ -20,6 +22,7 @@ from clawgroups.services import files
 from clawgroups.services.files import StoredFile
 
 S = TypeVar("S", bound=Schema)
+_HALF = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
 MULTIPART = "multipart/form-data"
 
 
@@ -88,9 +91,28 @@ def _store(upload: UploadedFile[Any]) -> StoredFile:
 
 def _json(text: str, field: str) -> Any:
     try:
-        return json.loads(text)
+        given = json.loads(text)
     except (ValueError, RecursionError):
         raise Invalid(f"{field} is not JSON.", field=field, code="not_json") from None
+    if _HALF.search(text) and not _is_text(given):
+        raise Invalid(f"{field} holds half a character (a lone surrogate).", field=field, code="bad_text")
+    return given
+
+
+def _is_text(given: Any) -> bool:
+    """Whether every string in it can be stored: JSON may spell halves of a surrogate pair."""
+    try:
+        json.dumps(given, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class StrictParser(Parser):
+    """Reads a JSON body; what is wrong with it is said in our words."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        return _json(request.body.decode("utf-8", "replace"), "body")
 
 
 def described(model: type[Schema]) -> dict[str, Any]:

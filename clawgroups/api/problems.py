@@ -5,8 +5,9 @@ from __future__ import annotations
 import http
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
+from types import MappingProxyType
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
@@ -30,7 +31,7 @@ DETAILS = {
 WHERE = frozenset({"body", "query", "path", "form", "file", "header", "payload"})
 
 
-def problem(status: int, code: str, detail: str, **fields: Any) -> dict[str, Any]:
+def problem(status: int, code: str, detail: str, fields: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
     """The members of a problem document; `type` names the code, as the documentation lists them."""
     title = http.HTTPStatus(status).phrase
     reserved = {"type", "title", "status", "detail", "code"}
@@ -41,7 +42,7 @@ def problem(status: int, code: str, detail: str, **fields: Any) -> dict[str, Any
 
 def problem_body(error: ClawError) -> bytes:
     """A problem document as bytes, for doors below Django."""
-    return _encode(problem(error.status, error.code, error.message, **error.fields))
+    return _encode(problem(error.status, error.code, error.message, error.fields))
 
 
 def problem_of(error: ClawError) -> HttpResponse:
@@ -67,7 +68,7 @@ def _respond(status: int, body: bytes) -> HttpResponse:
 def plain(status: int, *, detail: str = "", **fields: Any) -> HttpResponse:
     """A problem that only a status says."""
     said = detail or DETAILS.get(status, http.HTTPStatus(status).description or "The request failed.")
-    return _respond(status, _encode(problem(status, CODES.get(status, f"http_{status}"), said, **fields)))
+    return _respond(status, _encode(problem(status, CODES.get(status, f"http_{status}"), said, fields)))
 
 
 def answer_for(error: Exception) -> HttpResponse:
@@ -92,11 +93,13 @@ def answer_for(error: Exception) -> HttpResponse:
 
 
 def _of_http_error(error: HttpError) -> HttpResponse:
+    # Ninja wraps what its parser raises.
+    if isinstance(error.__cause__, ClawError | RequestDataTooBig):
+        return answer_for(error.__cause__)
     if error.status_code == 401:
         return problem_of(Unauthenticated("Send a token: Authorization: Bearer <token>."))
     if error.status_code == 403:
         return problem_of(Forbidden("This is not allowed."))
-    # ninja says so of a body that is not JSON.
     return plain(error.status_code, detail=str(error))
 
 

@@ -15,7 +15,7 @@ from ninja.operation import Operation
 
 from clawgroups.api import agents, approvals, artifacts, runs, sessions, tasks, workspaces
 from clawgroups.api.access import Caller
-from clawgroups.api.forms import watch_uploads
+from clawgroups.api.forms import StrictParser, watch_uploads
 from clawgroups.api.problems import CONTENT_TYPE, answer_for, speaking_problems
 
 DESCRIPTION = """Everything a page does can be done here.
@@ -98,6 +98,7 @@ api = ProblemAPI(
     urls_namespace="api",
     openapi_url="/openapi.json",
     docs_url=None,
+    parser=StrictParser(),
     auth=Caller(),
 )
 for kind in (Exception, HttpError, ValidationError):
