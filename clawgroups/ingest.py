@@ -115,8 +115,11 @@ class Intake:
 
     # Taking
 
-    async def take(self, session_id: UUID, said: Said) -> None:
-        """Keep an update of a session, to be recorded soon; waits while there is too much already."""
+    async def take(self, session_id: UUID, said: Said, size: int) -> None:
+        """Keep an update of a session, to be recorded soon; waits while there is too much already.
+
+        `size` is what it takes of memory, about: the length of its frame.
+        """
         while self._updates >= MAX_UPDATES or self._chars >= MAX_CHARS:
             await asyncio.sleep(max(0.0, self._flushed_at + EDGE_EVERY - time.monotonic()))
             await self.flush()
@@ -124,9 +127,9 @@ class Intake:
         if session is None:
             return
         self._updates += session.hear(said)
+        self._chars += size
         words = session.ahead.words(said)
         if words is not None:
-            self._chars += len(words.text)
             self._show_later(session, words)
             self._plan_flush(TEXT_EVERY)
         elif isinstance(said, (ToolCall, PlanReplaced, TurnEnded)):
@@ -134,7 +137,6 @@ class Intake:
                 session.ahead.begin(said)
             elif isinstance(said, TurnEnded):
                 session.ahead.end_turn()
-            self._chars += _weight(said)
             self._plan_flush(EDGE_EVERY)
 
     def count(self, frame: int) -> None:
@@ -284,11 +286,6 @@ def _show_now(session: _Session) -> None:
         }
         bus.live(attempt_id, shown)
     session.unseen = {}
-
-
-def _weight(said: ToolCall | PlanReplaced | TurnEnded) -> int:
-    """About how much memory an update holds that adds no words."""
-    return len(repr(said.given)) if isinstance(said, ToolCall) else 200
 
 
 async def patiently(work: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:

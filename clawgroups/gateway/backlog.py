@@ -33,6 +33,7 @@ class Told(Item):
 
     acp_id: str
     update: AgentUpdate
+    size: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ class Link:
             self._extension(method, params)
         elif method == version.SESSION_UPDATE:
             acp_id, update = acp.parse_update(params)
-            self._put(Told(self._frame, acp_id, update))
+            self._put(Told(self._frame, acp_id, update, self._size))
         elif method == version.CANCEL_REQUEST:
             self._put(Withdrawn(self._frame, params.get("requestId")))
 

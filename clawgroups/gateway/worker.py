@@ -30,6 +30,7 @@ from clawgroups.services.perform import perform_async, read_async
 log = logging.getLogger(__name__)
 
 MAX_EARLY = 64
+MAX_EARLY_SIZE = 16 * 1024
 MAX_SESSIONS = 1000
 MAX_ASKED = 256 * 1024
 CANCELLED = {"outcome": {"outcome": "cancelled"}}
@@ -113,8 +114,8 @@ class Worker:
     async def _told(self, told: Told) -> None:
         session_id = self._sessions.get(told.acp_id)
         if session_id is not None:
-            await self._intake.take(session_id, told.update)
-        elif self._pump.opening():
+            await self._intake.take(session_id, told.update, told.size)
+        elif self._pump.opening() and told.size <= MAX_EARLY_SIZE:
             self._early.append((told.acp_id, told.update))
 
     # Permission requests
@@ -125,11 +126,12 @@ class Worker:
         if asked is None or session_id is None:
             await self._send(peer.error(item.request_id, version.INVALID_PARAMS, "no such session or tool call"))
             return
-        if self._size(asked.raw) > MAX_ASKED:
+        size = len(json.dumps(asked.raw, ensure_ascii=False))
+        if size > MAX_ASKED:
             await self._send(peer.error(item.request_id, version.TOO_LARGE, f"more than {MAX_ASKED} characters"))
             return
         # For some agents the request is all there ever is of a tool call.
-        await self._intake.take(session_id, asked.tool_call)
+        await self._intake.take(session_id, asked.tool_call, size)
         await self.flush()
         call = asked.tool_call
         try:
@@ -145,10 +147,6 @@ class Worker:
         except ClawError as refusal:
             log.info("permission request of agent %s refused: %s", self._held.agent_id, refusal)
             await self._send(peer.result(item.request_id, CANCELLED))
-
-    @staticmethod
-    def _size(params: peer.JsonObject) -> int:
-        return len(json.dumps(params, ensure_ascii=False))
 
     async def _withdrawn(self, item: Withdrawn) -> None:
         agent_id, link = self._held.agent_id, self._held.link
@@ -190,7 +188,7 @@ class Worker:
         answer = result if isinstance(result, dict) else {}
         if turn and command.session_id is not None:
             reason = acp.parse_prompt(result).stop_reason if error is None else "error"
-            await self._intake.take(command.session_id, TurnEnded(reason))
+            await self._intake.take(command.session_id, TurnEnded(reason), 0)
         await self.flush()
         if command.purpose == "open" and error is None:
             answer, error = self._check_opened(answer)
@@ -246,7 +244,7 @@ class Worker:
             self._let_go()
             early = [update for named, update in self._early if named == acp_id]
             for update in early:
-                await self._intake.take(session_id, update)
+                await self._intake.take(session_id, update, MAX_EARLY_SIZE)
         if not self._pump.opening():
             self._early.clear()
 
