@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +13,8 @@ from pathlib import Path, PurePosixPath
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
+from agents.builtin.material import gather
+from agents.builtin.review import review
 from clawgroups.core.acceptance import Finding, Line, Verdict, check_text, parse_line
 
 MAX_OPENED = 100 * 1024 * 1024
@@ -111,8 +115,28 @@ def _sheet_has(line: Line, result: Result) -> tuple[bool, str]:
     return False, f"no sheet or column “{line.argument}” in a workbook"
 
 
+def _numbers_match_source(line: Line, result: Result) -> tuple[bool, str]:
+    """Recompute every number that names its source from the raw tables; nothing is taken on trust."""
+    with tempfile.TemporaryDirectory(prefix="claw-check-") as folder:
+        for file in (*result.data, *result.files):
+            place = Path(folder) / file.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file.path, place)
+        material = gather(Path(folder), [f.name for f in result.data])
+        found = review("result", result.text, material, lambda: None)
+    if found.wrong:
+        first = found.wrong[0]
+        said = f"{first.claim.text} {first.claim.mark} does not agree with the data"
+        return False, f"{len(found.wrong)} of {len(found.checked)} sourced numbers are wrong; {said}"
+    if not found.checked and found.unsourced:
+        return False, f"none of its {len(found.unsourced)} numbers names its source"
+    without = f"; {len(found.unsourced)} name no source" if found.unsourced else ""
+    return True, f"all {len(found.checked)} sourced numbers agree with the data{without}"
+
+
 _FILE_CHECKS: dict[str, Callable[[Line, Result], tuple[bool, str]]] = {
     "file_type": _file_type,
     "opens": _opens,
     "sheet_has": _sheet_has,
+    "numbers_match_source": _numbers_match_source,
 }
