@@ -66,6 +66,7 @@ ROUTES: dict[str, str] = {
     # Sockets (clawgroups.routing).
     "browser-socket": "signed_in",
     "journal-socket": "journal.view",
+    "agents-socket": "agent_key",
     "no-socket": "public",
 }
 
