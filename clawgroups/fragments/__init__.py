@@ -1,0 +1,73 @@
+"""Fragments: one template with one root, the same for a page, an action's answer and the socket.
+
+A fragment is viewer-neutral; what differs per viewer is an empty element with `data-own`, which the
+browser loads by itself. `hx-swap-oob="merge"` replaces the element of the same id; `merge:#list` adds
+it to a list where it is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.template.loader import get_template
+
+from clawgroups.fragments import rooms, tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A template, the name of its subject in there, how to load it, and the list that it may join."""
+
+    template: str
+    subject: str
+    load: Callable[[Iterable[UUID]], Sequence[Any]]
+    joins: Callable[[Any], str] | None = None
+
+
+def _thread(message: Any) -> str:
+    return f"talk-{message.task_id or message.workspace_id}"
+
+
+FRAGMENTS: dict[str, Fragment] = {
+    "task_card": Fragment("tasks/_card.html", "card", tasks.cards_of, lambda c: f"run-tasks-{c.task.run_id}"),
+    "step": Fragment("tasks/_step.html", "step", tasks.steps_of, lambda s: f"thread-{s.attempt_id}"),
+    "agent_plan": Fragment("tasks/_agent_plan.html", "attempt", tasks.attempts_of),
+    "message": Fragment("messages/_message.html", "message", tasks.messages_of, _thread),
+    "run_head": Fragment("runs/_head.html", "view", rooms.runs_of),
+    "run_row": Fragment("runs/_row.html", "view", rooms.runs_of, lambda v: f"runs-{v.run.workspace_id}"),
+    "run_note": Fragment("runs/_note.html", "view", rooms.runs_of, lambda v: f"talk-{v.run.workspace_id}"),
+    "run_board": Fragment("runs/_board.html", "view", rooms.runs_of),
+    "run_files": Fragment("runs/_files.html", "view", rooms.runs_of),
+    "room_head": Fragment("workspaces/_head.html", "room", rooms.rooms_of),
+    "room_current": Fragment("workspaces/_current.html", "room", rooms.rooms_of),
+    "seat": Fragment("members/_seat.html", "seat", rooms.seats_of, lambda s: f"seats-{s.member.workspace_id}"),
+}
+
+
+def pieces(name: str, ids: Iterable[UUID]) -> list[str]:
+    """The fragments `name` of these rows, ready to be merged into a page. Rows that are gone give none."""
+    fragment = FRAGMENTS[name]
+    template = get_template(fragment.template)
+    made = []
+    for subject in fragment.load(ids):
+        oob = f"merge:#{fragment.joins(subject)}" if fragment.joins else "merge"
+        made.append(template.render({fragment.subject: subject, "oob": oob}))
+    return made
+
+
+def task_hint(task_id: UUID, version: object) -> str:
+    """Tells the page of a task that it must load anew; costs nothing while nobody looks at it."""
+    return get_template("tasks/_hint.html").render({"task_id": task_id, "version": version})
+
+
+def needs_piece(version: object) -> str:
+    """Tells a page that what waits for people may have changed."""
+    return get_template("_needs.html").render({"version": version, "oob": "merge"})
+
+
+def gone(element_id: str) -> str:
+    """Takes an element off the page."""
+    return f'<div id="{element_id}" hx-swap-oob="delete"></div>'

@@ -1,0 +1,188 @@
+"""What a workspace and its runs look like to everybody."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
+
+from agents.models import Agent, Connection
+from clawgroups.core.lifecycle import RUN_TERMINAL, TASK_TERMINAL, RunState
+from clawgroups.core.timers import Timers
+from clawgroups.fragments.tasks import TaskCard, cards
+from clawgroups.models import Artifact, Attempt, Member, Run, Task, Workspace
+
+STRIP = 150
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run at a glance: where it stands, and one mark per task."""
+
+    run: Run
+    marks: tuple[tuple[str, str], ...] = ()
+    files: tuple[Artifact, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """The state as shown: a paused run is running, but says so."""
+        return "paused" if self.run.paused and self.run.state == RunState.RUNNING else self.run.state
+
+    @property
+    def total(self) -> int:
+        return len(self.marks)
+
+    @property
+    def closed(self) -> int:
+        return sum(1 for state, _ in self.marks if state in TASK_TERMINAL)
+
+    @property
+    def strip(self) -> tuple[tuple[str, str], ...]:
+        """One mark per task, while they are few enough to be told apart."""
+        return self.marks if len(self.marks) <= STRIP else ()
+
+    @property
+    def counts(self) -> list[tuple[str, int]]:
+        """How many tasks are in which state."""
+        return sorted(Counter(state for state, _ in self.marks).items())
+
+    @property
+    def is_open(self) -> bool:
+        return self.run.state not in RUN_TERMINAL
+
+    @property
+    def deliverables(self) -> tuple[Artifact, ...]:
+        return tuple(f for f in self.files if f.kind == "deliverable")
+
+    @property
+    def inputs(self) -> tuple[Artifact, ...]:
+        return tuple(f for f in self.files if f.kind == "input")
+
+    @property
+    def results(self) -> tuple[Artifact, ...]:
+        return tuple(f for f in self.files if f.kind == "result")
+
+    @property
+    def needs(self) -> int:
+        """How many of its tasks wait for a person."""
+        return sum(1 for _, blocked_on in self.marks if blocked_on == "person")
+
+    @property
+    def version(self) -> str:
+        """Changes whenever a viewer's buttons may have to change."""
+        return self.state
+
+    @property
+    def tasks(self) -> list[TaskCard]:
+        return cards(Q(run=self.run))
+
+    @property
+    def levels(self) -> list[list[TaskCard]]:
+        """The tasks in the order in which they can be done, those side by side that can be done together."""
+        lanes: dict[int, list[TaskCard]] = {}
+        for card in self.tasks:
+            lanes.setdefault(card.task.level, []).append(card)
+        return [lanes[level] for level in sorted(lanes)]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A member with what is known of its presence."""
+
+    member: Member
+    presence: str = ""
+    busy: int = 0
+    doing: str = ""
+
+    @property
+    def agent(self) -> Agent | None:
+        return self.member.agent
+
+    @property
+    def name(self) -> str:
+        return self.member.name
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A workspace with the run that its page shows."""
+
+    workspace: Workspace
+    current: RunView | None = None
+
+
+def runs(wanted: Q, limit: int = 1000) -> list[RunView]:
+    """Runs with their marks and files, newest first, in three queries."""
+    rows = list(Run.objects.filter(wanted).select_related("created_by", "workspace").order_by("-created_at")[:limit])
+    ids = [run.pk for run in rows]
+    marks: dict[UUID, list[tuple[str, str]]] = {}
+    tasks = Task.objects.filter(run__in=ids).order_by("position")
+    for run_id, state, blocked in tasks.values_list("run_id", "state", "blocked_on"):
+        marks.setdefault(run_id, []).append((state, blocked))
+    files: dict[UUID, list[Artifact]] = {}
+    for row in Artifact.objects.filter(run__in=ids).exclude(kind="late").select_related("task"):
+        files.setdefault(row.run_id, []).append(row)
+    return [RunView(run, tuple(marks.get(run.pk, ())), tuple(files.get(run.pk, ()))) for run in rows]
+
+
+def runs_of(ids: Iterable[UUID]) -> list[RunView]:
+    """These runs."""
+    return runs(Q(pk__in=list(ids)))
+
+
+def rooms_of(ids: Iterable[UUID]) -> list[Room]:
+    """These workspaces, each with its newest open run, or else its newest."""
+    return [Room(workspace, current_run(workspace.pk)) for workspace in Workspace.objects.filter(pk__in=list(ids))]
+
+
+def current_run(workspace_id: UUID) -> RunView | None:
+    """The run that a workspace's page shows."""
+    here = Run.objects.filter(workspace=workspace_id).order_by("-created_at")
+    found = here.exclude(state__in=[s.value for s in RUN_TERMINAL]).first() or here.first()
+    return runs_of([found.pk])[0] if found else None
+
+
+def online(agents: QuerySet[Agent, Agent]) -> QuerySet[Agent, Agent]:
+    """Agents annotated with `is_online` and `was_seen`: presence is a lease that must be renewed."""
+    since = timezone.now() - timedelta(seconds=Timers().scaled(settings.CLOCK_SCALE).lost_contact)
+    links = Connection.objects.filter(agent=OuterRef("pk"))
+    alive = links.filter(closed_at=None, ready_at__isnull=False, seen_at__gte=since)
+    return agents.annotate(is_online=Exists(alive), was_seen=Subquery(links.order_by("-epoch").values("seen_at")[:1]))
+
+
+def presences(ids: Iterable[UUID]) -> dict[UUID, str]:
+    """`online`, `offline` or `never`, by agent."""
+    found = online(Agent.objects.filter(pk__in=list(ids))).values_list("pk", "is_online", "was_seen")
+    return {pk: "online" if here else "offline" if seen else "never" for pk, here, seen in found}
+
+
+def seats(wanted: Q) -> list[Seat]:
+    """Present members with presence and what they are at."""
+    members = list(
+        Member.objects.filter(wanted, left_at=None).select_related("agent", "user").order_by("joined_at", "id")
+    )
+    present = presences(m.agent_id for m in members if m.agent_id)
+    at: dict[UUID, list[str]] = {}
+    work = Attempt.objects.filter(member__in=[m.pk for m in members], state__in=["offered", "working"])
+    for member_id, title in work.values_list("member_id", "task__title"):
+        at.setdefault(member_id, []).append(title)
+    return [
+        Seat(
+            m,
+            present.get(m.agent_id, "") if m.agent_id else "",
+            len(at.get(m.pk, ())),
+            next(iter(at.get(m.pk, ())), ""),
+        )
+        for m in members
+    ]
+
+
+def seats_of(ids: Iterable[UUID]) -> list[Seat]:
+    """These members."""
+    return seats(Q(pk__in=list(ids)))

@@ -1,0 +1,197 @@
+"""What a task looks like to everybody: card, present state with its history, steps. Reads in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+
+from clawgroups.core.acceptance import parse_line
+from clawgroups.core.lifecycle import ATTEMPT_LIVE, TASK_TERMINAL, TaskState
+from clawgroups.models import Artifact, Attempt, Dependency, Draft, Message, Step, Task
+
+CHECK_WORDS = {
+    "not_empty": "The result is not empty",
+    "contains": "Contains “{}”",
+    "not_contains": "Does not contain “{}”",
+    "matches": "Matches the pattern {}",
+    "min_words": "Has at least {} words",
+    "file_type": "Comes with a file of type {}",
+    "opens": "Its files open",
+    "sheet_has": "The workbook has {}",
+    "numbers_match_source": "Every number matches its source",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCard:
+    """A task as a card: where it stands and what happens in it right now."""
+
+    task: Task
+    last_step: str = ""
+    asks: int = 0
+    parents: tuple[str, ...] = ()
+
+    @property
+    def ticks(self) -> tuple[int, int]:
+        """Done and all entries of the agent's own plan."""
+        plan = self.task.attempt.plan if self.task.attempt else []
+        return sum(1 for e in plan if isinstance(e, dict) and e.get("status") == "completed"), len(plan)
+
+    @property
+    def doing(self) -> str:
+        """What its agent does at this moment, in the agent's words."""
+        attempt = self.task.attempt
+        if self.task.state != TaskState.WORKING or attempt is None:
+            return ""
+        current = [e for e in attempt.plan if isinstance(e, dict) and e.get("status") == "in_progress"]
+        return self.last_step or (str(current[0].get("content", "")) if current else "")
+
+    @property
+    def is_open(self) -> bool:
+        return self.task.state not in TASK_TERMINAL
+
+    @property
+    def seat(self) -> Any:
+        """Whose hands it is in: the holder before the assignee."""
+        return self.task.holder or self.task.assignee
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptanceLine:
+    """One acceptance line in words, with the newest verdict."""
+
+    text: str
+    finding: str = "open"
+    reason: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskNow:
+    """All that a task's page shows beside its transcript: state, lines, ranking, tries, files."""
+
+    card: TaskCard
+    attempts: tuple[Attempt, ...] = ()
+    lines: tuple[AcceptanceLine, ...] = ()
+    files: tuple[Artifact, ...] = ()
+    inputs: tuple[Artifact, ...] = ()
+    draft: Draft | None = None
+    ranking: tuple[dict[str, Any], ...] = field(default=())
+
+    @property
+    def task(self) -> Task:
+        return self.card.task
+
+    @property
+    def latest(self) -> Attempt | None:
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def transcript_version(self) -> str:
+        """Changes when the transcript may have to be loaded as a whole."""
+        return "-".join(f"{a.number}{a.state}{a.stop}" for a in self.attempts) or "none"
+
+    @property
+    def is_live(self) -> bool:
+        return self.latest is not None and self.latest.state in ATTEMPT_LIVE
+
+    @property
+    def waits_for_verdict(self) -> bool:
+        """Whether a person has to accept or return the result."""
+        return self.task.state == TaskState.IN_REVIEW and self.task.blocked_on == "person"
+
+
+def _tasks(wanted: Q) -> QuerySet[Task, Task]:
+    last = Step.objects.filter(attempt=OuterRef("attempt_id")).order_by("-ordinal").values("title")[:1]
+    asks = Count("approvals", filter=Q(approvals__state="open"), distinct=True)
+    return (
+        Task.objects.filter(wanted)
+        .select_related("run", "workspace", "assignee", "assignee__agent", "holder", "attempt")
+        .annotate(last_step=Subquery(last), asks=asks)
+        .order_by("position")
+    )
+
+
+def cards(wanted: Q) -> list[TaskCard]:
+    """Cards of the tasks that match, in plan order."""
+    tasks = list(_tasks(wanted))
+    names: dict[UUID, list[str]] = {}
+    edges = Dependency.objects.filter(task__in=[t.pk for t in tasks]).order_by("parent__position")
+    for child, title in edges.values_list("task_id", "parent__title"):
+        names.setdefault(child, []).append(title)
+    return [TaskCard(t, t.last_step or "", t.asks, tuple(names.get(t.pk, ()))) for t in tasks]
+
+
+def cards_of(ids: Iterable[UUID]) -> list[TaskCard]:
+    """Cards of these tasks."""
+    return cards(Q(pk__in=list(ids)))
+
+
+def now_of(task_id: UUID) -> TaskNow:
+    """The present of one task."""
+    (card,) = cards_of([task_id])
+    task = card.task
+    attempts = tuple(task.attempts.select_related("member", "member__agent").order_by("number"))
+    draft = Draft.objects.filter(attempt=task.attempt).order_by("-version").first() if task.attempt else None
+    parents = Dependency.objects.filter(task=task).values("parent_id")
+    given = Q(run=task.run_id, kind="input") | Q(task__in=parents, kind="result", attempt__state="accepted")
+    return TaskNow(
+        card,
+        attempts,
+        lines_of(task, attempts),
+        tuple(task.artifacts.order_by("created_at")),
+        tuple(Artifact.objects.filter(given).select_related("task").order_by("created_at")[:50]),
+        draft,
+        ranking_of(task.match),
+    )
+
+
+def lines_of(task: Task, attempts: Sequence[Attempt]) -> tuple[AcceptanceLine, ...]:
+    """The acceptance lines in words, each with the verdict of the newest attempt that has one."""
+    judged = next((a.verdicts for a in reversed(attempts) if a.verdicts), [])
+    found = {str(v.get("line", "")): v for v in judged if isinstance(v, dict)}
+    lines = []
+    for text in task.acceptance or ["not_empty"]:
+        verdict = found.get(str(text), {})
+        finding = str(verdict.get("finding", "open"))
+        lines.append(
+            AcceptanceLine(line_words(str(text)), finding, str(verdict.get("reason", "")), str(verdict.get("by", "")))
+        )
+    return tuple(lines)
+
+
+def line_words(text: str) -> str:
+    """A check in words; a text line as it is."""
+    try:
+        line = parse_line(text)
+    except ValueError:
+        return text
+    return CHECK_WORDS[line.check].format(line.argument) if line.check in CHECK_WORDS else line.text
+
+
+def ranking_of(match: Any) -> tuple[dict[str, Any], ...]:
+    """The stored ranking, best first, those who are out at the end."""
+    if not isinstance(match, dict):
+        return ()
+    chosen = [match["chosen"]] if isinstance(match.get("chosen"), dict) else []
+    rest = [*(match.get("runners_up") or []), *(match.get("out") or [])]
+    return tuple(one for one in [*chosen, *rest] if isinstance(one, dict))
+
+
+def steps_of(ids: Iterable[UUID]) -> list[Step]:
+    """These steps."""
+    return list(Step.objects.filter(pk__in=list(ids)).order_by("ordinal"))
+
+
+def attempts_of(ids: Iterable[UUID]) -> list[Attempt]:
+    """These attempts, for the agent's own plan."""
+    return list(Attempt.objects.filter(pk__in=list(ids)))
+
+
+def messages_of(ids: Iterable[UUID]) -> list[Message]:
+    """These messages, with who said them."""
+    return list(Message.objects.filter(pk__in=list(ids)).select_related("member", "member__agent"))

@@ -1,0 +1,138 @@
+"""Which fragments an event changes. The hub calls `fragments` in its executor, once for everybody who watches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from clawgroups.core.actors import ActorKind
+from clawgroups.fragments import gone, needs_piece, pieces, task_hint
+from clawgroups.models import Attempt, Entry, Member, Task
+
+TASK = ("task_card", "task_page", "run_head", "run_row", "run_note", "seat")
+RUN = ("run_head", "run_row", "run_note", "run_board", "run_files", "room_current")
+ASK = ("task_card", "task_page", "run_head")
+
+# Event type -> names of fragments (`clawgroups.fragments.FRAGMENTS`). A test holds it against the vocabulary.
+FEED: dict[str, tuple[str, ...]] = {
+    "workspace.created": (),
+    "workspace.renamed": ("room_head",),
+    "workspace.goal_set": ("room_head",),
+    "workspace.rules_set": ("room_head",),
+    "member.joined": ("seat",),
+    "member.left": (),
+    "member.role_set": ("seat",),
+    "agent.online": ("seat",),
+    "agent.offline": ("seat",),
+    "agent.profile_set": ("seat",),
+    "agent.retired": ("seat",),
+    "message.posted": ("message",),
+    "run.drafted": RUN,
+    "run.planning": RUN,
+    "run.proposed": RUN,
+    "run.started": RUN,
+    "run.paused": ("run_head", "run_row", "run_note"),
+    "run.resumed": ("run_head", "run_row", "run_note"),
+    "run.consolidating": ("run_head", "run_row", "run_note"),
+    "run.done": RUN,
+    "run.failed": RUN,
+    "run.cancelled": RUN,
+    "task.ready": TASK,
+    "task.assigned": TASK,
+    "task.begun": TASK,
+    "task.submitted": TASK,
+    "task.returned": TASK,
+    "task.done": TASK,
+    "task.taken_over": TASK,
+    "task.handed_back": TASK,
+    "task.released": TASK,
+    "task.stuck": TASK,
+    "task.failed": TASK,
+    "task.cancelled": TASK,
+    "attempt.acknowledged": ("task_page",),
+    "attempt.late_result_kept": ("task_page",),
+    "attempt.stop_unconfirmed": ("task_page",),
+    "attempt.plan_ticked": ("agent_plan", "task_card"),
+    "step.recorded": ("step", "task_card"),
+    "draft.saved": ("task_page",),
+    "approval.requested": ASK,
+    "approval.decided": ASK,
+    "approval.expired": ASK,
+    "approval.voided": ASK,
+    "artifact.added": ("run_files", "task_page"),
+}
+# A person's own doing always may shorten the list of what waits for people; these always may change it.
+ASKING = frozenset({"approval.requested", "approval.decided", "approval.expired", "approval.voided", "task.stuck"})
+# Which key of a payload names the subject of a fragment.
+SUBJECT = {
+    "task_card": "task_id",
+    "task_page": "task_id",
+    "step": "step_id",
+    "agent_plan": "attempt_id",
+    "message": "message_id",
+    "seat": "member_id",
+}
+
+
+def fragments(entries: Sequence[Entry], workspace_id: UUID) -> list[str]:
+    """The pieces of HTML that bring a page from before `entries` to after them; each once, as it is now."""
+    wanted = _wanted(entries, workspace_id)
+    made: list[str] = []
+    seq = entries[-1].seq if entries else 0
+    made += [task_hint(pk, seq) for pk in wanted.pop("task_page", {})]
+    for name, ids in wanted.items():
+        made += pieces(name, ids)
+    made += [gone(f"seat-{e.payload['member_id']}") for e in entries if e.type == "member.left"]
+    if _may_need_people(entries, wanted.get("task_card", {})):
+        made.append(needs_piece(seq))
+    return made
+
+
+def _wanted(entries: Sequence[Entry], workspace_id: UUID) -> dict[str, dict[UUID, None]]:
+    """Fragment name -> its subjects in order of appearance."""
+    wanted: dict[str, dict[UUID, None]] = {}
+    tasks = {UUID(e.payload["task_id"]) for e in entries if e.payload.get("task_id")}
+    run_of = dict(Task.objects.filter(pk__in=tasks).values_list("pk", "run_id"))
+    for entry in entries:
+        for name in FEED.get(entry.type, ()):
+            for pk in _subjects(name, entry, workspace_id, run_of):
+                wanted.setdefault(name, {})[pk] = None
+    return wanted
+
+
+def _subjects(name: str, entry: Entry, workspace_id: UUID, run_of: dict[UUID, UUID]) -> list[UUID]:
+    said = entry.payload
+    if name in ("room_head", "room_current"):
+        return [workspace_id]
+    if name.startswith("run_"):
+        if said.get("run_id"):
+            return [UUID(said["run_id"])]
+        run_id = run_of.get(UUID(said["task_id"])) if said.get("task_id") else None
+        return [run_id] if run_id else []
+    if name == "seat":
+        return _seats(entry, workspace_id)
+    value = said.get(SUBJECT[name])
+    return [UUID(value)] if value else []
+
+
+def _seats(entry: Entry, workspace_id: UUID) -> list[UUID]:
+    """The seats that an event shows differently: named, of the agent, or of the attempt."""
+    said = entry.payload
+    found = [UUID(said["member_id"])] if said.get("member_id") else []
+    if said.get("agent_id") and not found:
+        seats = Member.objects.filter(workspace=workspace_id, agent=said["agent_id"])
+        found += seats.values_list("pk", flat=True)
+    for key in ("attempt_id", "superseded_id"):
+        if said.get(key):
+            found += Attempt.objects.filter(pk=said[key]).values_list("member_id", flat=True)
+    return found
+
+
+def _may_need_people(entries: Sequence[Entry], tasks: dict[UUID, None]) -> bool:
+    if any(entry.type in ASKING for entry in entries):
+        return True
+    if not tasks:
+        return False
+    if any(entry.actor.get("kind") == ActorKind.PERSON and entry.type.startswith("task.") for entry in entries):
+        return True
+    return Task.objects.filter(pk__in=list(tasks), blocked_on="person").exists()

@@ -1,0 +1,15 @@
+"""django-allauth's hooks: who may make an account."""
+
+from __future__ import annotations
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
+from django.http import HttpRequest
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """Accounts are made by the administrator unless the installation is open."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Whether a stranger may make an account."""
+        return bool(settings.SIGNUP_OPEN)

@@ -1,0 +1,20 @@
+"""What every page shows: theme, model credit, whether sign-up is open."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest
+
+THEMES = ("", "light", "dark")
+THEME_COOKIE = "claw_theme"
+
+
+def site(request: HttpRequest) -> dict[str, object]:
+    """Template context of the whole site."""
+    theme = request.COOKIES.get(THEME_COOKIE, "")
+    return {
+        "theme": theme if theme in THEMES else "",
+        "credit": settings.CREDIT,
+        "signup_open": settings.SIGNUP_OPEN,
+        "max_upload": settings.MAX_UPLOAD_BYTES,
+    }

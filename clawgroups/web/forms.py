@@ -1,0 +1,240 @@
+"""What people type. Forms keep it on every error; the verbs have the last word on what is valid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, ParamSpec
+
+from django import forms
+from django.core import signing
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from clawgroups.core.changes import Outcome
+from clawgroups.core.errors import ClawError, Forbidden, NotFound, Unauthenticated
+from clawgroups.services.files import StoredFile, store
+from clawgroups.services.perform import perform
+
+P = ParamSpec("P")
+_KEPT = "clawgroups.web.kept"
+SKILL_ROWS = 3
+LEVELS = (1, 2, 3, 4, 5)
+
+
+class WorkspaceForm(forms.Form):
+    """A new workspace."""
+
+    name = forms.CharField(max_length=120, label=_("Name"), widget=forms.TextInput({"placeholder": _("Orders team")}))
+    goal = forms.CharField(
+        max_length=20_000,
+        required=False,
+        label=_("Goal"),
+        help_text=_("What everybody here works toward."),
+        widget=forms.Textarea({"rows": 2}),
+    )
+    rules = forms.CharField(
+        max_length=20_000,
+        required=False,
+        label=_("Rules"),
+        help_text=_("Standing rules in plain words; agents read them before every task."),
+        widget=forms.Textarea({"rows": 2}),
+    )
+
+
+class GoalForm(forms.Form):
+    """A goal with its files. Files that were already taken in stay with the form on an error."""
+
+    goal = forms.CharField(
+        max_length=20_000,
+        label=_("Goal"),
+        error_messages={"required": _("The goal is empty. Say in a sentence what you want.")},
+        widget=forms.Textarea(
+            {
+                "rows": 2,
+                "data-keep": "",
+                "placeholder": _(
+                    "What do you want? For example: find what stands out in these orders and write a report."
+                ),
+            }
+        ),
+    )
+    files = forms.FileField(required=False)
+
+    def __init__(self, *args: Any, kept: Iterable[StoredFile] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kept = list(kept)
+
+    @property
+    def kept_files(self) -> list[dict[str, Any]]:
+        """Files that need not be sent again, each with the token that stands for it."""
+        return [{"name": f.name, "size": f.size, "token": _sealed(f)} for f in self.kept]
+
+
+class PersonForm(forms.Form):
+    """A person to seat."""
+
+    username = forms.CharField(max_length=150, label=_("User name"))
+    role = forms.ChoiceField(
+        label=_("Role"),
+        initial="member",
+        choices=[("admin", _("Admin")), ("member", _("Member")), ("guest", _("Guest"))],
+    )
+
+
+class TokenForm(forms.Form):
+    """A new access token."""
+
+    name = forms.CharField(
+        max_length=80, label=_("Name"), help_text=_("Where it is used, so that you know which to revoke.")
+    )
+    days = forms.IntegerField(
+        min_value=1, max_value=3650, required=False, label=_("Ends after days"), help_text=_("Empty: it does not end.")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SkillRow:
+    """One line of a skill profile as typed."""
+
+    name: str = ""
+    description: str = ""
+    level: int = 3
+
+
+class AgentForm(forms.Form):
+    """An agent's profile with its rows of skills."""
+
+    name = forms.CharField(max_length=80, label=_("Name"), widget=forms.TextInput({"placeholder": "Kimi on my laptop"}))
+    handle = forms.CharField(
+        max_length=40,
+        required=False,
+        label=_("Handle"),
+        help_text=_("What people write after the @. Empty: made from the name."),
+    )
+    description = forms.CharField(
+        max_length=4000,
+        required=False,
+        label=_("What it is good for"),
+        widget=forms.Textarea({"rows": 2}),
+    )
+    model = forms.CharField(max_length=120, required=False, label=_("Model"))
+    device = forms.CharField(max_length=120, required=False, label=_("Machine"))
+    max_sessions = forms.IntegerField(min_value=1, max_value=64, initial=1, label=_("Tasks at once"))
+    toolkits = forms.CharField(
+        max_length=2000, required=False, label=_("Toolkits"), help_text=_("With commas between.")
+    )
+    cwd = forms.CharField(
+        max_length=500,
+        required=False,
+        label=_("Work folder"),
+        help_text=_("Only for an agent that connects without our connector."),
+    )
+    workspace = forms.ChoiceField(required=False, label=_("Joins"))
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        rows: Sequence[SkillRow] = (),
+        workspaces: Sequence[tuple[str, str]] | None = None,
+        known_skills: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(data, **kwargs)
+        self.skills_error = ""
+        self.known_skills = known_skills
+        self.levels = LEVELS
+        typed = _typed_rows(data) if data is not None else list(rows)
+        self.skill_rows = [*typed, *[SkillRow()] * max(1, SKILL_ROWS - len(typed))]
+        if workspaces is None:
+            del self.fields["workspace"], self.fields["handle"]
+        else:
+            choices = [("", _("no workspace yet")), *workspaces]
+            self.fields["workspace"].choices = choices  # type: ignore[attr-defined]
+
+    @property
+    def has_details(self) -> bool:
+        """Whether the folded part holds anything."""
+        names = ("model", "device", "toolkits", "cwd")
+        return any(self[n].value() or self[n].errors for n in names) or bool(self["max_sessions"].errors)
+
+    def profile(self) -> dict[str, Any]:
+        """What the verbs take."""
+        data = self.cleaned_data
+        return {
+            "name": data["name"],
+            "description": data["description"],
+            "model": data["model"],
+            "device": data["device"],
+            "cwd": data["cwd"],
+            "max_sessions": data["max_sessions"],
+            "toolkits": [t.strip() for t in data["toolkits"].split(",") if t.strip()],
+            "skills": [
+                {"name": r.name, "description": r.description, "level": r.level} for r in self.skill_rows if r.name
+            ],
+        }
+
+
+def _typed_rows(data: Any) -> list[SkillRow]:
+    names, said, levels = (data.getlist(key) for key in ("skill", "skill_description", "skill_level"))
+    rows = []
+    for i, name in enumerate(names[:60]):
+        level = levels[i] if i < len(levels) and levels[i].isdigit() else "3"
+        row = SkillRow(name.strip()[:60], said[i].strip()[:300] if i < len(said) else "", int(level[:2]))
+        if row.name or row.description:
+            rows.append(row)
+    return rows
+
+
+def carry_out(
+    form: forms.Form, verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs
+) -> Outcome | None:
+    """Perform a verb with what was typed. A refusal becomes an error of the form; then None."""
+    try:
+        return perform(verb, *args, **kwargs)
+    except (NotFound, Forbidden, Unauthenticated):
+        raise
+    except ClawError as fault:
+        blame(form, fault)
+        return None
+
+
+def blame(form: forms.Form, fault: ClawError) -> None:
+    """Put a refusal where it belongs in the form."""
+    field = str(fault.fields.get("field", ""))
+    if field == "skills" and isinstance(form, AgentForm):
+        form.skills_error = fault.message
+        form.add_error(None, "")
+        form.errors.pop("__all__", None)
+        return
+    form.add_error(field if field in form.fields else None, fault.message)
+
+
+def take_in(request: HttpRequest, form: GoalForm | None = None) -> list[StoredFile]:
+    """Store the files of a request. With a form, a bad file becomes its error and the good ones stay with it."""
+    kept = [f for token in request.POST.getlist("kept") if (f := _unsealed(token))]
+    for upload in request.FILES.getlist("files"):
+        assert isinstance(upload, UploadedFile)
+        try:
+            kept.append(store(upload.chunks(), name=upload.name or "", content_type=upload.content_type or ""))
+        except ClawError as fault:
+            if form is None:
+                raise
+            form.add_error("files", fault.message)
+    if form is not None:
+        form.kept = kept
+    return kept
+
+
+def _sealed(file: StoredFile) -> str:
+    return signing.dumps([file.name, file.size, file.sha256, file.content_type], salt=_KEPT)
+
+
+def _unsealed(token: str) -> StoredFile | None:
+    try:
+        return StoredFile(*signing.loads(token, salt=_KEPT, max_age=86_400))
+    except (signing.BadSignature, TypeError):
+        return None
