@@ -87,7 +87,9 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "clawgroups.web.context.site",
             ],
+            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "clawgroups.web.tags"],
         },
     }
 ]
@@ -121,6 +123,7 @@ ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_ADAPTER = "clawgroups.web.adapter.AccountAdapter"
 ACCOUNT_SESSION_REMEMBER = True
 EMAIL_CONFIG = env.email("EMAIL_URL", default="dummymail://")
 vars().update(EMAIL_CONFIG)
