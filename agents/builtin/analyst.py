@@ -48,7 +48,7 @@ async def analyse(turn: Turn, brief: Brief) -> None:
 
 async def _one(turn: Turn, brief: Brief, file: str, stem: str) -> list[str]:
     async with turn.step(f"Profile {file}", "execute", file) as step:
-        profiles = await turn.work(profile_file, turn.folder, file, stem, turn.check)
+        profiles = await turn.work(profile_file, turn.folder, file, stem, turn.check, brief.wish())
         for profile in profiles.values():
             step.note(f"{profile['table']}: {profile['rows']:,} rows, {len(profile['columns']):,} columns.")
     texts = []
@@ -71,7 +71,7 @@ def stems_of(files: Sequence[str]) -> dict[str, str]:
     }
 
 
-def profile_file(folder: Path, file: str, stem: str, check: Check) -> dict[str, Profile]:
+def profile_file(folder: Path, file: str, stem: str, check: Check, wish: str = "") -> dict[str, Profile]:
     """Profile each table of a file and write profile, workbook and chart; the result is by the name of the results."""
     profiles: dict[str, Profile] = {}
     with open_tables(folder / file, file, check) as tables:
@@ -79,7 +79,7 @@ def profile_file(folder: Path, file: str, stem: str, check: Check) -> dict[str, 
             profile, columns = profile_table(table, check)
             check()
             out = stem if len(tables) == 1 else f"{stem}.{_slug(table.sheet or '', profiles, stem)}"
-            chart = choose(profile)
+            chart = choose(profile, wish)
             fresh = (folder / out).with_name(f".{Path(out).name}.part.xlsx")
             try:
                 Workbook(fresh, table, columns, profile).write(chart, check)

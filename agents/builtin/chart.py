@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import Literal
+from typing import Any, Literal
 
 from agents.builtin.facts import EMPTY, Profile
 from agents.builtin.figures import fmt
-from agents.builtin.findings import find
+from agents.builtin.findings import find, named, rank
+from agents.builtin.roles import words_of
 
 _WIDTH, _HEIGHT = 720, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 150, 24, 56, 48
@@ -31,27 +32,35 @@ class ChartData:
     values: list[float]
 
 
-def choose(profile: Profile) -> ChartData | None:
+def choose(profile: Profile, wish: str = "") -> ChartData | None:
     """A line over time if there are enough periods, else the group that stands out most, else counts; or None."""
-    return _line(profile) or _groups(profile) or _counts(profile)
+    return _line(profile, wish) or _groups(profile, wish) or _counts(profile)
 
 
-def _line(profile: Profile) -> ChartData | None:
-    roles = {column["name"]: column["role"] for column in profile["columns"]}
-    ranked = sorted(profile["series"], key=lambda series: roles.get(series["measure"]) != "measure")
-    series = next((entry for entry in ranked if len([row for row in entry["rows"] if row[1]]) >= 3), None)
-    if series is None:
+def _line(profile: Profile, wish: str) -> ChartData | None:
+    wanted = set(words_of(wish))
+    columns = {column["name"]: column for column in profile["columns"]}
+
+    def order(series: dict[str, Any]) -> tuple[int, bool, bool]:
+        # What the wish names, then amounts before rates, then money before pieces.
+        column = columns[series["measure"]]
+        relevance = named(frozenset({series["measure"]}), wanted)
+        return -relevance, column["role"] != "measure", column["type"] == "integer"
+
+    long_enough = [entry for entry in profile["series"] if len([row for row in entry["rows"] if row[1]]) >= 3]
+    if not long_enough:
         return None
-    additive = roles.get(series["measure"]) == "measure"
+    series = min(long_enough, key=order)
+    additive = columns[series["measure"]]["role"] == "measure"
     rows = [row for row in series["rows"] if row[1]]
     values = [float(row[2] if additive else row[3]) for row in rows]
     what = f"{'Sum' if additive else 'Mean'} of {series['measure']} by {series['unit']}"
     return ChartData("line", what, _describe(what, [row[0] for row in rows], values), [row[0] for row in rows], values)
 
 
-def _groups(profile: Profile) -> ChartData | None:
+def _groups(profile: Profile, wish: str) -> ChartData | None:
     measures = {column["name"]: column["role"] for column in profile["columns"]}
-    told = [finding for finding in find(profile) if finding.rule in ("share", "mean", "extremes")]
+    told = [finding for finding in rank(find(profile), wish) if finding.rule in ("share", "mean", "extremes")]
     groups = profile["groups"]
     for finding in told:
         for group in groups:

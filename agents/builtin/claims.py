@@ -10,7 +10,7 @@ from agents.builtin.cells import Marks, read_number
 from agents.builtin.marks import Mark, Placed, find_marks
 
 _NUMBER = re.compile(
-    r"(?<![\w.,\\])(?P<sign>[-+−])?(?P<unit>[€$£¥])?"
+    r"(?<![\w.,\\])(?<![A-Za-z]-)(?P<sign>[-+−])?(?P<unit>[€$£¥])?"
     r"(?P<body>\d{1,3}(?:[,.'’\u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)(?P<power>e[+-]?\d{1,3})?"
     r"(?P<scale>[ \u00a0]?(?:million|thousand|billion|bn|k|m|M)\b)?(?!\w)"
 )

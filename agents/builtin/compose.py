@@ -14,7 +14,7 @@ from agents.builtin.findings import Finding, find, rank
 from agents.builtin.marks import escape
 from agents.builtin.material import SUMMARY, Material
 
-ASKED, FIGURES, FINDINGS = "What was asked", "Key figures", "Findings"
+ASKED, FIGURES, FINDINGS, BREAKDOWN = "What was asked", "Key figures", "Findings", "Breakdown"
 OTHERS, NOTES, GAPS, METHOD, SOURCES = "From others", "Notes", "Gaps and caveats", "Method", "Sources"
 NOTE_FILES = ("notes.md", "handback.md", "brief.md")
 _MOST_LINES = 400
@@ -30,6 +30,8 @@ def compose(brief: Brief, material: Material, unread: Sequence[str] = ()) -> Doc
         built.append(Section(FIGURES, sections.key_figures(profiles)))
     if told:
         built.append(Section(FINDINGS, _lead(told, brief) + sections.findings_list(told)))
+    if tables := sections.breakdown(profiles, told):
+        built.append(Section(BREAKDOWN, tables))
     for file, text in others(material).items():
         built.append(Section(f"From {PurePosixPath(file).stem}", _contribution(file, text)))
     built += [Section(NOTES, demote(text, 2)) for text in notes(material)]
@@ -110,4 +112,4 @@ def _sources(material: Material) -> str:
     return "\n".join(parts) or "None."
 
 
-_HEADINGS = {heading.casefold() for heading in (ASKED, FIGURES, FINDINGS, NOTES, GAPS, METHOD, SOURCES)}
+_HEADINGS = {heading.casefold() for heading in (ASKED, FIGURES, FINDINGS, BREAKDOWN, NOTES, GAPS, METHOD, SOURCES)}

@@ -44,7 +44,7 @@ def from_profile(profile: Profile, mark: Mark) -> Answer:
 
 def _of_rows(profile: Profile, mark: Mark) -> Any:
     if mark.key:
-        return None
+        return _of_value(profile, mark)
     ragged = profile["ragged"]
     known = {
         "count": profile["rows"],
@@ -52,6 +52,12 @@ def _of_rows(profile: Profile, mark: Mark) -> Any:
         "ragged": ragged["short"] + ragged["long"],
     }
     return known.get(mark.aggregate)
+
+
+def _of_value(profile: Profile, mark: Mark) -> Any:
+    column = column_of(profile, mark.key)
+    times = next((times for value, times in column["top"] if str(value) == mark.value), None) if column else None
+    return percent(times, profile["rows"]) if times and mark.aggregate == "share of rows" else times
 
 
 def _of_column(profile: Profile, mark: Mark) -> Any:

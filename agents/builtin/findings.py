@@ -103,7 +103,13 @@ def _largest(profile: Profile, group: dict[str, Any], rows: list[Row], column: d
 
 
 def _weight(share: float) -> str:
-    steps = ((90, "nearly all"), (66.7, "more than two thirds"), (50, "more than half"), (33.4, "more than a third"))
+    steps = (
+        (90, "nearly all"),
+        (66.7, "more than two thirds"),
+        (50, "more than half"),
+        (47, "nearly half"),
+        (33.4, "more than a third"),
+    )
     return next((words for limit, words in steps if share > limit), "the largest part")
 
 
@@ -236,5 +242,7 @@ def _common(profile: Profile) -> Iterator[Finding]:
         count = replace(mark, aggregate="count")
         text += f", {sourced(times, count)}."
         even = 100 / column["distinct"]
+        if measured and share < even * 1.15:
+            continue
         score = max(share - even, 0) / (100 - even) * (0.4 if measured else 0.8)
         yield Finding("common", score, text, frozenset({column["name"], str(value)}))

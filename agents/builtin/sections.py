@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from agents.builtin.facts import Profile
+from agents.builtin.facts import EMPTY, Profile, column_of
 from agents.builtin.figures import fmt, joined, name, numeral, plural, sourced
 from agents.builtin.findings import Finding
 from agents.builtin.marks import ROWS, Mark, escape
@@ -14,6 +14,10 @@ from agents.builtin.periods import cut_first, cut_last
 _MOST_MEASURES = 8
 _MOST_COLUMNS = 60
 _TOP_SHOWN = 3
+_MOST_TABLES = 3
+_MOST_KEYS = 10
+_MOST_PERIODS = 24
+_GROUP_RULES = frozenset({"share", "mean", "extremes", "concentration"})
 
 
 def shape(profile: Profile) -> str:
@@ -94,6 +98,39 @@ def _short(text: str) -> str:
 def findings_list(findings: Sequence[Finding]) -> str:
     """The findings as a numbered list."""
     return "\n".join(f"{number}. {finding.text}" for number, finding in enumerate(findings, 1))
+
+
+def breakdown(profiles: Sequence[Profile], findings: Sequence[Finding]) -> str:
+    """The figures behind the first findings about groups and time, as tables of one number and its source a line."""
+    tables: list[str] = []
+    for finding in findings:
+        for profile in profiles:
+            entries = [(entry["by"], entry) for entry in profile["groups"] if finding.rule in _GROUP_RULES]
+            entries += [(entry["date"], entry) for entry in profile["series"] if finding.rule == "change"]
+            for by, entry in entries:
+                if {by, entry["measure"]} <= finding.about and len(tables) < _MOST_TABLES:
+                    table = _entry_table(profile, by, entry)
+                    tables += [] if table in tables else [table]
+    return "\n\n".join(tables)
+
+
+def _entry_table(profile: Profile, by: str, entry: dict[str, Any]) -> str:
+    column = column_of(profile, entry["measure"])
+    additive = column is not None and column["role"] == "measure"
+    aggregate, place = ("sum", 2) if additive else ("mean", 3)
+    unit = column["unit"] if column else ""
+    shown = [row for row in entry["rows"] if row[1]]
+    shown = shown[-_MOST_PERIODS:] if "date" in entry else shown[:_MOST_KEYS]
+    title = f"### {aggregate.capitalize()} of {name(entry['measure'])} by {name(by)}"
+    lines = [title, "", f"| {name(by)} | {aggregate.capitalize()} | Source |", "| --- | ---: | --- |"]
+    for row in shown:
+        key = EMPTY if row[0] is None else str(row[0])
+        label = key if "date" in entry and len(key) > 4 else name(key)
+        lines.append(_line(label, row[place], Mark(profile["table"], entry["measure"], aggregate, by, key), unit))
+    left = len(entry["rows"]) - len(shown) + entry.get("others", {}).get("keys", 0)
+    if left:
+        lines += ["", "Earlier periods are in the profile." if "date" in entry else "The profile holds the others."]
+    return "\n".join(lines)
 
 
 def gaps(profile: Profile) -> list[str]:

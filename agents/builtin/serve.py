@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -70,6 +71,8 @@ async def run_one(name: str, reader: asyncio.StreamReader, writer: asyncio.Strea
 
 async def run_stdio(name: str) -> None:
     """Speak ACP as that agent over standard input and output until the input ends."""
+    if any(stat.S_ISREG(os.fstat(stream).st_mode) for stream in (0, 1)):
+        raise BadConfig("standard input and output must be pipes or a terminal, not files")
     await run_agent(_agent(name), use_unstable_protocol=True)
 
 
