@@ -63,12 +63,18 @@ async def _one(turn: Turn, brief: Brief, file: str, stem: str) -> list[str]:
 
 def stems_of(files: Sequence[str]) -> dict[str, str]:
     """A name without suffix for the results of each file; files that would share one keep their suffix in it."""
-    plain = {file: str(PurePosixPath(file).with_suffix("")) for file in files}
+    plain = {file: _stem(PurePosixPath(file)) for file in files}
     times = Counter(stem.casefold() for stem in plain.values())
     return {
         file: stem if times[stem.casefold()] == 1 else f"{stem}-{PurePosixPath(file).suffix.lstrip('.')}"
         for file, stem in plain.items()
     }
+
+
+def _stem(file: PurePosixPath) -> str:
+    # Room for our endings below the 255 bytes that a file name may have.
+    short = file.stem.encode()[:180].decode("utf-8", "ignore")
+    return str(file.with_name(short))
 
 
 def profile_file(folder: Path, file: str, stem: str, check: Check, wish: str = "") -> dict[str, Profile]:
