@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from agents.models import Agent
 from clawgroups import bus
 from clawgroups.models import Attempt
 from clawgroups.services.perform import read_async
 from tests.conftest import Team
-from tests.gateway.support import attempt_of, connected, new_key, steps, task_state, texts
+from tests.gateway.support import attempt_of, connected, new_key, steps, task_state, texts, until_row
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,13 +101,11 @@ async def test_an_agent_that_needs_a_login_is_shown_so_until_it_works(team: Team
         opening = await agent.asked("session/new")
         agent.say({"id": opening["id"], "error": {"code": -32000, "message": "Authentication required"}})
         await task_state(task, "ready", "stuck")
-        agents = type(team.agents["scribe"]).objects
-
-        def announced() -> dict[str, object]:
-            return agents.get(pk=team.agents["scribe"].pk).announced
-
         await agent.acked(2)
-        needs = (await read_async(announced))["needs_login"]
+        row = await until_row(
+            lambda: Agent.objects.get(pk=team.agents["scribe"].pk), lambda row: "needs_login" in row.announced
+        )
+        needs = row.announced["needs_login"]
         assert needs == {"message": "Authentication required", "methods": [{"id": "login"}]}
 
 
