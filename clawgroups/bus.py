@@ -97,12 +97,10 @@ def _deliver(topic: str, value: Any) -> None:
 
 def client() -> redis.Redis:
     """A Redis client with every socket option explicit (redis-py 8 changed its defaults)."""
+    # A Unix socket has no keepalive, and its connection class refuses the option.
+    keepalive = {} if settings.REDIS_URL.startswith("unix") else {"socket_keepalive": True}
     return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=5,
-        socket_connect_timeout=2,
-        socket_keepalive=True,
-        health_check_interval=0,
+        settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2, health_check_interval=0, **keepalive
     )
 
 
@@ -175,7 +173,7 @@ class _Listener:
                 pause.wait(1)
 
     def _listen(self) -> None:
-        with client().pubsub(ignore_subscribe_messages=True) as pubsub:
+        with client().pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore[no-untyped-call]
             pubsub.subscribe(CHANNEL)
             with _lock:
                 topics = tuple(_subscribers)

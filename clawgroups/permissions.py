@@ -92,7 +92,7 @@ def seat_of(actor: Actor, workspace_id: UUID) -> Member | None:
     """The seat whose rights the actor uses here: its own, or of the person it acts for."""
     seats = Member.objects.filter(workspace_id=workspace_id, left_at=None)
     if actor.kind is ActorKind.AGENT:
-        return seats.filter(agent_id=actor.agent_id, agent__retired_at=None).first()
+        return seats.filter(agent=actor.agent_id, agent__retired_at=None).first()
     user_id = actor.on_behalf_of if actor.kind is ActorKind.COORDINATOR else actor.user_id
     return seats.filter(user_id=user_id, user__is_active=True).first() if user_id is not None else None
 

@@ -13,10 +13,13 @@ from clawgroups.coordinator.situation import InputView, Situation
 NAME = "built-in coordinator"
 TABULAR = (".csv", ".tsv", ".xlsx")
 STOP = frozenset(
-    (
-        "the and for with from into that this your our their about what which make write give find show have has are"
-        " was were will would should could please"
-    ).split()
+    re.findall(
+        r"\w+",
+        """
+    the and for with from into that this your our their about what which make write give find show have has are
+    was were will would should could please
+""",
+    )
 )
 
 

@@ -87,7 +87,8 @@ def opening_fault(file: ResultFile) -> str:
         if suffix == ".json":
             json.loads(file.path.read_text(encoding="utf-8"))
         elif suffix == ".xlsx":
-            openpyxl.load_workbook(file.path.open("rb"), read_only=True).close()
+            with file.path.open("rb") as content:
+                openpyxl.load_workbook(content, read_only=True).close()
         elif suffix in (".docx", ".pptx", ".zip"):
             if zipfile.ZipFile(file.path).testzip() is not None:
                 return "it is damaged"
@@ -104,15 +105,20 @@ def _sheet_has(line: Line, result: Result) -> tuple[bool, str]:
     for file in result.files:
         if not file.name.lower().endswith(".xlsx") or opening_fault(file):
             continue
-        book = openpyxl.load_workbook(file.path.open("rb"), read_only=True)
-        try:
-            names = list(book.sheetnames)
-            heads = {str(c) for s in book.worksheets for row in s.iter_rows(max_row=1, values_only=True) for c in row}
-        finally:
-            book.close()
+        names, heads = _sheets(file)
         if line.argument in names or line.argument in heads:
             return True, f"{file.name} has “{line.argument}”"
     return False, f"no sheet or column “{line.argument}” in a workbook"
+
+
+def _sheets(file: ResultFile) -> tuple[list[str], set[str]]:
+    """The names of a workbook's sheets, and the cells of their first rows."""
+    with file.path.open("rb") as content:
+        book = openpyxl.load_workbook(content, read_only=True)
+        heads = {str(c) for s in book.worksheets for row in s.iter_rows(max_row=1, values_only=True) for c in row}
+        names = list(book.sheetnames)
+        book.close()
+    return names, heads
 
 
 def _numbers_match_source(line: Line, result: Result) -> tuple[bool, str]:

@@ -124,7 +124,7 @@ def _authors(task: Task) -> frozenset[UUID]:
 
 
 def _candidates(seats: list[Member], run: Run, now: datetime) -> list[Candidate]:
-    agent_ids = [seat.agent_id for seat in seats]
+    agent_ids = [seat.agent_id for seat in seats if seat.agent_id is not None]
     # Load is counted over all workspaces: an agent is one program, wherever it sits.
     live = Q(state__in=["offered", "working"])
     loads = Attempt.objects.filter(live, member__agent_id__in=agent_ids).values_list("member__agent_id")

@@ -96,9 +96,9 @@ def check_plan(tasks: Sequence[PlanTask]) -> list[str]:
 def find_cycle(parents: dict[str, tuple[str, ...]]) -> list[str]:
     """One cycle of the graph as keys, first repeated at the end; empty when there is none."""
     state: dict[str, int] = {}
-    for start in parents:
+    for start, first in parents.items():
         path: list[str] = []
-        stack = [(start, iter(parents[start]))] if state.get(start, 0) == 0 else []
+        stack = [(start, iter(first))] if state.get(start, 0) == 0 else []
         if stack:
             state[start] = 1
             path.append(start)

@@ -38,7 +38,7 @@ def request_approval(
     Answer: {"id", "open"}; `open` is False when the attempt is over, and the agent is told `cancelled`.
     Raises `Invalid` for options without ids or kinds, `NotFound` for a foreign session.
     """
-    session = Session.objects.select_related("attempt").filter(pk=session_id, agent_id=actor.agent_id).first()
+    session = Session.objects.select_related("attempt").filter(pk=session_id, agent=actor.agent_id).first()
     if session is None:
         raise NotFound("There is no such session.")
     attempt = session.attempt

@@ -20,6 +20,7 @@ from clawgroups.core.timers import Timers, wait_for_coordinator, wait_for_help
 from clawgroups.models import Approval, Attempt, Command, Session, Task, Workspace
 
 MAX_TRIES = 3
+TURNS = ("work", "acknowledge", "steer")
 CANCELLED = {"outcome": {"outcome": "cancelled"}}
 
 
@@ -58,12 +59,16 @@ def end_attempt(
         "reason": reason,
     }
     decision.add(_void_approvals(attempt, now))
-    commands = list(Command.objects.filter(attempt=attempt, state__in=["open", "sent"]).exclude(pk=answered))
+    commands = [
+        c
+        for c in Command.objects.select_related("session").filter(attempt=attempt, state__in=["open", "sent"])
+        if c.pk != answered
+    ]
     for command in commands:
         if command.state == "open" and command.purpose not in ("reply", "cancel"):
             decision.writes.append(Update("clawgroups.Command", command.pk, {"state": "void"}, {"state": "open"}))
-    running = {c.session_id for c in commands if c.state == "sent" and c.purpose in ("work", "acknowledge", "steer")}
-    for session in Session.objects.filter(pk__in=running, state="open"):
+    running = [c.session for c in commands if c.state == "sent" and c.purpose in TURNS and c.session is not None]
+    for session in {s.pk: s for s in running if s.state == "open"}.values():
         decision.add(ask_to_stop(session, attempt, now))
         values["stop"] = "asked"
     decision.writes.append(Update("clawgroups.Attempt", attempt.pk, values, {"state": attempt.state}))

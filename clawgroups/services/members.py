@@ -64,7 +64,7 @@ def add_agent(workspace_id: UUID, *, agent_id: UUID, actor: Actor, operation: st
     expects = require(actor, "member.add_agent" if own else "member.add", workspace_id)
     if (
         not own
-        and not Member.objects.filter(agent=agent, left_at=None, workspace__members__user_id=actor.user_id).exists()
+        and not Member.objects.filter(agent=agent, left_at=None, workspace__members__user=actor.user_id).exists()
     ):
         raise NotFound("There is no such agent.")
     known = Member.objects.filter(workspace_id=workspace_id, agent=agent).first()

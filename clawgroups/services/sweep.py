@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import F
@@ -65,7 +66,7 @@ def _wake(now: datetime) -> int:
     return len(unreacted) + len(wanting)
 
 
-def _runs_with_waiting_work(now: datetime) -> list[object]:
+def _runs_with_waiting_work(now: datetime) -> list[UUID]:
     """Runs with a task whose back-off is over, or a review that nobody has begun."""
     ready = Task.objects.filter(run__state="running", state="ready").exclude(not_before__gt=now)
     review = Task.objects.filter(run__state="running", state="in_review", blocked_on="nobody")

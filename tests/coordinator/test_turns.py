@@ -1,0 +1,133 @@
+"""Turns on real rows: from a goal with a file to the deliverables, and what a repeated turn does."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from clawgroups.coordinator.loop import take_turn
+from clawgroups.core.events import WAKING
+from clawgroups.models import Artifact, Attempt, Run, Task, Workspace
+from clawgroups.reactions import REACTIONS, react
+from clawgroups.services import members, runs
+from clawgroups.services.files import StoredFile, open_file, store
+from clawgroups.services.perform import perform
+from tests.conftest import Team
+
+pytestmark = pytest.mark.django_db
+
+TABLE = b"region,amount\nNorth,10\nSouth,32\n"
+
+
+def turn(team: Team) -> None:
+    """What the worker does after a hint: react, then a turn for each woken run."""
+    for _ in range(10):
+        woken = react(team.workspace.pk)
+        for run_id in woken:
+            take_turn(run_id)
+        if not woken:
+            return
+
+
+def drafted(team: Team, *files: StoredFile, start: bool = True) -> Run:
+    outcome = perform(
+        runs.draft_run,
+        team.workspace.pk,
+        goal="Which region sells best?",
+        inputs=files,
+        start=start,
+        actor=team.actor("ada"),
+    )
+    return Run.objects.get(pk=outcome.answer["id"])
+
+
+def work(team: Team, name: str, text: str) -> None:
+    """The agent opens its session and finishes the task it was given."""
+    team.send(name)
+    team.answer(name, {"sessionId": f"s-{name}"})
+    team.send(name)
+    team.finish(name, text)
+    turn(team)
+
+
+def test_every_reaction_wakes_and_every_waking_type_has_a_reaction() -> None:
+    assert set(REACTIONS) == set(WAKING)
+
+
+def test_a_goal_with_a_table_becomes_an_assigned_graph_and_a_report(
+    team: Team, settings: object, tmp_path: object
+) -> None:
+    settings.MEDIA_ROOT = tmp_path  # type: ignore[attr-defined]
+    run = drafted(team, store([TABLE], name="sales.csv"))
+    turn(team)
+    profile = Task.objects.get(run=run, kind="profile")
+    assert (profile.state, profile.assignee) == ("assigned", team.seat("counter"))
+    assert profile.match["chosen"]["name"] == "Counter"
+    Task.objects.filter(pk=profile.pk).update(acceptance=["not_empty"])
+    work(team, "counter", "Two rows.")
+    text = "South leads with 32 [sales.csv · amount · max]. " + "It is well ahead of the North. " * 20
+    work(team, "scribe", text)
+    work(team, "judge", "All numbers agree.")
+    run.refresh_from_db()
+    assert run.state == "done"
+    report = Artifact.objects.get(run=run, kind="deliverable", name="report.html")
+    with open_file(report.sha256) as content:
+        html = content.read().decode()
+    assert "South leads with 32" in html
+    assert "all 1 sourced numbers agree with the data" in html
+    assert "All numbers agree." in html
+
+
+def test_a_wrong_number_sends_the_report_back_with_the_reason(team: Team, settings: object, tmp_path: object) -> None:
+    settings.MEDIA_ROOT = tmp_path  # type: ignore[attr-defined]
+    run = drafted(team, store([TABLE], name="sales.csv"))
+    turn(team)
+    Task.objects.filter(run=run, kind="profile").update(acceptance=["not_empty"])
+    work(team, "counter", "Two rows.")
+    work(team, "scribe", "South leads with 33 [sales.csv · amount · max]. " + "Far ahead of the North. " * 30)
+    first = Attempt.objects.get(task__run=run, task__kind="report", number=1)
+    assert first.state == "returned"
+    assert "33 [sales.csv · amount · max] does not agree" in first.reason
+    again = Task.objects.get(run=run, kind="report")
+    assert again.brief["feedback"]
+    assert again.state == "assigned"
+
+
+def test_a_text_line_is_never_passed_unread(team: Team) -> None:
+    task = team.one_task(acceptance=["not_empty", "It is friendly"])
+    turn(team)
+    work(team, "scribe", "Hello!")
+    task.refresh_from_db()
+    assert (task.state, task.blocked_on) == ("in_review", "person")
+
+
+def test_a_turn_without_a_wish_or_while_another_holds_it_does_nothing(team: Team) -> None:
+    run = drafted(team)
+    react(team.workspace.pk)
+    assert take_turn(run.pk)
+    assert not take_turn(run.pk)
+
+
+def test_the_cursor_advances_with_what_it_starts(team: Team) -> None:
+    run = drafted(team)
+    assert react(team.workspace.pk) == [run.pk]
+    workspace = Workspace.objects.get(pk=team.workspace.pk)
+    assert workspace.reacted == workspace.head
+    assert react(team.workspace.pk) == []
+
+
+def test_the_coordinator_loses_its_rights_with_the_person_who_asked(team: Team) -> None:
+    outcome = perform(
+        runs.draft_run,
+        team.workspace.pk,
+        goal="Write",
+        plan=[{"key": "w", "title": "W", "skills": ["writing"]}],
+        start=True,
+        actor=team.actor("bob"),
+    )
+    perform(members.remove_member, team.seat("bob").pk, actor=team.actor("ada"))
+    turn(team)
+    run = Run.objects.get(pk=UUID(outcome.answer["id"]))
+    assert run.state in ("proposed", "failed")
+    assert not Attempt.objects.filter(task__run=run).exists()
