@@ -24,8 +24,20 @@ class BoundedRequest(WebRequest):
         self.gate = Gate()
         self.gated = False
         self.body_bytes = 0
+        self.kinds: list[bytes] = []
 
     # Reading
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Twisted's own, without its reading of forms: all of an upload in memory, parsed in the loop."""
+        self.kinds = self.requestHeaders.getRawHeaders(b"content-type") or []
+        self.requestHeaders.removeHeader(b"content-type")
+        super().requestReceived(command, path, version)
+
+    def process(self) -> None:
+        if self.kinds:
+            self.requestHeaders.setRawHeaders(b"content-type", self.kinds)
+        super().process()
 
     def gotLength(self, length: int | None) -> None:
         super().gotLength(length)
