@@ -74,10 +74,7 @@ class Stream:
     def _take(self, value: dict[str, Any]) -> None:
         part = str(value.get("part", ""))
         before = self._waiting.get(part)
-        if before is not None:
-            text = str(before.get("text", "")) + str(value.get("text", ""))
-            value = {**before, **value, "text": text[-MAX_LIVE:]}
-        self._waiting[part] = value
+        self._waiting[part] = value if before is None else _joined(before, value)
         if self._due is None:
             wait = max(0.0, self._sent + self.pace.live - self._loop.time())
             self._due = self._loop.call_later(wait, self._send)
@@ -89,6 +86,17 @@ class Stream:
             text = encode({**value, "type": "live", "attempt": str(self.attempt_id)})
             for peer in self.peers:
                 peer.offer(text)
+
+
+def _joined(before: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+    """Two pieces of one part as one, from `at` of the first; where text between them was lost, the second alone."""
+    text, more = str(before.get("text", "")), str(value.get("text", ""))
+    at = before.get("at", 0)
+    if value.get("at", at + len(text)) != at + len(text):
+        return value
+    whole = text + more
+    lost = max(0, len(whole) - MAX_LIVE)
+    return {**value, "at": at + lost, "text": whole[lost:]}
 
 
 class Hub:

@@ -1,0 +1,174 @@
+"""The whole ASGI application on our own server: real sockets, real uploads, a real way out."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from clawgroups.realtime.consumers import SUBPROTOCOL
+from tests.run.servers import free_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MIB = 1024 * 1024
+SETUP = """
+import json
+from clawgroups.services import people
+user = people.ensure_first_person()
+print(json.dumps(people.create_token(user, name="test")[1]))
+"""
+
+
+@dataclass
+class Server:
+    """A running server and its first person's token."""
+
+    process: subprocess.Popen[str]
+    port: int
+    token: str
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
+        """Status, body (JSON where it is) and headers."""
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        said = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            connection.request(method, path, data, {**said, **{k.replace("_", "-"): v for k, v in headers.items()}})
+            answer = connection.getresponse()
+            raw = answer.read()
+            is_json = "json" in (answer.headers.get("Content-Type") or "") and not path.endswith("/content")
+            return answer.status, json.loads(raw) if is_json else raw, answer.headers
+
+    def socket(self, path: str, **options: Any) -> ClientConnection:
+        url = f"ws://127.0.0.1:{self.port}{path}"
+        return connect(url, additional_headers={"Authorization": f"Bearer {self.token}"}, **options)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    port = free_port()
+    known = {key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "REDIS_URL")}
+    place = {"CLAWGROUPS_DATA": str(tmp_path_factory.mktemp("data")), "PORT": str(port)}
+    environment = {**known, **place, "CLAWGROUPS_BASE_URL": f"http://127.0.0.1:{port}"}
+
+    def manage(*words: str) -> str:
+        command = [sys.executable, "manage.py", *words]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    manage("migrate", "--verbosity", "0")
+    token = json.loads(manage("shell", "--verbosity", "0", "-c", SETUP).splitlines()[-1])
+    command = [sys.executable, "-m", "clawgroups.server", "--port", str(port), "--drain-seconds", "3"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline().startswith("listening")
+        yield Server(process, port, token)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+def workspace(server: Server) -> str:
+    status, made, _ = server.call("POST", "/api/v1/workspaces", {"name": "Real"})
+    assert status == 201
+    return str(made["id"])
+
+
+def take(socket: ClientConnection) -> Any:
+    return json.loads(socket.recv(timeout=10))
+
+
+def test_a_write_by_rest_arrives_at_a_socket_within_a_second(server: Server, workspace: str) -> None:
+    with server.socket(f"/ws/workspaces/{workspace}/?generation=1&after=2", subprotocols=[SUBPROTOCOL]) as socket:
+        assert socket.subprotocol == SUBPROTOCOL
+        hello = take(socket)
+        began = time.monotonic()
+        server.call("POST", f"/api/v1/workspaces/{workspace}/messages", {"body": "hi"})
+        frame = take(socket)
+        assert time.monotonic() - began < 1
+        assert (hello["head"], frame["type"], frame["entries"][0]["type"]) == (2, "entries", "message.posted")
+
+
+def test_a_cookie_socket_of_a_foreign_page_is_refused(server: Server) -> None:
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(f"ws://127.0.0.1:{server.port}/ws/", origin="http://evil.example").close()  # type: ignore[arg-type]
+
+
+def test_an_upload_of_200_mb_is_refused_fast_whether_or_not_it_says_so(server: Server, workspace: str) -> None:
+    path = f"/api/v1/workspaces/{workspace}/runs"
+    form = "multipart/form-data; boundary=b"
+    for framing in ({"Content-Length": str(200 * MIB)}, {"Transfer-Encoding": "chunked"}):
+        began = time.monotonic()
+        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as connection:
+            connection.putrequest("POST", path)
+            for name, value in {"Authorization": f"Bearer {server.token}", "Content-Type": form, **framing}.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            sent = 0
+            try:
+                while sent < 200 * MIB:
+                    piece = b"x" * MIB
+                    connection.send(piece if "Content-Length" in framing else b"100000\r\n" + piece + b"\r\n")
+                    sent += MIB
+                if "Content-Length" not in framing:
+                    connection.send(b"0\r\n\r\n")
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            answer = connection.getresponse()
+            assert (answer.status, json.loads(answer.read())["code"]) == (413, "too_large")
+        assert time.monotonic() - began < 10
+    assert server.call("GET", f"/api/v1/workspaces/{workspace}/runs")[1]["items"] == []
+
+
+def test_a_file_goes_in_and_comes_out_again(server: Server, workspace: str) -> None:
+    data = os.urandom(3 * MIB)
+    body = b"\r\n".join(
+        [
+            b"--b",
+            b'Content-Disposition: form-data; name="goal"',
+            b"",
+            b"Look at it",
+            b"--b",
+            b'Content-Disposition: form-data; name="files"; filename="raw.bin"',
+            b"Content-Type: application/octet-stream",
+            b"",
+            data,
+            b"--b--",
+            b"",
+        ]
+    )
+    path = f"/api/v1/workspaces/{workspace}/runs"
+    status, made, _ = server.call("POST", path, body, Content_Type="multipart/form-data; boundary=b")
+    assert status == 201, made
+    _, files, _ = server.call("GET", f"/api/v1/runs/{made['id']}/artifacts")
+    status, content, headers = server.call("GET", files["items"][0]["url"])
+    assert (status, content) == (200, data)
+    assert headers["Content-Disposition"] == 'attachment; filename="raw.bin"'
+
+
+def test_the_server_tells_its_sockets_before_it_leaves(server: Server, workspace: str) -> None:
+    with server.socket(f"/ws/workspaces/{workspace}/?generation=1&after=2") as socket:
+        take(socket)
+        server.process.send_signal(signal.SIGTERM)
+        assert take(socket)["type"] == "draining"
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=10)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
+    assert server.process.wait(timeout=20) == 0
