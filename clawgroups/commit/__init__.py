@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
+from clawgroups.commit import faults
 from clawgroups.commit.batch import Applied, apply
 from clawgroups.commit.writer import Writer, settle
 from clawgroups.core.changes import Change, Outcome
@@ -62,9 +63,9 @@ def is_open() -> bool:
     return _writer.is_open()
 
 
-def drain(timeout: float = 10) -> None:
-    """Commit what waits and refuse more; part of every process's shutdown."""
-    _writer.drain(timeout)
+def drain(timeout: float = 10) -> bool:
+    """Commit what waits and refuse more, at every process's end; False when that took too long."""
+    return _writer.drain(timeout)
 
 
 def reopen() -> None:

@@ -17,6 +17,9 @@ _UNIQUE_STATE = "23505"
 _UNIQUE_NAMES = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"})
 _PRIMARY_CODE = 0xFF
 
+# Kept, so that no collector in a child finishes the parent's connections.
+_inherited: list[object] = []
+
 
 def passes(fault: BaseException) -> bool:
     """Whether the same statements may succeed later: a lock, a deadlock, a lost connection."""
@@ -57,4 +60,5 @@ def forget_connections() -> None:
     """In a forked child: leave the parent's pooled connections to the parent, without a word on them."""
     wrapper: Any = connections["default"]
     if wrapper.vendor == "postgresql":
+        _inherited.append(dict(wrapper._connection_pools))
         wrapper._connection_pools.clear()

@@ -162,7 +162,7 @@ class Image:
         quote = self.connection.ops.quote_name
         fields = {f.attname: f for f in model._meta.concrete_fields}
         pk = _pk(model)
-        sets = ", ".join(f"{quote(fields[c].column)} = %s" for c in columns)
+        sets = ", ".join(f"{quote(str(fields[c].column))} = %s" for c in columns)
         sql = f"UPDATE {quote(model._meta.db_table)} SET {sets} WHERE {quote(pk.column)} = %s"  # noqa: S608
         params = [
             (
@@ -177,7 +177,7 @@ class Image:
                 raise LostRow(f"{cursor.rowcount} of {len(rows)} locked rows of {model._meta.label} were written")
 
 
-def _pk(model: type[models.Model]) -> models.Field[Any, Any]:
+def _pk(model: type[models.Model]) -> Any:
     pk = model._meta.pk
     assert pk is not None
     return pk

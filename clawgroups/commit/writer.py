@@ -225,6 +225,7 @@ def _apply_patiently(changes: Sequence[Change]) -> Applied:
                 if doubt is not None:
                     raise OutcomeUnknown("The database went away; repeat to learn what became of it.") from fault
                 raise Busy("The database does not answer; try again in a moment.") from fault
+            log.warning("a batch of %d is repeated: %s", len(changes), str(fault).strip())
         connections["default"].close()
         time.sleep(pause * random.uniform(0.5, 1.5))
         pause = min(pause * 2, 1.0)
