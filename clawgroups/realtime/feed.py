@@ -47,6 +47,7 @@ FEED: dict[str, tuple[str, ...]] = {
     "task.handed_back": TASK,
     "task.released": TASK,
     "task.stuck": TASK,
+    "task.parked": TASK,
     "task.failed": TASK,
     "task.cancelled": TASK,
     "attempt.acknowledged": ("task_page",),
