@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F, Q
@@ -38,28 +40,43 @@ class Look:
 
 def look(held: Mapping[UUID, Held]) -> dict[UUID, Look]:
     """For each held socket: is anything owed to its agent, and must it go?"""
-    now = timezone.now()
-    agents = {row.pk: row for row in Agent.objects.filter(pk__in=held)}
-    keys = {row.pk: row for row in AgentKey.objects.filter(pk__in={one.key_id for one in held.values()})}
-    links = {row.pk: row for row in Connection.objects.filter(pk__in={one.link for one in held.values()})}
-    owed = set(Command.objects.filter(agent_id__in=held, state="open").values_list("agent_id", flat=True).distinct())
-    found = {}
-    for agent_id, one in held.items():
-        agent, key, link = agents.get(agent_id), keys.get(one.key_id), links.get(one.link)
-        if agent is None or agent.retired_at is not None:
-            found[agent_id] = Look(close=version.CLOSE_REFUSED, reason="The agent was retired.")
-        elif key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
-            found[agent_id] = Look(close=version.CLOSE_REFUSED, reason="The agent's key is no longer valid.")
-        elif link is None or link.epoch != one.epoch:
+    keys, links = {one.key_id for one in held.values()}, {one.link for one in held.values()}
+    seen = _Seen(
+        timezone.now(),
+        {pk: row for pk, *row in Agent.objects.filter(pk__in=held).values_list("pk", "retired_at", "connection_epoch")},
+        {pk: row for pk, *row in AgentKey.objects.filter(pk__in=keys).values_list("pk", "revoked_at", "expires_at")},
+        {pk: row for pk, *row in Connection.objects.filter(pk__in=links).values_list("pk", "epoch", "closed_at")},
+        set(Command.objects.filter(agent_id__in=held, state="open").values_list("agent_id", flat=True).distinct()),
+    )
+    return {agent_id: seen.of(one) for agent_id, one in held.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Columns of the rows behind held sockets; plain values, since every socket is looked at every two seconds."""
+
+    now: datetime
+    agents: dict[UUID, list[Any]]
+    keys: dict[UUID, list[Any]]
+    links: dict[UUID, list[Any]]
+    owed: set[UUID]
+
+    def of(self, one: Held) -> Look:
+        retired_at, agent_epoch = self.agents.get(one.agent_id, (self.now, 0))
+        revoked_at, expires_at = self.keys.get(one.key_id, (self.now, None))
+        link_epoch, closed_at = self.links.get(one.link, (0, None))
+        if retired_at is not None:
+            return Look(close=version.CLOSE_REFUSED, reason="The agent was retired.")
+        if revoked_at is not None or (expires_at is not None and expires_at <= self.now):
+            return Look(close=version.CLOSE_REFUSED, reason="The agent's key is no longer valid.")
+        if link_epoch != one.epoch:
             # The same child came back on another socket: this one is only a remainder.
-            found[agent_id] = Look(close=version.CLOSE_NORMAL, reason="This link goes on elsewhere.")
-        elif agent.connection_epoch != one.epoch:
-            found[agent_id] = Look(close=version.CLOSE_REPLACED, reason="Another connector came in for this agent.")
-        elif link.closed_at is not None:
-            found[agent_id] = Look(close=version.CLOSE_DRAINING, reason="The link was given up as silent.")
-        else:
-            found[agent_id] = Look(owed=agent_id in owed)
-    return found
+            return Look(close=version.CLOSE_NORMAL, reason="This link goes on elsewhere.")
+        if agent_epoch != one.epoch:
+            return Look(close=version.CLOSE_REPLACED, reason="Another connector came in for this agent.")
+        if closed_at is not None:
+            return Look(close=version.CLOSE_DRAINING, reason="The link was given up as silent.")
+        return Look(owed=one.agent_id in self.owed)
 
 
 def sessions_on(agent_id: UUID, link: UUID) -> dict[str, UUID]:
