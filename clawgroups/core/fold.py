@@ -1,8 +1,8 @@
 """What a workspace looks like, as a value: a snapshot is one, and the journal's entries move it on.
 
 `fold` is what a client of the journal socket does: a snapshot at seq n, folded with the entries n+1...m, equals
-the snapshot at m (`digest` compares). Two things no entry carries, so a fold of entries alone lacks them: tasks
-that were planned and still wait for others, and the epoch of a cancelled run's tasks.
+the snapshot at m (`digest` compares). What no entry carries, a fold of entries alone lacks: tasks that were planned
+and still wait for others, the goal given at the opening, and the epoch of a task that got stuck.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _run_cancelled(state: State, said: Payload) -> None:
     _run(state="cancelled")(state, said)
     for key, task in state["tasks"].items():
         if task["run"] == said["run_id"] and task["state"] in _OPEN:
-            _end_task(state, key, "cancelled")
+            _cancel(state, key)
 
 
 def _task(state: State, said: Payload) -> dict[str, Any]:
@@ -115,8 +115,9 @@ def _task(state: State, said: Payload) -> dict[str, Any]:
     return row
 
 
-def _end_task(state: State, key: str, end: str) -> None:
-    state["tasks"][key].update(state=end, assignee=None, holder=None, attempt=None)
+def _cancel(state: State, key: str) -> None:
+    row = state["tasks"][key]
+    row.update(state="cancelled", holder=None, attempt=None, epoch=row["epoch"] + 1)
     _close_approvals(state, key)
 
 
@@ -160,12 +161,26 @@ def _moved(to: str) -> Callable[[State, Payload], None]:
     return step
 
 
+def _returned(state: State, said: Payload) -> None:
+    row = _task(state, said)
+    row.update(state="ready", assignee=None, holder=None, attempt=None, epoch=row["epoch"] + 1)
+
+
+def _submitted(state: State, said: Payload) -> None:
+    _task(state, said).update(state="in_review", holder=None)
+
+
 def _ended(to: str) -> Callable[[State, Payload], None]:
     def step(state: State, said: Payload) -> None:
-        _task(state, said)
-        _end_task(state, said["task_id"], to)
+        _task(state, said).update(state=to, holder=None)
+        _close_approvals(state, said["task_id"])
 
     return step
+
+
+def _cancelled(state: State, said: Payload) -> None:
+    _task(state, said)
+    _cancel(state, said["task_id"])
 
 
 def _asked(state: State, said: Payload) -> None:
@@ -197,15 +212,15 @@ _STEPS: dict[str, Callable[[State, Payload], None]] = {
     "task.ready": _unassigned("ready"),
     "task.assigned": _assigned,
     "task.begun": _moved("working"),
-    "task.submitted": _moved("in_review"),
-    "task.returned": _unassigned("ready"),
+    "task.submitted": _submitted,
+    "task.returned": _returned,
     "task.done": _ended("done"),
     "task.taken_over": _taken_over,
     "task.handed_back": _unassigned("ready"),
     "task.released": _unassigned("ready"),
     "task.stuck": _unassigned("stuck"),
     "task.failed": _ended("failed"),
-    "task.cancelled": _ended("cancelled"),
+    "task.cancelled": _cancelled,
     "approval.requested": _asked,
     "approval.decided": _answered,
     "approval.expired": _answered,

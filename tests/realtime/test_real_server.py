@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
 
 from clawgroups.realtime.consumers import SUBPROTOCOL
 from tests.run.servers import free_port
@@ -95,7 +96,9 @@ def take(socket: ClientConnection) -> Any:
 
 
 def test_a_write_by_rest_arrives_at_a_socket_within_a_second(server: Server, workspace: str) -> None:
-    with server.socket(f"/ws/workspaces/{workspace}/?generation=1&after=2", subprotocols=[SUBPROTOCOL]) as socket:
+    with server.socket(
+        f"/ws/workspaces/{workspace}/?generation=1&after=2", subprotocols=[Subprotocol(SUBPROTOCOL)]
+    ) as socket:
         assert socket.subprotocol == SUBPROTOCOL
         hello = take(socket)
         began = time.monotonic()
@@ -107,7 +110,7 @@ def test_a_write_by_rest_arrives_at_a_socket_within_a_second(server: Server, wor
 
 def test_a_cookie_socket_of_a_foreign_page_is_refused(server: Server) -> None:
     with pytest.raises(InvalidStatus, match="403"):
-        connect(f"ws://127.0.0.1:{server.port}/ws/", origin="http://evil.example").close()  # type: ignore[arg-type]
+        connect(f"ws://127.0.0.1:{server.port}/ws/", origin=Origin("http://evil.example")).close()
 
 
 def test_an_upload_of_200_mb_is_refused_fast_whether_or_not_it_says_so(server: Server, workspace: str) -> None:
