@@ -72,6 +72,7 @@ class Sweeper:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            close_old_connections()
             try:
                 self.once(utc_now())
             except DatabaseError as away:
@@ -81,7 +82,6 @@ class Sweeper:
 
     def once(self, now: datetime) -> bool:
         """One sweep, if the lease is ours. The first one, and one after a gap, begins a quiet time."""
-        close_old_connections()
         last = Lease.objects.filter(name="sweep").values_list("done_at", flat=True).first()
         if not hold_lease("sweep", bus.PROCESS, now, LEASE):
             return False
