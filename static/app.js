@@ -14,7 +14,7 @@
   const callbacks = {
     beforeNodeMorphed(old, fresh) {
       if (old.nodeType !== 1 || fresh.nodeType !== 1) return true;
-      if (dirty(old)) return false;
+      if (dirty(old) || (old === document.activeElement && old.matches("textarea, input, select"))) return false;
       if (old.matches("time") && old.dateTime === fresh.dateTime) return false;
       // The viewer's own part (buttons, forms): a neutral fragment brings it empty. Keep it, load it anew if outdated.
       if (old.hasAttribute("data-own") && !fresh.firstElementChild) {
@@ -33,7 +33,7 @@
       return !node.matches(".turn__live, .rescued") && !tails.has(node.id.slice(5));
     },
   };
-  const morph = (old, fresh) => Idiomorph.morph(old, fresh, { morphStyle: "outerHTML", ignoreActiveValue: true, callbacks });
+  const morph = (old, fresh) => Idiomorph.morph(old, fresh, { morphStyle: "outerHTML", callbacks });
 
   function place(list, el) {
     const after = $$(":scope > [data-ordinal]", list).find((other) => +other.dataset.ordinal > +el.dataset.ordinal);
@@ -57,6 +57,16 @@
       return merged;
     },
   });
+  // A page shows a part of what changes: pieces without a place in it are left out.
+  function fitting(html) {
+    const parsed = Object.assign(document.createElement("template"), { innerHTML: html });
+    for (const el of [...parsed.content.children]) {
+      const list = el.getAttribute("hx-swap-oob")?.split(":")[1];
+      if (el.hasAttribute("hx-swap-oob") && !document.getElementById(el.id) && !(list && $(list))) el.remove();
+    }
+    return parsed.innerHTML;
+  }
+  addEventListener("htmx:beforeSwap", ({ detail }) => (detail.serverResponse = fitting(detail.serverResponse)));
   function settle(root) {
     localise(root);
     tails.forEach((_, part) => showTail(part));
@@ -115,7 +125,8 @@
     if (m.type === "hello") { tries = 0; link("open"); }
     if (m.type === "fragments" && m.seq > c.seq) {
       c.seq = m.seq;
-      if (m.html) htmx.swap(document.body, m.html, { swapStyle: "none" });
+      const html = fitting(m.html || "");
+      if (html) htmx.swap(document.body, html, { swapStyle: "none" });
       send({ type: "ack", workspace: m.workspace, seq: m.seq });
     }
     // A hint of ours may be lost: what the head promises and does not come is asked for.
@@ -206,6 +217,7 @@
       el.value = el.value.startsWith(sent) ? el.value.slice(sent.length) : el.value;
       sessionStorage.removeItem(key(el));
     }
+    if (form.hasAttribute("data-reset")) $$("[type=file]", form).forEach((el) => (el.value = ""));
     form.closest("[popover]")?.hidePopover();
   });
   addEventListener("htmx:sendError", () => toast(words.unsent));

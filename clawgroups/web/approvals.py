@@ -73,7 +73,7 @@ def count_needs(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     waiting = Task.objects.filter(_held_up(actor)).exclude(approvals__state="open").count()
     count = _open_asks(actor).count() + waiting + Run.objects.filter(_plans(actor)).count()
-    context = {"count": count, "full": True, "counted": True, "version": request.GET.get("v", "0")}
+    context = {"count": count, "full": True, "counted": True, "here": request.GET.get("here", "")}
     response = render(request, "_needs.html", context)
     response["HX-Trigger"] = "reload-needs"
     return response

@@ -105,6 +105,8 @@ def draft_run(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
 def _refused(request: HttpRequest, workspace_id: UUID, form: GoalForm) -> HttpResponse:
     if not is_htmx(request):
         return show_room(request, workspace_id, form, status=422)
+    # With script the browser still holds the files; keeping them here too would send them twice.
+    form.kept = []
     found = get_workspace(actor_of(request), workspace_id, "run.draft")
     return render(request, "runs/_form.html", {"form": form, "room": rooms.Room(found)}, status=422)
 

@@ -118,7 +118,7 @@ def _talk(said: list[Message], views: list[rooms.RunView]) -> list[Line]:
     lines = chain(
         (Line(m.created_at.timestamp(), message=m) for m in said),
         # A run's card stands right after the goal that asked for it.
-        (Line(v.run.created_at.timestamp() + 0.0005, view=v) for v in views),
+        (Line(v.run.created_at.timestamp() + 0.25, view=v) for v in views),
     )
     return sorted(lines, key=lambda line: line.at)
 
