@@ -20,7 +20,7 @@ _HIDDEN = re.compile(
     r"|`[^`\n]*`"
     r"|“[^”\n]*”|\"[^\"\n]*\""  # names and quotations
     r"|^#{1,6} [^\n]*"  # headings
-    r"|^>[^\n]*"  # what somebody said
+    r"|^[ \t]*>[^\n]*"  # what somebody said
     r"|^\s*\d+[.)]\s"  # the number of a list item
     r"|\]\([^)\n]*\)|https?://\S+"  # links
     r"|\b\d{4}-\d{2}(?:-\d{2})?(?:T[\d:]+)?\b|\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b"  # dates

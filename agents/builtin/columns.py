@@ -163,7 +163,9 @@ class Column:
         """The value of a cell as people read it, in a column of words or flags; None when it is missing."""
         if self.is_missing(cell):
             return None
-        return ("true" if BOOLEANS[cell.casefold()] else "false") if self.reading == "boolean" else cell
+        if self.reading == "boolean":
+            return "true" if BOOLEANS[cell.casefold()] else "false"
+        return " ".join(cell.split())
 
 
 def _whole(number: Decimal | None) -> Number | None:

@@ -8,11 +8,8 @@ from dataclasses import dataclass
 ROWS = "rows"
 """Stands in place of a column for figures about whole rows."""
 _MARK = re.compile(r"\[((?:\\.|[^\[\]\\\n])+)\](?!\()")
-_BETWEEN = re.compile(r"(?<!\\) · ")
 _SPECIAL = re.compile(r"([\\\[\]|=·→*`<>])")
 _ESCAPED = re.compile(r"\\(.)")
-_EQUALS = re.compile(r"(?<!\\) = ")
-_ARROW = re.compile(r"(?<!\\) → ")
 
 
 @dataclass(frozen=True)
@@ -45,12 +42,32 @@ class Mark:
 
 def escape(text: str) -> str:
     """Text that stays on its line and in its brackets, and that Markdown shows as it is."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", squeeze(text))
+
+
+def squeeze(text: str) -> str:
+    """Text on one line with single spaces, as names and keys are written and compared."""
+    return " ".join(text.split())
 
 
 def unescape(text: str) -> str:
     """The reverse of `escape`."""
     return _ESCAPED.sub(r"\1", text)
+
+
+def _split(text: str, separator: str, most: int = -1) -> list[str]:
+    """Split at a separator whose sign is not escaped; a backslash takes the next sign with it."""
+    parts: list[str] = []
+    start = place = 0
+    while place < len(text):
+        if text[place] == "\\":
+            place += 2
+        elif text.startswith(separator, place) and len(parts) != most:
+            parts.append(text[start:place])
+            start = place = place + len(separator)
+        else:
+            place += 1
+    return [*parts, text[start:]]
 
 
 @dataclass(frozen=True)
@@ -74,7 +91,7 @@ def find_marks(text: str) -> list[Placed]:
 
 def parse(inner: str) -> Mark | None:
     """The mark written between two brackets, or None if it is no mark."""
-    parts = _BETWEEN.split(inner.strip())
+    parts = _split(inner.strip(), " · ")
     if len(parts) not in (3, 4):
         return None
     table, column, aggregate = (unescape(part.strip()) for part in parts[:3])
@@ -83,8 +100,8 @@ def parse(inner: str) -> Mark | None:
     where = parts[3].strip()
     if where.startswith("by "):
         return Mark(table, column, aggregate, unescape(where[3:].strip()))
-    sides = _EQUALS.split(where, maxsplit=1)
+    sides = _split(where, " = ", 1)
     if len(sides) != 2:
         return None
-    values = [unescape(value.strip()) for value in _ARROW.split(sides[1], maxsplit=1)]
+    values = [unescape(value.strip()) for value in _split(sides[1], " → ", 1)]
     return Mark(table, column, aggregate, unescape(sides[0].strip()), values[0], values[1] if len(values) > 1 else "")

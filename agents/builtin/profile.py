@@ -45,6 +45,7 @@ class _Second:
     grouped: dict[int, Grouped]
     series: Series | None
     dates: dict[int, tuple[str, str]] = field(default_factory=dict)
+    dated: Counter[int] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,7 @@ def _read_dates(layout: Layout, second: _Second, columns: list[list[str]], measu
             continue
         known = {cell: column.date(cell) for cell in set(columns[place])}
         found = [date for date in known.values() if date]
+        second.dated[place] += sum(known[cell] is not None for cell in columns[place])
         if found:
             low, high = second.dates.get(place, (found[0], found[0]))
             second.dates[place] = min(low, *found), max(high, *found)
@@ -195,7 +197,7 @@ def _publish(table: Table, layout: Layout, first: _First, second: _Second) -> di
 
 def _column(place: int, layout: Layout, first: _First, second: _Second) -> dict[str, Any]:
     column, scan, tokens = layout.columns[place], first.scans[place], first.tokens[place]
-    filled = _filled(column, scan)
+    filled = second.dated[place] if column.reading == "date" else _filled(column, scan)
     counts = None if tokens.counts is None else _value_counts(column, tokens.counts)
     low, high = second.dates.get(place, (None, None))
     return {

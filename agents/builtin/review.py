@@ -12,7 +12,7 @@ from agents.builtin.claims import Claim, find_claims
 from agents.builtin.facts import Answer, from_profile
 from agents.builtin.failures import TableError
 from agents.builtin.figures import fmt, fmt_percent, plural
-from agents.builtin.marks import Mark
+from agents.builtin.marks import Mark, squeeze
 from agents.builtin.material import Material
 from agents.builtin.recompute import Recount
 from agents.builtin.stats import as_json
@@ -123,10 +123,11 @@ def answer_all(material: Material, table: str, marks: list[Mark], check: Check) 
 
 def _file_of(material: Material, table: str) -> str | None:
     """The file of a table: of that very name, or the only one of that name in another folder."""
-    for wanted in (table, table.split("#", maxsplit=1)[0]):
-        if wanted in material.tables:
-            return wanted
-        same = [file for file in material.tables if PurePosixPath(file).name == PurePosixPath(wanted).name]
+    files = {squeeze(file): file for file in material.tables}
+    for wanted in (table, table.rsplit("#", maxsplit=1)[0]):
+        if wanted in files:
+            return files[wanted]
+        same = [file for plain, file in files.items() if PurePosixPath(plain).name == PurePosixPath(wanted).name]
         if len(same) == 1:
             return same[0]
     return None
@@ -135,7 +136,7 @@ def _file_of(material: Material, table: str) -> str | None:
 def _recount(material: Material, file: str, name: str, marks: list[Mark], check: Check) -> dict[Mark, Answer]:
     with open_tables(material.path(file), file, check) as tables:
         sheet = name.rsplit("#", maxsplit=1)[-1] if "#" in name else None
-        found = [table for table in tables if table.name == name or (sheet and table.sheet == sheet)]
+        found = [t for t in tables if t.name == name or (sheet and t.sheet and squeeze(t.sheet) == sheet)]
         found = found or (tables if len(tables) == 1 else [])
         if not found:
             return dict.fromkeys(marks, Answer(None, f"{file} has no sheet of the name in {name!r}"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from agents.builtin import delimited, sheets
 from agents.builtin.delimited import Batch, Tally, TextFile
 from agents.builtin.failures import TableError
+from agents.builtin.marks import squeeze
 
 TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".txt"})
 SHEET_SUFFIXES = frozenset({".xlsx", ".xlsm"})
@@ -61,7 +62,7 @@ def _text_table(path: Path, name: str, check: Check) -> Table:
     found = delimited.inspect(path, name, check)
     tabs = path.suffix.casefold() in (".tsv", ".tab")
     text, columns, notes = delimited.layout(path, name, found.encoding, tabs=tabs, odd_quotes=found.odd_quotes)
-    return Table(name, name, None, found.sha256, columns, text, [*found.notes, *notes])
+    return Table(squeeze(name), name, None, found.sha256, columns, text, [*found.notes, *notes])
 
 
 def _sheet_tables(path: Path, name: str, folder: Path, check: Check) -> list[Table]:
@@ -74,7 +75,7 @@ def _sheet_tables(path: Path, name: str, folder: Path, check: Check) -> list[Tab
         except TableError:
             empty.append(page.title)
             continue
-        full = f"{name}#{page.title}" if len(pages) > 1 else name
+        full = squeeze(f"{name}#{page.title}" if len(pages) > 1 else name)
         tables.append(Table(full, name, page.title, digest, columns, text, notes))
     if not tables:
         raise TableError(f"{name} has no sheet with a header line and rows below it. Add rows, or choose another file.")
