@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 
 import redis
@@ -11,14 +10,15 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
 
 from clawgroups import bus, commit, draining
-from clawgroups.models import Workspace
+from clawgroups.models import Lease, Workspace
 
 log = logging.getLogger(__name__)
 
-WORKER_KEY = "clawgroups:worker"
-WORKER_SILENCE = 60.0
+SWEEP = "sweep"
+WORKER_SILENCE = 60.0  # seconds; it sweeps every two
 
 
 class NotReady(Exception):
@@ -70,15 +70,12 @@ def _writer() -> None:
 
 
 def _worker() -> None:
-    """The worker's sweep says every few seconds when it last finished (unix seconds under `WORKER_KEY`)."""
-    if not settings.REDIS_URL:
-        return
+    """The sweep notes in its lease when it was last done to its end."""
     try:
-        with bus.client() as client:
-            seen = client.get(WORKER_KEY)
-    except (redis.RedisError, OSError):
-        raise NotReady("not heard of") from None
-    if not isinstance(seen, bytes | str) or time.time() - float(seen) > WORKER_SILENCE * max(settings.CLOCK_SCALE, 1):
+        done = Lease.objects.filter(name=SWEEP).values_list("done_at", flat=True).first()
+    except DatabaseError:
+        raise NotReady("cannot be read") from None
+    if done is None or (timezone.now() - done).total_seconds() > WORKER_SILENCE:
         raise NotReady("has done nothing lately")
 
 

@@ -49,7 +49,7 @@ class Follower:
         if self.stalled_at is not None and self._in_flight < self.room.pace.window:
             self._missed = time.monotonic() - self.stalled_at > self.room.pace.stalled
             self.stalled_at = None
-        self.wake()
+            self.wake()
 
     async def next_frame(self) -> str | None:
         """The next frame to send, or None while there is nothing to say or the window is full."""

@@ -8,11 +8,12 @@ from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from clawgroups.api import health, problems
 from clawgroups.api.bodies import BodyLimit
 from clawgroups.core import errors
-from clawgroups.models import Artifact, Run
+from clawgroups.models import Artifact, Lease, Run
 from clawgroups.services import messages
 from tests.api.conftest import Api, As, problem
 from tests.conftest import Team
@@ -151,15 +152,19 @@ async def test_a_body_that_does_not_say_is_counted(settings: Any) -> None:
 
 def test_ready_says_what_is_missing(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Api().get("/healthz").json() == {"status": "ok"}
+    idle = Api().get("/readyz")
+    assert (idle.status_code, idle.json()["checks"]["worker"]) == (503, "has done nothing lately")
+    now = timezone.now()
+    Lease.objects.create(name="sweep", owner="w", until=now, done_at=now)
     good = Api().get("/readyz")
     assert good.status_code == 200, good.content
 
     def missing() -> None:
         raise health.NotReady("asleep")
 
-    monkeypatch.setitem(health.CHECKS, "worker", missing)
+    monkeypatch.setitem(health.CHECKS, "redis", missing)
     bad = Api().get("/readyz")
-    assert (bad.status_code, bad.json()["checks"]["worker"]) == (503, "asleep")
+    assert (bad.status_code, bad.json()["checks"]["redis"]) == (503, "asleep")
 
 
 def test_the_description_names_every_address(db: None) -> None:

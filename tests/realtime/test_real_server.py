@@ -54,7 +54,8 @@ class Server:
 
     def socket(self, path: str, **options: Any) -> ClientConnection:
         url = f"ws://127.0.0.1:{self.port}{path}"
-        return connect(url, additional_headers={"Authorization": f"Bearer {self.token}"}, **options)
+        opened: ClientConnection = connect(url, additional_headers={"Authorization": f"Bearer {self.token}"}, **options)
+        return opened
 
 
 @pytest.fixture(scope="module")
