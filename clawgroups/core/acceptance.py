@@ -25,6 +25,11 @@ NEED_ARGUMENT = frozenset({"contains", "not_contains", "matches", "min_words", "
 _CHECK = re.compile(r"(?P<name>[a-z_]+)\s*(?::\s*(?P<argument>.*))?", re.DOTALL)
 _WORD = re.compile(r"\w+", re.UNICODE)
 MAX_PATTERN = 200
+MAX_UNBOUNDED = 3
+SEARCHED = 20_000  # characters that a pattern is looked for in
+# Escaped characters and character classes: what stands in them is no operator.
+_LITERAL = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+_UNBOUNDED = re.compile(r"[*+]|\{\d*,\}")
 
 
 class Finding(StrEnum):
@@ -73,12 +78,32 @@ def parse_line(text: str) -> Line:
 def _checked_pattern(pattern: str) -> None:
     if len(pattern) > MAX_PATTERN:
         raise ValueError(f"a pattern holds at most {MAX_PATTERN} characters")
-    if re.search(r"[+*}]\s*\)\s*[+*{]", pattern):
-        raise ValueError("nested repetition in a pattern is refused")
     try:
         re.compile(pattern)
-    except re.error as fault:
+    except (re.error, OverflowError) as fault:
         raise ValueError(f"not a pattern: {fault}") from None
+    # What can be repeated in two ways takes for ever on a text that almost fits.
+    if _repeats_a_choice(pattern):
+        raise ValueError("in a pattern, a group that repeats may hold no repetition and no choice itself")
+    if len(_UNBOUNDED.findall(pattern)) > MAX_UNBOUNDED:
+        raise ValueError(f"a pattern holds at most {MAX_UNBOUNDED} of * and +")
+
+
+def _repeats_a_choice(pattern: str) -> bool:
+    """Whether a repeated group holds a repetition, a choice or something optional, however deep."""
+    plain = _LITERAL.sub("x", pattern)
+    loose = [False]
+    for place, sign in enumerate(plain):
+        if sign == "(":
+            loose.append(False)
+        elif sign == ")":
+            inner = loose.pop()
+            if inner and plain[place + 1 : place + 2] in ("*", "+", "{"):
+                return True
+            loose[-1] = loose[-1] or inner
+        elif sign in "*+{|" or (sign == "?" and plain[place - 1 : place] != "("):
+            loose[-1] = True
+    return False
 
 
 def check_text(line: Line, text: str) -> Verdict | None:
@@ -94,7 +119,7 @@ def check_text(line: Line, text: str) -> Verdict | None:
             ok = line.argument.casefold() not in text.casefold()
             return _verdict(line, ok, f"“{line.argument}” is {'absent' if ok else 'there'}")
         case "matches":
-            ok = re.search(line.argument, text[:200_000]) is not None
+            ok = re.search(line.argument, text[:SEARCHED]) is not None
             return _verdict(line, ok, "the pattern is found" if ok else "the pattern is not found")
         case "min_words":
             words = len(_WORD.findall(text))
