@@ -63,6 +63,7 @@ def test_ordinary_patterns_are_taken(pattern: str) -> None:
     assert parse_line(f"matches: {pattern}").check == "matches"
 
 
+@pytest.mark.filterwarnings("ignore:Possible:FutureWarning")
 @given(st.text(alphabet="ab()[]*+?|{}\\1,^$.:", max_size=30))
 def test_whatever_is_given_as_a_pattern_is_taken_or_refused_and_ends(pattern: str) -> None:
     try:
