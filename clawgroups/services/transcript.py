@@ -44,6 +44,7 @@ from clawgroups.core.transcript import (
     plan_counts,
 )
 from clawgroups.models import Command, Part, Session, Step
+from clawgroups.services.attempts import TURNS
 
 MAX_PART = 1_000_000
 MAX_PLAN = 200
@@ -70,7 +71,7 @@ def _standing(session: Session) -> Standing:
     recent = list(
         Part.objects.filter(attempt_id=attempt.pk)
         .order_by("-ordinal", "-pk")
-        .values_list("pk", "ordinal", "kind", "after_stop", Length("text"))[:RECENT_PARTS]
+        .values_list("pk", "ordinal", "kind", "after_stop", Length("text"), "at")[:RECENT_PARTS]
     )
     steps = list(
         Step.objects.filter(attempt_id=attempt.pk).order_by("-ordinal").values_list("pk", "ordinal")[:RECENT_STEPS]
@@ -79,7 +80,7 @@ def _standing(session: Session) -> Standing:
     last_part = recent[0][1] if recent else 0
     live = attempt.state in ATTEMPT_LIVE and attempt.epoch == session.task.epoch
     tail = None
-    if recent and last_part > last_step and recent[0][3] is not live:
+    if recent and last_part > last_step and recent[0][3] is not live and _in_turn(session, recent[0][5]):
         tail = (recent[0][2], recent[0][0])
     return Standing(
         session_id=session.pk,
@@ -92,9 +93,14 @@ def _standing(session: Session) -> Standing:
         ordinal=max(last_part, last_step) + 1,
         tail=tail,
         plan=plan_counts(attempt.plan),
-        parts={pk: (ordinal, length) for pk, ordinal, _, _, length in reversed(recent)},
+        parts={pk: (ordinal, length) for pk, ordinal, _, _, length, _ in reversed(recent)},
         steps={pk: None for pk, _ in reversed(steps)},
     )
+
+
+def _in_turn(session: Session, at: datetime) -> bool:
+    """Whether a turn runs that had begun by then: a message never goes on in another turn."""
+    return session.commands.filter(state="sent", purpose__in=TURNS, sent_at__lte=at).exists()
 
 
 def last_message(command_id: UUID) -> str:

@@ -83,6 +83,34 @@ async def test_a_late_result_is_kept_and_not_applied(team: Team, key: str) -> No
         assert (await read_async(Task.objects.get, pk=task.pk)).state == "held"
 
 
+async def test_the_acknowledgement_of_a_hand_back_and_the_work_after_it_are_two_messages(team: Team, key: str) -> None:
+    task = await read_async(team.assigned)
+    async with connected(key) as agent:
+        prompt = await agent.asked("session/prompt")
+        session = prompt["params"]["sessionId"]
+        await task_state(task, "working")
+        ada = await read_async(team.actor, "ada")
+        await perform_async(takeover.take_over, task.pk, actor=ada)
+        agent.end_turn(prompt, "cancelled")
+        await until_row(lambda: attempt_of(task), lambda row: row.stop == "done")
+        await perform_async(takeover.hand_back, task.pk, note="Mind the total.", actor=ada)
+        scribe = await read_async(team.seat, "scribe")
+        await perform_async(tasks.assign_task, task.pk, member_id=scribe.pk, actor=ada)
+        # Some agents name no messages, and speak of themselves after a turn has ended.
+        acknowledge = await agent.asked("session/prompt", 2)
+        agent.chunk(session, "I will mind it.")
+        agent.end_turn(acknowledge)
+        agent.update(session, "usage_update", used=1, size=2)
+        last = await agent.asked("session/prompt", 3)
+        assert last["params"]["sessionId"] == session
+        agent.chunk(session, "The total is 42.")
+        agent.end_turn(last)
+        await task_state(task, "in_review")
+        again = await read_async(attempt_of, task, 3)
+        assert (again.acknowledgement, again.result) == ("I will mind it.", "The total is 42.")
+        assert await read_async(texts, task, "text", 3) == [("I will mind it.", False), ("The total is 42.", False)]
+
+
 async def _approvals(task: Task) -> list[Approval]:
     return await read_async(lambda: list(Approval.objects.filter(task=task).order_by("asked_at")))
 
