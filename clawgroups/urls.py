@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from clawgroups.api.health import healthz, readyz
 from clawgroups.api.problems import no_such_address
@@ -12,5 +12,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("api/v1/", api.urls),
+    path("", include("clawgroups.web.urls")),
     re_path(r"^api(?:/(?P<rest>.*))?$", no_such_address, name="no-such-address"),
 ]

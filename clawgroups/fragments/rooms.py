@@ -9,7 +9,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from agents.models import Agent, Connection
@@ -148,17 +148,13 @@ def current_run(workspace_id: UUID) -> RunView | None:
     return runs_of([found.pk])[0] if found else None
 
 
-def online(agents: QuerySet[Agent, Agent]) -> QuerySet[Agent, Agent]:
-    """Agents annotated with `is_online` and `was_seen`: presence is a lease that must be renewed."""
+def presences(ids: Iterable[UUID]) -> dict[UUID, str]:
+    """`online`, `offline` or `never`, by agent: presence is a lease that must be renewed."""
     since = timezone.now() - timedelta(seconds=Timers().scaled(settings.CLOCK_SCALE).lost_contact)
     links = Connection.objects.filter(agent=OuterRef("pk"))
     alive = links.filter(closed_at=None, ready_at__isnull=False, seen_at__gte=since)
-    return agents.annotate(is_online=Exists(alive), was_seen=Subquery(links.order_by("-epoch").values("seen_at")[:1]))
-
-
-def presences(ids: Iterable[UUID]) -> dict[UUID, str]:
-    """`online`, `offline` or `never`, by agent."""
-    found = online(Agent.objects.filter(pk__in=list(ids))).values_list("pk", "is_online", "was_seen")
+    agents = Agent.objects.filter(pk__in=list(ids)).annotate(is_online=Exists(alive), was_seen=Exists(links))
+    found = agents.values_list("pk", "is_online", "was_seen")
     return {pk: "online" if here else "offline" if seen else "never" for pk, here, seen in found}
 
 

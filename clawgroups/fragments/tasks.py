@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 from uuid import UUID
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
@@ -12,6 +12,9 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from clawgroups.core.acceptance import parse_line
 from clawgroups.core.lifecycle import ATTEMPT_LIVE, TASK_TERMINAL, TaskState
 from clawgroups.models import Artifact, Attempt, Dependency, Draft, Message, Step, Task
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 CHECK_WORDS = {
     "not_empty": "The result is not empty",
@@ -24,6 +27,11 @@ CHECK_WORDS = {
     "sheet_has": "The workbook has {}",
     "numbers_match_source": "Every number matches its source",
 }
+
+
+class _CardRow(TypedDict):
+    last_step: str | None
+    asks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,7 @@ class TaskNow:
         return self.task.state == TaskState.IN_REVIEW and self.task.blocked_on == "person"
 
 
-def _tasks(wanted: Q) -> QuerySet[Task, Task]:
+def _tasks(wanted: Q) -> QuerySet[WithAnnotations[Task, _CardRow]]:
     last = Step.objects.filter(attempt=OuterRef("attempt_id")).order_by("-ordinal").values("title")[:1]
     asks = Count("approvals", filter=Q(approvals__state="open"), distinct=True)
     return (
@@ -152,7 +160,7 @@ def now_of(task_id: UUID) -> TaskNow:
 
 def lines_of(task: Task, attempts: Sequence[Attempt]) -> tuple[AcceptanceLine, ...]:
     """The acceptance lines in words, each with the verdict of the newest attempt that has one."""
-    judged = next((a.verdicts for a in reversed(attempts) if a.verdicts), [])
+    judged: list[Any] = next((a.verdicts for a in reversed(attempts) if a.verdicts), [])
     found = {str(v.get("line", "")): v for v in judged if isinstance(v, dict)}
     lines = []
     for text in task.acceptance or ["not_empty"]:

@@ -63,7 +63,7 @@ def agent_list(request: HttpRequest) -> HttpResponse:
 
 
 def _seats(actor: Actor) -> QuerySet[Member, Member]:
-    return Member.objects.filter(user_id=actor.user_id, left_at=None)
+    return Member.objects.filter(user=actor.user_id, left_at=None)
 
 
 def _form(actor: Actor, data: Any = None, **kwargs: Any) -> AgentForm:

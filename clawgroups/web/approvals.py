@@ -29,7 +29,7 @@ SHOWN = 100
 def _mine(actor: Actor, action: str) -> list[UUID]:
     """The workspaces where the actor may do this."""
     roles = [role.value for role in ACTIONS[action].roles]
-    seats = Member.objects.filter(user_id=actor.user_id, left_at=None, role__in=roles)
+    seats = Member.objects.filter(user=actor.user_id, left_at=None, role__in=roles)
     return list(seats.values_list("workspace_id", flat=True))
 
 
@@ -55,7 +55,7 @@ def needs_you(request: HttpRequest) -> HttpResponse:
     followed = follows(workspaces_of(actor)[:20])
     asks = list(_open_asks(actor).select_related("attempt__member", "task")[:SHOWN])
     asking = {ask.task_id for ask in asks}
-    context = {
+    context: dict[str, Any] = {
         "follows": followed,
         "nav": "needs",
         "asks": asks,

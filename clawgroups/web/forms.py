@@ -61,7 +61,8 @@ class GoalForm(forms.Form):
             }
         ),
     )
-    files = forms.FileField(required=False)
+    # Sent as `files`; here only so that errors have a place (a form has a `files` of its own).
+    uploads = forms.FileField(required=False)
 
     def __init__(self, *args: Any, kept: Iterable[StoredFile] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -223,7 +224,7 @@ def take_in(request: HttpRequest, form: GoalForm | None = None) -> list[StoredFi
         except ClawError as fault:
             if form is None:
                 raise
-            form.add_error("files", fault.message)
+            form.add_error("uploads", fault.message)
     if form is not None:
         form.kept = kept
     return kept

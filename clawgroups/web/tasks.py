@@ -89,7 +89,7 @@ def step_detail(request: HttpRequest, attempt_id: UUID, step_id: UUID) -> HttpRe
     step = Step.objects.filter(pk=step_id, attempt_id=attempt_id).first()
     if step is None:
         raise NotFound("There is no such step.")
-    names = {"rawInput": "input", "locations": "places", "content": "content", "rawOutput": "output"}
+    names = {"raw_input": "input", "locations": "places", "content": "content", "raw_output": "output"}
     parts = [(word, shown_json(step.detail[key])) for key, word in names.items() if step.detail.get(key)]
     return render(request, "tasks/_step_detail.html", {"step": step, "parts": parts})
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from clawgroups.core.actors import Actor
+from clawgroups.core.errors import NotFound
 from clawgroups.fragments import pieces, rooms
 from clawgroups.fragments.tasks import messages_of
 from clawgroups.models import Message, Workspace
@@ -157,9 +158,7 @@ def _head(request: HttpRequest, workspace_id: UUID, said: str) -> HttpResponse:
 def post_message(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     """Say something in the chat, or in a task's thread."""
     actor = actor_of(request)
-    task_id = UUID(request.POST["task"]) if request.POST.get("task") else None
-    if task_id is not None:
-        get_task(actor, task_id, "task.view")
+    task_id = _thread_of(request, actor, workspace_id)
     outcome = perform(
         messages.post_message,
         workspace_id,
@@ -171,6 +170,19 @@ def post_message(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     to = reverse("task", args=[workspace_id, task_id]) if task_id else reverse("workspace", args=[workspace_id])
     answer = pieces("message", [UUID(outcome.answer["id"])])
     return done(request, to, [*answer, fresh_operation()])
+
+
+def _thread_of(request: HttpRequest, actor: Actor, workspace_id: UUID) -> UUID | None:
+    """The task whose thread a message is for, if it is one of this workspace."""
+    if not (named := request.POST.get("task", "")):
+        return None
+    try:
+        found = get_task(actor, UUID(named), "task.view")
+    except ValueError:
+        raise NotFound("There is no such task in this workspace.") from None
+    if found.workspace_id != workspace_id:
+        raise NotFound("There is no such task in this workspace.")
+    return found.pk
 
 
 @require_safe
