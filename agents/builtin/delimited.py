@@ -87,7 +87,8 @@ class TextFile:
     skip: int
     width: int
     quoting: bool = True
-    notes: list[str] = field(default_factory=list)
+    _padded: set[int] = field(default_factory=set)
+    _read_once: bool = False
 
     def batches(self, check: Callable[[], None], tally: Tally) -> Iterator[Batch]:
         """The rows below the header in order; blank lines are left out, ragged ones are evened and counted."""
@@ -100,9 +101,22 @@ class TextFile:
                 check()
                 rows = self._even(rows, start, tally)
                 if rows:
-                    columns = [list(map(str.strip, column)) for column in zip(*rows, strict=True)]
-                    yield Batch(start, len(rows), columns)
+                    yield Batch(start, len(rows), self._stripped(rows))
                 start += len(rows)
+            self._read_once = True
+
+    def _stripped(self, rows: list[list[str]]) -> list[list[str]]:
+        """The cells by column without blanks around them; after one reading only where there were any."""
+        columns = []
+        for place, column in enumerate(map(list, zip(*rows, strict=True))):
+            if self._read_once and place not in self._padded:
+                columns.append(column)
+                continue
+            bare = list(map(str.strip, column))
+            if bare != column:
+                self._padded.add(place)
+            columns.append(bare)
+        return columns
 
     def _reader(self, stream: io.TextIOBase) -> Iterator[list[str]]:
         if self.quoting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 from agents.builtin.columns import Number
@@ -45,13 +46,18 @@ class Grouped:
         places: dict[str | None, list[int]] = {}
         for place, label in enumerate(labels):
             places.setdefault(label, []).append(place)
+        whole = [None not in values for values in measures]
         for label, where in places.items():
             self.rows[label] = self.rows.get(label, 0) + len(where)
             cells = self.cells.get(label)
             if cells is None:
                 cells = self.cells[label] = [Cell() for _ in range(self.width)]
-            for cell, values in zip(cells, measures, strict=True):
-                picked = [value for place in where if (value := values[place]) is not None]
+            # A getter of many places is several times faster than a loop, and this is where the time goes.
+            pick = itemgetter(*where) if len(where) > 1 else None
+            for cell, values, full in zip(cells, measures, whole, strict=True):
+                picked: Any = pick(values) if pick else (values[where[0]],)
+                if not full:
+                    picked = [value for value in picked if value is not None]
                 cell.count += len(picked)
                 cell.total += sum(picked)
 

@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
+from itertools import compress
 
 from agents.builtin.columns import Column, ColumnScan, Number, decide
 from agents.builtin.delimited import Batch, Tally
@@ -29,6 +30,7 @@ class View:
         self._batch = batch
         self._numbers: dict[str, list[Number | None]] = {}
         self._labels: dict[str, list[str]] = {}
+        self._met: dict[tuple[str, str], list[bool]] = {}
 
     def numbers(self, name: str) -> list[Number | None]:
         """The numbers of a column."""
@@ -48,10 +50,11 @@ class View:
         """Which rows meet a condition; dates meet the month or year they begin with."""
         if not key:
             return [True] * self._batch.size
-        labels = self.labels(key)
-        if self._columns[key].reading == "date":
-            return [label.startswith(value) for label in labels]
-        return [label == value for label in labels]
+        if (key, value) not in self._met:
+            begins = self._columns[key].reading == "date"
+            met = {label: label.startswith(value) if begins else label == value for label in set(self.labels(key))}
+            self._met[key, value] = [met[label] for label in self.labels(key)]
+        return self._met[key, value]
 
     def _cells(self, name: str) -> list[str]:
         return self._batch.columns[self._places[name]]
@@ -92,8 +95,7 @@ class Values:
         """Take one batch."""
         numbers = view.numbers(self.column)
         if self.key:
-            met = view.where(self.key, self.value)
-            numbers = [number for number, meets in zip(numbers, met, strict=True) if meets]
+            numbers = list(compress(numbers, view.where(self.key, self.value)))
         present = [number for number in numbers if number is not None]
         if present:
             self.total += sum(present)
