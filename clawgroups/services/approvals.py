@@ -18,7 +18,7 @@ from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Updat
 from clawgroups.core.errors import Conflict, Invalid, NotFound
 from clawgroups.core.task_events import ApprovalDecided, ApprovalExpired, ApprovalRequested, ApprovalVoided
 from clawgroups.core.timers import wait_for_approval, wait_for_work
-from clawgroups.models import Approval, Session, Task
+from clawgroups.models import Approval, Attempt, Session, Step, Task
 from clawgroups.permissions import get_approval, require, seat_of
 from clawgroups.services.attempts import CANCELLED, Decision, fence, reply, timers_of
 
@@ -44,6 +44,7 @@ def request_approval(
     attempt = session.attempt
     task = Task.objects.select_related("workspace").get(pk=attempt.task_id)
     offered = clean_options(options)
+    tool_call = {**_told_before(attempt, tool_call), **tool_call}
     now = timezone.now()
     pk = uuid5(session.pk, json.dumps(request_id))
     live = attempt.state in ("offered", "working") and attempt.epoch == task.epoch
@@ -55,7 +56,7 @@ def request_approval(
         "session_id": session.pk,
         "epoch": attempt.epoch,
         "request_id": request_id,
-        "tool_call": dict(tool_call),
+        "tool_call": tool_call,
         "options": offered,
         "digest": hashlib.sha256(json.dumps(tool_call, sort_keys=True, default=str).encode()).hexdigest(),
         "state": "open" if live else "void",
@@ -84,6 +85,12 @@ def request_approval(
             wakes=tuple(decision.wakes),
         )
     )
+
+
+def _told_before(attempt: Attempt, tool_call: Mapping[str, Any]) -> dict[str, Any]:
+    """What the agent has told of this tool call: some ask about it by its id alone."""
+    step = Step.objects.filter(attempt=attempt, tool_call_id=str(tool_call.get("toolCallId", ""))[:200]).first()
+    return {} if step is None else {**step.detail, "title": step.title, "kind": step.kind, "status": step.status}
 
 
 def _bare(values: Mapping[str, Any]) -> dict[str, Any]:
