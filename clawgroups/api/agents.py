@@ -17,7 +17,7 @@ from clawgroups.api.access import actor_of
 from clawgroups.api.paging import Paging, page
 from clawgroups.api.writing import Answer, operation_of, write
 from clawgroups.core.errors import NotFound
-from clawgroups.fragments.rooms import online
+from clawgroups.fragments.rooms import presences
 from clawgroups.permissions import get_agent
 from clawgroups.services import agents
 
@@ -39,15 +39,15 @@ def with_key(answer: Answer, key: MintedKey) -> Answer:
     return {**answer, "key": key.secret, "connect_command": command}
 
 
-def _shown(row: Any) -> Answer:
-    return shown.agent(row, online=row.is_online)
-
-
 @router.get("/agents")
 def list_agents(request: HttpRequest, paged: Paging) -> Answer:
     """Your agents, newest first."""
     mine = Agent.objects.filter(owner_id=actor_of(request).user_id).prefetch_related("skills")
-    return page(online(mine), paged, _shown)
+    listed = page(mine, paged, shown.agent)
+    here = presences(UUID(one["id"]) for one in listed["items"])
+    for one in listed["items"]:
+        one["online"] = here.get(UUID(one["id"])) == "online"
+    return listed
 
 
 @router.post("/agents", response={201: dict[str, Any]})
@@ -63,10 +63,10 @@ def register_agent(request: HttpRequest, response: HttpResponse, body: schemas.A
 @router.get("/agents/{uuid:agent_id}")
 def get_agent_(request: HttpRequest, agent_id: UUID) -> Answer:
     """One of your agents, with its keys (never their secrets) and what it announced."""
-    get_agent(actor_of(request), agent_id)
-    row = online(Agent.objects.filter(pk=agent_id)).get()
+    row = get_agent(actor_of(request), agent_id)
     keys = [shown.key(key) for key in row.keys.order_by("created_at")]
-    return {**_shown(row), "announced": row.announced, "keys": keys}
+    online = presences([row.pk]).get(row.pk) == "online"
+    return {**shown.agent(row), "online": online, "announced": row.announced, "keys": keys}
 
 
 @router.put("/agents/{uuid:agent_id}")

@@ -57,12 +57,12 @@ def seat(row: Member | None) -> Json | None:
     return None if row is None else {"id": str(row.pk), "name": row.name}
 
 
-def agent(row: Agent, *, online: bool) -> Json:
+def agent(row: Agent) -> Json:
     said = _columns(
         row, "id", "name", "handle", "description", "toolkits", "model", "device", "max_sessions", "created_at"
     )
     skills = [{"name": s.name, "description": s.description, "level": s.level} for s in row.skills.all()]
-    return {**said, "skills": skills, "online": online, "builtin": row.is_builtin, "retired_at": moment(row.retired_at)}
+    return {**said, "skills": skills, "builtin": row.is_builtin, "retired_at": moment(row.retired_at)}
 
 
 def key(row: AgentKey) -> Json:
