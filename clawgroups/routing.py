@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.urls import URLPattern, path, re_path
 
 from clawgroups.gateway.acp import agents_socket
-from clawgroups.gateway.acp import agents_socket
 from clawgroups.realtime.browser import BrowserSocket
 from clawgroups.realtime.consumers import JournalSocket
 from clawgroups.realtime.socket import nowhere
