@@ -14,6 +14,5 @@ urlpatterns: list[URLPattern] = [
     path("acp/connect", agents_socket, name="agents-socket"),  # type: ignore[arg-type]
     path("ws/", BrowserSocket.as_asgi(), name="browser-socket"),  # type: ignore[arg-type]
     path("ws/workspaces/<uuid:workspace_id>/", JournalSocket.as_asgi(), name="journal-socket"),  # type: ignore[arg-type]
-    path("acp/connect", agents_socket, name="agents-socket"),  # type: ignore[arg-type]
     re_path("", nowhere, name="no-socket"),  # type: ignore[arg-type]
 ]
