@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _CHECK = re.compile(r"(contains|not_contains|min_words|file_type)\s*:\s*(.+)", re.DOTALL)
+# The closed set of checks a machine makes (design.md 4); a reader of the report has no use for them.
+_MACHINE = re.compile(
+    r"(not_empty|contains|not_contains|matches|min_words|file_type|opens|sheet_has|numbers_match_source)\s*(:.*)?",
+    re.DOTALL,
+)
 _LONGEST_TITLE = 100
 
 
@@ -44,10 +49,14 @@ class Brief:
         return "\n".join(filter(None, (self.goal, self.title, self.instructions))) or self.text
 
     def heading(self) -> str:
-        """A title for what is made."""
-        line = self.title or next(iter((self.goal or self.instructions or self.text).strip().splitlines()), "")
+        """A title for what is made: what was asked, else the name of the task."""
+        line = next(iter((self.goal or self.title or self.instructions or self.text).strip().splitlines()), "")
         line = " ".join(line.lstrip("#> ").split())
         return line if len(line) <= _LONGEST_TITLE else line[: _LONGEST_TITLE - 1].rsplit(" ", 1)[0] + "…"
+
+    def wanted(self) -> list[str]:
+        """The acceptance lines that are written for readers."""
+        return [line for line in self.acceptance if not _MACHINE.fullmatch(line.strip())]
 
     def checks(self, name: str) -> list[str]:
         """The arguments of acceptance lines of one kind, such as `contains: Method`."""

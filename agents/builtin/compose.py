@@ -50,12 +50,10 @@ def tell(profiles: Sequence[Profile], wish: str) -> list[Finding]:
 def asked(brief: Brief, profiles: Sequence[Profile]) -> str:
     """The request in its own words, and the tables it is answered from."""
     words = brief.goal or brief.instructions or brief.text
-    if brief.goal and brief.instructions and brief.instructions != brief.goal:
-        words = f"{brief.goal}\n\n{brief.instructions}"
     quoted = "\n".join(f"> {line}".rstrip() for line in words.strip().splitlines()) or "> (no words came with the task)"
     parts = [quoted]
-    if brief.acceptance:
-        parts.append("The result is to meet:\n\n" + "\n".join(f"> - {line}" for line in brief.acceptance))
+    if wanted := brief.wanted():
+        parts.append("The result is to meet:\n\n" + "\n".join(f"> - {line}" for line in wanted))
     parts += [sections.shape(profile) for profile in profiles]
     return "\n\n".join(parts)
 

@@ -11,6 +11,7 @@ from clawgroups.formats.markdown import to_html
 from clawgroups.formats.material import Material, Picture, Section
 
 _MARK = re.compile(r"\[([^\[\]\n<>]{3,300}? · [^\[\]\n<>]{1,300}?)\]")
+_TITLE = re.compile(r"\A\s*# [^\n]*\n+")
 _STYLE = """
 :root{color-scheme:light dark;--ink:light-dark(#1c2430,#e6e9ef);--quiet:light-dark(#5b6675,#9aa5b4);
 --line:light-dark(#d9dee6,#343c48);--paper:light-dark(#fff,#151a21);--tint:light-dark(#f4f6f9,#1d242e);
@@ -70,9 +71,14 @@ def _head(material: Material) -> str:
 
 
 def _section(section: Section, *, alone: bool) -> str:
-    text = _MARK.sub(r"<cite>[\1]</cite>", to_html(section.text))
+    text = _MARK.sub(r"<cite>[\1]</cite>", to_html(_without_title(section.text)))
     heading = "" if alone or section.kind == "report" else f"<h2>{escape(section.title)}</h2>"
     return f'<section>{heading}<p class="by">by {escape(section.author)}</p><div class="scroll">{text}</div></section>'
+
+
+def _without_title(text: str) -> str:
+    """The text without a first heading of level one: the page has its own."""
+    return _TITLE.sub("", text, count=1)
 
 
 def _figure(picture: Picture) -> str:
