@@ -132,21 +132,26 @@ def _show(request: HttpRequest, found: Agent, secret: str) -> HttpResponse:
 
 
 def _presence(found: Agent) -> dict[str, Any]:
-    announced = found.announced if isinstance(found.announced, dict) else {}
-    can = announced.get("agentCapabilities") or {}
-    prompts = can.get("promptCapabilities") or {}
-    capabilities = [
-        (_("resumes sessions"), can.get("loadSession")),
-        (_("images"), prompts.get("image")),
-        (_("audio"), prompts.get("audio")),
-        (_("embedded files"), prompts.get("embeddedContext")),
-        (_("MCP over HTTP"), (can.get("mcpCapabilities") or {}).get("http")),
-    ]
+    said = found.announced if isinstance(found.announced, dict) else {}
+    names = {
+        "load": _("loads sessions"),
+        "resume": _("resumes sessions"),
+        "image": _("images"),
+        "audio": _("audio"),
+        "embedded": _("embedded files"),
+        "mcp_http": _("MCP over HTTP"),
+    }
     return {
         "agent": found,
         "presence": rooms.presences([found.pk]).get(found.pk, "never"),
         "link": Connection.objects.filter(agent=found).order_by("-epoch").first(),
-        "capabilities": [(name, bool(value)) for name, value in capabilities],
+        "software": {
+            "name": said.get("title") or said.get("name") or "",
+            "version": said.get("version", ""),
+            "protocol": said.get("protocol", 1),
+            "login": (said.get("needs_login") or {}).get("message", "") if "needs_login" in said else None,
+        },
+        "capabilities": [(word, bool(said.get(key))) for key, word in names.items()],
     }
 
 
