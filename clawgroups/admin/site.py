@@ -1,0 +1,48 @@
+"""The admin site: who gets in, where sign-in leads, and the overview as its first page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.decorators import secure_admin_login
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import URLPattern, URLResolver
+from django.utils.translation import gettext_lazy as _
+
+from clawgroups.admin.overview import overview
+
+# Passwords are changed where everybody changes them.
+LEFT_OUT = frozenset({"password_change", "password_change_done"})
+
+
+class Administration(admin.AdminSite):
+    """Django's admin for staff; a signed-in person who is not staff is refused at every address."""
+
+    site_title = "Claw Groups"
+    site_header = _("Claw Groups administration")
+    index_title = _("Overview")
+    index_template = "admin/overview.html"
+    login = staticmethod(secure_admin_login(admin.AdminSite().login))
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """As Django's, but who is signed in and not staff is not led to sign in once more."""
+        inner = super().admin_view(view, cacheable)
+
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.user.is_authenticated and not self.has_permission(request):
+                raise PermissionDenied
+            answer: HttpResponseBase = inner(request, *args, **kwargs)
+            return answer
+
+        return guarded
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        return [route for route in super().get_urls() if not (isinstance(route, URLPattern) and route.name in LEFT_OUT)]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().index(request, {**(extra_context or {}), "overview": overview()})
+
+
+site = Administration()
