@@ -46,13 +46,17 @@ def want_turn(runs: Iterable[UUID]) -> Future[Outcome]:
 
 
 def claim_turn(run_id: UUID, *, owner: str) -> Future[Outcome] | None:
-    """Hold a run for one turn. None when no turn is wanted, or another holds it. Answer: {"wanted"}."""
+    """Hold a run for one turn, as long as it is renewed. None when no turn is wanted, or another holds it.
+
+    Answer: {"wanted", "lease"}, the latter in seconds.
+    """
     run = Run.objects.select_related("workspace").get(pk=run_id)
     now = timezone.now()
     held = run.turn_until is not None and run.turn_until > now
     if held or run.wanted <= run.turned or run.state not in ACTIVE:
         return None
-    until = now + timedelta(seconds=timers_of(run.workspace).turn)
+    lease = timers_of(run.workspace).turn_lease
+    until = now + timedelta(seconds=lease)
     expect = {"turn_owner": run.turn_owner, "turn_until": run.turn_until, "turned": run.turned}
     return commit.submit(
         Change(
@@ -60,9 +64,16 @@ def claim_turn(run_id: UUID, *, owner: str) -> Future[Outcome] | None:
             run.workspace_id,
             writes=(Update("clawgroups.Run", run.pk, {"turn_owner": owner, "turn_until": until}, expect),),
             verb="turn.claim",
-            answer={"wanted": run.wanted},
+            answer={"wanted": run.wanted, "lease": lease},
         )
     )
+
+
+def renew_turn(run_id: UUID, *, owner: str, lease: float) -> Future[Outcome]:
+    """Hold on to a run. A mismatch when the lease had run out and another turn began."""
+    until = timezone.now() + timedelta(seconds=lease)
+    held = Update("clawgroups.Run", run_id, {"turn_until": until}, {"turn_owner": owner})
+    return commit.submit(Change(SYSTEM, writes=(held,), verb="turn.renew"))
 
 
 def end_turn(run_id: UUID, *, owner: str, turned: int) -> Future[Outcome]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
+from clawgroups.coordinator import loop
 from clawgroups.coordinator.loop import take_turn
 from clawgroups.core.events import WAKING
 from clawgroups.models import Artifact, Attempt, Run, Task, Workspace
 from clawgroups.reactions import REACTIONS, react
-from clawgroups.services import members, runs
+from clawgroups.services import members, runs, turns
 from clawgroups.services.files import StoredFile, open_file, store
 from clawgroups.services.perform import perform
 from tests.conftest import Team
@@ -131,3 +135,40 @@ def test_the_coordinator_loses_its_rights_with_the_person_who_asked(team: Team) 
     run = Run.objects.get(pk=UUID(outcome.answer["id"]))
     assert run.state in ("proposed", "failed")
     assert not Attempt.objects.filter(task__run=run).exists()
+
+
+def test_a_turn_whose_process_died_holds_the_run_for_seconds_only(team: Team) -> None:
+    run = drafted(team)
+    react(team.workspace.pk)
+    claim = turns.claim_turn(run.pk, owner="killed")
+    assert claim is not None
+    claim.result()
+    assert not take_turn(run.pk)
+    until = Run.objects.get(pk=run.pk).turn_until
+    assert until is not None
+    assert until - timezone.now() < timedelta(seconds=20)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_long_turn_keeps_its_run(team: Team, settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.CLOCK_SCALE = 0.02  # type: ignore[attr-defined]
+    run = drafted(team)
+    react(team.workspace.pk)
+    held: list[object] = []
+
+    def long_step(*_: object) -> bool:
+        first = Run.objects.get(pk=run.pk).turn_until
+        patience = threading.Event()
+        for _ in range(500):
+            if (until := Run.objects.get(pk=run.pk).turn_until) != first:
+                held.append(until)
+                return False
+            patience.wait(0.01)
+        return False
+
+    monkeypatch.setattr(loop, "act", long_step)
+    monkeypatch.setattr(loop, "MAX_ROUNDS", 1)
+    assert take_turn(run.pk)
+    assert held
+    run.refresh_from_db()
+    assert (run.turn_owner, run.turn_until) == ("", None)
