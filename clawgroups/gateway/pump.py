@@ -39,6 +39,7 @@ class Pump:
         self._agent_id = agent_id
         self._hello = hello
         self._send = send
+        self._given_up: dict[UUID, Command] = {}
         self._sent_at: dict[UUID, float] = {}
         self._turns: dict[UUID, UUID] = {}
         self._news = asyncio.Event()
@@ -51,12 +52,17 @@ class Pump:
         """Whether the answer to a `session/new` is waited for."""
         return any(command.purpose == "open" for command in self.outstanding.values())
 
+    def awaited(self, command_id: UUID) -> Command | None:
+        """The request that an answer with this id is for, if any answer to it still means something."""
+        return self.outstanding.get(command_id) or self._given_up.get(command_id)
+
     def in_turn(self, session_id: UUID) -> bool:
         """Whether a prompt of this session is under way."""
         return session_id in self._turns
 
     def settle(self, command_id: UUID) -> Command | None:
         """The request that this answer is for, once; its session is free for the next turn."""
+        self._given_up.pop(command_id, None)
         command = self.outstanding.pop(command_id, None)
         if command is not None:
             self._sent_at.pop(command_id, None)
@@ -80,6 +86,8 @@ class Pump:
         for command in owed:
             if command.state == "sent":
                 self._expect(command)
+        given_up = await patiently(read_async, reads.given_up, self._agent_id, self._hello.link)
+        self._given_up = {command.pk: command for command in given_up}
 
     async def run(self) -> None:
         """Send what is owed, now and at every kick, until cancelled."""
@@ -88,6 +96,10 @@ class Pump:
             await self._send(self._frame(command))
         for command in await patiently(read_async, reads.to_repeat, self._agent_id, link):
             await self._send(self._frame(command))
+        for command in self._given_up.values():
+            # Nothing else runs in a session that was given up: whoever is still at it shall stop.
+            if command.session is not None:
+                await self._send(acp.session_cancel(command.session.acp_id).notification())
         while True:
             self._news.clear()
             for command in await patiently(read_async, sessions.owed_commands, self._agent_id, link):

@@ -16,6 +16,7 @@ from agents.protocol import version
 from clawgroups.models import Command, Session
 from clawgroups.services.sessions import links_lost
 
+MAX_SESSIONS = 1000
 TURNS = ("work", "acknowledge", "steer")
 
 
@@ -80,9 +81,18 @@ class _Seen:
 
 
 def sessions_on(agent_id: UUID, link: UUID) -> dict[str, UUID]:
-    """The open sessions of a link, by the agent's own ids."""
-    rows = Session.objects.filter(agent_id=agent_id, link=link, state="open").order_by("opened_at")
-    return dict(rows.values_list("acp_id", "pk"))
+    """The sessions of a link by the agent's own ids, newest last; also given-up ones, whose words are evidence."""
+    rows = Session.objects.filter(agent_id=agent_id, link=link).exclude(acp_id="").order_by("-opened_at")
+    return dict(reversed(rows.values_list("acp_id", "pk")[:MAX_SESSIONS]))
+
+
+def given_up(agent_id: UUID, link: UUID) -> list[Command]:
+    """Prompts of this link that were given up while it was away: the agent may still be at it."""
+    return list(
+        Command.objects.select_related("session")
+        .filter(agent_id=agent_id, link=link, state="interrupted", purpose__in=TURNS)
+        .order_by("-created_at")[:MAX_SESSIONS]
+    )
 
 
 def sessions_elsewhere(agent_id: UUID, link: UUID) -> list[UUID]:
@@ -93,7 +103,8 @@ def sessions_elsewhere(agent_id: UUID, link: UUID) -> list[UUID]:
 def sessions_of(agent_id: UUID, link: UUID) -> list[UUID]:
     """Sessions that lived on this link, also those it was asked to open."""
     asked = _opening(Q(agent_id=agent_id, link=link))
-    return [*sessions_on(agent_id, link).values(), *asked]
+    living = Session.objects.filter(agent_id=agent_id, link=link, state="open").values_list("pk", flat=True)
+    return [*living, *asked]
 
 
 def _opening(which: Q) -> list[UUID]:

@@ -21,7 +21,7 @@ from clawgroups.gateway import reads
 from clawgroups.gateway.backlog import Answered, Asked, Exited, Item, Overdue, Told, Withdrawn
 from clawgroups.gateway.hello import Hello, announced
 from clawgroups.gateway.pump import Pump
-from clawgroups.gateway.reads import TURNS, Held
+from clawgroups.gateway.reads import MAX_SESSIONS, TURNS, Held
 from clawgroups.ingest import Intake, Replaced, patiently
 from clawgroups.models import Command
 from clawgroups.services import approvals, contact, sessions, transcript
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 MAX_EARLY = 64
 MAX_EARLY_SIZE = 16 * 1024
-MAX_SESSIONS = 1000
 MAX_ASKED = 256 * 1024
 CANCELLED = {"outcome": {"outcome": "cancelled"}}
 
@@ -172,7 +171,7 @@ class Worker:
             await self._initialized(item)
             return
         command_id = _uuid(item.frame_id)
-        command = None if command_id is None else self._pump.outstanding.get(command_id)
+        command = None if command_id is None else self._pump.awaited(command_id)
         if command is not None:
             await self._settle(command, item.frame, item.result, item.error)
 

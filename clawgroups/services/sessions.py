@@ -16,7 +16,7 @@ from django.utils import timezone
 from agents.ids import new_id
 from clawgroups import bus, commit
 from clawgroups.core.actors import Actor, ActorKind
-from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, Write
+from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, Write, one_of
 from clawgroups.core.errors import NotFound
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
 from clawgroups.core.task_events import AttemptAcknowledged, LateResultKept, TaskBegun, TaskSubmitted
@@ -104,7 +104,9 @@ def command_answered(
         "answered_at": now,
         "answer": answer if command.purpose != "open" else {},
     }
-    decision = Decision([Update("clawgroups.Command", command.pk, values, {"state": "sent"})])
+    # An answer to what was given up comes too late to count, but its words are kept.
+    awaited = {"state": one_of("sent", "interrupted")}
+    decision = Decision([Update("clawgroups.Command", command.pk, values, awaited)])
     decision.writes.append(
         Update("agents.Connection", link, {"received": received}, {"epoch": epoch, "agent_id": command.agent_id})
     )

@@ -8,8 +8,8 @@ import pytest
 
 from agents.models import Connection
 from clawgroups.gateway.switchboard import switchboard
-from clawgroups.models import Command
-from clawgroups.services import approvals
+from clawgroups.models import Command, Session
+from clawgroups.services import approvals, sessions
 from clawgroups.services.perform import perform_async, read_async
 from tests.conftest import Team
 from tests.gateway.support import Socket, attempt_of, new_key, steps, task_state, texts, until_row
@@ -199,6 +199,31 @@ async def test_a_request_asked_on_a_dead_link_is_not_sent_to_another(team: Team,
     commands = await read_async(lambda: list(Command.objects.filter(attempt__task=task).values_list("state")))
     assert commands == [("interrupted",)]
     await other.hang_up()
+
+
+async def test_who_comes_back_after_the_grace_is_stopped_and_its_words_are_evidence(team: Team, key: str) -> None:
+    task = await read_async(team.assigned)
+    first = Socket(uuid4()).open(key)
+    prompt = await first.asked("session/prompt")
+    session = prompt["params"]["sessionId"]
+    first.chunk(session, "in time")
+    await first.hang_up()
+    row = await read_async(Session.objects.get, acp_id=session)
+    await perform_async(sessions.session_lost, row.pk, reason="contact was lost")
+    await task_state(task, "ready")
+    second = _rejoin(first, key)
+    hello = await second.asked("initialize")
+    second.say({"id": hello["id"], "result": {"protocolVersion": 1}})
+    assert (await second.asked("session/cancel"))["params"] == {"sessionId": session}
+    second.chunk(session, "too late")
+    second.end_turn(prompt)
+    attempt = await until_row(lambda: attempt_of(task), lambda row: row.late_result)
+    assert (attempt.state, attempt.result, attempt.late_result) == ("expired", "", "too late")
+    assert await read_async(texts, task) == [("in time", False), ("too late", True)]
+    assert (await read_async(team.journal))[-1] == "attempt.late_result_kept"
+    await task_state(task, "ready")
+    assert not [f for f in second.heard if f.get("method") == "session/prompt"]
+    await second.hang_up()
 
 
 async def test_a_leaving_process_says_so_and_stores_what_it_has(team: Team, key: str) -> None:
