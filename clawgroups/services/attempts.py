@@ -58,7 +58,7 @@ def end_attempt(
         "ended_at": now,
         "reason": reason,
     }
-    decision.add(_void_approvals(attempt, now))
+    decision.add(void_approvals(attempt, now))
     commands = [
         c
         for c in Command.objects.select_related("session").filter(attempt=attempt, state__in=["open", "sent"])
@@ -90,13 +90,15 @@ def ask_to_stop(session: Session, attempt: Attempt, now: datetime) -> Decision:
     return Decision([Insert("clawgroups.Command", new_id(), command)], [], [bus.agent_topic(session.agent_id)])
 
 
-def _void_approvals(attempt: Attempt, now: datetime) -> Decision:
+def void_approvals(attempt: Attempt, now: datetime, *, tell: bool = True) -> Decision:
+    """Close an attempt's open questions. `tell`: answer the agent `cancelled`, while there is one to be told."""
     decision = Decision()
     for approval in Approval.objects.select_related("session").filter(attempt=attempt, state="open"):
         decision.writes.append(
             Update("clawgroups.Approval", approval.pk, {"state": "void", "decided_at": now}, {"state": "open"})
         )
-        decision.add(reply(approval, CANCELLED, now))
+        if tell:
+            decision.add(reply(approval, CANCELLED, now))
         decision.facts.append(
             Fact(attempt.workspace_id, ApprovalVoided(approval_id=approval.pk, task_id=attempt.task_id))
         )

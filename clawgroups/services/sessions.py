@@ -22,7 +22,7 @@ from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_
 from clawgroups.core.task_events import AttemptAcknowledged, LateResultKept, TaskBegun, TaskSubmitted
 from clawgroups.core.timers import wait_for_review, wait_for_work
 from clawgroups.models import Attempt, Command, Session, Task
-from clawgroups.services.attempts import Decision, end_attempt, fence, release, timers_of
+from clawgroups.services.attempts import Decision, end_attempt, fence, release, timers_of, void_approvals
 from clawgroups.services.tasks import prompt_command
 
 LOGIN_NEEDED = -32000
@@ -277,6 +277,7 @@ def session_lost(session_id: UUID, *, reason: str) -> Future[Outcome]:
             "reason": reason,
         }
         decision.writes.append(Update("clawgroups.Attempt", attempt.pk, ended, {"state": attempt.state}))
+        decision.add(void_approvals(attempt, now, tell=False))
         decision.add(release(task, now, reason=reason))
     actor = Actor(ActorKind.AGENT, session.agent.name, agent_id=session.agent_id)
     return commit.submit(

@@ -12,7 +12,7 @@ from clawgroups import bus
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.jobs import Sweeper, hold_lease
 from clawgroups.models import Approval, Attempt, Command, Lease, Run, Session, Task
-from clawgroups.services import approvals, contact, takeover
+from clawgroups.services import approvals, contact, sessions, takeover
 from clawgroups.services.perform import perform
 from clawgroups.services.sweep import sweep
 from tests.conftest import Team
@@ -91,6 +91,18 @@ def test_a_silent_link_is_closed_and_its_work_goes_elsewhere_after_the_grace(tea
     sweep(after(46 + 61), quiet=False)
     assert Task.objects.get(pk=task.pk).state == "ready"
     assert Session.objects.get(attempt_id=task.attempt_id).state == "closed"
+
+
+def test_a_question_of_an_agent_that_is_gone_is_void_and_nobody_is_told(team: Team) -> None:
+    task = team.working()
+    me = Actor(ActorKind.AGENT, "Scribe", agent_id=team.agents["scribe"].pk)
+    options = [{"optionId": "y", "kind": "allow_once"}]
+    session = Session.objects.get(attempt=task.attempt)
+    perform(approvals.request_approval, session.pk, request_id=1, tool_call={}, options=options, actor=me)
+    perform(sessions.session_lost, session.pk, reason="the agent was started anew")
+    assert Approval.objects.get().state == "void"
+    assert not Command.objects.filter(purpose="reply").exists()
+    assert Task.objects.get(pk=task.pk).state == "ready"
 
 
 def test_a_link_that_is_renewed_stays_open(team: Team) -> None:
