@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -59,10 +59,12 @@ def watch_uploads(request: HttpRequest) -> None:
         request.upload_handlers.insert(0, CappedUpload(request))
 
 
-def read_form(request: HttpRequest, *, structured: Sequence[str] = ()) -> Form:
-    """Read a request. `structured` fields are JSON also inside a form. Files come as `files`."""
+def read_form(
+    request: HttpRequest, *, structured: Sequence[str] = (), take: Callable[..., StoredFile] = files.store
+) -> Form:
+    """Read a request. `structured` fields are JSON also inside a form. Files come as `files`; `take` stores one."""
     if request.content_type == MULTIPART:
-        return _read_multipart(request, structured)
+        return _read_multipart(request, structured, take)
     if request.content_type not in ("application/json", ""):
         raise UnsupportedBody("Send application/json, or multipart/form-data with files.")
     given = _json(request.body.decode("utf-8", "replace"), "body")
@@ -71,7 +73,7 @@ def read_form(request: HttpRequest, *, structured: Sequence[str] = ()) -> Form:
     return Form(given)
 
 
-def _read_multipart(request: HttpRequest, structured: Sequence[str]) -> Form:
+def _read_multipart(request: HttpRequest, structured: Sequence[str], take: Callable[..., StoredFile]) -> Form:
     try:
         given: dict[str, Any] = {name: request.POST.get(name) for name in request.POST}
         uploads = [upload for name in request.FILES for upload in request.FILES.getlist(name)]
@@ -82,11 +84,11 @@ def _read_multipart(request: HttpRequest, structured: Sequence[str]) -> Form:
             given[name] = _json(str(given[name]), name)
         else:
             given.pop(name, None)
-    return Form(given, tuple(_store(upload) for upload in uploads))
+    return Form(given, tuple(_store(upload, take) for upload in uploads))
 
 
-def _store(upload: UploadedFile[Any]) -> StoredFile:
-    return files.store(upload.chunks(), name=upload.name or "", content_type=upload.content_type or "")
+def _store(upload: UploadedFile[Any], take: Callable[..., StoredFile]) -> StoredFile:
+    return take(upload.chunks(), name=upload.name or "", content_type=upload.content_type or "")
 
 
 def _json(text: str, field: str) -> Any:

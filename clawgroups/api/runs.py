@@ -15,7 +15,7 @@ from clawgroups.api.paging import Paging, page
 from clawgroups.api.writing import Answer, write
 from clawgroups.models import Run
 from clawgroups.permissions import get_run, get_workspace, require
-from clawgroups.services import runs
+from clawgroups.services import inputs, runs
 
 router = Router(tags=["runs"])
 
@@ -34,7 +34,7 @@ def draft_run(request: HttpRequest, response: HttpResponse, workspace_id: UUID) 
     """Give a goal, as JSON or as a form with `files`; with a `plan` it is proposed at once."""
     # Rights first: nobody fills the store of a workspace that is not theirs.
     require(actor_of(request), "run.draft", workspace_id)
-    form = read_form(request, structured=["plan"])
+    form = read_form(request, structured=["plan"], take=inputs.store_input)
     body = form.parsed(schemas.RunIn)
     return write(
         request,

@@ -7,7 +7,7 @@ import mimetypes
 import os
 import tempfile
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -39,10 +39,17 @@ def clean_name(name: str) -> str:
     return cleaned
 
 
-def store(chunks: Iterable[bytes], *, name: str, content_type: str = "", limit: int | None = None) -> StoredFile:
-    """Take bytes in, up to `limit` (default: the upload limit). Raises `TooLarge`, `Invalid`.
+def store(
+    chunks: Iterable[bytes],
+    *,
+    name: str,
+    content_type: str = "",
+    limit: int | None = None,
+    check: Callable[[Path, str], None] | None = None,
+) -> StoredFile:
+    """Take bytes in, up to `limit` (default: the upload limit). Raises `TooLarge`, `Invalid`, what `check` raises.
 
-    The file appears under its hash only when it is whole and on disk; a failed upload leaves nothing.
+    The file appears under its hash only when it is whole, on disk and checked; a failed upload leaves nothing.
     """
     cleaned = clean_name(name)
     limit = settings.MAX_UPLOAD_BYTES if limit is None else limit
@@ -63,6 +70,8 @@ def store(chunks: Iterable[bytes], *, name: str, content_type: str = "", limit: 
                 out.write(chunk)
             out.flush()
             os.fsync(out.fileno())
+        if check is not None:
+            check(Path(temporary), cleaned)
         place = _place(digest.hexdigest())
         place.parent.mkdir(exist_ok=True)
         Path(temporary).replace(place)

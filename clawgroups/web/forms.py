@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from clawgroups.core.changes import Outcome
 from clawgroups.core.errors import ClawError, Forbidden, NotFound, Unauthenticated
 from clawgroups.services.files import StoredFile, store
+from clawgroups.services.inputs import store_input
 from clawgroups.services.perform import perform
 
 P = ParamSpec("P")
@@ -216,11 +217,12 @@ def blame(form: forms.Form, fault: ClawError) -> None:
 
 def take_in(request: HttpRequest, form: GoalForm | None = None) -> list[StoredFile]:
     """Store the files of a request. With a form, a bad file becomes its error and the good ones stay with it."""
+    take = store if form is None else store_input
     kept = [f for token in request.POST.getlist("kept") if (f := _unsealed(token))]
     for upload in request.FILES.getlist("files"):
         assert isinstance(upload, UploadedFile)
         try:
-            kept.append(store(upload.chunks(), name=upload.name or "", content_type=upload.content_type or ""))
+            kept.append(take(upload.chunks(), name=upload.name or "", content_type=upload.content_type or ""))
         except ClawError as fault:
             if form is None:
                 raise
