@@ -156,7 +156,7 @@ def test_a_long_turn_keeps_its_run(team: Team, settings: object, monkeypatch: py
     react(team.workspace.pk)
     held: list[object] = []
 
-    def long_step(*_: object) -> bool:
+    def long_step(*given: object) -> bool:
         first = Run.objects.get(pk=run.pk).turn_until
         patience = threading.Event()
         for _ in range(500):

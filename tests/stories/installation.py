@@ -98,9 +98,12 @@ class Installation:
 
     def returned(self, name: str, killed: int) -> int:
         """Wait until the supervisor runs another process in place of a killed one; its id."""
-        return until(
-            lambda: pid if (pid := self.pid(name)) != killed else None, seconds=30, what=f"a new {name} process"
-        )
+
+        def look() -> int:
+            pid = self.pid(name)
+            return 0 if pid in (None, killed) else pid or 0
+
+        return until(look, seconds=30, what=f"a new {name} process")
 
     def kill_everything(self) -> None:
         """kill -9 the supervisor; the kernel ends what it had started."""

@@ -71,7 +71,7 @@ def truth(sales: Sales, source: str) -> Decimal | None:
     if column == "rows":
         return Decimal(len(sales.rows))
     if aggregate.startswith("share of sum"):
-        return 100 * sum(sales.values(column, where[0])) / sum(sales.values(column))
+        return 100 * total(sales.values(column, where[0])) / total(sales.values(column))
     if aggregate.startswith("change of "):
         return _change(sales, column, aggregate.removeprefix("change of "), where[0])
     compute = AGGREGATES.get(aggregate)
@@ -86,8 +86,12 @@ def _change(sales: Sales, column: str, aggregate: str, where: str) -> Decimal:
     return 100 * (last - first) / first
 
 
+def total(values: Iterable[Decimal]) -> Decimal:
+    return sum(values, Decimal())
+
+
 AGGREGATES: dict[str, Callable[[list[Decimal]], Decimal | int]] = {
-    "sum": sum,
+    "sum": total,
     "mean": statistics.mean,
     "median": statistics.median,
     "min": min,

@@ -50,10 +50,12 @@ def test_the_worker_is_killed_in_the_middle_of_a_run(own: Installation, script: 
         assert journal.connections == 1
 
 
-def test_the_worker_is_killed_again_and_again(own: Installation, script: Script, sales: Sales) -> None:
+def test_the_worker_is_killed_while_it_plans_and_while_it_hands_over(
+    own: Installation, script: Script, sales: Sales
+) -> None:
     with Follower(script, script.workspace("Worker again")) as journal:
         run = script.give(journal.workspace, GOAL, sales.name, sales.content())
-        for moment in ("run.drafted", "run.started", "task.submitted", "run.consolidating"):
+        for moment in ("run.drafted", "run.consolidating"):
             journal.until(moment, seconds=90)
             own.returned("worker", own.kill("worker"))
         assert_whole(script, journal, run, sales)

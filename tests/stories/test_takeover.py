@@ -59,10 +59,11 @@ def test_what_was_written_is_kept_and_what_comes_later_is_not(script: Script, sa
         journal.ended(midway.run)
 
 
-def stopped(script: Script, midway: Midway) -> Json | None:
+def stopped(script: Script, midway: Midway) -> Json:
+    """The writer's attempt, once its turn has ended; nothing before."""
     attempts = script.get(f"/api/v1/tasks/{midway.task}")["attempts"]
     found: Json = next(one for one in attempts if one["id"] == midway.attempt)
-    return found if found["stop"] == "done" else None
+    return found if found["stop"] == "done" else {}
 
 
 def test_handed_back_the_same_agent_says_what_changed_and_keeps_the_words_of_the_person(
