@@ -15,7 +15,7 @@
       if (dirty(old) || (old === document.activeElement && old.matches("textarea, input, select"))) return false;
       if (old.matches("time") && old.dateTime === fresh.dateTime) return false;
       // The viewer's own part (buttons, forms): a neutral fragment brings it empty. Keep it, load it anew if outdated.
-      if (old.hasAttribute("data-own") && !fresh.firstElementChild) {
+      if (old.hasAttribute("data-own") && !fresh.hasAttribute("data-loaded")) {
         if (old.dataset.version !== fresh.dataset.version) reloads.add(old);
         old.dataset.version = fresh.dataset.version;
         return false;
@@ -161,6 +161,8 @@
       const turn = Object.assign(document.createElement("li"), { id: `part-${part}`, className: `turn turn--${kind}` });
       turn.dataset.ordinal = ordinal;
       place(thread, turn);
+      // What stands above it is complete now: let its rows take its place.
+      htmx.trigger(thread, "stale");
     }
     const known = tails.get(part), chars = [...text], end = known ? known.at + known.chars.length : -1;
     if (known && at <= end) known.chars.push(...chars.slice(end - at));

@@ -19,6 +19,7 @@ from clawgroups.fragments.tasks import TaskCard, cards
 from clawgroups.models import Artifact, Attempt, Member, Run, Task, Workspace
 
 STRIP = 150
+SMALL = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,11 @@ class RunView:
     @property
     def results(self) -> tuple[Artifact, ...]:
         return tuple(f for f in self.files if f.kind == "result")
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the plan fits side by side on a screen."""
+        return self.total <= SMALL
 
     @property
     def needs(self) -> int:
