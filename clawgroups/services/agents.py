@@ -22,7 +22,7 @@ from clawgroups.core.errors import Forbidden, Invalid, NotFound
 from clawgroups.core.events import AgentProfileSet, AgentRetired, Event, MemberJoined
 from clawgroups.models import Member
 from clawgroups.permissions import get_agent, require
-from clawgroups.services.workspaces import clean_text, seat
+from clawgroups.services.workspaces import clean_name, clean_text, seat
 
 MAX_SKILLS = 40
 
@@ -79,7 +79,7 @@ def register_agent(
     """Register an agent of the actor's, with its first key, and seat it in `workspace_id` if given."""
     if actor.kind is not ActorKind.PERSON or actor.user_id is None:
         raise Forbidden("Only a person can register an agent.")
-    name = clean_text(name, what="Name", limit=80, required=True)
+    name = clean_name(name, limit=80)
     handle = _free_handle(handle, name)
     if not 1 <= max_sessions <= 64:
         raise Invalid("An agent holds 1 to 64 sessions at once.", field="max_sessions")
@@ -159,7 +159,7 @@ def set_profile(
 ) -> Future[Outcome]:
     """Replace an agent's name and profile; matching follows from the next task on."""
     agent = get_agent(actor, agent_id)
-    name = clean_text(name, what="Name", limit=80, required=True)
+    name = clean_name(name, limit=80)
     if not 1 <= max_sessions <= 64:
         raise Invalid("An agent holds 1 to 64 sessions at once.", field="max_sessions")
     wanted = {skill["name"]: skill for skill in clean_skills(skills)}

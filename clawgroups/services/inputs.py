@@ -82,7 +82,7 @@ def _has_rows(archive: zipfile.ZipFile, sheet: str) -> bool:
 
 def _filled_rows(stream: IO[bytes]) -> Iterator[None]:
     # Events as they come: shared strings and the rest of the sheet are never held.
-    parser = XMLPullParser(["end"])
+    parser: XMLPullParser[Element] = XMLPullParser(["end"])
     filled = False
     for _ in range(MAX_LOOKED_AT // PIECE):
         piece = stream.read(PIECE)
@@ -91,7 +91,8 @@ def _filled_rows(stream: IO[bytes]) -> Iterator[None]:
         if not piece:
             return
         parser.feed(piece)
-        for _event, element in parser.read_events():
+        for event in parser.read_events():
+            element = event[1]
             assert isinstance(element, Element)
             tag = element.tag.rpartition("}")[2]
             filled = filled or (tag in ("v", "t") and bool((element.text or "").strip()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from concurrent.futures import Future
 from uuid import UUID
 
@@ -30,6 +31,18 @@ def clean_text(text: str, *, what: str, limit: int, required: bool = False) -> s
             code="too_long",
         )
     return cleaned
+
+
+def clean_name(text: str, *, limit: int) -> str:
+    """A name of one line without markup. Raises `Invalid`."""
+    name = clean_text(text, what="Name", limit=limit, required=True)
+    if any(sign in "<>" or unicodedata.category(sign) == "Cc" for sign in name):
+        raise Invalid(
+            "Name holds markup or control characters. Write it as plain words on one line, without “<” and “>”.",
+            field="name",
+            code="markup",
+        )
+    return name
 
 
 def create_workspace(

@@ -53,17 +53,25 @@ def test_members_come_change_and_go(team: Team, as_: As) -> None:
 
 def test_an_agent_is_registered_with_a_key_that_is_shown_once(team: Team, as_: As) -> None:
     bob = as_("bob")
-    made = bob.post("/agents", {"name": "<b>Robo</b>", "skills": [{"name": "writing", "level": 4}]}).json()
+    made = bob.post("/agents", {"name": "Robo", "skills": [{"name": "writing", "level": 4}]}).json()
     assert made["key"].startswith("cg_")
     assert made["key"] in made["connect_command"]
     shown = bob.get(f"/agents/{made['id']}").json()
     assert made["key"] not in json.dumps(shown)
-    assert (shown["name"], shown["online"], len(shown["keys"])) == ("<b>Robo</b>", False, 1)
+    assert (shown["name"], shown["online"], len(shown["keys"])) == ("Robo", False, 1)
     more = bob.post(f"/agents/{made['id']}/keys").json()
     assert bob.call("DELETE", f"/agents/{made['id']}/keys/{more['id']}").status_code == 200
     assert problem(as_("ada").get(f"/agents/{made['id']}")) == (404, "not_found")
     seat = as_("ada").post(f"/workspaces/{team.workspace.pk}/members", {"agent": str(team.agents["scribe"].pk)})
     assert problem(seat)[0] == 409
+
+
+@pytest.mark.parametrize("name", ["<b>Robo</b>", "Robo\nInjected: yes", "Robo <"])
+def test_an_agents_name_with_markup_is_refused(team: Team, as_: As, name: str) -> None:
+    bob = as_("bob")
+    before = bob.get("/agents").json()["items"]
+    assert problem(bob.post("/agents", {"name": name})) == (422, "markup")
+    assert bob.get("/agents").json()["items"] == before
 
 
 def test_a_run_goes_from_json_to_its_tasks(team: Team, as_: As) -> None:
