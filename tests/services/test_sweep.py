@@ -60,7 +60,7 @@ def test_an_overdue_attempt_expires_and_the_task_is_ready_under_a_new_epoch(team
 
 def test_a_working_agent_without_progress_is_relieved_and_one_that_waits_for_a_person_is_not(team: Team) -> None:
     silent, asking = team.working(), team.working("judge", skills=["review"])
-    Attempt.objects.filter(pk=asking.attempt_id).update(progress_at=timezone.now())
+    Attempt.objects.filter(task=asking).update(progress_at=timezone.now())
     me = Actor(ActorKind.AGENT, "Judge", agent_id=team.agents["judge"].pk)
     options = [{"optionId": "y", "kind": "allow_once"}, {"optionId": "n", "kind": "reject_once"}]
     session = Session.objects.get(attempt=asking.attempt)
@@ -90,7 +90,7 @@ def test_a_silent_link_is_closed_and_its_work_goes_elsewhere_after_the_grace(tea
     assert Task.objects.get(pk=task.pk).state == "working"
     sweep(after(46 + 61), quiet=False)
     assert Task.objects.get(pk=task.pk).state == "ready"
-    assert Session.objects.get(attempt_id=task.attempt_id).state == "closed"
+    assert Session.objects.get(task=task).state == "closed"
 
 
 def test_a_question_of_an_agent_that_is_gone_is_void_and_nobody_is_told(team: Team) -> None:
@@ -118,7 +118,7 @@ def test_a_stop_that_is_not_confirmed_in_time_is_shown_as_such(team: Team) -> No
     task = team.working()
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
     sweep(after(16), quiet=True)
-    assert Attempt.objects.get(pk=task.attempt_id).stop == "unconfirmed"
+    assert Attempt.objects.get(task=task, state="superseded").stop == "unconfirmed"
     assert "attempt.stop_unconfirmed" in team.journal()
 
 

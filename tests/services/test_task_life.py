@@ -117,6 +117,12 @@ def test_a_hand_back_is_acknowledged_in_the_living_session_before_work_goes_on(t
     assert "Bob's words" in work.params["prompt"][0]["text"]
     attempt = Attempt.objects.get(task=task, state="working")
     assert attempt.acknowledgement == "You kept the first line."
+    team.finish("scribe", "Bob's words, no total")
+    perform(review.return_task, task.pk, reasons=["Add the total."], actor=team.actor("ada"))
+    perform(tasks.assign_task, task.pk, member_id=team.seat("scribe").pk, actor=team.actor("ada"))
+    (again,) = team.send("scribe")
+    assert (again.purpose, again.session_id) == ("work", work.session_id)
+    assert "Add the total." in again.params["prompt"][0]["text"]
 
 
 def test_a_failing_agent_is_tried_three_times_then_a_person_must_act(team: Team) -> None:
