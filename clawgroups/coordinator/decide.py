@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from clawgroups.coordinator.situation import Situation, TaskView
-from clawgroups.core.matching import Candidate, Match, Need, best, rank
+from clawgroups.core.matching import NEEDS_LOGIN, OFFLINE, Candidate, Match, Need, best, rank
 
 MAX_TRIES = 3
 SHOWN_RUNNERS_UP = 4
@@ -130,8 +130,12 @@ def shown(ranking: Sequence[Match]) -> dict[str, Any]:
 def _explain(task: TaskView, ranking: Sequence[Match]) -> Explain | None:
     if any(m.later for m in ranking):
         return None
-    offline = [m.name for m in ranking if m.excluded == "is offline"]
-    if offline:
+    offline = [m.name for m in ranking if m.excluded == OFFLINE]
+    locked = [m.name for m in ranking if m.excluded == NEEDS_LOGIN]
+    if locked:
+        reason = f"{locked[0]} could do it and {NEEDS_LOGIN}."
+        who, stuck = f"the owner of {locked[0]}", False
+    elif offline:
         reason = f"{', '.join(offline[:3])} could do it and {'is' if len(offline) == 1 else 'are'} offline."
         who, stuck = f"the owner of {offline[0]}", False
     else:

@@ -13,6 +13,7 @@ from django.db.models import Q
 from agents.models import Connection
 from clawgroups.core.matching import Candidate
 from clawgroups.models import Artifact, Attempt, Member, Run, Task
+from clawgroups.services import contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,8 @@ def _candidates(seats: list[Member], run: Run, now: datetime) -> list[Candidate]
                 member_id=seat.pk,
                 name=seat.name,
                 skills={s.name: s.level for s in agent.skills.all()},
-                online=agent.pk in online and not agent.announced.get("needs_login"),
+                online=agent.pk in online,
+                needs_login=contact.login_is_needed(agent, now),
                 busy=busy.get(agent.pk, 0),
                 capacity=agent.max_sessions,
             )

@@ -12,6 +12,8 @@ SKILL = 10.0
 FREE = 2.0
 PREFERRED = 5.0
 FAILED_BEFORE = -6.0
+OFFLINE = "is offline"
+NEEDS_LOGIN = "needs a login on its own machine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Candidate:
     busy: int = 0
     capacity: int = 1
     can_work: bool = True
+    # Its owner must sign in on the agent's own machine first.
+    needs_login: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,9 @@ def _exclusion(need: Need, candidate: Candidate, missing: list[str]) -> tuple[st
     if candidate.member_id in need.authors:
         return "is the author of what is to be reviewed", False
     if not candidate.online:
-        return "is offline", False
+        return OFFLINE, False
+    if candidate.needs_login:
+        return NEEDS_LOGIN, False
     if candidate.busy >= candidate.capacity:
         return f"is busy with {candidate.busy} of {candidate.capacity}", True
     return "", False

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 
 from agents.models import Agent, Connection
@@ -21,6 +22,8 @@ from clawgroups.core.changes import Change, Expect, Outcome, Put, Update
 from clawgroups.core.errors import NotFound
 from clawgroups.core.events import AgentOffline, AgentOnline
 from clawgroups.services.agents import everywhere
+
+LOGIN_PATIENCE = 300.0  # seconds until an agent that needed a login is tried again
 
 
 def open_connection(
@@ -102,7 +105,8 @@ def login_needed(link: UUID, *, epoch: int, needed: bool, message: str = "") -> 
     agent = connection.agent
     said = {key: value for key, value in agent.announced.items() if key != "needs_login"}
     if needed:
-        said["needs_login"] = {"message": message, "methods": said.get("auth_methods", [])}
+        since = timezone.now().isoformat()
+        said["needs_login"] = {"message": message, "methods": said.get("auth_methods", []), "since": since}
     return commit.submit(
         Change(
             _agent_actor(agent),
@@ -111,6 +115,15 @@ def login_needed(link: UUID, *, epoch: int, needed: bool, message: str = "") -> 
             verb="agent.login_needed",
         )
     )
+
+
+def login_is_needed(agent: Agent, now: datetime) -> bool:
+    """Whether to leave the agent alone because of a login. Nobody tells us of one, so it is tried again."""
+    needs = agent.announced.get("needs_login")
+    if not needs:
+        return False
+    patience = timedelta(seconds=LOGIN_PATIENCE * settings.CLOCK_SCALE)
+    return now < datetime.fromisoformat(needs["since"]) + patience
 
 
 def close_connection(link: UUID, *, epoch: int, reason: str) -> Future[Outcome]:

@@ -26,6 +26,7 @@ from clawgroups.services.attempts import Decision, end_attempt, fence, release, 
 from clawgroups.services.tasks import prompt_command
 
 LOGIN_NEEDED = -32000
+LOGIN_MISSING = "the agent needs a login on its own machine"
 MAX_RESULT = 1_000_000
 FAILURES = {
     "refusal": "the agent refused it",
@@ -132,7 +133,7 @@ def _opened(
         closed = Update("clawgroups.Session", session.pk, {"state": "closed", "closed_at": timezone.now()})
         decision = Decision([closed])
         if current is not None:
-            decision.add(_failed(command, current, attempt, _open_failure(error), retryable=not _needs_login(error)))
+            decision.add(_failed(command, current, attempt, _open_failure(error), retryable=True))
         return decision
     values = {"state": "open", "acp_id": acp_id, "link": link}
     decision = Decision([Update("clawgroups.Session", session.pk, values, {"state": "opening"})])
@@ -152,7 +153,7 @@ def _opened(
 
 def _open_failure(error: Mapping[str, Any] | None) -> str:
     if _needs_login(error):
-        return "the agent needs a login on its own machine"
+        return LOGIN_MISSING
     said = str((error or {}).get("message") or "it gave no session id")[:300]
     return f"the agent could not open a session: {said}"
 
@@ -171,6 +172,8 @@ def _turn_ended(
     stop = str((result or {}).get("stopReason") or "")
     if task is None:
         return _late(attempt, text if stop == "end_turn" else "")
+    if _needs_login(error):
+        return _failed(command, task, attempt, LOGIN_MISSING, retryable=True)
     if error is not None:
         said = str(error.get("message") or error.get("code"))[:300]
         return _failed(command, task, attempt, f"the agent reported an error: {said}", retryable=True)

@@ -127,6 +127,14 @@ def test_an_offline_agent_is_named_as_the_one_to_wait_for() -> None:
     assert step.who == "the owner of Away"
 
 
+def test_an_agent_that_needs_a_login_is_not_called_offline() -> None:
+    locked = replace(candidate("Locked", writing=5), needs_login=True)
+    (step,) = decide(situation(task(), people=(locked, replace(candidate("Away", writing=5), online=False))))
+    assert isinstance(step, Explain)
+    assert step.reason == "Locked could do it and needs a login on its own machine."
+    assert (step.stuck, step.who) == (False, "the owner of Locked")
+
+
 def test_a_handed_back_task_goes_to_the_agent_that_knows_it() -> None:
     strong, former = candidate("Strong", writing=5), candidate("Former", writing=4)
     back = task(brief={"preferred": str(former.member_id)})

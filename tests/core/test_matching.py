@@ -31,6 +31,7 @@ def names(need: Need, *candidates: Candidate) -> list[str]:
         (Need(("writing",), refused=frozenset({A})), writer(), "refused it before", False),
         (Need(("writing",), authors=frozenset({A})), writer(), "is the author of what is to be reviewed", False),
         (WRITING, writer(online=False), "is offline", False),
+        (WRITING, writer(needs_login=True), "needs a login on its own machine", False),
         (WRITING, writer(busy=2, capacity=2), "is busy with 2 of 2", True),
         (WRITING, writer(busy=1, capacity=0), "is busy with 1 of 0", True),
         (WRITING, writer(can_work=False, online=False, skills={}), "has no right to work here", False),

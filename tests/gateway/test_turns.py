@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from agents.models import Agent
 from clawgroups import bus
-from clawgroups.models import Attempt
+from clawgroups.models import Attempt, Task
+from clawgroups.services import contact
 from clawgroups.services.perform import read_async
 from tests.conftest import Team
 from tests.gateway.support import attempt_of, connected, new_key, steps, task_state, texts, until_row
@@ -106,7 +110,11 @@ async def test_an_agent_that_needs_a_login_is_shown_so_until_it_works(team: Team
             lambda: Agent.objects.get(pk=team.agents["scribe"].pk), lambda row: "needs_login" in row.announced
         )
         needs = row.announced["needs_login"]
-        assert needs == {"message": "Authentication required", "methods": [{"id": "login"}]}
+        assert (needs["message"], needs["methods"]) == ("Authentication required", [{"id": "login"}])
+        assert contact.login_is_needed(row, timezone.now())
+        # It may have been signed in meanwhile: it gets this task again, later.
+        assert not contact.login_is_needed(row, timezone.now() + timedelta(minutes=6))
+        assert "refused" not in (await read_async(Task.objects.get, pk=task.pk)).brief
 
 
 async def test_streaming_text_is_shown_in_pieces_that_fit_together(team: Team, key: str) -> None:
