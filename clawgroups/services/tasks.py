@@ -101,7 +101,8 @@ def offer(task: Task, member: Member, now: datetime) -> tuple[Decision, UUID]:
     assert agent_id is not None
     assert member.agent is not None
     attempt, number = new_id(), task.attempts.count() + 1
-    brief = dict(task.brief)
+    live = _live_session(task, agent_id)
+    brief = _brief_for(task, live)
     values = {
         "workspace_id": task.workspace_id,
         "task_id": task.pk,
@@ -119,7 +120,6 @@ def offer(task: Task, member: Member, now: datetime) -> tuple[Decision, UUID]:
         "epoch": task.epoch + 1,
         "created_at": now,
     }
-    live = _live_session(task, agent_id)
     if live is not None:
         decision.writes.append(Update("clawgroups.Session", live.pk, {"attempt_id": attempt}, {"state": "open"}))
         values = {**command, **prompt_command(task, brief, live)}
@@ -164,11 +164,19 @@ def prompt_command(task: Task, brief: dict[str, Any], session: Session) -> dict[
     }
 
 
+def _brief_for(task: Task, live: Session | None) -> dict[str, Any]:
+    """The task's brief; a session that has acknowledged this hand-back is not asked for that again."""
+    told = live.attempt.brief if live is not None else {}
+    known = bool(told.get("acknowledged")) and told.get("handback") == task.brief.get("handback")
+    return {**task.brief, "acknowledged": True} if known else dict(task.brief)
+
+
 def _live_session(task: Task, agent_id: UUID) -> Session | None:
     """The session of this agent on this task that still lives, after a hand-back or a return."""
     if not task.brief.keys() & {"handback", "feedback"}:
         return None
-    session = Session.objects.filter(task=task, agent_id=agent_id, state="open").order_by("-opened_at").first()
+    sessions = Session.objects.select_related("attempt")
+    session = sessions.filter(task=task, agent_id=agent_id, state="open").order_by("-opened_at").first()
     if session is None or session.link is None:
         return None
     alive = Connection.objects.filter(pk=session.link, closed_at=None).exists()
