@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -16,7 +16,7 @@ from agents.models import Agent, Connection
 from clawgroups.core.lifecycle import RUN_TERMINAL, TASK_TERMINAL, RunState
 from clawgroups.core.timers import Timers
 from clawgroups.fragments.tasks import TaskCard, cards
-from clawgroups.models import Artifact, Attempt, Member, Run, Task, Workspace
+from clawgroups.models import Artifact, Attempt, Member, Message, Run, Task, Workspace
 
 STRIP = 150
 SMALL = 16
@@ -29,6 +29,13 @@ class RunView:
     run: Run
     marks: tuple[tuple[str, str], ...] = ()
     files: tuple[Artifact, ...] = ()
+    # When the goal was said: its card stands right below.
+    said_at: datetime | None = None
+
+    @property
+    def at(self) -> datetime:
+        """The moment by which its card is ordered in the chat."""
+        return self.said_at or self.run.created_at
 
     @property
     def state(self) -> str:
@@ -124,7 +131,7 @@ class Room:
 
 
 def runs(wanted: Q, limit: int = 1000) -> list[RunView]:
-    """Runs with their marks and files, newest first, in three queries."""
+    """Runs with their marks and files, newest first, in four queries."""
     rows = list(Run.objects.filter(wanted).select_related("created_by", "workspace").order_by("-created_at")[:limit])
     ids = [run.pk for run in rows]
     marks: dict[UUID, list[tuple[str, str]]] = {}
@@ -134,7 +141,9 @@ def runs(wanted: Q, limit: int = 1000) -> list[RunView]:
     files: dict[UUID, list[Artifact]] = {}
     for row in Artifact.objects.filter(run__in=ids).exclude(kind="late").select_related("task"):
         files.setdefault(row.run_id, []).append(row)
-    return [RunView(run, tuple(marks.get(run.pk, ())), tuple(files.get(run.pk, ()))) for run in rows]
+    said = Message.objects.filter(run__in=ids).order_by("-created_at").values_list("run_id", "created_at")
+    first: dict[UUID | None, datetime] = dict(said)
+    return [RunView(run, tuple(marks.get(run.pk, ())), tuple(files.get(run.pk, ())), first.get(run.pk)) for run in rows]
 
 
 def runs_of(ids: Iterable[UUID]) -> list[RunView]:

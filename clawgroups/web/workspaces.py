@@ -105,7 +105,7 @@ def show_room(
         "runs": views[:RUNS],
         "more_runs": len(views) > RUNS,
         "seats": rooms.seats(Q(workspace=found)),
-        "talk": _talk(recent, [v for v in views if v.run.created_at >= since]),
+        "talk": _talk(recent, [v for v in views if v.at >= since]),
         "older": len(newest) > TALK,
         "viewer": Viewer(actor, found.pk),
         "run_form": form,
@@ -119,7 +119,7 @@ def _talk(said: list[Message], views: list[rooms.RunView]) -> list[Line]:
     lines = chain(
         (Line(m.created_at.timestamp(), message=m) for m in said),
         # A run's card stands right after the goal that asked for it.
-        (Line(v.run.created_at.timestamp() + 0.25, view=v) for v in views),
+        (Line(v.at.timestamp() + 0.000001, view=v) for v in views),
     )
     return sorted(lines, key=lambda line: line.at)
 

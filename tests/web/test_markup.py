@@ -6,7 +6,7 @@ import pytest
 from django.template import Context, Template
 
 from clawgroups.formats.markdown import to_html
-from clawgroups.models import Run
+from clawgroups.models import Run, Workspace
 from clawgroups.services import messages, workspaces
 from clawgroups.services.perform import perform
 from clawgroups.web.tags import ICONS, STATES, TOOL_ICONS, initials, size
@@ -49,7 +49,8 @@ def test_useful_markdown_stays() -> None:
 @pytest.mark.django_db
 def test_markup_in_names_goals_and_messages_is_shown_as_typed(team: Team, sign_in: SignIn) -> None:
     ada = team.actor("ada")
-    perform(workspaces.rename_workspace, team.workspace.pk, name=EVIL, actor=ada)
+    # Names with markup are refused nowadays; rows may be older than that rule.
+    Workspace.objects.filter(pk=team.workspace.pk).update(name=EVIL)
     perform(workspaces.set_goal, team.workspace.pk, goal=EVIL, actor=ada)
     perform(messages.post_message, team.workspace.pk, body=EVIL, actor=ada)
     run = team.run([{"key": "a", "title": EVIL, "instructions": EVIL, "acceptance": [EVIL]}])
