@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import signal
 import socket
 import uuid
 from collections.abc import Awaitable, Callable
@@ -114,7 +115,7 @@ class Bridge:
             if clock() - born > _PROVEN * self._settings.scale:
                 restarts.reset()
             delay = restarts.next()
-            self._say(f"the agent ended with code {code}, starting it again in {delay:.0f} s")
+            self._say(f"starting it again in {delay:.0f} s")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
 
@@ -126,6 +127,8 @@ class Bridge:
             if not ending.done():
                 return await carrying
             code = ending.result()
+            if not self._stopping.is_set():
+                self._say(_how_it_ended(code))
             await self._part(life, code)
             return code
         except Refused as refused:
@@ -146,6 +149,7 @@ class Bridge:
         """Start the agent: only now, since a server that refuses the key needs no agent."""
         child = await self._start_child()
         life.link = Link(life.link_id, child, self._rules)
+        self._say(f"it works in folders below {self._settings.root}")
         life.pump = asyncio.create_task(life.link.pump())
         life.begun.set()
         return life.link
@@ -270,6 +274,14 @@ class Bridge:
             raise wire.refusal(params)
         if method == version.DRAINING:
             self._say("the server is about to restart")
+
+
+def _how_it_ended(code: int) -> str:
+    if code >= 0:
+        return f"the agent ended with code {code}"
+    with contextlib.suppress(ValueError):
+        return f"the agent was ended by {signal.Signals(-code).name}"
+    return f"the agent was ended by signal {-code}"
 
 
 async def _send_outbox(connection: ClientConnection, link: Link) -> None:

@@ -44,6 +44,7 @@ async def test_the_server_learns_who_connects_before_the_agent_starts(server: Fa
         assert told["Claw-Connector"]
         assert told["Claw-Os"]
         assert running.said[0].startswith("connected as Scribe (agent on ")
+        assert running.said[1] == f"it works in folders below {tmp_path}"
 
 
 async def test_every_update_arrives_once_and_in_order_over_three_drops(server: FakeServer, tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ async def test_other_closes_are_passing(server: FakeServer, tmp_path: Path, code
         assert server.connection is not None
         await server.connection.close(code)
         await server.until(lambda: len(server.upgrades) == 2)
-        assert "trying again in" in running.said[1]
+        assert any("trying again in" in said for said in running.said)
         assert not running.child.closed
 
 
@@ -185,6 +186,7 @@ async def test_a_crash_is_reported_after_everything_the_agent_said(server: FakeS
             running.child.say(update(number))
         running.child.end(7)
         assert await running.code() == 7
+        assert running.said[-1] == "the agent ended with code 7"
         await server.until(lambda: server.closes)
         assert numbers(server.frames) == list(range(500))
         assert [(one["method"], one["params"]) for one in server.extensions] == [
