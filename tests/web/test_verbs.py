@@ -123,6 +123,19 @@ def test_a_bad_file_keeps_the_goal_and_makes_no_run(team: Team, sign_in: SignIn,
     assert not Run.objects.exists()
 
 
+@pytest.mark.parametrize("content", [b"", b"day,sum\n", bytes(range(256)) * 40])
+def test_a_file_that_is_no_table_is_refused_in_words_beside_the_goal(
+    team: Team, sign_in: SignIn, content: bytes
+) -> None:
+    file = SimpleUploadedFile("sales.csv", content, "text/csv")
+    answer = post(sign_in("bob"), "draft-run", team.workspace.pk, goal="Look at it", files=[file])
+    said = answer.content.decode()
+    assert answer.status_code == 422
+    assert "Look at it" in said
+    assert 'class="errorlist" role="alert">sales.csv' in said
+    assert not Run.objects.exists()
+
+
 def test_a_goal_by_htmx_answers_with_the_run_everywhere(team: Team, sign_in: SignIn) -> None:
     answer = post(sign_in("bob", htmx=True), "draft-run", team.workspace.pk, goal="Look at it")
     run = Run.objects.get()
