@@ -170,12 +170,22 @@
     showTail(part);
   }
   function showTail(part) {
-    const turn = document.getElementById(`part-${part}`), tail = tails.get(part);
-    const more = turn ? tail.chars.slice(Math.max(0, (+turn.dataset.length || 0) - tail.at)).join("") : "";
+    const turn = document.getElementById(`part-${part}`), tail = tails.get(part), stored = +turn?.dataset.length || 0;
+    // The stream began, or went on, after words that are not here: they are in the rows within a second.
+    if (turn && tail.at > stored) { $(".turn__live", turn)?.remove(); return refill(turn); }
+    const more = turn ? tail.chars.slice(stored - tail.at).join("") : "";
     let box = turn && $(".turn__live", turn);
     if (!more) { box?.remove(); tails.delete(part); return; }
     if (!box) turn.append((box = Object.assign(document.createElement("div"), { className: "turn__live" })));
     box.textContent = more;
+  }
+  let refilling = 0;
+  function refill(turn) {
+    refilling ||= setTimeout(() => {
+      refilling = 0;
+      const from = turn.closest("[data-watch]");
+      if (from) htmx.trigger(from, "reload");
+    }, 1000);
   }
 
   readCursors();
