@@ -132,6 +132,10 @@ ROUTES: dict[str, str] = {
     "account_reset_password_done": "public",
     "account_reset_password_from_key": "public",
     "account_reset_password_from_key_done": "public",
+    # The administration: staff only, all of it. These two lead on to where everybody signs in and out.
+    "admin:*": "staff",
+    "admin:login": "public",
+    "admin:logout": "public",
     # Sockets (clawgroups.routing).
     "browser-socket": "signed_in",
     "journal-socket": "journal.view",

@@ -57,16 +57,14 @@ def add_person(
 
 def add_agent(workspace_id: UUID, *, agent_id: UUID, actor: Actor, operation: str = "") -> Future[Outcome]:
     """Give an agent a seat. Its owner may bring it along; others need the right to add members."""
+    # In this order, so that nobody learns from the answer which workspaces and agents there are.
+    require(actor, "workspace.view", workspace_id)
     agent = Agent.objects.filter(pk=agent_id, retired_at=None).first()
-    if agent is None:
+    own = agent is not None and (agent.owner_id == actor.user_id or agent.is_builtin)
+    met = Member.objects.filter(agent=agent_id, left_at=None, workspace__members__user=actor.user_id)
+    if agent is None or not (own or met.exists()):
         raise NotFound("There is no such agent.")
-    own = agent.owner_id == actor.user_id or agent.is_builtin
     expects = require(actor, "member.add_agent" if own else "member.add", workspace_id)
-    if (
-        not own
-        and not Member.objects.filter(agent=agent, left_at=None, workspace__members__user=actor.user_id).exists()
-    ):
-        raise NotFound("There is no such agent.")
     known = Member.objects.filter(workspace_id=workspace_id, agent=agent).first()
     pk = known.pk if known else new_id()
     fact = Fact(workspace_id, MemberJoined(member_id=pk, name=agent.name, role=Role.AGENT, agent_id=agent.pk))

@@ -1,0 +1,120 @@
+"""How each address is asked: its ids, and a body that is right, so that only the right to ask decides."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.urls import reverse
+
+from clawgroups.admin.site import site
+from tests.access.expect import Door, door_of
+from tests.access.world import Room
+
+Json = dict[str, Any]
+# Which of the tasks an address is about; the others are about the one that is worked on.
+TASK = {
+    "assign-task": "ready",
+    "save-draft": "held",
+    "submit-task": "held",
+    "hand-back-task": "held",
+    "reassign-task": "held",
+    "accept-task": "review",
+    "return-task": "review",
+}
+RUN = {"start-run": "proposed_id"}
+
+BODIES: dict[str, Callable[[Room], Json]] = {
+    "create-workspace": lambda r: {"name": "New"},
+    "change-workspace": lambda r: {"goal": "Win"},
+    "add-member": lambda r: {"user": "eve", "role": "member"},
+    "set-member-role": lambda r: {"role": "guest"},
+    "post-message": lambda r: {"body": "Hello"},
+    "register-agent": lambda r: {"name": "New one", "max_sessions": 1},
+    "set-profile": lambda r: {"name": "Scribe", "max_sessions": 1},
+    "draft-run": lambda r: {"goal": "Find out"},
+    "assign-task": lambda r: {"member": str(r.ids["assignee"])},
+    "reassign-task": lambda r: {"member": str(r.ids["assignee"]), "note": "n"},
+    "release-task": lambda r: {"reason": "why"},
+    "save-draft": lambda r: {"text": "words"},
+    "submit-task": lambda r: {"result": "words", "text": "words"},
+    "hand-back-task": lambda r: {"note": "n"},
+    "return-task": lambda r: {"note": "not yet"},
+    "decide-approval": lambda r: {"option": "yes"},
+    "set-goal": lambda r: {"goal": "Win"},
+    "set-rules": lambda r: {"rules": "Be kind"},
+    "rename-workspace": lambda r: {"name": "Other"},
+    "add-person": lambda r: {"username": "eve", "role": "member"},
+    "add-agent": lambda r: {"agent": str(r.ids.get("own_agent", r.ids["agent_id"]))},
+    "set-role": lambda r: {"role": "guest"},
+    "create-token": lambda r: {"name": "New"},
+    "set-theme": lambda r: {"theme": "dark"},
+}
+# Converters that no row stands behind.
+OTHER = {
+    "rest": "nothing",
+    "key": "x",
+    "uidb36": "x",
+    "token": "x",
+    "name": "sales.csv",
+    "app_label": "clawgroups",
+    "content_type_id": "1",
+    "url": "nothing",
+}
+
+
+def ask(client: Client, method: str, name: str, room: Room) -> Any:
+    """The answer of this address for the rows of this room."""
+    return client.generic(method, path_of(name, room), *body_of(method, name, room))
+
+
+def path_of(name: str, room: Room) -> str:
+    """The address with ids of this room."""
+    bare = name.rpartition(":")[2]
+    known = {
+        **OTHER,
+        **room.ids,
+        "task_id": room.tasks[TASK.get(bare, "work")].pk,
+        "run_id": room.ids[RUN.get(bare, "run_id")],
+        "object_id": admin_row(bare),
+        "id": admin_row(bare),
+    }
+    return reverse(name, kwargs={key: known[key] for key in parameters(name)})
+
+
+_parameters: dict[str, list[str]] = {}
+
+
+def learn(name: str, keys: list[str]) -> None:
+    """Remember which ids an address takes."""
+    _parameters[name] = keys
+
+
+def parameters(name: str) -> list[str]:
+    return _parameters[name]
+
+
+def body_of(method: str, name: str, room: Room) -> tuple[bytes, str]:
+    bare = name.rpartition(":")[2]
+    said = BODIES[bare](room) if bare in BODIES else {}
+    if method in ("GET", "DELETE"):
+        return b"", "application/octet-stream"
+    if bare == "deliver-session-file":
+        return b"a,b\n1,2\n", "text/csv"
+    if door_of(name) is Door.API:
+        return json.dumps(said).encode(), "application/json"
+    form = "&".join(f"{key}={value}".replace(" ", "+") for key, value in said.items())
+    return form.encode(), "application/x-www-form-urlencoded"
+
+
+def admin_row(bare: str) -> Any:
+    """A row of the kind that an address of the administration is about."""
+    kinds: tuple[Any, ...] = (*site._registry, User, Group)
+    for model in kinds:
+        if bare.startswith(f"{model._meta.app_label}_{model._meta.model_name}_"):
+            row = model._default_manager.first()
+            return row.pk if row is not None else "1"
+    return "1"

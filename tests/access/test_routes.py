@@ -1,0 +1,161 @@
+"""Every address x everybody: what the table says is what the server answers."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from agents.models import Agent
+from clawgroups import permissions
+from clawgroups.access_table import ROUTES
+from clawgroups.api.router import api
+from clawgroups.models import Task
+from clawgroups.routing import urlpatterns as sockets
+from clawgroups.services import people
+from tests.access.expect import Answer, Door, door_of, expected, given, row_of
+from tests.access.requests import ask, learn
+from tests.access.world import CAST, Room, World, build, routes
+from tests.conftest import Team
+
+pytestmark = pytest.mark.django_db
+
+# What Django's admin adds after everything else: addresses without a name that only lead on.
+UNNAMED = frozenset({"admin:"})
+NAMES = [name for name, _ in routes() if name not in UNNAMED]
+CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|X-CSRFToken": "[^"]*"|toast-[0-9a-f]+')
+METHODS = {
+    f"api:{operation['operationId'].replace('_', '-')}": method.upper()
+    for methods in api.get_openapi_schema()["paths"].values()
+    for method, operation in methods.items()
+}
+for _name, _pattern in routes():
+    learn(_name, list(_pattern.pattern.converters) or list(_pattern.pattern.regex.groupindex))
+
+
+@pytest.fixture
+def world(team: Team, settings: Any) -> World:
+    # Everybody has a password, so that the pages about it are open; it need not be slow.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    for user in team.users.values():
+        user.set_password("pw")
+        user.save()
+    return build(team)
+
+
+def client_of(world: World, who: str, door: Door) -> Client:
+    """A client that comes in as somebody, by the way that is usual at this door."""
+    bearer = world.bearers.get(who)
+    by_key = who in ("agent key", "revoked key")
+    user = world.user(who)
+    if door is Door.API or by_key:
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        return Client(headers=headers, raise_request_exception=False)
+    client = Client(raise_request_exception=False)
+    if user is not None:
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def methods_of(name: str) -> tuple[str, ...]:
+    return (METHODS[name],) if name in METHODS else ("GET", "POST")
+
+
+def wrong(world: World, who: str, door: Door, *, foreign: bool) -> Iterator[str]:
+    """The cells in which the answer is not what the table says."""
+    client = client_of(world, who, door)
+    user = world.user(who)
+    own = own_rows(user) if user is not None else {}
+    for name in NAMES:
+        if door_of(name) is door:
+            yield from _wrong_at(world, client, name, who, own, foreign)
+
+
+def own_rows(user: User) -> dict[str, Any]:
+    """What is everybody's own: a token, and an agent to bring along."""
+    token, _ = people.create_token(user, name="mine")
+    agent = Agent.objects.create(owner=user, name="Mine", handle=f"of-{user.username}", created_at=timezone.now())
+    return {"token_id": token.pk, "own_agent": agent.pk}
+
+
+def _wrong_at(world: World, client: Client, name: str, who: str, own: dict[str, Any], foreign: bool) -> Iterator[str]:
+    room = world.foreign if foreign else world.ours
+    room = replace(room, ids=room.ids | own)
+    cookies = copy.deepcopy(client.cookies)
+    want = expected(name, who, foreign=foreign)
+    refused = 0
+    for method in methods_of(name):
+        with transaction.atomic():
+            response = ask(client, method, name, room)
+            transaction.set_rollback(True)
+        close(response)
+        client.cookies = copy.deepcopy(cookies)
+        if response.status_code == 405:
+            refused += 1
+            continue
+        got = given(response)
+        if got is None or (want is not Answer.ANY and got is not want):
+            yield f"{method} {name} ({row_of(name)}) as {who}: {want} expected, {response.status_code} given"
+    if refused == len(methods_of(name)):
+        yield f"{name} takes neither {' nor '.join(methods_of(name))}"
+
+
+@pytest.mark.parametrize("who", CAST)
+@pytest.mark.parametrize("door", Door)
+def test_everybody_gets_at_every_address_what_the_table_says(world: World, door: Door, who: str) -> None:
+    cells = list(wrong(world, who, door, foreign=False))
+    assert not cells, "\n".join(cells)
+
+
+@pytest.mark.parametrize("who", [who for who in CAST if who != "stranger"])
+@pytest.mark.parametrize("door", [Door.API, Door.PAGES])
+def test_rows_of_another_workspace_are_as_if_they_were_not_there(world: World, door: Door, who: str) -> None:
+    cells = list(wrong(world, who, door, foreign=True))
+    assert not cells, "\n".join(cells)
+
+
+def test_every_address_has_a_row_and_every_row_an_address() -> None:
+    assert [name for name in NAMES if row_of(name) is None] == []
+    named = {*NAMES, *(pattern.name for pattern in sockets), "admin:*"}
+    assert [name for name in ROUTES if name not in named] == []
+
+
+def test_every_row_names_an_action_or_a_gate() -> None:
+    assert [action for action in ROUTES.values() if action not in permissions.ACTIONS.keys() | permissions.GATES] == []
+
+
+def close(response: Any) -> None:
+    """Close an answer's file; its own `close` would end the test's database connection with it."""
+    for closer in response._resource_closers:
+        closer()
+
+
+def test_a_foreign_row_and_a_missing_one_are_answered_alike(world: World) -> None:
+    foreign = world.foreign
+    nowhere = replace(
+        foreign, ids=dict.fromkeys(foreign.ids, UUID(int=7)), tasks=dict.fromkeys(foreign.tasks, Task(pk=UUID(int=7)))
+    )
+    for door in (Door.API, Door.PAGES):
+        client = client_of(world, "member", door)
+        for name in NAMES:
+            if door_of(name) is door and row_of(name) in permissions.ACTIONS:
+                for method in methods_of(name):
+                    seen = [plain(ask(client, method, name, room), room) for room in (foreign, nowhere)]
+                    assert seen[0] == seen[1], (method, name)
+
+
+def plain(response: Any, room: Room) -> tuple[int, str]:
+    """An answer without the ids that were asked for and what differs from one answer to the next."""
+    said = response.content.decode()
+    for value in (*room.ids.values(), *(task.pk for task in room.tasks.values())):
+        said = said.replace(str(value), "ID")
+    return response.status_code, CHANGING.sub("", said)

@@ -1,0 +1,174 @@
+"""What the access tests look at: a workspace with a row of every kind, another of a stranger's, and all who come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from agents.ids import new_id
+from agents.models import AgentKey
+from clawgroups.auth import actor_of_user, session_key
+from clawgroups.core.actors import Role
+from clawgroups.models import Approval, Artifact, Attempt, Session, Step, Task, Workspace
+from clawgroups.services import agents, files, members, people, runs, takeover, workspaces
+from clawgroups.services import tasks as verbs
+from clawgroups.services.perform import perform
+from tests.conftest import Team, online_agent
+
+PLAN = [{"key": key, "title": key.title(), "skills": ["writing"]} for key in ("work", "ready", "review", "held")]
+CSV = b"day,sum\nMon,3\n"
+
+# Who asks, and the role in the workspace that is asked about; None has no seat there.
+CAST: dict[str, Role | None] = {
+    "anonymous": None,
+    "stranger": None,
+    "guest": Role.GUEST,
+    "member": Role.MEMBER,
+    "admin": Role.ADMIN,
+    "owner": Role.OWNER,
+    "agent key": Role.AGENT,
+    "revoked key": None,
+    "staff": None,
+}
+NAMES = {"stranger": "mallory", "guest": "gus", "member": "bob", "admin": "carol", "owner": "ada", "staff": "sue"}
+UNKNOWN = frozenset({"anonymous", "revoked key"})
+
+
+@dataclass
+class Room:
+    """The ids of a workspace, of its rows, and what each address takes."""
+
+    team: Team
+    ids: dict[str, Any]
+    tasks: dict[str, Task]
+    secrets: list[str] = field(default_factory=list)
+
+
+@dataclass
+class World:
+    """Two workspaces without a person in common, and the bearers of those who come in by one."""
+
+    ours: Room
+    foreign: Room
+    bearers: dict[str, str]
+    users: dict[str, User]
+    session: str
+    secrets: list[str]
+
+    def user(self, who: str) -> User | None:
+        return self.users.get(NAMES.get(who, ""))
+
+
+def build(team: Team) -> World:
+    """Both workspaces, and a key or token for everybody."""
+    users = team.users
+    ours = room(team, "ada")
+    theirs = Team(_workspace(users["mallory"]), users, {})
+    theirs.agents["other"] = online_agent_of(theirs, "mallory")
+    foreign = room(theirs, "mallory")
+    bearers = {who: people.create_token(users[name], name="access")[1] for who, name in NAMES.items()}
+    scribe = team.agents["scribe"]
+    for who in ("agent key", "revoked key"):
+        key = agents.mint_key()
+        perform(agents.add_key, scribe.pk, key=key, actor=team.actor("ada"))
+        bearers[who] = key.secret
+    # The newest one; revoked without its verb, which would end the agent's link.
+    last = AgentKey.objects.filter(agent=scribe).latest("created_at")
+    AgentKey.objects.filter(pk=last.pk).update(revoked_at=timezone.now())
+    session = Session.objects.get(pk=ours.ids["session_id"])
+    opened = session_key(session.pk).secret
+    return World(ours, foreign, bearers, users, opened, [*bearers.values(), opened])
+
+
+def _workspace(user: User) -> Workspace:
+    made = perform(workspaces.create_workspace, name="Elsewhere", actor=actor_of_user(user))
+    return Workspace.objects.get(pk=made.answer["id"])
+
+
+def online_agent_of(team: Team, owner: str) -> Any:
+    """An online agent of somebody else than ada."""
+    real = team.users["ada"]
+    team.users = {**team.users, "ada": team.users[owner]}
+    made = online_agent(team, "other", "writing")
+    team.users = {**team.users, "ada": real}
+    return made
+
+
+def room(team: Team, owner: str) -> Room:
+    """One row of every kind in this workspace, made by its owner."""
+    actor = team.actor(owner)
+    agent = next(iter(team.agents.values()))
+    dora, _ = User.objects.get_or_create(username=f"dora-{owner}")
+    perform(members.add_person, team.workspace.pk, username=dora.username, role="member", actor=actor)
+    stored = files.store([CSV], name="sales.csv", content_type="text/csv")
+    drafted = perform(runs.draft_run, team.workspace.pk, goal="Look", inputs=[stored], plan=PLAN, actor=actor)
+    run_id = UUID(drafted.answer["id"])
+    perform(runs.start_run, run_id, actor=actor)
+    tasks = {task.key: task for task in Task.objects.filter(run=run_id)}
+    ids = _begin(team, tasks, agent.handle, owner)
+    seat = team.workspace.members.get(user=dora)
+    proposed = perform(runs.draft_run, team.workspace.pk, goal="Later", plan=PLAN, actor=actor)
+    token, _ = people.create_token(team.users[owner], name="own")
+    ids |= {
+        "workspace_id": team.workspace.pk,
+        "run_id": run_id,
+        "proposed_id": UUID(proposed.answer["id"]),
+        "member_id": seat.pk,
+        "agent_id": agent.pk,
+        "key_id": agent.keys.get().pk,
+        "artifact_id": Artifact.objects.get(run=run_id, kind="input").pk,
+        "token_id": token.pk,
+        "assignee": team.workspace.members.get(agent=agent).pk,
+    }
+    return Room(team, ids, {task.key: task for task in Task.objects.filter(run=run_id)})
+
+
+def _begin(team: Team, tasks: dict[str, Task], handle: str, owner: str) -> dict[str, Any]:
+    """Bring the tasks to where their names say; a question and a step in the one that is worked on."""
+    now = timezone.now()
+    actor = team.actor(owner)
+    perform(takeover.take_over, tasks["held"].pk, actor=actor)
+    perform(takeover.take_over, tasks["review"].pk, actor=actor)
+    perform(takeover.submit_held, tasks["review"].pk, result="Done.", actor=actor)
+    from_hand = _assign(team, tasks["work"], handle, actor)
+    attempt = Attempt.objects.get(pk=from_hand)
+    session = Session.objects.get(attempt=attempt)
+    Session.objects.filter(pk=session.pk).update(state="open")
+    approval = Approval.objects.create(
+        workspace=team.workspace, task=tasks["work"], attempt=attempt, session=session, epoch=attempt.epoch,
+        request_id=1, options=[{"optionId": "yes", "name": "Yes", "kind": "allow_once"}], digest="d" * 64,
+        asked_at=now, expires_at=now + timedelta(hours=1),
+    )  # fmt: skip
+    step = Step.objects.create(pk=new_id(), attempt=attempt, ordinal=1, tool_call_id="t", title="Look", started_at=now)
+    return {
+        "attempt_id": attempt.pk,
+        "session_id": session.pk,
+        "approval_id": approval.pk,
+        "step_id": step.pk,
+    }
+
+
+def _assign(team: Team, task: Task, handle: str, actor: Any) -> UUID:
+    seat = team.workspace.members.get(handle=handle)
+    return UUID(perform(verbs.assign_task, task.pk, member_id=seat.pk, actor=actor).answer["attempt"])
+
+
+def routes() -> Iterator[tuple[str, URLPattern]]:
+    """Every address of the server, by the name that `reverse` takes; an unnamed one has no name."""
+    yield from _walk(get_resolver().url_patterns, ())
+
+
+def _walk(patterns: list[URLPattern | URLResolver], spaces: tuple[str, ...]) -> Iterator[tuple[str, URLPattern]]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            inside = (*spaces, pattern.namespace) if pattern.namespace else spaces
+            yield from _walk(pattern.url_patterns, inside)
+        else:
+            yield ":".join((*spaces, pattern.name or "")), pattern
