@@ -21,4 +21,7 @@ from clawgroups.api.bodies import Application, BodyLimit  # noqa: E402
 from clawgroups.routing import urlpatterns  # noqa: E402
 
 draining.at_end(commit.drain)
-application = ProtocolTypeRouter({"http": BodyLimit(cast("Application", pages)), "websocket": URLRouter(urlpatterns)})
+bodies = BodyLimit(cast("Application", pages))
+application = ProtocolTypeRouter({"http": bodies, "websocket": URLRouter(urlpatterns)})
+# So that our own server need not take in what would be refused.
+application.bodies = bodies

@@ -43,12 +43,24 @@ class BodyLimit:
     def __init__(self, application: Application) -> None:
         self.application = application
 
+    @property
+    def limit(self) -> int:
+        """The largest body that is taken, in bytes."""
+        return int(settings.MAX_UPLOAD_BYTES) + SLACK
+
+    def refusal(self, accept: bytes) -> tuple[bytes, bytes]:
+        """Content type and body of the answer to a larger one, for whoever accepts this."""
+        refused = too_large()
+        if b"text/html" in accept:
+            return b"text/html; charset=utf-8", PAGE.format(message=refused.message).encode()
+        return b"application/problem+json", problem_body(refused)
+
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        limit = settings.MAX_UPLOAD_BYTES + SLACK
+        limit = self.limit
         headers = {key.lower(): value for key, value in scope["headers"]}
         said = headers.get(b"content-length", b"0")
         if said.isdigit() and int(said) > limit:
-            await _refuse(headers, send)
+            await self._refuse(headers, send)
             return
         received = 0
         answered = False
@@ -70,19 +82,14 @@ class BodyLimit:
             await self.application(scope, counted, noted)
         except _Overflow:
             if not answered:
-                await _refuse(headers, send)
+                await self._refuse(headers, send)
 
-
-async def _refuse(headers: dict[bytes, bytes], send: Send) -> None:
-    refused = too_large()
-    if b"text/html" in headers.get(b"accept", b""):
-        kind, body = b"text/html; charset=utf-8", PAGE.format(message=refused.message).encode()
-    else:
-        kind, body = b"application/problem+json", problem_body(refused)
-    length = str(len(body)).encode()
-    said = [(b"content-type", kind), (b"content-length", length), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 413, "headers": said})
-    await send({"type": "http.response.body", "body": body})
+    async def _refuse(self, headers: dict[bytes, bytes], send: Send) -> None:
+        kind, body = self.refusal(headers.get(b"accept", b""))
+        length = str(len(body)).encode()
+        said = [(b"content-type", kind), (b"content-length", length), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 413, "headers": said})
+        await send({"type": "http.response.body", "body": body})
 
 
 class CappedUpload(FileUploadHandler):

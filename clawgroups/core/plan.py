@@ -69,7 +69,8 @@ def parse_plan(tasks: Sequence[Any], *, max_tasks: int = MAX_TASKS) -> tuple[Pla
             ]
     problems = problems or check_plan(parsed)
     if problems:
-        raise Invalid("The plan cannot be carried out: " + "; ".join(problems[:10]), code="bad_plan", problems=problems)
+        said = f"The plan cannot be carried out: {'; '.join(problems[:10])}. Mend that and send it again."
+        raise Invalid(said, code="bad_plan", problems=problems)
     return tuple(parsed)
 
 

@@ -25,7 +25,7 @@ from twisted.logger import (
 from clawgroups import draining
 from clawgroups.server.inbox import BodyInbox, Inbox, Message, TakenBody
 from clawgroups.server.limits import CLOSE_DRAINING, Limits
-from clawgroups.server.requests import BoundedHTTPFactory
+from clawgroups.server.requests import Bodies, BoundedHTTPFactory
 from clawgroups.server.sockets import BoundedSocket
 
 logger = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ class BoundedServer(Server):
             server_name="",
         )
         self.limits = limits
+        self.bodies: Bodies | None = getattr(application, "bodies", None)
         self.ports: list[Any] = []
         self.leaving: asyncio.Future[None] | None = None
 

@@ -21,6 +21,7 @@ class Limits:
     browser_message_bytes: int = 1 * MIB
     browser_paths: tuple[str, ...] = ("/ws/",)
     body_bytes: int = 512 * MIB
+    linger_seconds: float = 30.0
     ping_interval: float = 10.0
     ping_timeout: float = 30.0
     flood_timeout: float = 60.0

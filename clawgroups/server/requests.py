@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from daphne.http_protocol import HTTPFactory, WebRequest
 from twisted.internet.interfaces import IAddress
@@ -10,10 +10,23 @@ from twisted.internet.interfaces import IAddress
 from clawgroups.server.gate import Gate
 from clawgroups.server.inbox import Message
 
+REFUSED = b"HTTP/1.1 413 Content Too Large\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
 TOO_LARGE = (
-    b"HTTP/1.1 413 Content Too Large\r\nContent-Type: application/problem+json\r\nConnection: close\r\n\r\n"
     b'{"type":"about:blank","title":"The request is larger than this server takes.","status":413,"code":"too_large"}'
 )
+
+
+class Bodies(Protocol):
+    """What an application says about the bodies it takes: its attribute `bodies`, if it has one."""
+
+    @property
+    def limit(self) -> int:
+        """The largest one, in bytes."""
+        ...
+
+    def refusal(self, accept: bytes) -> tuple[bytes, bytes]:
+        """Content type and body of the answer to a larger one."""
+        ...
 
 
 class BoundedRequest(WebRequest):
@@ -24,12 +37,16 @@ class BoundedRequest(WebRequest):
         self.gate = Gate()
         self.gated = False
         self.body_bytes = 0
+        self.refused = False
         self.kinds: list[bytes] = []
 
     # Reading
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """Twisted's own, without its reading of forms: all of an upload in memory, parsed in the loop."""
+        if self.refused:
+            self.channel.loseConnection()
+            return
         self.kinds = self.requestHeaders.getRawHeaders(b"content-type") or []
         self.requestHeaders.removeHeader(b"content-type")
         super().requestReceived(command, path, version)
@@ -41,20 +58,35 @@ class BoundedRequest(WebRequest):
 
     def gotLength(self, length: int | None) -> None:
         super().gotLength(length)
-        if length is not None and length > self.server.limits.body_bytes:
+        if length is not None and length > self._most():
             self._refuse()
 
     def handleContentChunk(self, data: bytes) -> None:
         self.body_bytes += len(data)
-        if self.body_bytes > self.server.limits.body_bytes:
+        if self.refused:
+            return
+        if self.body_bytes > self._most():
             self._refuse()
         else:
             super().handleContentChunk(data)
 
+    def _most(self) -> int:
+        bodies, most = self.server.bodies, int(self.server.limits.body_bytes)
+        return most if bodies is None else min(most, bodies.limit)
+
     def _refuse(self) -> None:
-        self.body_bytes = self.server.limits.body_bytes
-        self.channel.transport.write(TOO_LARGE)
-        self.channel.loseConnection()
+        """Answer at once, then read on for a while and keep nothing: a peer whose connection is reset while it
+        still sends never gets to see the answer."""
+        self.refused = True
+        kind, body = b"application/problem+json", TOO_LARGE
+        if self.server.bodies is not None:
+            kind, body = self.server.bodies.refusal(self.getHeader(b"accept") or b"")
+        self.channel.transport.write(REFUSED % (kind, len(body), body))
+        self.channel.callLater(self.server.limits.linger_seconds, self._cut)
+
+    def _cut(self) -> None:
+        if self.channel is not None:
+            self.channel.abortConnection()
 
     # Writing
 

@@ -139,6 +139,16 @@ def test_a_body_beyond_every_limit_is_refused_before_it_is_sent(server: Server) 
     assert b"too_large" in answer
 
 
+def test_a_peer_that_sends_on_after_its_refusal_still_gets_to_read_it(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
+        raw.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 600000000\r\n\r\n")
+        for _ in range(64):
+            raw.sendall(b"y" * MIB)
+        answer = raw.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert server.get()[1] < 200 * MIB
+
+
 def test_an_agent_may_send_large_messages_and_a_browser_may_not(server: Server) -> None:
     with server.socket("/acp/connect") as agent:
         agent.send("x" * 15 * MIB)
