@@ -173,7 +173,9 @@
     const turn = document.getElementById(`part-${part}`), tail = tails.get(part), stored = +turn?.dataset.length || 0;
     // The stream began, or went on, after words that are not here: they are in the rows within a second.
     if (turn && tail.at > stored) { $(".turn__live", turn)?.remove(); return refill(turn); }
-    const more = turn ? tail.chars.slice(stored - tail.at).join("") : "";
+    // Once its attempt is over, the rows alone say what counted.
+    const over = turn?.closest(".thread").id !== `thread-${$("[data-watch]")?.dataset.watch}`;
+    const more = turn && !over ? tail.chars.slice(stored - tail.at).join("") : "";
     let box = turn && $(".turn__live", turn);
     if (!more) { box?.remove(); tails.delete(part); return; }
     if (!box) turn.append((box = Object.assign(document.createElement("div"), { className: "turn__live" })));
