@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from clawgroups.admin.site import site
 from tests.access.expect import Door, door_of
-from tests.access.world import Room
+from tests.access.world import Room, World
 
 Json = dict[str, Any]
 # Which of the tasks an address is about; the others are about the one that is worked on.
@@ -64,6 +64,20 @@ OTHER = {
     "content_type_id": "1",
     "url": "nothing",
 }
+
+
+def client_of(world: World, who: str, door: Door) -> Client:
+    """A client that comes in as somebody, by the way that is usual at this door."""
+    bearer = world.bearers.get(who)
+    by_key = who in ("agent key", "revoked key")
+    user = world.user(who)
+    if door is Door.API or by_key:
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        return Client(headers=headers, raise_request_exception=False)
+    client = Client(raise_request_exception=False)
+    if user is not None:
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
 
 
 def ask(client: Client, method: str, name: str, room: Room) -> Any:

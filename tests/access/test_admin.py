@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -33,10 +32,10 @@ from clawgroups.models import (
     Workspace,
 )
 from clawgroups.services import people
+from tests.access.markup import INLINE
 from tests.conftest import Team
 
 pytestmark = pytest.mark.django_db
-INLINE = re.compile(r"\sstyle\s*=|<style|<script(?![^>]*\ssrc=)|\son[a-z]+\s*=|javascript:", re.IGNORECASE)
 OURS = [model for model, page in site._registry.items() if isinstance(page, ReadOnlyAdmin)]
 
 

@@ -23,9 +23,8 @@ from clawgroups.models import Task
 from clawgroups.routing import urlpatterns as sockets
 from clawgroups.services import people
 from tests.access.expect import Answer, Door, door_of, expected, given, row_of
-from tests.access.requests import ask, learn
-from tests.access.world import CAST, Room, World, build, routes
-from tests.conftest import Team
+from tests.access.requests import ask, client_of, learn
+from tests.access.world import CAST, Room, World, routes
 
 pytestmark = pytest.mark.django_db
 
@@ -40,30 +39,6 @@ METHODS = {
 }
 for _name, _pattern in routes():
     learn(_name, list(_pattern.pattern.converters) or list(_pattern.pattern.regex.groupindex))
-
-
-@pytest.fixture
-def world(team: Team, settings: Any) -> World:
-    # Everybody has a password, so that the pages about it are open; it need not be slow.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    for user in team.users.values():
-        user.set_password("pw")
-        user.save()
-    return build(team)
-
-
-def client_of(world: World, who: str, door: Door) -> Client:
-    """A client that comes in as somebody, by the way that is usual at this door."""
-    bearer = world.bearers.get(who)
-    by_key = who in ("agent key", "revoked key")
-    user = world.user(who)
-    if door is Door.API or by_key:
-        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
-        return Client(headers=headers, raise_request_exception=False)
-    client = Client(raise_request_exception=False)
-    if user is not None:
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 def methods_of(name: str) -> tuple[str, ...]:
