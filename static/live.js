@@ -84,7 +84,7 @@
 
   // One socket for all workspaces of the page; a cursor for each: no gap, no double.
   const cursors = new Map();
-  let socket, timer, slow, tries = 0, pause = 0, watched = "";
+  let socket, timer, slow, tries = 0, pause = 0, watched = "", heard = 0;
   const send = (message) => socket?.readyState === 1 && socket.send(JSON.stringify(message));
   const subscribe = (c, workspace) => send({ type: "subscribe", workspace, generation: c.generation, after: c.seq });
 
@@ -98,8 +98,8 @@
     if (!cursors.size) return;
     watched = "";
     socket = new WebSocket(location.origin.replace(/^http/, "ws") + "/ws/");
-    socket.onopen = () => { cursors.forEach(subscribe); watch(); };
-    socket.onmessage = (event) => receive(JSON.parse(event.data));
+    socket.onopen = () => { heard = Date.now(); cursors.forEach(subscribe); watch(); };
+    socket.onmessage = (event) => { heard = Date.now(); receive(JSON.parse(event.data)); };
     socket.onclose = (event) => {
       if (event.code === 4401 || event.code === 4403) return link("off");
       slow ||= setTimeout(link, 1200, "lost");
@@ -108,6 +108,14 @@
       timer = setTimeout(connect, wait * (0.5 + Math.random() / 2));
     };
   }
+  // A line that was cut without a word is known by its silence: a head comes every 15 seconds.
+  setInterval(() => {
+    if (socket?.readyState !== 1 || Date.now() - heard < 45000) return;
+    const { onclose } = socket;
+    socket.onclose = socket.onmessage = null;
+    socket.close();
+    onclose({ code: 1006 });
+  }, 5000);
   function link(state) {
     clearTimeout(slow);
     slow = 0;
