@@ -26,6 +26,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--app", default="clawgroups.asgi.application", help="dotted path of the ASGI application")
     parser.add_argument("--drain-seconds", type=float, default=Limits.drain_seconds, help="how long leaving may take")
     parser.add_argument(
+        "--linger-seconds", type=float, default=Limits.linger_seconds, help="how long a refused upload is still read"
+    )
+    parser.add_argument(
         "--proxy-headers",
         action="store_true",
         default=os.environ.get("CLAWGROUPS_BEHIND_PROXY", "").lower() in ("1", "true", "yes", "on"),
@@ -42,7 +45,7 @@ def exit_hard(status: int) -> None:
 def main() -> int:
     """Serve until SIGTERM or SIGINT; the exit status is 2 when the address is taken."""
     given = arguments()
-    limits = dataclasses.replace(Limits(), drain_seconds=given.drain_seconds)
+    limits = dataclasses.replace(Limits(), drain_seconds=given.drain_seconds, linger_seconds=given.linger_seconds)
     server = BoundedServer(import_string(given.app), limits=limits, proxy_headers=given.proxy_headers)
 
     def leave() -> None:

@@ -86,7 +86,7 @@ class BoundedRequest(WebRequest):
 
     def _cut(self) -> None:
         if self.channel is not None:
-            self.channel.abortConnection()
+            self.channel.forceAbortClient()
 
     # Writing
 

@@ -139,6 +139,17 @@ def test_a_body_beyond_every_limit_is_refused_before_it_is_sent(server: Server) 
     assert b"too_large" in answer
 
 
+def test_a_peer_that_never_ends_what_was_refused_is_cut_off() -> None:
+    with (
+        serving("--linger-seconds", "0.2") as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw,
+    ):
+        raw.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n")
+        assert raw.recv(4096).startswith(b"HTTP/1.1 413")
+        with contextlib.suppress(ConnectionResetError):
+            assert raw.recv(4096) == b""
+
+
 def test_a_peer_that_sends_on_after_its_refusal_still_gets_to_read_it(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
         raw.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 600000000\r\n\r\n")
