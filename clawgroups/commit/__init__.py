@@ -89,7 +89,7 @@ def _submit_inline(change: Change, collected: Collected) -> Future[Outcome]:
     try:
         applied = apply([change])
     except Exception as fault:  # noqa: BLE001 a future carries whatever went wrong
-        future.set_exception(fault)
+        future.set_exception(faults.told(fault))
         return future
     collected.applied.append(applied)
     settle(future, applied.answers[0])

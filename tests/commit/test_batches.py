@@ -266,3 +266,10 @@ def test_the_inline_form_collects_what_would_have_been_hinted_at(ada: World, wri
     assert future.done()
     assert writer.applied[-1].heads == {ada.workspace.pk: 1}
     assert list(writer.applied[-1].wakes) == ["agent:1"]
+
+
+def test_the_inline_form_tells_faults_in_the_writers_words(ada: World) -> None:
+    with pytest.raises(Conflict) as raised:
+        done(ada.change(Update(TASK, ada.task().pk, {"key": ada.task().key})))
+    assert raised.value.code == "already_exists"
+    assert done(ada.change()).applied
