@@ -1,95 +1,78 @@
-"""A real `up` on a free port with a folder of its own, and the machine's Chromium to look at it."""
+"""A real `up` on a free port with a folder of its own, and the machine's Chromium for the people who use it."""
 
 from __future__ import annotations
 
 import os
-import selectors
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
-from tests.run import browser
-from tests.run.servers import free_port
+from tests.browser.people import People
+from tests.run import browser as chromium
+from tests.stories.installation import Installation, installed
+from tests.stories.sales import Sales, generate
+from tests.stories.script import Script
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-OURS = ("CLAWGROUPS_", "DATABASE_URL", "REDIS_URL", "DJANGO_")
-
-
-@dataclass
-class Site:
-    """A running installation. `link` signs the first person in, once."""
-
-    url: str
-    link: str
-    data: Path
-    process: subprocess.Popen[str]
-
-    def manage(self, *arguments: str) -> str:
-        """Run a management command on the same installation and give what it printed."""
-        environment = environment_of(self.data, self.url.rpartition(":")[2])
-        command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60
-        ).stdout.strip()
-
-
-def environment_of(data: Path, port: str) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
-    return {**kept, "CLAWGROUPS_DATA": str(data), "PORT": port}
+SETTINGS = {
+    # The writer's turn lasts some seconds: long enough to step into it with a mouse.
+    "CLAWGROUPS_BUILTIN_PACE": "0.08",
+    "CLAWGROUPS_MAX_UPLOAD_MB": "3",
+}
 
 
 @pytest.fixture(scope="session")
-def site() -> Iterator[Site]:
+def claw() -> Iterator[Installation]:
     """One installation for the whole browser run; a test that breaks things starts its own."""
-    data = Path(tempfile.mkdtemp(prefix="claw-web-"))
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "up"],
-        cwd=ROOT,
-        env=environment_of(data, str(port)),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    with installed(**SETTINGS) as installation:
+        yield installation
+        assert not installation.faults()
+
+
+@pytest.fixture(scope="session")
+def link(claw: Installation) -> str:
+    """The link that `up` has printed. It signs in once: for one test only."""
+    return next(line for line in claw.lines if line.startswith("Ready: ")).removeprefix("Ready: ")
+
+
+@pytest.fixture(scope="session")
+def kept_sessions() -> dict[str, object]:
+    """Who has signed in already, with their cookies."""
+    return {}
+
+
+@pytest.fixture
+def people(claw: Installation, browser: Browser, kept_sessions: dict[str, object]) -> Iterator[People]:
+    """Opens browsers for people. What a console complains about fails the test."""
+    people = People(claw, browser, kept_sessions)
     try:
-        link = ready_line(process).removeprefix("Ready: ")
-        yield Site(f"http://127.0.0.1:{port}", link, data, process)
-        process.terminate()
-        assert process.wait(20) == 0, "`up` did not end cleanly"
+        yield people
     finally:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
-        shutil.rmtree(data, ignore_errors=True)
+        people.leave()
+    assert people.complaints() == []
 
 
-def ready_line(process: subprocess.Popen[str], *, seconds: float = 120) -> str:
-    """The line with the sign-in link; whatever else `up` says instead is the failure's text."""
-    assert process.stdout is not None
-    said: list[str] = []
-    until = time.monotonic() + seconds
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while time.monotonic() < until and selector.select(until - time.monotonic()):
-            line = process.stdout.readline()
-            said.append(line.strip())
-            if line.startswith("Ready: "):
-                return line.strip()
-            if not line:
-                break
-    raise AssertionError(f"`up` is not ready: {said}")
+@pytest.fixture(scope="session")
+def script(claw: Installation) -> Script:
+    """The owner's script, for what a test needs to stand before it looks."""
+    return Script(claw.url, claw.token())
+
+
+@pytest.fixture(scope="session")
+def bob(claw: Installation) -> str:
+    """The user name of somebody who has an account and no seat yet."""
+    claw.manage("shell", "-c", "from django.contrib.auth.models import User; User.objects.create_user('bob')")
+    return "bob"
+
+
+@pytest.fixture(scope="session")
+def sales() -> Sales:
+    return generate(20_261)
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, object]:
     """The machine's own Chromium: Playwright's download is never used."""
-    found = os.environ.get("CHROMIUM") or browser.find()
+    found = os.environ.get("CHROMIUM") or chromium.find()
     assert found is not None, "The browser tests need Chromium on the PATH."
     return {"executable_path": found, "args": ["--disable-dev-shm-usage"]}
