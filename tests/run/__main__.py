@@ -2,8 +2,9 @@
 
     lint      ruff check and ruff format --check
     types     mypy, strict
-    unit      everything but the browser tests, on an SQLite file
+    unit      everything but the browser tests and the stories, on an SQLite file
     services  the services, the writer and the integration tests again, on a real PostgreSQL and a real Valkey
+    stories   outside scripts against a real `up`, whose processes are killed in some of them
     browser   a real Chromium against a real `up`
 
 `claw test unit services -x` runs some of them, what follows is for pytest; `claw test tests/core -k plan` hands
@@ -65,7 +66,7 @@ def types(run: Run) -> None:
 
 
 def unit(run: Run) -> None:
-    run.pytest("unit", "-p", "no:playwright", "--ignore=tests/browser")
+    run.pytest("unit", "-p", "no:playwright", "--ignore=tests/browser", "--ignore=tests/stories")
 
 
 def services(run: Run) -> None:
@@ -76,6 +77,10 @@ def services(run: Run) -> None:
     except (servers.Unavailable, CannotRun) as reason:
         print(reason, flush=True)
         run.results.check(ok=False)
+
+
+def stories(run: Run) -> None:
+    run.pytest("stories", "-p", "no:playwright", "tests/stories")
 
 
 def in_browser(run: Run) -> None:
@@ -93,6 +98,7 @@ STAGES: dict[str, Callable[[Run], None]] = {
     "types": types,
     "unit": unit,
     "services": services,
+    "stories": stories,
     "browser": in_browser,
 }
 

@@ -160,9 +160,9 @@ class Script:
 class Follower:
     """A client of the journal socket, in a thread: goes on where it was whenever the line is cut."""
 
-    def __init__(self, script: Script, workspace: str) -> None:
+    def __init__(self, script: Script, workspace: str, *, generation: int = 0, after: int = 0) -> None:
         self.script, self.workspace = script, workspace
-        self.generation = 0
+        self.generation, self.after = generation, after
         self.frames: Heard[Json] = Heard("the journal socket")
         self.entries: Heard[Json] = Heard("the journal")
         self.connections = 0
@@ -210,8 +210,8 @@ class Follower:
 
         return self.entries.until(fits, seconds=seconds, what=f"{type_} {payload or ''}")
 
-    def caught_up(self, head: int) -> None:
-        self.entries.until(lambda entry: entry["seq"] >= head, seconds=30, what=f"entry {head}")
+    def caught_up(self, head: int, *, seconds: float = 30) -> None:
+        self.entries.until(lambda entry: entry["seq"] >= head, seconds=seconds, what=f"entry {head}")
 
     def ended(self, run: str, *, seconds: float = 90) -> str:
         """Wait for the end of a run; its state."""
@@ -240,8 +240,8 @@ class Follower:
     def _listen(self) -> None:
         if self._over.is_set():
             return
-        after = self.last
-        query = urlencode({"generation": self.generation, "after": after} if self.generation else {"after": 0})
+        place = {"after": self.last or self.after}
+        query = urlencode({**place, "generation": self.generation} if self.generation else place)
         address = f"ws://{self.script.host}:{self.script.port}/ws/workspaces/{self.workspace}/?{query}"
         told = {"Authorization": f"Bearer {self.script.token}"}
         with connect(address, subprotocols=[SUBPROTOCOL], additional_headers=told, open_timeout=20) as line:  # type: ignore[list-item]

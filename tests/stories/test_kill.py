@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from tests.stories import checker
@@ -124,3 +126,16 @@ def test_a_task_that_a_person_holds_is_held_after_everything_was_killed(
         script.post(f"/api/v1/tasks/{task}/submit", {"result": found["draft"]["text"]})
         assert journal.ended(run) == "done"
         assert not checker.faults(script.journal(journal.workspace), in_full(script, run))
+
+
+def test_something_is_killed_at_some_moment(own: Installation, script: Script, sales: Sales) -> None:
+    dice = random.Random(sales.seed)
+    blows = sorted((dice.randrange(3, 40), dice.choice(["web", "worker", "agents", "valkey"])) for _ in range(2))
+    print("blows:", blows)
+    with Follower(script, script.workspace("Something")) as journal:
+        run = script.give(journal.workspace, GOAL, sales.name, sales.content())
+        began = journal.last
+        for later, victim in blows:
+            journal.caught_up(began + later, seconds=90)
+            own.returned(victim, own.kill(victim))
+        assert_whole(script, journal, run, sales)
