@@ -7,7 +7,7 @@ from uuid import UUID
 from clawgroups.coordinator.checks import Result, ResultFile, judge
 from clawgroups.core.acceptance import Finding
 from clawgroups.core.actors import Actor
-from clawgroups.models import Artifact, Task
+from clawgroups.models import Approval, Artifact, Attempt, Task
 from clawgroups.services import review, waiting
 from clawgroups.services.files import path_of
 from clawgroups.services.perform import perform
@@ -21,11 +21,19 @@ def review_task(task_id: UUID, actor: Actor) -> None:
     verdicts = judge(task.acceptance, result_of(task))
     failed = [f"{v.line}: {v.reason}" for v in verdicts if v.finding is Finding.FAILED]
     if failed:
+        failed += _refused_operations(task.attempt)
         perform(review.return_task, task.pk, reasons=failed, verdicts=verdicts, actor=actor)
     elif any(v.finding is Finding.OPEN for v in verdicts):
         perform(waiting.ask_judge, task.pk, verdicts=[v.as_json() for v in verdicts], actor=actor)
     else:
         perform(review.accept_task, task.pk, verdicts=verdicts, actor=actor)
+
+
+def _refused_operations(attempt: Attempt) -> list[str]:
+    """What people said no to during the attempt: without it, the next try would ask the same again."""
+    refused = Approval.objects.filter(attempt=attempt, state="decided", option_kind__startswith="reject")
+    titles = [str(a.tool_call.get("title") or "an operation")[:200] for a in refused]
+    return [f"“{title}” was refused by a person; find a way without it" for title in titles]
 
 
 def result_of(task: Task) -> Result:

@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from clawgroups.coordinator import loop
 from clawgroups.coordinator.loop import take_turn
+from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.events import WAKING
-from clawgroups.models import Artifact, Attempt, Run, Task, Workspace
+from clawgroups.models import Artifact, Attempt, Run, Session, Task, Workspace
 from clawgroups.reactions import REACTIONS, react
-from clawgroups.services import members, runs, turns
+from clawgroups.services import approvals, members, runs, turns
 from clawgroups.services.files import StoredFile, open_file, store
 from clawgroups.services.perform import perform
 from tests.conftest import Team
@@ -172,3 +173,22 @@ def test_a_long_turn_keeps_its_run(team: Team, settings: object, monkeypatch: py
     assert held
     run.refresh_from_db()
     assert (run.turn_owner, run.turn_until) == ("", None)
+
+
+def test_a_try_that_failed_after_a_no_is_told_what_was_refused(team: Team) -> None:
+    task = team.one_task()
+    turn(team)
+    team.send("scribe")
+    team.answer("scribe", {"sessionId": "s"})
+    team.send("scribe")
+    session = Session.objects.get(task=task)
+    me = Actor(ActorKind.AGENT, "Scribe", agent_id=team.agents["scribe"].pk)
+    options = [{"optionId": "n", "kind": "reject_once"}]
+    call = {"title": "rm -r data"}
+    asked = perform(approvals.request_approval, session.pk, request_id=0, tool_call=call, options=options, actor=me)
+    perform(approvals.decide_approval, UUID(asked.answer["id"]), option_id="n", actor=team.actor("bob"))
+    team.send("scribe")
+    team.finish("scribe", "")
+    turn(team)
+    task.refresh_from_db()
+    assert task.brief["feedback"][-1] == "“rm -r data” was refused by a person; find a way without it"
