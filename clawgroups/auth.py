@@ -55,7 +55,7 @@ def credential_of_bearer(header: str | None) -> Credential:
     public_id = tokens.public_id_of(token, prefix) if finder else None
     credential = finder(token, public_id) if finder and public_id else None
     if credential is None:
-        raise Unauthenticated("This token is not valid: wrong, expired or revoked.")
+        raise Unauthenticated("It is not valid: wrong, expired or revoked.")
     return credential
 
 

@@ -53,7 +53,7 @@ BUILTINS = (
         "reviewer",
         "Recomputes the figures of a report from the raw data and says which do not hold.",
         (
-            ("review", "Judging a result against its acceptance lines"),
+            ("review", "Recomputing the numbers of a result from the data"),
             ("fact-checking", "Recomputing figures from their source"),
         ),
     ),
