@@ -1,0 +1,68 @@
+"""A browser without script: every verb is a plain form; only liveness is missing."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.people import (
+    People,
+    current_run,
+    editor,
+    give_goal,
+    open_workspace,
+    say,
+    task_card,
+    transcript,
+)
+from tests.stories.sales import Sales, cited, differences
+from tests.stories.waiting import until
+
+SENTENCE = "Written without a script."
+
+
+def test_from_the_goal_to_the_report_by_plain_forms(people: People, sales: Sales) -> None:
+    page = people.signed_in(java_script_enabled=False)
+    room = open_workspace(page, "Plain forms")
+    say(page, "Is anybody there?")
+    expect(page.get_by_role("list", name="Messages")).to_contain_text("Is anybody there?")
+    file = {"name": sales.name, "mimeType": "text/csv", "buffer": sales.content()}
+    page.get_by_text("Give a goal", exact=True).click()
+    page.get_by_label("Files the goal is about").set_input_files(file)  # type: ignore[arg-type]
+    give_goal(page, "Which region sells best?")
+    start = current_run(page).get_by_role("button", name="Start", exact=True)
+    reload_until(page, start)
+    start.click()
+
+    page.goto(room)
+    reload_until(page, task_card(page, "Write the report").filter(has_text="Working"))
+    task_card(page, "Write the report").get_by_role("link").click()
+    reload_until(page, transcript(page).get_by_text("Key figures"))
+    page.get_by_role("button", name="Take over").click()
+    text = editor(page)
+    assert "Key figures" in text.input_value()
+    text.fill(f"{text.input_value()}\n\n{SENTENCE}\n")
+    page.get_by_role("button", name="Save the draft").click()
+    expect(page.get_by_text("Draft saved")).to_be_visible()
+    assert SENTENCE in editor(page).input_value()
+    page.get_by_role("textbox", name="Or give it away, with a note").fill("Keep my sentence.")
+    page.get_by_role("button", name="Hand back to").click()
+    reload_until(page, page.get_by_text("Acknowledged the hand-back"))
+
+    page.goto(room)
+    report = current_run(page).get_by_role("link", name="report.html")
+    reload_until(page, report)
+    with page.expect_download() as download:
+        report.click()
+    written = download.value.path().read_text()
+    assert SENTENCE in written
+    assert not differences(sales, cited(written))[1]
+
+
+def reload_until(page: Page, wanted: Locator) -> None:
+    """What a person does who has no script: look again."""
+
+    def look() -> bool:
+        page.reload()
+        return wanted.is_visible()
+
+    until(look, seconds=90, what=f"{wanted}")
