@@ -66,7 +66,9 @@ def types(run: Run) -> None:
 
 
 def unit(run: Run) -> None:
-    run.pytest("unit", "-p", "no:playwright", "--ignore=tests/browser", "--ignore=tests/stories")
+    # Side by side: most of these tests wait for a process, a socket or a disk.
+    side_by_side = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
+    run.pytest("unit", "-p", "no:playwright", *side_by_side, "--ignore=tests/browser", "--ignore=tests/stories")
 
 
 def services(run: Run) -> None:
