@@ -38,7 +38,8 @@
   const key = (el) => `keep:${location.pathname}:${el.name}`;
   addEventListener("htmx:afterRequest", ({ detail }) => {
     const form = detail.elt.closest?.("form");
-    if (!form || !detail.successful || detail.requestConfig.verb === "get") return;
+    // htmx counts a form that comes back with its errors (422) as a success.
+    if (!form || !detail.successful || detail.xhr.status >= 400 || detail.requestConfig.verb === "get") return;
     for (const el of $$("textarea, input[type=text]", form)) {
       const sent = detail.requestConfig.formData.get(el.name)?.replaceAll("\r\n", "\n");
       if (sent === undefined) continue;
