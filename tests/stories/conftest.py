@@ -44,8 +44,8 @@ def sales() -> Sales:
     return generate(seed)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own() -> Iterator[Installation]:
-    """An installation of one test, which may kill what it likes in it."""
+    """An installation of one file of stories, which may kill what they like in it: it has to get over it."""
     with installed(**PACE) as installation:
         yield installation

@@ -14,7 +14,7 @@ from tests.stories.script import Follower, Script, in_full
 GOAL = "Which region sells best, and how did revenue develop?"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def script(own: Installation) -> Script:
     return Script(own.url, own.token())
 
