@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 from agents.builtin import delimited
@@ -91,9 +91,7 @@ def _filled_rows(stream: IO[bytes]) -> Iterator[None]:
         if not piece:
             return
         parser.feed(piece)
-        for event in parser.read_events():
-            element = event[1]
-            assert isinstance(element, Element)
+        for _, element in cast("Iterator[tuple[str, Element]]", parser.read_events()):
             tag = element.tag.rpartition("}")[2]
             filled = filled or (tag in ("v", "t") and bool((element.text or "").strip()))
             if tag == "row":
