@@ -61,9 +61,7 @@ def test_an_empty_goal_is_refused_and_its_file_stays(
         ("nothing.csv", b"", "empty"),
     ],
 )
-def test_a_file_that_is_no_table_is_refused(
-    room: Page, script: Script, name: str, content: bytes, reason: str
-) -> None:
+def test_a_file_that_is_no_table_is_refused(room: Page, script: Script, name: str, content: bytes, reason: str) -> None:
     choose(room, name, content)
     give_goal(room, GOAL)
     expect(room.get_by_role("alert")).to_contain_text(reason)
