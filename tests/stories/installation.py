@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from clawgroups.supervisor.child import tie_to
 from tests.run.servers import free_port
 from tests.stories.waiting import Heard, until
 
@@ -48,6 +49,7 @@ class Installation:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=tie_to(os.getpid(), signal.SIGTERM),  # noqa: PLW1509  (calls the kernel only)
         )
         self._reader = threading.Thread(target=self._read, args=(process, self.lines), daemon=True)
         self._reader.start()
