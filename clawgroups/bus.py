@@ -45,6 +45,16 @@ def agent_topic(agent_id: UUID) -> str:
     return f"agent:{agent_id}"
 
 
+def store_topic(agent_id: UUID) -> str:
+    """Asks the process that holds an agent's socket to store what it has heard; the value is a token."""
+    return f"store:{agent_id}"
+
+
+def stored_topic(token: str) -> str:
+    """Says that what was asked for under this token is stored."""
+    return f"stored:{token}"
+
+
 def live_topic(attempt_id: UUID) -> str:
     return f"live:{attempt_id}"
 

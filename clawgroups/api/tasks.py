@@ -97,6 +97,7 @@ def take_over_task(
     request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.TakeoverIn | None = None
 ) -> Answer:
     """Hold a task yourself; its agent is stopped, its work so far stays."""
+    takeover.bring_in(task_id, actor=actor_of(request))
     return write(request, response, takeover.take_over, task_id, force=body.force if body else False)
 
 

@@ -61,6 +61,13 @@ class Answered(Item):
 
 
 @dataclass(frozen=True, slots=True)
+class Store(Item):
+    """Somebody wants everything heard so far to stand in rows; they wait for the word under `token`."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Overdue(Item):
     """A request that was not answered in its time."""
 

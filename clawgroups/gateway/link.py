@@ -20,7 +20,7 @@ from agents.connector import __version__
 from agents.protocol import acp, peer, version
 from agents.protocol.peer import JsonObject, Peer, RpcError, RpcId
 from clawgroups.core.actors import Actor
-from clawgroups.gateway.backlog import Answered, Asked, Backlog, Exited, Item, Nothing, Overdue, Told, Withdrawn
+from clawgroups.gateway.backlog import Answered, Asked, Backlog, Exited, Item, Nothing, Overdue, Store, Told, Withdrawn
 from clawgroups.gateway.hello import Hello
 from clawgroups.gateway.pump import Pump
 from clawgroups.gateway.reads import Held, Look
@@ -126,6 +126,10 @@ class Link:
             self._backlog.put(Overdue(0, command_id))
         if found.owed:
             self._pump.kick()
+
+    def store(self, token: str) -> None:
+        """Store everything heard so far, and say so under `token`."""
+        self._backlog.put(Store(0, token))
 
     def end(self, code: int, reason: str) -> None:
         """Close the socket; a refused one is told why in a frame before."""

@@ -33,6 +33,10 @@ class Line(Protocol):
         """The rows say this."""
         ...
 
+    def store(self, token: str) -> None:
+        """Store everything heard so far, and say so under `token`."""
+        ...
+
     def end(self, code: int, reason: str) -> None:
         """Close, saying why."""
         ...
@@ -67,9 +71,7 @@ class Switchboard:
                 before.end(version.CLOSE_REPLACED, "Another connector came in for this agent.")
         else:
             loop = asyncio.get_running_loop()
-            self._unsubscribe[agent_id] = bus.subscribe(
-                bus.agent_topic(agent_id), lambda _topic, _value: self._hint(loop, agent_id)
-            )
+            self._unsubscribe[agent_id] = self._subscribe(loop, agent_id)
         self._lines[agent_id] = line
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._renew())]
@@ -93,6 +95,27 @@ class Switchboard:
         told = [asyncio.create_task(line.leave(retry_after)) for line in self.lines()]
         if told:
             await asyncio.wait(told, timeout=LEAVE)
+
+    def _subscribe(self, loop: asyncio.AbstractEventLoop, agent_id: UUID) -> Callable[[], None]:
+        leave = (
+            bus.subscribe(bus.agent_topic(agent_id), lambda _topic, _value: self._hint(loop, agent_id)),
+            bus.subscribe(bus.store_topic(agent_id), lambda _topic, token: self._store_soon(loop, agent_id, token)),
+        )
+
+        def unsubscribe() -> None:
+            for each in leave:
+                each()
+
+        return unsubscribe
+
+    def _store_soon(self, loop: asyncio.AbstractEventLoop, agent_id: UUID, token: str | None) -> None:
+        """Called from any thread; a token of None only means that hints were missed."""
+        if token is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._store, agent_id, token)
+
+    def _store(self, agent_id: UUID, token: str) -> None:
+        if agent_id in self._lines:
+            self._lines[agent_id].store(token)
 
     def _hint(self, loop: asyncio.AbstractEventLoop, agent_id: UUID) -> None:
         """Called from any thread."""

@@ -14,11 +14,12 @@ from agents.protocol import acp, peer, version
 from agents.protocol.acp import InvalidAnswer
 from agents.protocol.peer import RpcError
 from agents.protocol.updates import AgentUpdate
+from clawgroups import bus
 from clawgroups.core.actors import Actor
 from clawgroups.core.errors import ClawError, Conflict
 from clawgroups.core.transcript import TurnEnded
 from clawgroups.gateway import reads
-from clawgroups.gateway.backlog import Answered, Asked, Exited, Item, Overdue, Told, Withdrawn
+from clawgroups.gateway.backlog import Answered, Asked, Exited, Item, Overdue, Store, Told, Withdrawn
 from clawgroups.gateway.hello import Hello, announced
 from clawgroups.gateway.pump import Pump
 from clawgroups.gateway.reads import MAX_SESSIONS, TURNS, Held
@@ -85,6 +86,9 @@ class Worker:
                 await self._answered(item)
             case Overdue():
                 await self._overdue(item)
+            case Store():
+                await self.flush()
+                bus.wake(bus.stored_topic(item.token))
             case Exited():
                 await self.flush()
                 self.exited = True

@@ -6,6 +6,7 @@ the epoch. Only then its turn is stopped over the network; what still comes is k
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from uuid import UUID
@@ -13,7 +14,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from agents.ids import new_id
-from clawgroups import commit
+from clawgroups import bus, commit
 from clawgroups.core.actors import Actor, Role
 from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import Conflict, Forbidden, Invalid
@@ -30,6 +31,26 @@ from clawgroups.services.runs import artifact
 from clawgroups.services.workspaces import clean_text
 
 MAX_DRAFT = 1_000_000
+BRING_IN = 0.5  # seconds
+
+
+def bring_in(task_id: UUID, *, actor: Actor) -> None:
+    """Have what the agent has said so far stored before the task is taken over, so that all of it is in the draft.
+
+    Waits for the process that holds the agent's socket, at most half a second; a lost hint loses nothing:
+    what is stored later is kept beside the draft as said after the stop.
+    """
+    task = get_task(actor, task_id, "task.take_over")
+    working = Attempt.objects.filter(task=task, state="working").values_list("member__agent_id", flat=True).first()
+    if working is None:
+        return
+    token, stored = str(new_id()), threading.Event()
+    leave = bus.subscribe(bus.stored_topic(token), lambda _topic, _value: stored.set())
+    try:
+        bus.wake(bus.store_topic(working), token)
+        stored.wait(BRING_IN)
+    finally:
+        leave()
 
 
 def take_over(task_id: UUID, *, actor: Actor, force: bool = False, operation: str = "") -> Future[Outcome]:

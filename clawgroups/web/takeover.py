@@ -22,6 +22,7 @@ def take_over_task(request: HttpRequest, workspace_id: UUID, task_id: UUID) -> H
     actor = actor_of(request)
     task_of(actor, workspace_id, task_id, "task.take_over")
     force = request.POST.get("force") == "1"
+    takeover.bring_in(task_id, actor=actor)
     perform(takeover.take_over, task_id, force=force, actor=actor, operation=operation_of(request))
     return changed(request, workspace_id, task_id)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import uuid4
 
 import pytest
 from django.conf import settings
 
 from agents.models import Agent, Connection
-from clawgroups.models import Approval, Task
+from clawgroups import bus
+from clawgroups.models import Approval, Draft, Task
 from clawgroups.services import agents, approvals, takeover, tasks
 from clawgroups.services.perform import perform_async, read_async
 from tests.conftest import Team
@@ -67,6 +69,28 @@ async def test_a_takeover_keeps_what_still_comes_as_evidence_and_applies_none_of
         assert await read_async(team.journal) == before
         held = await read_async(Task.objects.get, pk=task.pk)
         assert (held.state, held.holder_id) == ("held", (await read_async(team.seat, "bob")).pk)
+
+
+async def test_words_heard_but_not_yet_stored_are_in_the_draft_of_who_takes_over(team: Team, key: str) -> None:
+    task = await read_async(team.assigned)
+    async with connected(key) as agent:
+        session = (await agent.asked("session/prompt"))["params"]["sessionId"]
+        await task_state(task, "working")
+        attempt, loop, shown = await read_async(attempt_of, task), asyncio.get_running_loop(), asyncio.Event()
+
+        def seen(_topic: str, _value: object) -> None:
+            loop.call_soon_threadsafe(shown.set)
+
+        leave = bus.subscribe(bus.live_topic(attempt.pk), seen)
+        agent.chunk(session, "Said a moment ago.")
+        await asyncio.wait_for(shown.wait(), 5)
+        leave()
+        bob = await read_async(team.actor, "bob")
+        await read_async(takeover.bring_in, task.pk, actor=bob)
+        held = await perform_async(takeover.take_over, task.pk, actor=bob)
+        draft = await read_async(Draft.objects.get, attempt=held.answer["attempt"])
+        assert draft.text == "Said a moment ago."
+        assert await read_async(texts, task) == [("Said a moment ago.", False)]
 
 
 async def test_a_late_result_is_kept_and_not_applied(team: Team, key: str) -> None:
