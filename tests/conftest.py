@@ -17,6 +17,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
+from hypothesis import settings as hypothesis_settings
 
 from agents.ids import new_id
 from agents.models import Agent, Connection
@@ -28,6 +29,10 @@ from clawgroups.core.changes import Outcome
 from clawgroups.models import Command, Entry, Member, Run, Task, Workspace
 from clawgroups.services import agents, contact, members, runs, sessions, tasks, workspaces
 from clawgroups.services.perform import perform
+
+# Speed is measured in benchmarks, never in a test.
+hypothesis_settings.register_profile("ours", deadline=None)
+hypothesis_settings.load_profile("ours")
 
 
 @pytest.fixture(autouse=True)
