@@ -24,7 +24,7 @@ async def acknowledge(turn: Turn, brief: Brief) -> None:
 
 def understood(brief: Brief, material: Material) -> str:
     """The message: how many lines changed where, what the note says, how many reasons there are."""
-    told = brief.note or brief.text
+    told = "\n".join(filter(None, (brief.note, brief.changes))) or ("" if brief.told else brief.text)
     change, file = _change(told, material)
     parts = ["Understood."]
     if change is not None and (change.added or change.removed):
@@ -33,7 +33,7 @@ def understood(brief: Brief, material: Material) -> str:
         parts.append(f"{file} changed: {joined([count for count in counts if count])}{where}.")
     elif change is not None:
         parts.append(f"{file} is as I left it.")
-    note = _note(told)
+    note = _note(brief.note if brief.changes else told)
     if note:
         parts.append(f"The note says: “{note}”.")
     if brief.feedback:

@@ -41,6 +41,8 @@ class Brief:
     inputs: tuple[str, ...] = ()
     feedback: tuple[Reason, ...] = ()
     note: str = ""
+    changes: str = ""
+    """What a person changed before handing back, as a unified diff."""
     told: bool = field(default=False)
     """Whether the prompt came with a task at all; a person's direct word does not."""
 
@@ -70,6 +72,8 @@ def read_brief(text: str, meta: object) -> Brief:
     task = ours.get("task")
     told = isinstance(task, Mapping)
     known: Mapping[str, Any] = task if isinstance(task, Mapping) else {}
+    brief = known.get("brief")
+    back: Mapping[str, Any] = brief if isinstance(brief, Mapping) else {}
     return Brief(
         text=text,
         turn=_text(ours.get("turn")),
@@ -80,7 +84,8 @@ def read_brief(text: str, meta: object) -> Brief:
         acceptance=tuple(_line(item) for item in _list(known.get("acceptance")) if _line(item)),
         inputs=tuple(_name(item) for item in _list(known.get("inputs")) if _name(item)),
         feedback=tuple(reason for item in _list(known.get("feedback")) if (reason := _reason(item))),
-        note=_text(known.get("brief")),
+        note=_text(back.get("note")) or _text(known.get("brief")),
+        changes=_text(back.get("diff")),
         told=told,
     )
 

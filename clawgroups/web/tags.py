@@ -48,6 +48,7 @@ STATES: dict[str, tuple[str, Any, str]] = {
     "expired": ("clock", _("Out of time"), "bad"),
     "refused": ("failed", _("Gave up"), "bad"),
     "superseded": ("hand", _("Taken over"), "hold"),
+    "handed_back": ("back", _("Handed back"), ""),
     # Steps and plan entries of an agent
     "pending": ("waiting", _("To come"), ""),
     "in_progress": ("working", _("Under way"), "live"),

@@ -193,3 +193,11 @@ def test_feedback_keeps_only_lines_that_failed() -> None:
         {"finding": "passed", "line": "d"},
     ]
     assert [str(reason) for reason in brief_of(feedback=lines).feedback] == ["b: thin", "c"]
+
+
+def test_the_acknowledgement_speaks_of_a_hand_back_as_the_server_sends_it(tmp_path: Path) -> None:
+    diff = "--- before you were stopped\n+++ as the person left it\n@@ -1 +1,2 @@\n # Report\n+Mind the returns."
+    back = {"from": "owner", "note": "Keep my sentence.", "draft": "# Report\nMind the returns.", "diff": diff}
+    brief = read_brief("The whole prompt, not to be quoted.", {"turn": "acknowledge", "task": {"brief": back}})
+    said = understood(brief, gather(tmp_path))
+    assert said == "Understood. The text changed: one line added. The note says: “Keep my sentence.”."
