@@ -61,11 +61,9 @@ def open_connection(
     return commit.submit(
         Change(
             _agent_actor(agent),
-            expects=(
-                Expect("agents.AgentKey", key_id, {"revoked_at": None}),
-                *((Expect("agents.Connection", link, {"received": received}),) if known else ()),
-            ),
+            expects=(Expect("agents.Connection", link, {"received": received}),) if known else (),
             writes=(
+                Update("agents.AgentKey", key_id, {"last_used_at": now}, {"revoked_at": None}),
                 Update("agents.Agent", agent.pk, {"connection_epoch": epoch}, expect),
                 Put("agents.Connection", link, values, {"agent_id": agent.pk, "received": 0}),
             ),

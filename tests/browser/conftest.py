@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.people import People
 from tests.run import browser as chromium
@@ -30,21 +31,21 @@ def claw() -> Iterator[Installation]:
 
 
 @pytest.fixture(scope="session")
-def link(claw: Installation) -> str:
-    """The link that `up` has printed. It signs in once: for one test only."""
-    return next(line for line in claw.lines if line.startswith("Ready: ")).removeprefix("Ready: ")
-
-
-@pytest.fixture(scope="session")
-def kept_sessions() -> dict[str, object]:
-    """Who has signed in already, with their cookies."""
-    return {}
+def sessions(claw: Installation, browser: Browser) -> dict[str, Any]:
+    """Who has signed in already, with their cookies: at first the owner, by the link that `up` has printed."""
+    link = next(line for line in claw.lines if line.startswith("Ready: ")).removeprefix("Ready: ")
+    page = browser.new_page()
+    page.goto(link)
+    expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
+    state = page.context.storage_state()
+    page.context.close()
+    return {"owner": state}
 
 
 @pytest.fixture
-def people(claw: Installation, browser: Browser, kept_sessions: dict[str, object]) -> Iterator[People]:
+def people(claw: Installation, browser: Browser, sessions: dict[str, Any]) -> Iterator[People]:
     """Opens browsers for people. What a console complains about fails the test."""
-    people = People(claw, browser, kept_sessions)
+    people = People(claw, browser, sessions)
     try:
         yield people
     finally:

@@ -61,6 +61,7 @@ def test_the_copied_line_brings_an_agent_online_and_a_click_shuts_it_out(
     expect(presence).to_contain_text("images: no")
 
     page.reload()
+    expect(page.get_by_role("table")).not_to_contain_text("never")
     expect(page.get_by_text("The key, shown this once")).to_have_count(0)
     assert command.split()[0] not in page.content()
     page.get_by_role("button", name="Revoke").click()

@@ -18,6 +18,7 @@ from tests.browser.people import (
     task_card,
     transcript,
 )
+from tests.stories.installation import Installation
 from tests.stories.sales import Sales, cited, differences
 
 GOAL = "Which region sells best, and how did revenue develop?"
@@ -26,8 +27,9 @@ NOTE = "Keep my last sentence as it is, and finish the rest."
 
 
 def test_a_goal_becomes_a_report_with_a_takeover_in_between(
-    link: str, people: People, sales: Sales, tmp_path: Path
+    claw: Installation, people: People, sales: Sales, tmp_path: Path
 ) -> None:
+    link = claw.manage("login_link")
     page = people.stranger()
     page.goto(link)
     expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()

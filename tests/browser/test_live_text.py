@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.people import WORK, People, transcript
 from tests.stories.sales import Sales
@@ -29,7 +29,7 @@ def test_who_opens_the_page_in_the_middle_of_a_turn_sees_every_word(
     page = people.signed_in()
     workspace = script.workspace("Live text")
     run = script.give(workspace, "Which region sells best?", sales.name, sales.content())
-    task, attempt = until(lambda: writers(script, run), seconds=60, what="the writer's turn")
+    task, attempt = until(lambda: writers(script, run), seconds=60, what="the writer's turn") or ("", "")
     script.first_text(attempt)
     page.route("**/live.js", lambda route: later(route, script, attempt))
     page.goto(f"{script.url}/w/{workspace}/tasks/{task}/")

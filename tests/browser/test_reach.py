@@ -40,7 +40,10 @@ FOCUSED = """() => {
 }"""
 # What is cut off at the edge of its own box, or of the window, and cannot be scrolled to.
 CUT_OFF = """() => {
-  const shortened = (el) => { const s = getComputedStyle(el); return s.textOverflow === "ellipsis" || s.clipPath !== "none"; };
+  const shortened = (el) => {
+    const style = getComputedStyle(el);
+    return style.textOverflow === "ellipsis" || style.clipPath !== "none";
+  };
   const box = (el) => {
     for (let up = el.parentElement; up; up = up.parentElement) {
       if (shortened(up) || /auto|scroll/.test(getComputedStyle(up).overflowX)) return Infinity;

@@ -31,17 +31,19 @@ PROFILE = [{"key": "profile", "title": "Profile the orders", "kind": "profile", 
 
 def test_what_one_does_the_other_sees_at_once(people: People, script: Script, bob: str) -> None:
     workspace = script.workspace("Two of us")
-    script.post(f"/api/v1/workspaces/{workspace}/runs", {"goal": "Know what Antwerp wants", "plan": ALONE})
     ada = people.signed_in()
     ada.goto(f"{script.url}/w/{workspace}/")
     ada.get_by_role("link", name="Manage").click()
     ada.get_by_label("User name").fill(bob)
-    ada.get_by_role("button", name="Add", exact=True).click()
+    ada.get_by_role("button", name="Add", exact=True).last.click()
     expect(ada.get_by_role("main")).to_contain_text(f"@{bob}")
     ada.goto(f"{script.url}/w/{workspace}/")
     other = people.signed_in(bob)
     other.get_by_role("link", name="Two of us").click()
-    expect(current_run(other)).to_contain_text("Know what Antwerp wants")
+    expect(current_run(other)).to_contain_text("No run yet")
+    script.post(f"/api/v1/workspaces/{workspace}/runs", {"goal": "Know what Antwerp wants", "plan": ALONE})
+    for page in (ada, other):
+        expect(current_run(page).get_by_role("button", name="Start", exact=True)).to_be_visible()
 
     took = [seconds_until_seen(ada, other, text, say) for text in ("Good morning", "It is early", "Let us begin")]
     took.append(seconds_until_seen(ada, other, "Running", start))
