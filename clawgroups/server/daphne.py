@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from autobahn.exception import Disconnected
 from daphne.ws_protocol import WebSocketFactory
 from twisted.internet import defer, reactor
 from twisted.logger import (
@@ -74,7 +75,10 @@ class BoundedServer(Server):
 
     async def handle_reply(self, protocol: Any, message: Message) -> None:
         """Daphne's own, which then waits while the peer does not read."""
-        await super().handle_reply(protocol, message)
+        try:
+            await super().handle_reply(protocol, message)
+        except Disconnected:
+            return  # It closed a moment ago: the application finds that in its inbox.
         if protocol in self.connections:
             await protocol.delivered(message)
 

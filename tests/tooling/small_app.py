@@ -13,6 +13,7 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 senders: set[Send] = set()
+faults: list[str] = []
 
 
 async def tell(retry_after: float) -> None:
@@ -30,13 +31,13 @@ def memory() -> int:
 
 async def application(scope: Message, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
-        await (floods if scope["path"] == "/flood" else takes)(receive, send)
+        await {"/flood": floods, "/chat": chatters}.get(scope["path"], takes)(receive, send)
     else:
         await answers(scope, receive, send)
 
 
 async def answers(scope: Message, receive: Receive, send: Send) -> None:
-    """Say how large the request's body was, and this process; `/large` says 100 MB before."""
+    """Say how often sending failed, how large the body was, and this process; `/large` says 100 MB before."""
     size, more = 0, True
     while more:
         message = await receive()
@@ -46,7 +47,7 @@ async def answers(scope: Message, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     for _ in range(1000 if scope["path"] == "/large" else 0):
         await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
-    await send({"type": "http.response.body", "body": f"{size} {memory()}".encode()})
+    await send({"type": "http.response.body", "body": f"{len(faults)} {size} {memory()}".encode()})
 
 
 async def takes(receive: Receive, send: Send) -> None:
@@ -77,3 +78,16 @@ async def floods(receive: Receive, send: Send) -> None:
     await send({"type": "websocket.accept"})
     for _ in range(1000):
         await send({"type": "websocket.send", "text": "x" * 100_000})
+
+
+async def chatters(receive: Receive, send: Send) -> None:
+    """Send without a pause until the end is heard of."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    ended = asyncio.ensure_future(receive())
+    while not ended.done():
+        try:
+            await send({"type": "websocket.send", "text": "x" * 1000})
+        except Exception as error:  # noqa: BLE001
+            faults.append(repr(error))
+        await asyncio.sleep(0)

@@ -31,11 +31,19 @@ class Server:
 
     def get(self, path: str = "/", body: bytes | None = None) -> tuple[int, int]:
         """The body's size as the application saw it, and the size of the server's process."""
+        _, size, memory = self.told(path, body)
+        return size, memory
+
+    def faults(self) -> int:
+        """How often the application failed to send."""
+        return self.told("/", None)[0]
+
+    def told(self, path: str, body: bytes | None) -> tuple[int, int, int]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         with contextlib.closing(connection):
             connection.request("POST" if body else "GET", path, body=body)
-            size, memory = connection.getresponse().read().split()[-2:]
-            return int(size), int(memory)
+            faults, size, memory = connection.getresponse().read().split()[-3:]
+            return int(faults), int(size), int(memory)
 
     def socket(self, path: str = "/acp/connect") -> ClientConnection:
         return connect(f"ws://127.0.0.1:{self.port}{path}", max_size=None, ping_interval=None)
@@ -109,6 +117,13 @@ def test_a_peer_that_does_not_read_makes_the_application_wait(server: Server) ->
         )
         assert raw.recv(100).startswith(b"HTTP/1.1 101")
         assert all(server.get()[1] - before < 32 * MIB for _ in range(50))
+
+
+def test_what_is_sent_to_a_peer_that_has_just_closed_is_no_fault(server: Server) -> None:
+    for _ in range(5):
+        with server.socket("/chat") as connection:
+            connection.recv(timeout=10)
+    assert server.faults() == 0
 
 
 def test_a_large_response_to_a_slow_reader_is_not_held_in_memory(server: Server) -> None:
