@@ -47,6 +47,7 @@
       el.value = el.value.startsWith(sent) ? el.value.slice(sent.length) : el.value;
       sessionStorage.removeItem(key(el));
     }
+    $$(form.getAttribute("hx-include") || "[data-none]").forEach((el) => (el.defaultValue = el.value));
     if (form.hasAttribute("data-reset")) $$("[type=file]", form).forEach((el) => (el.value = ""));
     form.closest("[popover]")?.hidePopover();
   });

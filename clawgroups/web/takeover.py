@@ -35,8 +35,7 @@ def save_draft(request: HttpRequest, workspace_id: UUID, task_id: UUID) -> HttpR
     perform(takeover.save_draft, task_id, text=_text(request), actor=actor)
     if not is_htmx(request):
         return changed(request, workspace_id, task_id)
-    newest = Draft.objects.filter(attempt__task=task_id).order_by("-saved_at").first()
-    return render(request, "tasks/_draft_piece.html", {"draft": newest, "task_id": task_id})
+    return render(request, "tasks/_draft_piece.html", {"draft": _newest_draft(task_id), "task_id": task_id})
 
 
 @require_POST
@@ -57,7 +56,7 @@ def hand_back_task(request: HttpRequest, workspace_id: UUID, task_id: UUID) -> H
     actor = actor_of(request)
     task_of(actor, workspace_id, task_id, "task.hold")
     note = request.POST.get("note", "")
-    perform(takeover.hand_back, task_id, note=note, actor=actor, operation=operation_of(request))
+    perform(takeover.hand_back, task_id, note=note, text=_editor(request), actor=actor, operation=operation_of(request))
     return changed(request, workspace_id, task_id)
 
 
@@ -69,12 +68,22 @@ def reassign_task(request: HttpRequest, workspace_id: UUID, task_id: UUID) -> Ht
     perform(
         takeover.reassign_task,
         task_id,
+        text=_editor(request),
         member_id=member_of(request),
         note=request.POST.get("note", ""),
         actor=actor,
         operation=operation_of(request),
     )
     return changed(request, workspace_id, task_id)
+
+
+def _newest_draft(task_id: UUID) -> Draft | None:
+    return Draft.objects.filter(attempt__task=task_id).order_by("-saved_at").first()
+
+
+def _editor(request: HttpRequest) -> str | None:
+    """What stands in the editor, also what was typed after it last saved by itself; None without script."""
+    return _text(request) if "text" in request.POST else None
 
 
 def _text(request: HttpRequest) -> str:

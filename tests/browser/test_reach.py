@@ -106,7 +106,7 @@ def test_every_control_of_a_task_is_reached_by_the_keyboard_and_shows_it(people:
     page.get_by_role("button", name="Hand back").or_(page.get_by_role("button", name="Finish it")).first.focus()
     editor(page).focus()
     page.keyboard.type("They want lamps.")
-    expect(page.get_by_text("Draft saved")).to_be_visible()
+    expect(page.get_by_text("Draft saved, version 2")).to_be_visible()
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("region", name="Result")).to_contain_text("They want lamps.")
 
