@@ -77,10 +77,14 @@ def changed_by(before: str, after: str) -> str:
     return "\n".join(lines)
 
 
-def handback_brief(attempt: Attempt, note: str, name: str) -> dict[str, Any]:
-    """What the next one has to know of a person's work on a task: note, newest draft, difference."""
+def handback_brief(attempt: Attempt, note: str, name: str, text: str | None = None) -> dict[str, Any]:
+    """What the next one has to know of a person's work on a task: note, newest draft, difference.
+
+    `text` is what stood in the editor at that moment, where the door knows it; else the newest saved version.
+    """
     drafts = list(Draft.objects.filter(attempt=attempt).order_by("version"))
     first, last = (drafts[0].text, drafts[-1].text) if drafts else ("", "")
+    last = last if text is None else text
     return {"from": name, "note": note, "draft": last[:200_000], "diff": changed_by(first, last)[:50_000]}
 
 

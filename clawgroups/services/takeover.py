@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -16,7 +17,7 @@ from django.utils import timezone
 from agents.ids import new_id
 from clawgroups import bus, commit
 from clawgroups.core.actors import Actor, Role
-from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update
+from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import Conflict, Forbidden, Invalid
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
 from clawgroups.core.task_events import ArtifactAdded, DraftSaved, TaskHandedBack, TaskSubmitted, TaskTakenOver
@@ -124,18 +125,8 @@ def save_draft(task_id: UUID, *, text: str, actor: Actor, operation: str = "") -
     """Save a version of the draft. Answer: {"version"}. Only the holder may."""
     task, attempt = _held(task_id, actor)
     expects = require(actor, "task.hold", task.workspace_id)
-    text = text.replace("\x00", "")
-    if len(text) > MAX_DRAFT:
-        raise Invalid(f"A draft holds at most {MAX_DRAFT} characters.", field="text")
-    last = Draft.objects.filter(attempt=attempt).last()
-    version = (last.version if last else 0) + 1
-    values = {
-        "attempt_id": attempt.pk,
-        "version": version,
-        "text": text,
-        "actor": actor.as_json(),
-        "saved_at": timezone.now(),
-    }
+    draft = _draft_row(attempt, _clean_draft(text), actor)
+    version = draft.values["version"]
     fact = DraftSaved(task_id=task.pk, attempt_id=attempt.pk, version=version)
     return commit.submit(
         Change(
@@ -143,8 +134,8 @@ def save_draft(task_id: UUID, *, text: str, actor: Actor, operation: str = "") -
             task.workspace_id,
             expects,
             (
-                Update("clawgroups.Attempt", attempt.pk, {"progress_at": timezone.now()}, {"state": "working"}),
-                Insert("clawgroups.Draft", new_id(), values),
+                Update("clawgroups.Attempt", attempt.pk, {"progress_at": timezone.now()}, _unsaved(attempt)),
+                draft,
             ),
             (Fact(task.workspace_id, fact),),
             operation,
@@ -152,6 +143,31 @@ def save_draft(task_id: UUID, *, text: str, actor: Actor, operation: str = "") -
             answer={"version": version},
         )
     )
+
+
+def _clean_draft(text: str) -> str:
+    text = text.replace("\x00", "")
+    if len(text) > MAX_DRAFT:
+        raise Invalid(f"A draft holds at most {MAX_DRAFT} characters.", field="text")
+    return text
+
+
+def _unsaved(attempt: Attempt) -> dict[str, Any]:
+    """That nobody has saved since the attempt was read: of two savers at once, one decides again."""
+    return {"state": "working", "progress_at": attempt.progress_at}
+
+
+def _draft_row(attempt: Attempt, text: str, actor: Actor) -> Insert:
+    """The next version of an attempt's draft; its change expects `_unsaved`."""
+    last = Draft.objects.filter(attempt=attempt).last()
+    values = {
+        "attempt_id": attempt.pk,
+        "version": (last.version if last else 0) + 1,
+        "text": text,
+        "actor": actor.as_json(),
+        "saved_at": timezone.now(),
+    }
+    return Insert("clawgroups.Draft", new_id(), values)
 
 
 def submit_held(
@@ -206,33 +222,49 @@ def submit_held(
     )
 
 
-def hand_back(task_id: UUID, *, actor: Actor, note: str = "", operation: str = "") -> Future[Outcome]:
-    """Give a held task back with a note; what the person changed becomes the next one's brief."""
+def hand_back(
+    task_id: UUID, *, actor: Actor, note: str = "", text: str | None = None, operation: str = ""
+) -> Future[Outcome]:
+    """Give a held task back with a note; what the person changed becomes the next one's brief.
+
+    `text` is what stands in the editor; it goes along in this very change, so that a save that is still under
+    way cannot put an older text in its place. Without it the newest saved version goes along.
+    """
     task, attempt = _held(task_id, actor)
-    return _give(task, attempt, actor, note, None, operation)
+    return _give(task, attempt, actor, note, None, text, operation)
 
 
 def reassign_task(
-    task_id: UUID, *, member_id: UUID, actor: Actor, note: str = "", operation: str = ""
+    task_id: UUID, *, member_id: UUID, actor: Actor, note: str = "", text: str | None = None, operation: str = ""
 ) -> Future[Outcome]:
-    """Give a held task to a certain agent, with notes, draft and dead ends."""
+    """Give a held task to a certain agent, with notes, draft (as in `hand_back`) and dead ends."""
     task, attempt = _held(task_id, actor)
     member = Member.objects.filter(pk=member_id, workspace_id=task.workspace_id, left_at=None).first()
     if member is None or member.agent_id is None:
         raise Invalid("Choose an agent that is a member here.", field="member")
-    return _give(task, attempt, actor, note, member, operation)
+    return _give(task, attempt, actor, note, member, text, operation)
 
 
 def _give(
-    task: Task, attempt: Attempt, actor: Actor, note: str, member: Member | None, operation: str
+    task: Task,
+    attempt: Attempt,
+    actor: Actor,
+    note: str,
+    member: Member | None,
+    text: str | None,
+    operation: str,
 ) -> Future[Outcome]:
     expects = require(actor, "task.hold", task.workspace_id)
     note = clean_text(note, what="Note", limit=5000)
     now, seat = timezone.now(), attempt.member
     decision = end_attempt(attempt, AttemptVerb.SUPERSEDE, now, reason="handed back")
+    if text is not None:
+        text = _clean_draft(text)
+        decision.writes.append(_draft_row(attempt, text, actor))
+        expects = (*expects, Expect("clawgroups.Attempt", attempt.pk, _unsaved(attempt)))
     brief = {
         **{k: v for k, v in task.brief.items() if k not in ("feedback", "acknowledged")},
-        "handback": handback_brief(attempt, note, seat.name),
+        "handback": handback_brief(attempt, note, seat.name, text),
         "previous": str(attempt.pk),
         "preferred": str(member.pk if member else _former_agent(task) or ""),
     }

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
+
 import pytest
+from django.db import connection
 
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.errors import Conflict, Forbidden, Invalid, NotFound
@@ -228,3 +232,38 @@ def test_only_the_newest_draft_version_counts_and_only_its_holder_writes_it(team
     task = team.working()
     with pytest.raises(Conflict, match="nobody holds it"):
         perform(takeover.save_draft, task.pk, text="x", actor=team.actor("bob"))
+
+
+def test_what_stands_in_the_editor_goes_along_with_the_hand_back(team: Team) -> None:
+    task = team.working()
+    held = perform(takeover.take_over, task.pk, actor=team.actor("bob"))
+    perform(takeover.save_draft, task.pk, text="saved a while ago", actor=team.actor("bob"))
+    perform(takeover.hand_back, task.pk, note="", text="typed just now", actor=team.actor("bob"))
+    task.refresh_from_db()
+    assert task.brief["handback"]["draft"] == "typed just now"
+    newest = Draft.objects.filter(attempt=held.answer["attempt"]).order_by("version").last()
+    assert newest is not None
+    assert newest.text == "typed just now"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_save_under_way_does_not_replace_what_is_handed_back(team: Team) -> None:
+    task = team.working()
+    perform(takeover.take_over, task.pk, actor=team.actor("bob"))
+    bob = team.actor("bob")
+
+    def saving() -> None:
+        for _ in range(5):
+            with suppress(Conflict):
+                perform(takeover.save_draft, task.pk, text="an older text", actor=bob)
+        connection.close()
+
+    saver = threading.Thread(target=saving)
+    saver.start()
+    for _ in range(10):  # whoever loses three times is told so and may ask again
+        with suppress(Conflict):
+            perform(takeover.hand_back, task.pk, text="the last word", actor=bob)
+            break
+    saver.join()
+    task.refresh_from_db()
+    assert task.brief["handback"]["draft"] == "the last word"
