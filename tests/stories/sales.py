@@ -69,7 +69,9 @@ def truth(sales: Sales, source: str) -> Decimal | None:
     assert table == sales.name, f"{source} is not of {sales.name}"
     column, aggregate, *where = rest
     if column == "rows":
-        return Decimal(len(sales.rows))
+        different = {tuple(row.values()) for row in sales.rows}
+        figures = {"count": len(sales.rows), "duplicates": len(sales.rows) - len(different)}
+        return Decimal(figures[aggregate]) if aggregate in figures else None
     if aggregate.startswith("share of sum"):
         return 100 * total(sales.values(column, where[0])) / total(sales.values(column))
     if aggregate.startswith("change of "):
