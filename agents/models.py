@@ -27,6 +27,11 @@ class Agent(models.Model):
     auth_version = models.PositiveIntegerField(default=1)
     # Raised at every accepted connection; the last one wins.
     connection_epoch = models.PositiveIntegerField(default=0)
+    # Circuit breaker: closed, open (no work until `breaker_until`), probing (one task), quarantined.
+    breaker = models.CharField(max_length=12, default="closed")
+    breaker_until = models.DateTimeField(null=True, blank=True)
+    # What the breaker is decided from: {"recent": [bool], "opens": [time], "violations": [time], "reason"}.
+    health = models.JSONField(default=dict, blank=True)
     # What `initialize` announced last; display and gating only, never authority.
     announced = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField()

@@ -19,7 +19,11 @@ from clawgroups.core.task_events import (
     ApprovalVoided,
     ArtifactAdded,
     AttemptAcknowledged,
+    AttemptQuiet,
+    ContactLost,
+    ContactRestored,
     DraftSaved,
+    LateResultAdopted,
     LateResultKept,
     PlanTicked,
     StepRecorded,
@@ -32,8 +36,10 @@ from clawgroups.core.task_events import (
     TaskHandedBack,
     TaskParked,
     TaskReady,
+    TaskRegenerated,
     TaskReleased,
     TaskReturned,
+    TaskSplit,
     TaskStuck,
     TaskSubmitted,
     TaskTakenOver,
@@ -66,6 +72,20 @@ class RulesSet(JournalEvent):
 
     type: Literal["workspace.rules_set"] = "workspace.rules_set"
     rules: str
+
+
+class TimersSet(JournalEvent):
+    """The workspace's own deadlines were replaced: seconds by name, as in `core.timers`."""
+
+    type: Literal["workspace.timers_set"] = "workspace.timers_set"
+    timers: dict[str, float]
+
+
+class OutageOver(JournalEvent):
+    """We were away: every deadline of work in hand was moved on by this many seconds."""
+
+    type: Literal["workspace.outage_over"] = "workspace.outage_over"
+    seconds: int
 
 
 class MemberJoined(JournalEvent):
@@ -121,6 +141,16 @@ class AgentRetired(JournalEvent):
 
     type: Literal["agent.retired"] = "agent.retired"
     agent_id: UUID
+
+
+class BreakerSet(JournalEvent):
+    """An agent that keeps failing gets no work (open), one task as a probe (probing), work again (closed), or
+    none until a person clears it (quarantined)."""
+
+    type: Literal["agent.breaker_set"] = "agent.breaker_set"
+    agent_id: UUID
+    state: str
+    reason: str
 
 
 class MessagePosted(JournalEvent):
@@ -210,6 +240,8 @@ Event = Annotated[
     | WorkspaceRenamed
     | GoalSet
     | RulesSet
+    | TimersSet
+    | OutageOver
     | MemberJoined
     | MemberLeft
     | MemberRoleSet
@@ -217,6 +249,7 @@ Event = Annotated[
     | AgentOffline
     | AgentProfileSet
     | AgentRetired
+    | BreakerSet
     | MessagePosted
     | RunDrafted
     | RunPlanning
@@ -241,8 +274,14 @@ Event = Annotated[
     | TaskParked
     | TaskFailed
     | TaskCancelled
+    | TaskRegenerated
+    | TaskSplit
     | AttemptAcknowledged
+    | AttemptQuiet
+    | ContactLost
+    | ContactRestored
     | LateResultKept
+    | LateResultAdopted
     | StopUnconfirmed
     | StepRecorded
     | PlanTicked
@@ -280,7 +319,12 @@ WAKING = frozenset(
         "run.consolidating",
         "run.proposed",
         "task.handed_back",
+        "task.late_result_adopted",
+        "task.regenerated",
+        "task.split",
         "task.taken_over",
+        "attempt.late_result_kept",
+        "agent.breaker_set",
         "agent.profile_set",
         "task.ready",
         "task.submitted",

@@ -170,6 +170,17 @@ def _submitted(state: State, said: Payload) -> None:
     _task(state, said).update(state="in_review", holder=None)
 
 
+def _adopted(state: State, said: Payload) -> None:
+    _assigned(state, said)
+    _submitted(state, said)
+
+
+def _split(state: State, said: Payload) -> None:
+    _unassigned("waiting")(state, said)
+    for part in said["parts"]:
+        state["tasks"].setdefault(part, task_row(said["run_id"], "waiting"))
+
+
 def _ended(to: str) -> Callable[[State, Payload], None]:
     def step(state: State, said: Payload) -> None:
         _task(state, said).update(state=to, holder=None)
@@ -218,6 +229,9 @@ _STEPS: dict[str, Callable[[State, Payload], None]] = {
     "task.taken_over": _taken_over,
     "task.handed_back": _unassigned("ready"),
     "task.released": _unassigned("ready"),
+    "task.late_result_adopted": _adopted,
+    "task.regenerated": _unassigned("ready"),
+    "task.split": _split,
     "task.stuck": _unassigned("stuck"),
     "task.failed": _ended("failed"),
     "task.cancelled": _cancelled,

@@ -58,6 +58,9 @@ class TaskVerb(StrEnum):
     TAKE_OVER = "take_over"
     HAND_BACK = "hand_back"
     STICK = "stick"
+    ADOPT = "adopt"
+    REGENERATE = "regenerate"
+    SPLIT = "split"
     FAIL = "fail"
     CANCEL = "cancel"
 
@@ -139,6 +142,11 @@ TASK_MOVES: Mapping[tuple[TaskState, TaskVerb], TaskState] = {
     },
     (TaskState.HELD, TaskVerb.HAND_BACK): TaskState.READY,
     **{(state, TaskVerb.STICK): TaskState.STUCK for state in (TaskState.READY, *_IN_HAND, TaskState.IN_REVIEW)},
+    # A late result is taken up under a new epoch and reviewed like any other.
+    **{(state, TaskVerb.ADOPT): TaskState.IN_REVIEW for state in (TaskState.READY, *_IN_HAND, TaskState.STUCK)},
+    # Written anew after the last try, or cut into parts that it then waits for.
+    **{(state, TaskVerb.REGENERATE): TaskState.READY for state in (TaskState.READY, TaskState.STUCK)},
+    **{(state, TaskVerb.SPLIT): TaskState.WAITING for state in (TaskState.READY, TaskState.STUCK)},
     **{(state, TaskVerb.FAIL): TaskState.FAILED for state in _OPEN},
     **{(state, TaskVerb.CANCEL): TaskState.CANCELLED for state in _OPEN},
 }

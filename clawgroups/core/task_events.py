@@ -81,13 +81,17 @@ class TaskHandedBack(JournalEvent):
 
 
 class TaskReleased(JournalEvent):
-    """assigned, working or stuck → ready, because the attempt ended without a result."""
+    """assigned, working or stuck → ready, because the attempt ended without a result.
+
+    `failure` is its kind, of the closed list in `core.failures`.
+    """
 
     type: Literal["task.released"] = "task.released"
     task_id: UUID
     attempt_id: UUID | None
     reason: str
     epoch: int
+    failure: str = ""
 
 
 class TaskStuck(JournalEvent):
@@ -135,6 +139,61 @@ class LateResultKept(JournalEvent):
     type: Literal["attempt.late_result_kept"] = "attempt.late_result_kept"
     task_id: UUID
     attempt_id: UUID
+
+
+class LateResultAdopted(JournalEvent):
+    """ready, stuck or in hand → in review: a late result was taken up as a new attempt under a new epoch."""
+
+    type: Literal["task.late_result_adopted"] = "task.late_result_adopted"
+    task_id: UUID
+    attempt_id: UUID
+    source_id: UUID
+    member_id: UUID
+    epoch: int
+
+
+class TaskRegenerated(JournalEvent):
+    """ready or stuck → ready: after its last try a task was written anew, and may be tried again."""
+
+    type: Literal["task.regenerated"] = "task.regenerated"
+    task_id: UUID
+    run_id: UUID
+    epoch: int
+
+
+class TaskSplit(JournalEvent):
+    """ready or stuck → waiting: a task was cut into parts, which it waits for and then puts together."""
+
+    type: Literal["task.split"] = "task.split"
+    task_id: UUID
+    run_id: UUID
+    epoch: int
+    parts: tuple[UUID, ...]
+
+
+class ContactLost(JournalEvent):
+    """contact live → lost: the agent's link is silent; within the grace a reconnect goes on with the attempt."""
+
+    type: Literal["attempt.contact_lost"] = "attempt.contact_lost"
+    task_id: UUID
+    attempt_id: UUID
+
+
+class ContactRestored(JournalEvent):
+    """contact lost → live: the agent came back within the grace, and the same attempt goes on."""
+
+    type: Literal["attempt.contact_restored"] = "attempt.contact_restored"
+    task_id: UUID
+    attempt_id: UUID
+
+
+class AttemptQuiet(JournalEvent):
+    """No move: an attempt has shown no progress for the soft stall; says when it is taken back."""
+
+    type: Literal["attempt.quiet"] = "attempt.quiet"
+    task_id: UUID
+    attempt_id: UUID
+    reason: str
 
 
 class StopUnconfirmed(JournalEvent):

@@ -32,14 +32,26 @@ class Attempt(models.Model):
     brief = models.JSONField(default=dict)
     acknowledgement = models.TextField(blank=True)
     result = models.TextField(blank=True)
+    # What came after it was over: evidence, applied only when it is adopted as another attempt.
     late_result = models.TextField(blank=True)
+    late_at = models.DateTimeField(null=True, blank=True)
+    adopted_from = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="adopted_as")
     reason = models.TextField(blank=True)
+    # The kind of its failure, of the closed list in core.failures.
+    failure = models.CharField(max_length=20, blank=True)
     verdicts = models.JSONField(default=list, blank=True)
     # The agent's own plan, replaced as a whole by each ACP plan update.
     plan = models.JSONField(default=list, blank=True)
     offered_at = models.DateTimeField()
     begun_at = models.DateTimeField(null=True, blank=True)
+    # Two clocks: liveness is the link's lease, progress is something new said or done.
     progress_at = models.DateTimeField(null=True, blank=True)
+    # Since when it has been quiet for longer than the soft stall; and how often it repeated itself since.
+    quiet_since = models.DateTimeField(null=True, blank=True)
+    repeats = models.PositiveIntegerField(default=0)
+    # Schedule-to-start and start-to-close, moved on by every rest.
+    start_by = models.DateTimeField(null=True, blank=True)
+    close_by = models.DateTimeField(null=True, blank=True)
     submitted_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 

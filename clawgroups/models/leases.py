@@ -13,6 +13,8 @@ class Lease(models.Model):
     until = models.DateTimeField()
     # When the work was last done to its end; `readyz` looks at this.
     done_at = models.DateTimeField(null=True, blank=True)
+    # What was found when it was last done (the watchdog's proof and its exceptions).
+    detail = models.JSONField(default=dict, blank=True)
 
     def __str__(self) -> str:
         return f"{self.name} held by {self.owner}"

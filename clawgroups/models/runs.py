@@ -31,6 +31,8 @@ class Run(models.Model):
     start_when_planned = models.BooleanField(default=False)
     # Tasks not yet terminal; reaching zero is journaled by the change that got it there.
     open_tasks = models.PositiveIntegerField(default=0)
+    # Tries after the first, over all tasks: the run's retry budget bounds them.
+    retries = models.PositiveIntegerField(default=0)
     # Level-triggered wake-up of the coordinator: a turn is wanted while wanted > turned.
     wanted = models.PositiveBigIntegerField(default=0)
     turned = models.PositiveBigIntegerField(default=0)

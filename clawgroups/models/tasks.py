@@ -38,7 +38,15 @@ class Task(models.Model):
     next_actor = models.CharField(max_length=120, blank=True)
     deadline_at = models.DateTimeField(null=True, blank=True)
     deadline_effect = models.CharField(max_length=200, blank=True)
+    # Schedule-to-close: set when it first becomes ready, moved on by every rest.
+    close_by = models.DateTimeField(null=True, blank=True)
+    # Since when its deadlines rest: it waits for a person, or we were away.
+    resting_since = models.DateTimeField(null=True, blank=True)
     reason = models.TextField(blank=True)
+    # The kind of the last failure, of the closed list in core.failures.
+    failure = models.CharField(max_length=20, blank=True)
+    # How often it was written anew after its last try.
+    regenerated = models.PositiveSmallIntegerField(default=0)
     # The ranking behind the last assignment: reasons of the chosen, and the runners-up.
     match = models.JSONField(default=dict, blank=True)
     # What the next attempt has to know: returned reasons, hand-back brief, dead ends.

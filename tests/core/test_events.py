@@ -34,6 +34,7 @@ VALUES: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(-(2**53), 2**53),
     int | None: st.one_of(st.none(), st.integers(0, 2**31)),
     tuple[UUID, ...]: st.lists(st.uuids(), max_size=4).map(tuple),
+    dict[str, float]: st.dictionaries(st.text(), st.floats(allow_nan=False, allow_infinity=False), max_size=4),
     tuple[str, ...]: st.lists(st.text(), max_size=4).map(tuple),
 }
 

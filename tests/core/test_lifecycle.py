@@ -40,18 +40,18 @@ failed          .         .         .        .              .       .        .  
 cancelled       .         .         .        .              .       .        .       .
 """
 TASKS = """
-          unblock assign   begin   submit    accept return release take_over hand_back stick fail   cancel
-waiting   ready   .        .       .         .      .      .       .         .         .     failed cancelled
-ready     .       assigned .       .         .      .      .       held      .         stuck failed cancelled
-assigned  .       .        working in_review .      .      ready   held      .         stuck failed cancelled
-working   .       .        .       in_review .      .      ready   held      .         stuck failed cancelled
-in_review .       .        .       .         done   ready  .       held      .         stuck failed cancelled
-held      .       .        .       in_review .      .      .       held      ready     .     failed cancelled
-stuck     .       assigned .       .         .      .      ready   held      .         .     failed cancelled
-done      .       .        .       .         .      .      .       .         .         .     .      .
-failed    .       .        .       .         .      .      .       .         .         .     .      .
-cancelled .       .        .       .         .      .      .       .         .         .     .      .
-"""
+          unblock assign   begin   submit    accept return release take_over hand_back stick adopt     regenerate split   fail   cancel
+waiting   ready   .        .       .         .      .      .       .         .         .     .         .          .       failed cancelled
+ready     .       assigned .       .         .      .      .       held      .         stuck in_review ready      waiting failed cancelled
+assigned  .       .        working in_review .      .      ready   held      .         stuck in_review .          .       failed cancelled
+working   .       .        .       in_review .      .      ready   held      .         stuck in_review .          .       failed cancelled
+in_review .       .        .       .         done   ready  .       held      .         stuck .         .          .       failed cancelled
+held      .       .        .       in_review .      .      .       held      ready     .     .         .          .       failed cancelled
+stuck     .       assigned .       .         .      .      ready   held      .         .     in_review ready      waiting failed cancelled
+done      .       .        .       .         .      .      .       .         .         .     .         .          .       .      .
+failed    .       .        .       .         .      .      .       .         .         .     .         .          .       .      .
+cancelled .       .        .       .         .      .      .       .         .         .     .         .          .       .      .
+"""  # noqa: E501
 ATTEMPTS = """
             begin    submit     accept    return    cancel     expire   refuse   supersede
 offered     working  submitted  .         .         cancelled  expired  refused  superseded

@@ -1,0 +1,76 @@
+"""Why an attempt can end without an accepted result: a closed list, each kind with what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Failure(StrEnum):
+    """The kinds; the value is stored with task and attempt."""
+
+    NOT_STARTED = "not_started"
+    TIMED_OUT = "timed_out"
+    TASK_TIMED_OUT = "task_timed_out"
+    STALLED = "stalled"
+    LOOPING = "looping"
+    LOST_CONTACT = "lost_contact"
+    CRASHED = "crashed"
+    ERROR = "error"
+    MALFORMED = "malformed"
+    OUT_OF_TOKENS = "out_of_tokens"
+    OUT_OF_TURNS = "out_of_turns"
+    LOGIN_NEEDED = "login_needed"
+    REFUSED = "refused"
+    SCOPE_DENIED = "scope_denied"
+    IMPOSSIBLE = "impossible"
+    STOPPED = "stopped"
+    NOT_ACKNOWLEDGED = "not_acknowledged"
+    NOT_ACCEPTED = "not_accepted"
+    RELEASED = "released"
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What follows: may another try be made, by the same member too, and whose fault is it?
+
+    `burns` counts against the task's tries and the run's retry budget; `against_agent` counts for
+    the agent's breaker. `next_step` is said to people.
+    """
+
+    retryable: bool
+    same_member: bool
+    burns: bool
+    against_agent: bool
+    next_step: str
+
+
+_AGAIN = "it is given to the next best member, with what was done so far"
+_OTHER = "it is given to another member; this one is not asked again"
+
+CONSEQUENCES: dict[Failure, Consequence] = {
+    Failure.NOT_STARTED: Consequence(True, True, True, True, _AGAIN),
+    Failure.TIMED_OUT: Consequence(True, True, True, True, _AGAIN),
+    Failure.TASK_TIMED_OUT: Consequence(False, False, True, False, "a person decides how it goes on"),
+    Failure.STALLED: Consequence(True, True, True, True, _AGAIN),
+    Failure.LOOPING: Consequence(True, False, True, True, _OTHER),
+    Failure.LOST_CONTACT: Consequence(True, True, True, True, _AGAIN),
+    Failure.CRASHED: Consequence(True, True, True, True, _AGAIN),
+    Failure.ERROR: Consequence(True, True, True, True, _AGAIN),
+    Failure.MALFORMED: Consequence(True, True, True, True, _AGAIN),
+    Failure.OUT_OF_TOKENS: Consequence(True, True, True, False, _AGAIN),
+    Failure.OUT_OF_TURNS: Consequence(True, True, True, False, _AGAIN),
+    Failure.LOGIN_NEEDED: Consequence(True, True, False, False, "it waits for another member, or for the login"),
+    Failure.REFUSED: Consequence(True, False, True, False, _OTHER),
+    Failure.SCOPE_DENIED: Consequence(True, False, True, False, _OTHER),
+    Failure.IMPOSSIBLE: Consequence(False, False, True, False, "it is written anew, then a person decides"),
+    Failure.STOPPED: Consequence(True, True, True, True, _AGAIN),
+    Failure.NOT_ACKNOWLEDGED: Consequence(True, True, True, True, "the person who handed it back is asked"),
+    Failure.NOT_ACCEPTED: Consequence(True, True, True, True, "it goes back with the reasons"),
+    Failure.RELEASED: Consequence(True, True, False, False, "it is given to the next best member"),
+}
+
+
+def consequence(failure: Failure) -> Consequence:
+    """What follows from a failure."""
+    return CONSEQUENCES[failure]
