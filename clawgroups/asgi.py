@@ -18,10 +18,11 @@ pages = get_asgi_application()
 # Models may be imported only once Django is set up.
 from clawgroups import commit, draining  # noqa: E402
 from clawgroups.api.bodies import Application, BodyLimit  # noqa: E402
+from clawgroups.gateway.switchboard import lifespan  # noqa: E402
 from clawgroups.routing import urlpatterns  # noqa: E402
 
 draining.at_end(commit.drain)
 bodies = BodyLimit(cast("Application", pages))
-application = ProtocolTypeRouter({"http": bodies, "websocket": URLRouter(urlpatterns)})
+application = ProtocolTypeRouter({"http": bodies, "websocket": URLRouter(urlpatterns), "lifespan": lifespan})
 # So that our own server need not take in what would be refused.
 application.bodies = bodies

@@ -14,15 +14,16 @@ from django.db import DatabaseError, close_old_connections, connections
 
 from clawgroups import bus, commit
 from clawgroups.coordinator.loop import take_turn
-from clawgroups.core.clock import utc_now
-from clawgroups.core.timers import Timers
 from clawgroups.models import Lease
 from clawgroups.reactions import react as react_to_journal
+from clawgroups.services import outage
+from clawgroups.services.deadlines import database_now
 from clawgroups.services.sweep import sweep
 
 log = logging.getLogger(__name__)
 
 EVERY = 2.0
+SOONEST = 0.25
 LEASE = 10.0
 
 
@@ -56,7 +57,6 @@ class Sweeper:
     def __init__(self) -> None:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._quiet_until: datetime | None = None
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
@@ -74,24 +74,19 @@ class Sweeper:
         while not self._stop.is_set():
             close_old_connections()
             try:
-                self.once(utc_now())
+                self.once(database_now())
             except DatabaseError as away:
                 log.warning("the sweep waits for the database: %s", away)
                 connections.close_all()
-            self._stop.wait(EVERY)
+            self._stop.wait(max(EVERY * min(settings.CLOCK_SCALE, 1), SOONEST))
 
     def once(self, now: datetime) -> bool:
-        """One sweep, if the lease is ours. The first one, and one after a gap, begins a quiet time."""
-        last = Lease.objects.filter(name="sweep").values_list("done_at", flat=True).first()
+        """One sweep, if the lease is ours. After an outage of our own a quiet time begins, in which nobody expires."""
         if not hold_lease("sweep", bus.PROCESS, now, LEASE):
             return False
-        timers = Timers().scaled(settings.CLOCK_SCALE)
-        # A restarted worker alone is no outage of the agents' sockets, but a gap in sweeping may be one.
-        if last is None or now - last > timedelta(seconds=3 * LEASE):
-            self._quiet_until = now + timedelta(seconds=timers.lost_contact + timers.grace)
-        quiet = self._quiet_until is not None and now < self._quiet_until
-        sweep(now, quiet=quiet)
-        Lease.objects.filter(name="sweep", owner=bus.PROCESS).update(done_at=utc_now())
+        ours = outage.notice(now)
+        sweep(now, quiet=ours.is_quiet(now), away=ours.away_since is not None)
+        Lease.objects.filter(name="sweep", owner=bus.PROCESS).update(done_at=database_now())
         return True
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from clawgroups.coordinator.situation import Situation, TaskView
-from clawgroups.core.matching import NEEDS_LOGIN, OFFLINE, Candidate, Match, Need, best, rank
+from clawgroups.core.failures import FOR_A_PERSON
+from clawgroups.core.matching import NEEDS_LOGIN, OFFLINE, UNCONFIRMED, Candidate, Match, Need, best, rank
 
 MAX_TRIES = 3
 SHOWN_RUNNERS_UP = 4
@@ -82,6 +83,8 @@ def _running(situation: Situation) -> list[Step]:
     for task in sorted(situation.tasks, key=lambda t: (t.level, t.position)):
         if task.state not in ("ready", "stuck") or task.tries >= MAX_TRIES:
             continue
+        if task.state == "stuck" and task.failure in FOR_A_PERSON:
+            continue
         if task.not_before is not None and task.not_before > situation.now:
             continue
         ranking = rank(need_of(task), _allowed(task, list(candidates.values())))
@@ -90,7 +93,7 @@ def _running(situation: Situation) -> list[Step]:
             steps.append(Assign(task.id, chosen.member_id, shown(ranking)))
             taken = candidates[chosen.member_id]
             candidates[chosen.member_id] = replace(taken, busy=taken.busy + 1)
-        elif explanation := _explain(task, ranking):
+        elif explanation := _explain(task, ranking, situation):
             steps.append(explanation)
     return steps
 
@@ -127,21 +130,28 @@ def shown(ranking: Sequence[Match]) -> dict[str, Any]:
     }
 
 
-def _explain(task: TaskView, ranking: Sequence[Match]) -> Explain | None:
+def _owner(agent: Match, situation: Situation) -> str:
+    """Who can do something about an agent, by name."""
+    name = situation.owners.get(agent.member_id)
+    return f"{name}, who owns {agent.name}" if name else f"the owner of {agent.name}"
+
+
+def _explain(task: TaskView, ranking: Sequence[Match], situation: Situation) -> Explain | None:
     if any(m.later for m in ranking):
         return None
-    offline = [m.name for m in ranking if m.excluded == OFFLINE]
-    locked = [m.name for m in ranking if m.excluded == NEEDS_LOGIN]
+    offline = [m for m in ranking if m.excluded == OFFLINE]
+    locked = [m for m in ranking if m.excluded in (NEEDS_LOGIN, UNCONFIRMED)]
     if locked:
-        reason = f"{locked[0]} could do it and {NEEDS_LOGIN}."
-        who, stuck = f"the owner of {locked[0]}", False
+        reason = f"{locked[0].name} could do it and {locked[0].excluded}."
+        who, stuck = _owner(locked[0], situation), False
     elif offline:
-        reason = f"{', '.join(offline[:3])} could do it and {'is' if len(offline) == 1 else 'are'} offline."
-        who, stuck = f"the owner of {offline[0]}", False
+        names = ", ".join(m.name for m in offline[:3])
+        reason = f"{names} could do it and {'is' if len(offline) == 1 else 'are'} offline."
+        who, stuck = _owner(offline[0], situation), False
     else:
         wanted = ", ".join(task.skills) or "a connected agent"
         reason = f"No member can do it: it needs {wanted}. Add or connect an agent that can, or take it over."
-        who, stuck = "somebody of the team", True
+        who, stuck = situation.author or "somebody of the team", True
     if task.next_actor == who and (task.state == "stuck" or not stuck):
         return None
     return Explain(task.id, reason, who, shown(ranking), stuck and task.state != "stuck")

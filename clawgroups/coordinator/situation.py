@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from agents.models import Connection
 from clawgroups.core.matching import Candidate
 from clawgroups.models import Artifact, Attempt, Member, Run, Task
 from clawgroups.services import contact
+from clawgroups.services.deadlines import name_of, timers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class TaskView:
     not_before: datetime | None
     blocked_on: str
     next_actor: str
+    failure: str = ""
     authors: frozenset[UUID] = frozenset()
 
 
@@ -61,12 +63,15 @@ class Situation:
     descriptions: dict[UUID, str] = field(default_factory=dict)
     builtin: frozenset[UUID] = frozenset()
     inputs: tuple[InputView, ...] = ()
+    # Names: who asked for the run (or stands in), and whose each agent is, by its seat.
+    author: str = ""
+    owners: dict[UUID, str] = field(default_factory=dict)
 
 
 def situation_of(run: Run, now: datetime) -> Situation:
     """Read a run's situation."""
     seats = list(
-        Member.objects.select_related("agent")
+        Member.objects.select_related("agent__owner")
         .prefetch_related("agent__skills")
         .filter(workspace_id=run.workspace_id, left_at=None, agent__isnull=False, agent__retired_at=None)
     )
@@ -85,7 +90,15 @@ def situation_of(run: Run, now: datetime) -> Situation:
         descriptions={s.pk: _description(s) for s in seats},
         builtin=frozenset(s.pk for s in seats if s.agent and s.agent.is_builtin),
         inputs=tuple(InputView(a.name, a.sha256, a.content_type) for a in inputs),
+        author=name_of(run),
+        owners=_owners(seats, run),
     )
+
+
+def _owners(seats: list[Member], run: Run) -> dict[UUID, str]:
+    people = Member.objects.filter(workspace_id=run.workspace_id, user__isnull=False).values_list("user_id", "name")
+    names = dict(people)
+    return {s.pk: names.get(s.agent.owner_id) or s.agent.owner.get_username() for s in seats if s.agent}
 
 
 def _description(seat: Member) -> str:
@@ -110,6 +123,7 @@ def _tasks(run: Run) -> list[TaskView]:
             not_before=task.not_before,
             blocked_on=task.blocked_on,
             next_actor=task.next_actor,
+            failure=task.failure,
             authors=_authors(task),
         )
         for task in rows
@@ -130,11 +144,12 @@ def _candidates(seats: list[Member], run: Run, now: datetime) -> list[Candidate]
     live = Q(state__in=["offered", "working"])
     loads = Attempt.objects.filter(live, member__agent_id__in=agent_ids).values_list("member__agent_id")
     busy = dict(loads.annotate(n=RowCount("pk")))
-    online = set(
-        Connection.objects.filter(agent_id__in=agent_ids, closed_at=None, ready_at__isnull=False).values_list(
-            "agent_id", flat=True
-        )
+    fresh = now - timedelta(seconds=timers_of(run.workspace).lost_contact)
+    open_links = Connection.objects.filter(
+        agent_id__in=agent_ids, closed_at=None, ready_at__isnull=False, seen_at__gt=fresh
     )
+    online = set(open_links.values_list("agent_id", flat=True))
+    unconfirmed = contact.unconfirmed(agent_ids)
     candidates = []
     for seat in seats:
         agent = seat.agent
@@ -145,6 +160,7 @@ def _candidates(seats: list[Member], run: Run, now: datetime) -> list[Candidate]
                 name=seat.name,
                 skills={s.name: s.level for s in agent.skills.all()},
                 online=agent.pk in online,
+                unconfirmed=agent.pk in unconfirmed,
                 needs_login=contact.login_is_needed(agent, now),
                 busy=busy.get(agent.pk, 0),
                 capacity=agent.max_sessions,

@@ -20,6 +20,7 @@ from clawgroups.core.task_events import (
     ArtifactAdded,
     AttemptAcknowledged,
     AttemptQuiet,
+    AttemptStirred,
     ContactLost,
     ContactRestored,
     DraftSaved,
@@ -278,6 +279,7 @@ Event = Annotated[
     | TaskSplit
     | AttemptAcknowledged
     | AttemptQuiet
+    | AttemptStirred
     | ContactLost
     | ContactRestored
     | LateResultKept

@@ -71,6 +71,10 @@ CONSEQUENCES: dict[Failure, Consequence] = {
 }
 
 
+# A task that is stuck with one of these is given to nobody before a person has decided.
+FOR_A_PERSON = frozenset({Failure.TASK_TIMED_OUT, Failure.NOT_ACKNOWLEDGED})
+
+
 def consequence(failure: Failure) -> Consequence:
     """What follows from a failure."""
     return CONSEQUENCES[failure]

@@ -14,6 +14,7 @@ PREFERRED = 5.0
 FAILED_BEFORE = -6.0
 OFFLINE = "is offline"
 NEEDS_LOGIN = "needs a login on its own machine"
+UNCONFIRMED = "was asked to stop and has not confirmed it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Candidate:
     can_work: bool = True
     # Its owner must sign in on the agent's own machine first.
     needs_login: bool = False
+    # It was asked to stop a turn and has not said that it did.
+    unconfirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +115,9 @@ def _exclusion(need: Need, candidate: Candidate, missing: list[str]) -> tuple[st
         return "refused it before", False
     if candidate.member_id in need.authors:
         return "is the author of what is to be reviewed", False
-    if not candidate.online:
-        return OFFLINE, False
-    if candidate.needs_login:
-        return NEEDS_LOGIN, False
+    away = ((not candidate.online, OFFLINE), (candidate.needs_login, NEEDS_LOGIN), (candidate.unconfirmed, UNCONFIRMED))
+    if reason := next((said for is_so, said in away if is_so), ""):
+        return reason, False
     if candidate.busy >= candidate.capacity:
         return f"is busy with {candidate.busy} of {candidate.capacity}", True
     return "", False

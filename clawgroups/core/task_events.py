@@ -196,6 +196,14 @@ class AttemptQuiet(JournalEvent):
     reason: str
 
 
+class AttemptStirred(JournalEvent):
+    """No move: an attempt that was quiet shows progress again."""
+
+    type: Literal["attempt.stirred"] = "attempt.stirred"
+    task_id: UUID
+    attempt_id: UUID
+
+
 class StopUnconfirmed(JournalEvent):
     """stop asked → unconfirmed: the agent did not answer the cancel within the grace."""
 

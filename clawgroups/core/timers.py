@@ -21,10 +21,13 @@ class Timers:
     task_total: float = 7200
     run_total: float = 43200
     cancel_grace: float = 15
+    cancel_close: float = 5
     approval: float = 600
     acknowledge: float = 120
     review: float = 86400
     unassigned: float = 3600
+    holder_remind: float = 900
+    holder_offer: float = 3600
     retry_base: float = 2
     retry_cap: float = 60
     turn: float = 120
@@ -41,6 +44,19 @@ class Timers:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """What ends an open task whatever it waits for: its own time in all, and its run's."""
+
+    task: datetime | None = None
+    run: datetime | None = None
+
+
+UNBOUNDED = Bounds()
+TASK_ENDS = "a person decides how it goes on"
+RUN_ENDS = "the run ends here and says why"
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Whom an open task is blocked on, who acts next, by when, and what happens then."""
 
@@ -48,69 +64,87 @@ class Wait:
     next_actor: str
     deadline: datetime | None
     effect: str
+    # The run is paused; see `rests`.
+    paused: bool = False
 
-    def columns(self) -> dict[str, object]:
-        """As columns of a task."""
+    @property
+    def rests(self) -> bool:
+        """Whether the deadlines of the work rest meanwhile: a person is waited for."""
+        return self.blocked_on == "person" or self.paused
+
+    def columns(self, bounds: Bounds = UNBOUNDED) -> dict[str, object]:
+        """As columns of a task, with the earliest deadline that applies and what happens at that one."""
+        own = (self.deadline, self.effect)
+        task = (None if self.rests else bounds.task, TASK_ENDS)
+        found = [one for one in (own, task, (bounds.run, RUN_ENDS)) if one[0] is not None]
+        deadline, effect = min(found, key=lambda one: one[0], default=own)  # type: ignore[arg-type,return-value]
         return {
             "blocked_on": self.blocked_on,
             "next_actor": self.next_actor,
-            "deadline_at": self.deadline,
-            "deadline_effect": self.effect,
+            "deadline_at": deadline,
+            "deadline_effect": effect,
         }
 
 
 NO_WAIT = Wait("", "", None, "")
 
 
-def _after(now: datetime, seconds: float) -> datetime:
+def after(now: datetime, seconds: float) -> datetime:
+    """The moment so many seconds later."""
     return now + timedelta(seconds=seconds)
 
 
-def wait_for_parents(now: datetime, timers: Timers) -> Wait:
-    """Dependencies are not done yet; the run's deadline bounds it."""
-    return Wait("outside", "earlier tasks", _after(now, timers.run_total), "the run's deadline ends it")
+def wait_for_parents() -> Wait:
+    """Dependencies are not done yet; only the run's deadline bounds it."""
+    return Wait("outside", "earlier tasks", None, "")
 
 
 def wait_for_coordinator(now: datetime, timers: Timers) -> Wait:
     """Ready; the coordinator looks for a member."""
-    return Wait("nobody", "coordinator", _after(now, timers.unassigned), "a person is asked to assign it")
-
-
-def wait_for_start(now: datetime, timers: Timers, name: str) -> Wait:
-    """Offered to an agent that has not begun."""
-    return Wait("agent", name, _after(now, timers.schedule_to_start), "it is taken back and given to another agent")
-
-
-def wait_for_work(now: datetime, timers: Timers, name: str) -> Wait:
-    """An agent works on it."""
-    return Wait("agent", name, _after(now, timers.start_to_close), "it is taken back and given to another agent")
-
-
-def wait_for_approval(now: datetime, timers: Timers) -> Wait:
-    """The agent asked; a person must answer."""
-    return Wait("person", "somebody of the team", _after(now, timers.approval), "the answer will be “no”")
+    return Wait("nobody", "coordinator", after(now, timers.unassigned), "a person is asked to assign it")
 
 
 def wait_for_agent(now: datetime, timers: Timers, who: str) -> Wait:
     """Ready; those who could do it are offline."""
-    return Wait("outside", who, _after(now, timers.unassigned), "a person is asked to assign it")
+    return Wait("outside", who, after(now, timers.unassigned), "a person is asked to assign it")
+
+
+def wait_for_resume(who: str) -> Wait:
+    """Ready; the run is paused by a person, and only its own deadline runs on."""
+    return Wait("outside", f"{who}, who may resume the run", None, "", paused=True)
+
+
+def wait_for_approval(until: datetime, who: str) -> Wait:
+    """The agent asked; a person must answer."""
+    return Wait("person", who, until, "the answer will be “no”")
 
 
 def wait_for_holder(now: datetime, timers: Timers, name: str) -> Wait:
-    """A person holds it."""
-    return Wait("person", name, _after(now, 3600), "it is offered to others, never handed back silently")
+    """A person holds it and did something just now."""
+    return Wait("person", name, after(now, timers.holder_remind), f"{name} is reminded")
+
+
+def wait_for_idle_holder(since: datetime, timers: Timers, name: str) -> Wait:
+    """A person holds it, did nothing since, and was reminded."""
+    effect = "it is offered to others, never handed back silently"
+    return Wait("person", name, after(since, timers.holder_offer), effect)
+
+
+def wait_for_taker(now: datetime, timers: Timers, name: str) -> Wait:
+    """Held by a person who does nothing; others may take it over."""
+    return Wait("person", name, after(now, timers.holder_offer), "it is offered to others again")
 
 
 def wait_for_review(now: datetime, timers: Timers) -> Wait:
     """The coordinator checks the result."""
-    return Wait("nobody", "coordinator", _after(now, timers.turn), "the review is started again")
+    return Wait("nobody", "coordinator", after(now, timers.turn), "the review is started again")
 
 
-def wait_for_judge(now: datetime, timers: Timers) -> Wait:
+def wait_for_judge(now: datetime, timers: Timers, who: str) -> Wait:
     """A person must judge lines that cannot be checked by a machine."""
-    return Wait("person", "a reviewer of the team", _after(now, timers.review), "the team is reminded")
+    return Wait("person", who, after(now, timers.review), f"{who} is reminded")
 
 
 def wait_for_help(now: datetime, timers: Timers, who: str) -> Wait:
     """Stuck: a person must act."""
-    return Wait("person", who, _after(now, timers.review), "the team is reminded")
+    return Wait("person", who, after(now, timers.review), f"{who} is reminded")

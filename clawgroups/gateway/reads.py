@@ -14,6 +14,7 @@ from django.utils import timezone
 from agents.models import Agent, AgentKey, Connection
 from agents.protocol import version
 from clawgroups.models import Command, Session
+from clawgroups.services.contact import unconfirmed
 from clawgroups.services.sessions import links_lost
 
 MAX_SESSIONS = 1000
@@ -46,8 +47,12 @@ def look(held: Mapping[UUID, Held]) -> dict[UUID, Look]:
         timezone.now(),
         {pk: row for pk, *row in Agent.objects.filter(pk__in=held).values_list("pk", "retired_at", "connection_epoch")},
         {pk: row for pk, *row in AgentKey.objects.filter(pk__in=keys).values_list("pk", "revoked_at", "expires_at")},
-        {pk: row for pk, *row in Connection.objects.filter(pk__in=links).values_list("pk", "epoch", "closed_at")},
+        {
+            pk: row
+            for pk, *row in Connection.objects.filter(pk__in=links).values_list("pk", "epoch", "closed_at", "opened_at")
+        },
         set(Command.objects.filter(agent_id__in=held, state="open").values_list("agent_id", flat=True).distinct()),
+        unconfirmed(held),
     )
     return {agent_id: seen.of(one) for agent_id, one in held.items()}
 
@@ -61,11 +66,12 @@ class _Seen:
     keys: dict[UUID, list[Any]]
     links: dict[UUID, list[Any]]
     owed: set[UUID]
+    unconfirmed: dict[UUID, datetime]
 
     def of(self, one: Held) -> Look:
         retired_at, agent_epoch = self.agents.get(one.agent_id, (self.now, 0))
         revoked_at, expires_at = self.keys.get(one.key_id, (self.now, None))
-        link_epoch, closed_at = self.links.get(one.link, (0, None))
+        link_epoch, closed_at, opened_at = self.links.get(one.link, (0, None, self.now))
         if retired_at is not None:
             return Look(close=version.CLOSE_REFUSED, reason="The agent was retired.")
         if revoked_at is not None or (expires_at is not None and expires_at <= self.now):
@@ -77,7 +83,14 @@ class _Seen:
             return Look(close=version.CLOSE_REPLACED, reason="Another connector came in for this agent.")
         if closed_at is not None:
             return Look(close=version.CLOSE_DRAINING, reason="The link was given up as silent.")
+        if self._ignores_a_stop(one.agent_id, opened_at):
+            return Look(close=version.CLOSE_UNRESPONSIVE, reason="The agent did not confirm a stop.")
         return Look(owed=one.agent_id in self.owed)
+
+    def _ignores_a_stop(self, agent_id: UUID, opened_at: datetime) -> bool:
+        """Whether a stop was ignored for too long by this very socket; the next one is given its own chance."""
+        over = self.unconfirmed.get(agent_id)
+        return over is not None and opened_at < over <= self.now
 
 
 def sessions_on(agent_id: UUID, link: UUID) -> dict[str, UUID]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -55,6 +55,7 @@ class Switchboard:
         self._hinted: set[UUID] = set()
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._serving = False
 
     def lines(self) -> list[Line]:
         """The sockets that are open now."""
@@ -73,8 +74,7 @@ class Switchboard:
             loop = asyncio.get_running_loop()
             self._unsubscribe[agent_id] = self._subscribe(loop, agent_id)
         self._lines[agent_id] = line
-        if not self._tasks:
-            self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._renew())]
+        self._begin()
         self._look_soon(agent_id)
 
     def remove(self, line: Line) -> None:
@@ -85,10 +85,28 @@ class Switchboard:
         del self._lines[agent_id]
         self._unsubscribe.pop(agent_id)()
         self._hinted.discard(agent_id)
+        if not self._lines and not self._serving:
+            self._end()
+
+    def serve(self) -> None:
+        """From now on say that this process is there, whether it holds sockets or not."""
+        self._serving = True
+        self._begin()
+
+    def rest(self) -> None:
+        """Say so no more."""
+        self._serving = False
         if not self._lines:
-            for task in self._tasks:
-                task.cancel()
-            self._tasks = []
+            self._end()
+
+    def _begin(self) -> None:
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._renew())]
+
+    def _end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._tasks = []
 
     async def leave(self, retry_after: float) -> None:
         """Tell every socket that this process is going."""
@@ -158,13 +176,14 @@ class Switchboard:
                 line.looked(found[agent_id])
 
     async def _renew(self) -> None:
+        every = RENEW * settings.CLOCK_SCALE
         while True:
-            await asyncio.sleep(RENEW * settings.CLOCK_SCALE)
             held = {line.held.link: line.held.epoch for line in self._lines.values()}
             try:
-                await perform_async(contact.renew_connections, held)
+                await perform_async(contact.renew_connections, held, every=every)
             except Exception:
                 log.exception("could not renew %d leases", len(held))
+            await asyncio.sleep(every)
 
 
 _boards: WeakKeyDictionary[asyncio.AbstractEventLoop, Switchboard] = WeakKeyDictionary()
@@ -178,3 +197,18 @@ def switchboard() -> Switchboard:
         board = _boards[loop] = Switchboard()
         draining.on_drain(board.leave)
     return board
+
+
+async def lifespan(
+    _scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Callable[[dict[str, Any]], Any]
+) -> None:
+    """ASGI's lifespan: as long as a process serves, agents can reach us through it, and it says so."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            switchboard().serve()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            switchboard().rest()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

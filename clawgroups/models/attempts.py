@@ -52,6 +52,8 @@ class Attempt(models.Model):
     # Schedule-to-start and start-to-close, moved on by every rest.
     start_by = models.DateTimeField(null=True, blank=True)
     close_by = models.DateTimeField(null=True, blank=True)
+    # While contact is lost: until when it may come back and go on.
+    back_by = models.DateTimeField(null=True, blank=True)
     submitted_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -65,7 +67,11 @@ class Attempt(models.Model):
                 name="one_open_attempt_per_task",
             ),
         ]
-        indexes = [models.Index(fields=["member"], condition=Q(state__in=["offered", "working"]), name="attempt_load")]
+        indexes = [
+            models.Index(fields=["member"], condition=Q(state__in=["offered", "working"]), name="attempt_load"),
+            # Turns that were asked to stop, for the sweeper and for the process that holds the socket.
+            models.Index(fields=["ended_at"], condition=Q(stop__in=["asked", "unconfirmed"]), name="attempt_stopping"),
+        ]
 
     def __str__(self) -> str:
         return f"attempt {self.number} of {self.task_id}"

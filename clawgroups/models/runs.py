@@ -45,6 +45,11 @@ class Run(models.Model):
         indexes = [
             models.Index(fields=["id"], condition=Q(wanted__gt=F("turned")), name="run_wants_turn"),
             models.Index(fields=["workspace", "-created_at"], name="run_newest"),
+            models.Index(
+                fields=["deadline_at"],
+                condition=Q(state__in=["planning", "running", "consolidating"]),
+                name="run_open_deadline",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -72,6 +72,16 @@ class Task(models.Model):
                 condition=~Q(state__in=["done", "failed", "cancelled"]),
                 name="task_open_deadline",
             ),
+            models.Index(
+                fields=["close_by"],
+                condition=~Q(state__in=["done", "failed", "cancelled"]),
+                name="task_open_close_by",
+            ),
+            models.Index(fields=["resting_since"], condition=Q(resting_since__isnull=False), name="task_resting"),
+            # One that waits for a person while its clocks run: there should be none.
+            models.Index(
+                fields=["run"], condition=Q(blocked_on="person", resting_since__isnull=True), name="task_unrested"
+            ),
             models.Index(fields=["run", "state"], name="task_by_state"),
         ]
 

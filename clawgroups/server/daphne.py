@@ -55,6 +55,8 @@ class BoundedServer(Server):
         self.bodies: Bodies | None = getattr(application, "bodies", None)
         self.ports: list[Any] = []
         self.leaving: asyncio.Future[None] | None = None
+        self.life: asyncio.Queue[Message] = asyncio.Queue()
+        self.living: asyncio.Future[None] | None = None
 
     # Connections
 
@@ -104,8 +106,24 @@ class BoundedServer(Server):
         reactor.callLater(1, self.application_checker)
         reactor.callLater(1, self.timeout_checker)
         reactor.addSystemEventTrigger("before", "shutdown", self.kill_all_applications)
+        reactor.callWhenRunning(self._live)
         reactor.callWhenRunning(ready)
         reactor.run(installSignalHandlers=False)
+
+    def _live(self) -> None:
+        """Begin ASGI's lifespan. An application that knows none does without."""
+        self.life = asyncio.Queue()
+        self.life.put_nowait({"type": "lifespan.startup"})
+        self.living = asyncio.ensure_future(self._lifespan())
+
+    async def _lifespan(self) -> None:
+        async def hear(message: Message) -> None:
+            logger.debug("%s", message["type"])
+
+        try:
+            await self.application({"type": "lifespan", "asgi": {"version": "3.0"}}, self.life.get, hear)
+        except Exception as fault:  # noqa: BLE001  as ASGI says: whatever it raises, it supports no lifespan
+            logger.debug("no lifespan: %s", fault)
 
     # Down
 
@@ -126,6 +144,9 @@ class BoundedServer(Server):
                 protocol.close_now(CLOSE_DRAINING, "the server is restarting")
         while self._busy() and time.monotonic() < until:
             await asyncio.sleep(0.05)
+        if self.living is not None:
+            self.life.put_nowait({"type": "lifespan.shutdown"})
+            await asyncio.wait([self.living], timeout=1)
         if reactor.running:
             reactor.stop()
 

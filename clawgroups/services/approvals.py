@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -17,10 +17,11 @@ from clawgroups.core.actors import SYSTEM, Actor
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import Conflict, Invalid, NotFound
 from clawgroups.core.task_events import ApprovalDecided, ApprovalExpired, ApprovalRequested, ApprovalVoided
-from clawgroups.core.timers import wait_for_approval, wait_for_work
+from clawgroups.core.timers import after, wait_for_approval
 from clawgroups.models import Approval, Attempt, Session, Step, Task
 from clawgroups.permissions import get_approval, require, seat_of
-from clawgroups.services.attempts import CANCELLED, Decision, fence, reply, timers_of
+from clawgroups.services.attempts import CANCELLED, Decision, fence, reply
+from clawgroups.services.deadlines import in_hand, name_of, rested, timers_of, waits, waits_in_hand
 
 KINDS = ("allow_once", "allow_always", "reject_once", "reject_always")
 
@@ -42,13 +43,13 @@ def request_approval(
     if session is None:
         raise NotFound("There is no such session.")
     attempt = session.attempt
-    task = Task.objects.select_related("workspace").get(pk=attempt.task_id)
+    task = Task.objects.select_related("workspace", "run").get(pk=attempt.task_id)
     offered = clean_options(options)
     tool_call = {**_told_before(attempt, tool_call), **tool_call}
     now = timezone.now()
     pk = uuid5(session.pk, json.dumps(request_id))
     live = attempt.state in ("offered", "working") and attempt.epoch == task.epoch
-    timers = timers_of(task.workspace)
+    expires_at = after(now, timers_of(task.workspace).approval)
     values = {
         "workspace_id": session.workspace_id,
         "task_id": task.pk,
@@ -61,7 +62,7 @@ def request_approval(
         "digest": hashlib.sha256(json.dumps(tool_call, sort_keys=True, default=str).encode()).hexdigest(),
         "state": "open" if live else "void",
         "asked_at": now,
-        "expires_at": now + timedelta(seconds=timers.approval),
+        "expires_at": expires_at,
     }
     decision = Decision()
     if not Approval.objects.filter(pk=pk).exists():
@@ -69,8 +70,8 @@ def request_approval(
         if live:
             fact = ApprovalRequested(approval_id=pk, task_id=task.pk, attempt_id=attempt.pk)
             decision.facts.append(Fact(task.workspace_id, fact))
-            waits = wait_for_approval(now, timers).columns()
-            decision.writes.append(Update("clawgroups.Task", task.pk, waits, fence(task)))
+            until = min([expires_at, *(one.expires_at for one in _others(attempt, pk))])
+            decision.writes.append(_asked(task, until, now))
         else:
             decision.add(reply(Approval(pk=pk, session=session, attempt=attempt, **_bare(values)), CANCELLED, now))
     return commit.submit(
@@ -85,6 +86,18 @@ def request_approval(
             wakes=tuple(decision.wakes),
         )
     )
+
+
+def _others(attempt: Attempt, pk: UUID | None) -> list[Approval]:
+    """An attempt's other open questions, the one that expires first in front."""
+    questions = Approval.objects.filter(attempt=attempt, state="open").order_by("expires_at")
+    return [one for one in questions if one.pk != pk]
+
+
+def _asked(task: Task, until: datetime, now: datetime) -> Update:
+    """The task waits for a person's answer, and its other deadlines rest."""
+    waiting = waits(task, wait_for_approval(until, name_of(task.run)), now)
+    return Update("clawgroups.Task", task.pk, waiting, fence(task))
 
 
 def _told_before(attempt: Attempt, tool_call: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,14 +146,15 @@ def decide_approval(approval_id: UUID, *, option_id: str, actor: Actor, operatio
     return _settle(approval, values, result, (decided,), actor, expects, operation)
 
 
-def expire_approval(approval_id: UUID) -> Future[Outcome]:
-    """Nobody answered in time: the agent is told a rejection it offered, else `cancelled`."""
+def expire_approval(approval_id: UUID, *, at: datetime | None = None) -> Future[Outcome]:
+    """Nobody answered in time (`at`: it is noticed now): the agent is told a rejection it offered, else `cancelled`."""
     approval = Approval.objects.select_related("session", "task", "attempt").get(pk=approval_id)
     reject = next((o for kind in ("reject_once", "reject_always") for o in approval.options if o["kind"] == kind), None)
     result = {"outcome": {"outcome": "selected", "optionId": reject["optionId"]}} if reject is not None else CANCELLED
-    values = {"state": "expired", "decided_at": timezone.now()}
+    now = at or timezone.now()
+    values = {"state": "expired", "decided_at": now}
     expired = ApprovalExpired(approval_id=approval.pk, task_id=approval.task_id)
-    return _settle(approval, values, result, (expired,), SYSTEM)
+    return _settle(approval, values, result, (expired,), SYSTEM, now=now)
 
 
 def withdraw_approval(session_id: UUID, *, request_id: Any, actor: Actor) -> Future[Outcome]:
@@ -162,18 +176,14 @@ def _settle(
     actor: Actor,
     expects: tuple[Expect, ...] = (),
     operation: str = "",
+    now: datetime | None = None,
 ) -> Future[Outcome]:
     """Close a question in one change: its row, the frame to the agent, and whom the task waits for."""
-    now = timezone.now()
+    now = now or timezone.now()
     decision = Decision([Update("clawgroups.Approval", approval.pk, values, {"state": "open"})])
     if result is not None:
         decision.add(reply(approval, result, now))
-    task = Task.objects.select_related("workspace", "assignee").get(pk=approval.task_id)
-    others = Approval.objects.filter(attempt=approval.attempt, state="open").exclude(pk=approval.pk).exists()
-    if task.epoch == approval.epoch and task.state == "working" and task.assignee and not others:
-        waits = wait_for_work(now, timers_of(task.workspace), task.assignee.name).columns()
-        decision.writes.append(Update("clawgroups.Task", task.pk, waits, fence(task)))
-        decision.writes.append(Update("clawgroups.Attempt", approval.attempt_id, {"progress_at": now}))
+    decision.add(_after(approval, now))
     return commit.submit(
         Change(
             actor,
@@ -187,3 +197,38 @@ def _settle(
             wakes=tuple(decision.wakes),
         )
     )
+
+
+def _after(approval: Approval, now: datetime) -> Decision:
+    """What the task waits for once a question is closed."""
+    task = Task.objects.select_related("workspace", "run", "assignee").get(pk=approval.task_id)
+    if task.epoch != approval.epoch:
+        return Decision()
+    return _by_questions(task, approval.attempt, _others(approval.attempt, approval.pk), now)
+
+
+def _by_questions(task: Task, attempt: Attempt, questions: Sequence[Approval], now: datetime) -> Decision:
+    """The task waits for the answer to the first of these; without any, its agent's deadlines go on."""
+    if task.state not in ("assigned", "working") or task.assignee is None:
+        return Decision()
+    if questions:
+        # Of two that are closed at once, one finds the other closed and decides again.
+        still = Update("clawgroups.Approval", questions[0].pk, {}, {"state": "open"})
+        return Decision([_asked(task, questions[0].expires_at, now), still])
+    clocks = rested(attempt, task, now)
+    waiting = waits_in_hand(task, in_hand(attempt, **clocks), task.assignee.name, now)
+    return Decision(
+        [
+            Update("clawgroups.Task", task.pk, waiting, fence(task)),
+            Update("clawgroups.Attempt", attempt.pk, clocks, {"state": attempt.state}),
+        ]
+    )
+
+
+def look_again(task_id: UUID, now: datetime) -> Future[Outcome]:
+    """Make a task wait as its open questions ask for: one that was put and one that was answered can cross."""
+    task = Task.objects.select_related("workspace", "run", "assignee", "attempt").get(pk=task_id)
+    decision = Decision()
+    if task.attempt is not None:
+        decision = _by_questions(task, task.attempt, _others(task.attempt, None), now)
+    return commit.submit(Change(SYSTEM, task.workspace_id, writes=tuple(decision.writes), verb="approval.look_again"))

@@ -8,16 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-
 from agents.ids import new_id
 from clawgroups import bus
 from clawgroups.core.changes import Count, Fact, Insert, Update, Write
 from clawgroups.core.events import RunConsolidating
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
 from clawgroups.core.task_events import ApprovalVoided, TaskReleased, TaskStuck
-from clawgroups.core.timers import Timers, wait_for_coordinator, wait_for_help
-from clawgroups.models import Approval, Attempt, Command, Session, Task, Workspace
+from clawgroups.core.timers import wait_for_coordinator, wait_for_help
+from clawgroups.models import Approval, Attempt, Command, Session, Task
+from clawgroups.services.deadlines import name_of, timers_of, waits
 
 MAX_TRIES = 3
 TURNS = ("work", "acknowledge", "steer")
@@ -36,11 +35,6 @@ class Decision:
         self.writes += other.writes
         self.facts += other.facts
         self.wakes += other.wakes
-
-
-def timers_of(workspace: Workspace) -> Timers:
-    """The deadlines that hold in a workspace, on this installation's clock scale."""
-    return Timers().overridden(workspace.timers).scaled(settings.CLOCK_SCALE)
 
 
 def end_attempt(
@@ -136,7 +130,7 @@ def release(task: Task, now: datetime, *, reason: str, retryable: bool = True) -
     decision = Decision()
     if task.tries >= MAX_TRIES:
         values |= {"state": move_task(task.state, TaskVerb.STICK).value, "reason": reason}
-        values |= wait_for_help(now, timers, "somebody of the team").columns()
+        values |= waits(task, wait_for_help(now, timers, name_of(task.run)), now)
         said = f"{MAX_TRIES} tries did not finish it; the last one: {reason}"
         decision.facts.append(Fact(task.workspace_id, TaskStuck(task_id=task.pk, reason=said)))
     else:
@@ -146,7 +140,7 @@ def release(task: Task, now: datetime, *, reason: str, retryable: bool = True) -
             "reason": reason,
             "not_before": now + timedelta(seconds=pause),
         }
-        values |= wait_for_coordinator(now, timers).columns()
+        values |= waits(task, wait_for_coordinator(now, timers), now)
         fact = TaskReleased(task_id=task.pk, attempt_id=task.attempt_id, reason=reason, epoch=epoch)
         decision.facts.append(Fact(task.workspace_id, fact))
     decision.writes.append(Update("clawgroups.Task", task.pk, values, fence(task)))

@@ -1,28 +1,39 @@
 """Verbs of the gateway on an agent's links: opened, ready, renewed, closed.
 
-The socket is a lease: `seen_at` is renewed in bulk by the process that holds it. Every write names
-the connection epoch it was made under, so that a replaced socket changes nothing any more.
+The socket is a lease: `seen_at` is renewed in bulk by the process that holds it, by the database's
+time. Every write names the connection epoch it was made under, so that a replaced socket changes
+nothing any more. What a link carries loses contact with it, and goes on where it comes back in time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from agents.models import Agent, Connection
 from clawgroups import bus, commit
 from clawgroups.core.actors import SYSTEM, Actor, ActorKind
 from clawgroups.core.changes import Change, Expect, Outcome, Put, Update
+from clawgroups.core.clocks import Sign
 from clawgroups.core.errors import NotFound
 from clawgroups.core.events import AgentOffline, AgentOnline
+from clawgroups.core.timers import after
+from clawgroups.models import Attempt, Command
+from clawgroups.services import in_hand
 from clawgroups.services.agents import everywhere
+from clawgroups.services.attempts import TURNS, Decision
+from clawgroups.services.deadlines import database_now
 
+# The lease of all processes together that hold agents' sockets: while it is not renewed, we are away.
+GATEWAY = "gateway"
+HEARTBEATS = 3  # that may be missed
 LOGIN_PATIENCE = 300.0  # seconds until an agent that needed a login is tried again
 
 
@@ -43,7 +54,8 @@ def open_connection(
     known = Connection.objects.filter(pk=link).first()
     if agent is None or (known is not None and known.agent_id != agent_id):
         raise NotFound("There is no such agent.")
-    now, epoch = timezone.now(), agent.connection_epoch + 1
+    now, epoch = database_now(), agent.connection_epoch + 1
+    back = _signs(agent, link, Sign.BACK, now)
     received = known.received if known else 0
     values = {
         "key_id": key_id,
@@ -66,7 +78,9 @@ def open_connection(
                 Update("agents.AgentKey", key_id, {"last_used_at": now}, {"revoked_at": None}),
                 Update("agents.Agent", agent.pk, {"connection_epoch": epoch}, expect),
                 Put("agents.Connection", link, values, {"agent_id": agent.pk, "received": 0}),
+                *back.writes,
             ),
+            facts=tuple(back.facts),
             verb="agent.connect",
             answer={"epoch": epoch, "received": received},
             wakes=(bus.agent_topic(agent.pk),),
@@ -124,37 +138,77 @@ def login_is_needed(agent: Agent, now: datetime) -> bool:
     return now < datetime.fromisoformat(needs["since"]) + patience
 
 
-def close_connection(link: UUID, *, epoch: int, reason: str) -> Future[Outcome]:
-    """The socket is gone. A newer socket of the same link, or of the agent, is not touched by this."""
+def close_connection(link: UUID, *, epoch: int, reason: str, at: datetime | None = None) -> Future[Outcome]:
+    """The socket is gone (`at`: it is noticed now), and with it the contact to what it carries.
+
+    A newer socket of the same link, or of the agent, is not touched by this.
+    """
     connection = _connection(link)
     agent = connection.agent
-    values = {"closed_at": timezone.now(), "close_reason": reason[:200]}
-    latest = agent.connection_epoch == epoch and connection.ready_at is not None
-    facts = everywhere(agent.pk, AgentOffline(agent_id=agent.pk)) if latest else ()
+    now = at or database_now()
+    values = {"closed_at": now, "close_reason": reason[:200]}
+    latest = agent.connection_epoch == epoch
+    lost = _signs(agent, link, Sign.LOST, now) if latest else Decision()
+    offline = latest and connection.ready_at is not None
+    facts = everywhere(agent.pk, AgentOffline(agent_id=agent.pk)) if offline else ()
     return commit.submit(
         Change(
             _agent_actor(agent),
-            writes=(Update("agents.Connection", link, values, {"epoch": epoch, "closed_at": None}),),
-            facts=facts,
+            writes=(
+                Update("agents.Connection", link, values, {"epoch": epoch, "closed_at": None}),
+                *lost.writes,
+            ),
+            facts=(*facts, *lost.facts),
             verb="agent.disconnect",
             answer={},
         )
     )
 
 
-def renew_connections(held: Mapping[UUID, int]) -> Future[Outcome]:
-    """Renew the leases of the links (link -> epoch) that this process holds."""
-    now = timezone.now()
+def _signs(agent: Agent, link: UUID, sign: Sign, now: datetime) -> Decision:
+    """What this link carries has contact again, or no more."""
+    before = "lost" if sign is Sign.BACK else "live"
+    decision = Decision()
+    for attempt in in_hand.carried_by(agent.pk, link):
+        if attempt.contact == before:
+            decision.add(in_hand.decided(attempt, sign, now))
+    return decision
+
+
+def renew_connections(held: Mapping[UUID, int], *, every: float = 10.0) -> Future[Outcome]:
+    """Renew the leases of the links (link -> epoch) that this process holds, and say that it is there.
+
+    A process that holds none says so too: only when none is heard of for some time are we away.
+    """
+    now = database_now()
     rows = dict(Connection.objects.filter(pk__in=list(held), closed_at=None).values_list("pk", "epoch"))
-    writes = tuple(
+    links = [
         Update("agents.Connection", link, {"seen_at": now}) for link, epoch in held.items() if rows.get(link) == epoch
-    )
-    return commit.submit(Change(SYSTEM, writes=writes, verb="agent.renew"))
+    ]
+    until = now + timedelta(seconds=HEARTBEATS * every)
+    beat = Put("clawgroups.Lease", GATEWAY, {"owner": bus.PROCESS, "until": until, "done_at": now})
+    return commit.submit(Change(SYSTEM, writes=(*links, beat), verb="agent.renew"))
 
 
 def lost_links(silent_since: datetime) -> list[Connection]:
     """Open links whose lease ran out: their process died without saying so."""
-    return list(Connection.objects.select_related("agent").filter(closed_at=None, seen_at__lt=silent_since))
+    return list(Connection.objects.select_related("agent").filter(closed_at=None, seen_at__lte=silent_since))
+
+
+def unconfirmed(agent_ids: Iterable[UUID]) -> dict[UUID, datetime]:
+    """Agents that did not confirm a stop, each with the moment at which the socket of that time is closed.
+
+    They get nothing new until the turn is answered, or their program is gone and with it the turn.
+    """
+    still = Command.objects.filter(state="sent", purpose__in=TURNS, attempt=OuterRef("pk"))
+    stopping = Attempt.objects.filter(Exists(still), stop="unconfirmed", member__agent__in=list(agent_ids))
+    rows = list(stopping.order_by("ended_at").values_list("member__agent", "workspace", "ended_at"))
+    timers = in_hand.timers_by(workspace_id for _, workspace_id, _ in rows) if rows else {}
+    return {
+        agent_id: after(ended_at, timers[workspace_id].cancel_grace + timers[workspace_id].cancel_close)
+        for agent_id, workspace_id, ended_at in rows
+        if agent_id is not None and ended_at is not None
+    }
 
 
 def _connection(link: UUID) -> Connection:

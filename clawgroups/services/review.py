@@ -18,10 +18,11 @@ from clawgroups.core.changes import Change, Count, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import Conflict, Invalid
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
 from clawgroups.core.task_events import TaskDone, TaskReady, TaskReturned, TaskStuck
-from clawgroups.core.timers import NO_WAIT, wait_for_coordinator, wait_for_help, wait_for_holder
+from clawgroups.core.timers import wait_for_coordinator, wait_for_help, wait_for_holder
 from clawgroups.models import Attempt, Dependency, Member, Task
 from clawgroups.permissions import get_task, require
-from clawgroups.services.attempts import MAX_TRIES, closed, fence, timers_of
+from clawgroups.services.attempts import MAX_TRIES, closed, fence
+from clawgroups.services.deadlines import CLOSED, name_of, timers_of, waits, waits_when_ready
 from clawgroups.services.workspaces import clean_text
 
 
@@ -33,12 +34,12 @@ def accept_task(
     expects = require(actor, "task.review", task.workspace_id)
     attempt = _in_review(task)
     now = timezone.now()
-    ready = {"state": "ready", **wait_for_coordinator(now, timers_of(task.workspace)).columns()}
+    ready = {"state": "ready", **waits_when_ready(task.run, now)}
     done = {
         "state": move_task(task.state, TaskVerb.ACCEPT).value,
         "holder_id": None,
         "ended_at": now,
-        **NO_WAIT.columns(),
+        **CLOSED,
     }
     accepted = {
         "state": move_attempt(attempt.state, AttemptVerb.ACCEPT).value,
@@ -128,16 +129,16 @@ def _after_return(
         again, draft = person_attempt(task, attempt.member, attempt.result, now)
         values |= {"state": move_task(task.state, TaskVerb.TAKE_OVER).value, "attempt_id": again.pk}
         values |= {"holder_id": attempt.member_id, "assignee_id": attempt.member_id}
-        values |= wait_for_holder(now, timers, attempt.member.name).columns()
+        values |= waits(task, wait_for_holder(now, timers, attempt.member.name), now)
         return values, [again, draft], (returned,)
     values |= {"assignee_id": None, "brief": _returned_brief(task, attempt, said)}
     if task.tries >= MAX_TRIES:
         values |= {"state": move_task(task.state, TaskVerb.STICK).value}
-        values |= wait_for_help(now, timers, "somebody of the team").columns()
+        values |= waits(task, wait_for_help(now, timers, name_of(task.run)), now)
         reason = f"{MAX_TRIES} tries were not accepted; the last one: {'; '.join(said)}"
         return values, [], (returned, Fact(task.workspace_id, TaskStuck(task_id=task.pk, reason=reason)))
     values |= {"state": move_task(task.state, TaskVerb.RETURN).value}
-    values |= wait_for_coordinator(now, timers).columns()
+    values |= waits(task, wait_for_coordinator(now, timers), now)
     return values, [], (returned,)
 
 

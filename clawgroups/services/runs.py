@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from agents.ids import new_id
 from clawgroups import commit
-from clawgroups.core.actors import Actor
-from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update, Write
+from clawgroups.core.actors import SYSTEM, Actor
+from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, Write
 from clawgroups.core.errors import Forbidden, Invalid
 from clawgroups.core.events import (
     Event,
@@ -39,10 +39,11 @@ from clawgroups.core.lifecycle import (
 )
 from clawgroups.core.plan import PlanTask, levels, parse_plan
 from clawgroups.core.task_events import ArtifactAdded, TaskCancelled, TaskReady
-from clawgroups.core.timers import NO_WAIT, wait_for_coordinator, wait_for_parents
+from clawgroups.core.timers import Bounds, after, wait_for_coordinator, wait_for_parents, wait_for_resume
 from clawgroups.models import Attempt, Run, Task
 from clawgroups.permissions import get_run, get_workspace, require
-from clawgroups.services.attempts import Decision, end_attempt, timers_of
+from clawgroups.services.attempts import Decision, end_attempt
+from clawgroups.services.deadlines import CLOSED, name_of, timers_of, waits, waits_when_ready
 from clawgroups.services.files import StoredFile
 from clawgroups.services.messages import message
 from clawgroups.services.workspaces import clean_text
@@ -73,7 +74,7 @@ def draft_run(
         raise Invalid(f"At most {MAX_INPUTS} files at once.", field="files")
     parsed = parse_plan(plan) if plan is not None else ()
     now, pk = timezone.now(), new_id()
-    timers = timers_of(workspace)
+    deadline_at = after(now, timers_of(workspace).run_total)
     said, spoken = message(workspace_id, body=goal, actor=actor, run_id=pk)
     values = {
         "workspace_id": workspace_id,
@@ -81,7 +82,7 @@ def draft_run(
         "state": (RunState.PROPOSED if parsed else RunState.PLANNING).value,
         "created_by_id": actor.user_id,
         "created_at": now,
-        "deadline_at": now + timedelta(seconds=timers.run_total),
+        "deadline_at": deadline_at,
         "start_when_planned": start,
         "planner": "given by a person" if parsed else "",
         "open_tasks": len(parsed),
@@ -92,7 +93,7 @@ def draft_run(
         row = artifact(workspace_id, pk, stored, kind="input", actor=actor)
         writes.append(row)
         facts.append(Fact(workspace_id, ArtifactAdded(artifact_id=row.pk, run_id=pk, name=stored.name, kind="input")))
-    run = Run(pk=pk, workspace=workspace)
+    run = Run(pk=pk, workspace=workspace, deadline_at=deadline_at)
     writes += _task_rows(run, parsed)
     event: Event = RunProposed(run_id=pk, tasks=len(parsed)) if parsed else RunPlanning(run_id=pk)
     facts.append(Fact(workspace_id, event))
@@ -141,7 +142,7 @@ def artifact(
 
 def _task_rows(run: Run, plan: Sequence[PlanTask]) -> list[Write]:
     now = timezone.now()
-    waits = wait_for_parents(now, timers_of(run.workspace)).columns()
+    waits = wait_for_parents().columns(Bounds(run=run.deadline_at))
     ids = {task.key: new_id() for task in plan}
     level = levels(plan)
     rows: list[Write] = []
@@ -200,13 +201,21 @@ def start_run(run_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outc
     run = get_run(actor, run_id, "run.start")
     expects = require(actor, "run.start", run.workspace_id)
     now = timezone.now()
-    values = {"state": move_run(run.state, RunVerb.START).value, "started_at": now}
+    # A plan waits for a person as long as it likes: the run's own time begins with its start.
+    run.deadline_at = after(now, timers_of(run.workspace).run_total)
+    values = {
+        "state": move_run(run.state, RunVerb.START).value,
+        "started_at": now,
+        "deadline_at": run.deadline_at,
+    }
     writes: list[Write] = [Update("clawgroups.Run", run.pk, values, {"state": run.state})]
     facts = [Fact(run.workspace_id, RunStarted(run_id=run.pk))]
-    ready = {"state": TaskState.READY.value, **wait_for_coordinator(now, timers_of(run.workspace)).columns()}
-    for pk in Task.objects.filter(run=run, waiting_on=0, state="waiting").values_list("pk", flat=True):
-        writes.append(Update("clawgroups.Task", pk, ready, {"state": "waiting"}))
-        facts.append(Fact(run.workspace_id, TaskReady(task_id=pk, run_id=run.pk)))
+    ready = {"state": TaskState.READY.value, **waits_when_ready(run, now)}
+    waiting = wait_for_parents().columns(Bounds(run=run.deadline_at))
+    for pk, parents in Task.objects.filter(run=run, state="waiting").values_list("pk", "waiting_on"):
+        writes.append(Update("clawgroups.Task", pk, waiting if parents else ready, {"state": "waiting"}))
+        if not parents:
+            facts.append(Fact(run.workspace_id, TaskReady(task_id=pk, run_id=run.pk)))
     return commit.submit(
         Change(
             actor,
@@ -238,12 +247,13 @@ def _set_paused(run_id: UUID, paused: bool, actor: Actor, operation: str) -> Fut
         raise Invalid(f"Only a running run can be paused or resumed; this one is {run.state}.", code="not_running")
     event: Event = RunPaused(run_id=run.pk) if paused else RunResumed(run_id=run.pk)
     facts = (Fact(run.workspace_id, event),) if run.paused != paused else ()
+    paused_now = Update("clawgroups.Run", run.pk, {"paused": paused}, {"state": run.state, "paused": run.paused})
     return commit.submit(
         Change(
             actor,
             run.workspace_id,
             expects,
-            (Update("clawgroups.Run", run.pk, {"paused": paused}, {"state": run.state, "paused": run.paused}),),
+            (paused_now, *rest_of_ready(run, paused, timezone.now())),
             facts,
             operation,
             verb="run.pause" if paused else "run.resume",
@@ -252,11 +262,24 @@ def _set_paused(run_id: UUID, paused: bool, actor: Actor, operation: str) -> Fut
     )
 
 
+def rest_of_ready(run: Run, paused: bool, now: datetime) -> list[Update]:
+    """Ready tasks of a paused run wait for whoever resumes it, and their deadlines rest."""
+    writes = []
+    tasks = Task.objects.filter(run=run, state="ready", resting_since__isnull=paused)
+    who = name_of(run) if paused else ""
+    for task in tasks:
+        task.run, task.workspace = run, run.workspace
+        wait = wait_for_resume(who) if paused else wait_for_coordinator(now, timers_of(run.workspace))
+        expect = {"state": task.state, "epoch": task.epoch, "resting_since": task.resting_since}
+        writes.append(Update("clawgroups.Task", task.pk, waits(task, wait, now), expect))
+    return writes
+
+
 def cancel_run(run_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outcome]:
     """End a run: open tasks are cancelled in the same change, agents are asked to stop."""
     run = get_run(actor, run_id, "run.cancel")
     expects = require(actor, "run.cancel", run.workspace_id)
-    decision = _cancel_tasks(run)
+    decision = _cancel_tasks(run, "the run was cancelled")
     values = {"state": move_run(run.state, RunVerb.CANCEL).value, "ended_at": timezone.now(), "open_tasks": 0}
     return commit.submit(
         Change(
@@ -273,21 +296,21 @@ def cancel_run(run_id: UUID, *, actor: Actor, operation: str = "") -> Future[Out
     )
 
 
-def _cancel_tasks(run: Run) -> Decision:
+def _cancel_tasks(run: Run, reason: str) -> Decision:
     now = timezone.now()
     decision = Decision()
     tasks = Task.objects.filter(run=run, state__in=[s.value for s in TASK_OPEN])
     attempts = {a.task_id: a for a in Attempt.objects.filter(task__run=run, ended_at=None)}
     for task in tasks:
         if attempt := attempts.get(task.pk):
-            decision.add(end_attempt(attempt, AttemptVerb.CANCEL, now, reason="the run was cancelled"))
+            decision.add(end_attempt(attempt, AttemptVerb.CANCEL, now, reason=reason))
         values = {
             "state": move_task(task.state, TaskVerb.CANCEL).value,
             "epoch": task.epoch + 1,
             "attempt_id": None,
             "holder_id": None,
             "ended_at": now,
-            **NO_WAIT.columns(),
+            **CLOSED,
         }
         expect = {"epoch": task.epoch, "state": task.state}
         decision.writes.append(Update("clawgroups.Task", task.pk, values, expect))
@@ -324,19 +347,40 @@ def finish_run(run_id: UUID, *, deliverables: Sequence[StoredFile], note: str, a
 
 
 def fail_run(run_id: UUID, *, reason: str, actor: Actor) -> Future[Outcome]:
-    """End a run that cannot go on, saying why and what a person can do."""
+    """End a run that cannot go on, saying why and what a person can do; its open tasks are cancelled with it."""
     run = get_run(actor, run_id, "run.plan")
-    expects = require(actor, "run.plan", run.workspace_id)
-    values = {"state": move_run(run.state, RunVerb.FAIL).value, "ended_at": timezone.now(), "reason": reason}
+    return _fail(run, reason, actor, require(actor, "run.plan", run.workspace_id))
+
+
+def expire_run(run_id: UUID) -> Future[Outcome]:
+    """The run's own deadline is reached, which rests for nobody: it ends, and says what is there of it."""
+    run = Run.objects.select_related("workspace").get(pk=run_id)
+    hours = timers_of(run.workspace).run_total / 3600
+    reason = (
+        f"The run was not finished within its {hours:g} hours, so it ended. Results accepted so far stay; "
+        "start another run with what is missing, or give it more time in the workspace's deadlines."
+    )
+    return _fail(run, reason, SYSTEM, ())
+
+
+def _fail(run: Run, reason: str, actor: Actor, expects: tuple[Expect, ...]) -> Future[Outcome]:
+    decision = _cancel_tasks(run, "the run ended")
+    values = {
+        "state": move_run(run.state, RunVerb.FAIL).value,
+        "ended_at": timezone.now(),
+        "reason": reason,
+        "open_tasks": 0,
+    }
     said, spoken = message(run.workspace_id, body=reason, actor=actor, run_id=run.pk)
     return commit.submit(
         Change(
             actor,
             run.workspace_id,
             expects,
-            (Update("clawgroups.Run", run.pk, values, {"state": run.state}), said),
-            (spoken, Fact(run.workspace_id, RunFailed(run_id=run.pk, reason=reason))),
+            (*decision.writes, Update("clawgroups.Run", run.pk, values, {"state": run.state}), said),
+            (*decision.facts, spoken, Fact(run.workspace_id, RunFailed(run_id=run.pk, reason=reason))),
             verb="run.fail",
             answer={"id": str(run.pk), "state": "failed"},
+            wakes=tuple(decision.wakes),
         )
     )

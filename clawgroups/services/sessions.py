@@ -18,11 +18,13 @@ from clawgroups import bus, commit
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, Write, one_of
 from clawgroups.core.errors import NotFound
+from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
 from clawgroups.core.task_events import AttemptAcknowledged, LateResultKept, TaskBegun, TaskSubmitted
-from clawgroups.core.timers import wait_for_review, wait_for_work
+from clawgroups.core.timers import after, wait_for_review
 from clawgroups.models import Attempt, Command, Session, Task
-from clawgroups.services.attempts import Decision, end_attempt, fence, release, timers_of, void_approvals
+from clawgroups.services.attempts import Decision, end_attempt, fence, release, void_approvals
+from clawgroups.services.deadlines import in_hand, timers_of, waits, waits_in_hand
 from clawgroups.services.tasks import prompt_command
 
 LOGIN_NEEDED = -32000
@@ -68,14 +70,18 @@ def command_sent(command_id: UUID, *, link: UUID) -> Future[Outcome]:
     if attempt is not None and attempt.state == "offered" and command.purpose in ("work", "acknowledge"):
         task = _task(attempt)
         if task.epoch == attempt.epoch:
-            begun = {
-                "state": move_attempt(attempt.state, AttemptVerb.BEGIN).value,
-                "begun_at": now,
+            timers = timers_of(task.workspace)
+            clocks = {
+                # From here on it has to acknowledge a hand-back, if there is one.
+                "start_by": after(now, timers.acknowledge) if command.purpose == "acknowledge" else None,
+                "close_by": after(now, timers.start_to_close),
                 "progress_at": now,
             }
+            begun = {"state": move_attempt(attempt.state, AttemptVerb.BEGIN).value, "begun_at": now, **clocks}
+            work = in_hand(attempt, begun=True, **clocks)
             working = {
                 "state": move_task(task.state, TaskVerb.BEGIN).value,
-                **wait_for_work(now, timers_of(task.workspace), attempt.member.name).columns(),
+                **waits_in_hand(task, work, attempt.member.name, now),
             }
             writes.append(Update("clawgroups.Attempt", attempt.pk, begun, {"state": "offered"}))
             writes.append(Update("clawgroups.Task", task.pk, working, fence(task)))
@@ -189,10 +195,14 @@ def _turn_ended(
         "result": text,
         "submitted_at": now,
         "progress_at": now,
+        # Contact may be lost at this moment: a completion counts until it is given up.
+        "contact": "live",
+        "back_by": None,
+        "quiet_since": None,
     }
     values = {
         "state": move_task(task.state, TaskVerb.SUBMIT).value,
-        **wait_for_review(now, timers_of(task.workspace)).columns(),
+        **waits(task, wait_for_review(now, timers_of(task.workspace)), now),
     }
     return Decision(
         [
@@ -209,7 +219,9 @@ def _acknowledged(command: Command, task: Task, attempt: Attempt, text: str) -> 
     assert session is not None
     if not text.strip():
         return _failed(command, task, attempt, "the agent did not say what changed", retryable=True)
+    now = timezone.now()
     brief = {**attempt.brief, "acknowledged": True}
+    waiting = waits_in_hand(task, in_hand(attempt, start_by=None), attempt.member.name, now)
     columns = {
         "agent_id": command.agent_id,
         "attempt_id": attempt.pk,
@@ -222,20 +234,16 @@ def _acknowledged(command: Command, task: Task, attempt: Attempt, text: str) -> 
             Update(
                 "clawgroups.Attempt",
                 attempt.pk,
-                {"acknowledgement": text, "brief": brief},
+                {"acknowledgement": text, "brief": brief, "start_by": None},
                 {"state": attempt.state},
             ),
-            unmoved(task),
+            # Nothing of an open question's rest: that task waits for a person still.
+            Update("clawgroups.Task", task.pk, {} if task.blocked_on == "person" else waiting, fence(task)),
             Insert("clawgroups.Command", new_id(), columns),
         ],
         [Fact(task.workspace_id, AttemptAcknowledged(task_id=task.pk, attempt_id=attempt.pk))],
         [bus.agent_topic(command.agent_id)],
     )
-
-
-def unmoved(task: Task) -> Update:
-    """A write that changes nothing and holds only while the task stands where it was read."""
-    return Update("clawgroups.Task", task.pk, {}, fence(task))
 
 
 def _late(attempt: Attempt, text: str) -> Decision:
@@ -261,16 +269,19 @@ def links_lost(agent_id: UUID, link: UUID) -> list[UUID]:
     return list(rows.values_list("pk", flat=True))
 
 
-def session_lost(session_id: UUID, *, reason: str) -> Future[Outcome]:
+def session_lost(session_id: UUID, *, reason: str, failure: Failure = Failure.CRASHED) -> Future[Outcome]:
     """The child behind a session is gone for good: its attempt is released, nothing is sent again."""
     session = Session.objects.select_related("agent", "attempt").get(pk=session_id)
     now = timezone.now()
     closed = {"state": "closed", "closed_at": now}
     decision = Decision([Update("clawgroups.Session", session.pk, closed, {"state": session.state})])
-    for command in Command.objects.filter(session=session, state__in=["open", "sent"]):
+    for command in Command.objects.select_related("attempt").filter(session=session, state__in=["open", "sent"]):
         decision.writes.append(
             Update("clawgroups.Command", command.pk, {"state": "interrupted"}, {"state": command.state})
         )
+        if command.attempt is not None and command.attempt.stop in ("asked", "unconfirmed"):
+            # Whatever was still going on there has ended with the program.
+            decision.writes.append(Update("clawgroups.Attempt", command.attempt.pk, {"stop": "done"}))
     task = _current(session.attempt)
     if task is not None and session.attempt.state in ("offered", "working"):
         attempt = session.attempt
@@ -278,8 +289,10 @@ def session_lost(session_id: UUID, *, reason: str) -> Future[Outcome]:
             "state": move_attempt(attempt.state, AttemptVerb.EXPIRE).value,
             "ended_at": now,
             "reason": reason,
+            "failure": failure.value,
         }
         decision.writes.append(Update("clawgroups.Attempt", attempt.pk, ended, {"state": attempt.state}))
+        decision.writes.append(Update("clawgroups.Task", task.pk, {"failure": failure.value}))
         decision.add(void_approvals(attempt, now, tell=False))
         decision.add(release(task, now, reason=reason))
     actor = Actor(ActorKind.AGENT, session.agent.name, agent_id=session.agent_id)

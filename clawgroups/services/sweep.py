@@ -1,8 +1,9 @@
 """What is due, found in the database: every deadline is a row, every lost hint is found again.
 
 `sweep` looks and starts; each consequence is an ordinary fenced verb, so two sweepers at once do no
-harm. Nothing of an agent's is expired for one lease and grace after our own start or outage: our
-downtime is never the agents' fault (reliability.md 2.3).
+harm. Consequences are submitted together and committed together. Nothing of an agent's is expired
+for one lease and grace after our own start or outage: our downtime is never the agents' fault
+(reliability.md 2.3).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -19,36 +21,52 @@ from django.db.models import F
 from clawgroups import bus, commit
 from clawgroups.core.actors import SYSTEM
 from clawgroups.core.changes import Change, Fact, Outcome, Update
+from clawgroups.core.clocks import REASONS
 from clawgroups.core.errors import ClawError
+from clawgroups.core.failures import Failure
 from clawgroups.core.task_events import StopUnconfirmed
+from clawgroups.core.timer_settings import SHORTEST_LEASE
 from clawgroups.core.timers import Timers
-from clawgroups.models import Approval, Attempt, Command, Run, Session, Task, Workspace
-from clawgroups.services import approvals, contact, sessions, tasks, turns
-from clawgroups.services.attempts import timers_of
+from clawgroups.models import Approval, Attempt, Member, Run, Session, Task, Workspace
+from clawgroups.services import approvals, contact, in_hand, overdue, rests, runs, sessions, tasks, turns
 
 log = logging.getLogger(__name__)
 
 LIMIT = 500  # of each kind in one sweep; the rest follows two seconds later
+Verb = Callable[[], Future[Outcome]]
 
 
-def sweep(now: datetime, *, quiet: bool) -> int:
-    """Start everything that is due. `quiet`: expire nothing of the agents yet. How much was started."""
+def sweep(now: datetime, *, quiet: bool, away: bool = False) -> int:
+    """Start everything that is due. How much was started.
+
+    `quiet`: expire nothing of the agents yet. `away`: no agent and no person can reach us at this
+    moment, so that no deadline counts at all.
+    """
     started = _wake(now)
-    work = [*_approvals(now), *_unconfirmed(now)]
+    if away:
+        return started
+    started += _do([*_approvals(now), *_unconfirmed(now), *_runs(now)])
     if not quiet:
-        work += [*_silent_links(now), *_lost_sessions(now), *_overdue(now), *_stalled(now), *_unacknowledged(now)]
-    for verb in work:
-        started += _do(verb)
-    return started
+        started += _do(_silent_links(now))
+    started += _do([*_in_hand(now, expire=not quiet), *overdue.due_tasks(now, LIMIT, expire=not quiet)])
+    return started + _do(rests.amiss(now, LIMIT))
 
 
-def _do(verb: Callable[[], Future[Outcome]]) -> int:
-    """Carry one consequence out; a row that moved on meanwhile needs nothing."""
-    try:
-        return int(commit.wait(verb()).applied)
-    except ClawError as moved:
-        log.info("not due any more: %s", moved)
-        return 0
+def _do(verbs: Iterable[Verb]) -> int:
+    """Carry consequences out, all in one commit where possible; a row that moved on meanwhile needs nothing."""
+    submitted: list[Future[Outcome]] = []
+    done = 0
+    for verb in verbs:
+        try:
+            submitted.append(verb())
+        except ClawError as moved:
+            log.info("not due any more: %s", moved)
+    for future in submitted:
+        try:
+            done += commit.wait(future).applied
+        except ClawError as moved:
+            log.info("not due any more: %s", moved)
+    return done
 
 
 def _wake(now: datetime) -> int:
@@ -59,7 +77,7 @@ def _wake(now: datetime) -> int:
         state="running", paused=False, wanted__lte=F("turned"), pk__in=_runs_with_waiting_work(now)
     ).values_list("pk", flat=True)[:LIMIT]
     if idle:
-        _do(lambda: turns.want_turn(list(idle)))
+        _do([lambda: turns.want_turn(list(idle))])
     wanting = turns.runs_wanting(now)
     for run_id in wanting:
         bus.enqueue("clawgroups.coordinate", str(run_id))
@@ -73,15 +91,25 @@ def _runs_with_waiting_work(now: datetime) -> list[UUID]:
     return [*ready.values_list("run_id", flat=True).distinct(), *review.values_list("run_id", flat=True).distinct()]
 
 
-def _approvals(now: datetime) -> Iterable[Callable[[], Future[Outcome]]]:
+def _approvals(now: datetime) -> list[Verb]:
     due = Approval.objects.filter(state="open", expires_at__lte=now).values_list("pk", flat=True)[:LIMIT]
-    return [lambda pk=pk: approvals.expire_approval(pk) for pk in due]  # type: ignore[misc]
+    return [partial(approvals.expire_approval, pk, at=now) for pk in due]
 
 
-def _unconfirmed(now: datetime) -> Iterable[Callable[[], Future[Outcome]]]:
-    grace = Timers().scaled(settings.CLOCK_SCALE).cancel_grace
-    due = Attempt.objects.filter(stop="asked", ended_at__lte=now - timedelta(seconds=grace))[:LIMIT]
-    return [lambda a=attempt: _unconfirm(a) for attempt in due]  # type: ignore[misc]
+def _runs(now: datetime) -> list[Verb]:
+    late = Run.objects.filter(state__in=["planning", "running", "consolidating"], deadline_at__lte=now)
+    return [partial(runs.expire_run, pk) for pk in late.values_list("pk", flat=True)[:LIMIT]]
+
+
+def _unconfirmed(now: datetime) -> list[Verb]:
+    asked = list(Attempt.objects.filter(stop="asked", ended_at__lte=now)[:LIMIT])
+    timers = in_hand.timers_by(attempt.workspace_id for attempt in asked) if asked else {}
+    return [
+        partial(_unconfirm, attempt)
+        for attempt in asked
+        if attempt.ended_at is not None
+        and attempt.ended_at + timedelta(seconds=timers[attempt.workspace_id].cancel_grace) <= now
+    ]
 
 
 def _unconfirm(attempt: Attempt) -> Future[Outcome]:
@@ -97,55 +125,45 @@ def _unconfirm(attempt: Attempt) -> Future[Outcome]:
     )
 
 
-def _silent_links(now: datetime) -> Iterable[Callable[[], Future[Outcome]]]:
-    lease = Timers().scaled(settings.CLOCK_SCALE).lost_contact
-    lost = contact.lost_links(now - timedelta(seconds=lease))[:LIMIT]
+def _silent_links(now: datetime) -> list[Verb]:
+    """Links that are silent for longer than any workspace of their agent allows are given up."""
+    suspects = contact.lost_links(now - timedelta(seconds=SHORTEST_LEASE * settings.CLOCK_SCALE))[:LIMIT]
+    if not suspects:
+        return []
+    seats = Member.objects.filter(agent__in=[c.agent_id for c in suspects], left_at=None)
+    rooms = list(seats.values_list("agent_id", "workspace_id"))
+    timers = in_hand.timers_by(workspace_id for _, workspace_id in rooms)
+    patience: dict[UUID | None, float] = {}
+    for agent_id, workspace_id in rooms:
+        patience[agent_id] = max(patience.get(agent_id, 0.0), timers[workspace_id].lost_contact)
+    default = Timers().scaled(settings.CLOCK_SCALE).lost_contact
     return [
-        lambda c=c: contact.close_connection(c.pk, epoch=c.epoch, reason="lost contact")  # type: ignore[misc]
-        for c in lost
+        partial(contact.close_connection, c.pk, epoch=c.epoch, reason="lost contact", at=now)
+        for c in suspects
+        if c.seen_at + timedelta(seconds=patience.get(c.agent_id, default)) <= now
     ]
 
 
-def _lost_sessions(now: datetime) -> Iterable[Callable[[], Future[Outcome]]]:
-    """Sessions whose link has been closed for longer than the grace: the agent is not coming back to them."""
-    grace = Timers().scaled(settings.CLOCK_SCALE).grace
-    gone = Session.objects.filter(state="open", attempt__state__in=["offered", "working"]).extra(
-        tables=["agents_connection"],
-        where=["agents_connection.id = clawgroups_session.link", "agents_connection.closed_at <= %s"],
-        params=[now - timedelta(seconds=grace)],
+def _in_hand(now: datetime, *, expire: bool) -> list[Verb]:
+    verbs: list[Verb] = []
+    for found in in_hand.survey(now, expire=expire):
+        if found.failure is not None:
+            verbs.append(partial(_take_back, found.attempt, found.failure, now))
+        elif found.sign is not None:
+            verbs.append(partial(in_hand.note, found.attempt, found.sign, now))
+    return verbs
+
+
+def _take_back(attempt: Attempt, failure: Failure, now: datetime) -> Future[Outcome]:
+    task = attempt.task
+    task.attempt = attempt
+    if failure is Failure.NOT_ACKNOWLEDGED:
+        return overdue.not_acknowledged(task, now)
+    if failure is Failure.LOST_CONTACT:
+        # Its session goes with it: nothing more is sent there, and what it still says is evidence.
+        session = Session.objects.filter(attempt=attempt, state__in=["opening", "open"], link__isnull=False).last()
+        if session is not None:
+            return sessions.session_lost(session.pk, reason=REASONS[failure], failure=failure)
+    return tasks.release_task(
+        task.pk, reason=REASONS[failure], epoch=task.epoch, actor=SYSTEM, expired=True, failure=failure
     )
-    due = list(gone.values_list("pk", flat=True)[:LIMIT])
-    return [lambda pk=pk: sessions.session_lost(pk, reason="contact to the agent was lost") for pk in due]  # type: ignore[misc]
-
-
-def _overdue(now: datetime) -> Iterable[Callable[[], Future[Outcome]]]:
-    due = Task.objects.filter(state__in=["assigned", "working"], blocked_on="agent", deadline_at__lte=now)
-    return [lambda t=task: _expire(t, "it was not finished in time") for task in due[:LIMIT]]  # type: ignore[misc]
-
-
-def _stalled(now: datetime) -> Iterable[Callable[[], Future[Outcome]]]:
-    working = Task.objects.select_related("attempt", "workspace").filter(
-        state="working", blocked_on="agent", attempt__progress_at__isnull=False
-    )
-    # The shortest patience any workspace may have; each row is then held against its own.
-    suspects = working.filter(attempt__progress_at__lte=now - timedelta(seconds=5 * settings.CLOCK_SCALE))[:LIMIT]
-    return [lambda t=t: _expire(t, "no progress was seen for too long") for t in suspects if _is_stalled(t, now)]  # type: ignore[misc]
-
-
-def _is_stalled(task: Task, now: datetime) -> bool:
-    assert task.attempt is not None
-    assert task.attempt.progress_at is not None
-    return now - task.attempt.progress_at >= timedelta(seconds=timers_of(task.workspace).hard_stall)
-
-
-def _unacknowledged(now: datetime) -> Iterable[Callable[[], Future[Outcome]]]:
-    limit = Timers().scaled(settings.CLOCK_SCALE).acknowledge
-    asked = Command.objects.select_related("attempt__task").filter(
-        purpose="acknowledge", state="sent", sent_at__lte=now - timedelta(seconds=limit)
-    )
-    due = [c.attempt.task for c in asked[:LIMIT] if c.attempt and c.attempt.state in ("offered", "working")]
-    return [lambda t=t: _expire(t, "the hand-back was not acknowledged in time") for t in due]  # type: ignore[misc]
-
-
-def _expire(task: Task, reason: str) -> Future[Outcome]:
-    return tasks.release_task(task.pk, reason=reason, epoch=task.epoch, actor=SYSTEM, expired=True)

@@ -24,9 +24,11 @@ from clawgroups.core.task_events import ArtifactAdded, DraftSaved, TaskHandedBac
 from clawgroups.core.timers import wait_for_coordinator, wait_for_holder, wait_for_review
 from clawgroups.models import Attempt, Draft, Member, Task
 from clawgroups.permissions import get_task, require, seat_of
-from clawgroups.services.attempts import Decision, end_attempt, fence, timers_of
+from clawgroups.services.attempts import Decision, end_attempt, fence
 from clawgroups.services.briefs import handback_brief, partial_text
+from clawgroups.services.deadlines import timers_of, waits
 from clawgroups.services.files import StoredFile
+from clawgroups.services.overdue import is_offered
 from clawgroups.services.review import person_attempt
 from clawgroups.services.runs import artifact
 from clawgroups.services.workspaces import clean_text
@@ -57,14 +59,15 @@ def bring_in(task_id: UUID, *, actor: Actor) -> None:
 def take_over(task_id: UUID, *, actor: Actor, force: bool = False, operation: str = "") -> Future[Outcome]:
     """Hold a task oneself, with everything done so far. Answer: {"id", "attempt", "epoch"}.
 
-    Raises `Conflict` when another person holds it, unless an admin forces.
+    Raises `Conflict` when another person holds it, unless an admin forces, or it has lain with them too long.
     """
     task = get_task(actor, task_id, "task.take_over")
     expects = require(actor, "task.take_over", task.workspace_id)
     seat = _own_seat(actor, task)
     if task.holder_id == seat.pk:
         raise Conflict("You hold this task already.", code="already_holder", attempt=str(task.attempt_id))
-    if task.holder is not None and not (force and seat.role in (Role.OWNER, Role.ADMIN)):
+    may_force = force and seat.role in (Role.OWNER, Role.ADMIN)
+    if task.holder is not None and not may_force and not is_offered(task, task.attempt, timezone.now()):
         raise Conflict(
             f"{task.holder.name} holds this task; ask them to hand it over.",
             code="held",
@@ -110,7 +113,7 @@ def _hold(task: Task, seat: Member) -> tuple[Decision, UUID]:
         "assignee_id": seat.pk,
         "attempt_id": made.pk,
         "reason": "",
-        **wait_for_holder(now, timers_of(task.workspace), seat.name).columns(),
+        **waits(task, wait_for_holder(now, timers_of(task.workspace), seat.name), now),
     }
     decision.writes += [Update("clawgroups.Task", task.pk, values, fence(task)), made, draft]
     return decision, made.pk
@@ -127,6 +130,8 @@ def save_draft(task_id: UUID, *, text: str, actor: Actor, operation: str = "") -
     expects = require(actor, "task.hold", task.workspace_id)
     draft = _draft_row(attempt, _clean_draft(text), actor)
     version = draft.values["version"]
+    now = timezone.now()
+    waiting = waits(task, wait_for_holder(now, timers_of(task.workspace), attempt.member.name), now)
     fact = DraftSaved(task_id=task.pk, attempt_id=attempt.pk, version=version)
     return commit.submit(
         Change(
@@ -134,7 +139,9 @@ def save_draft(task_id: UUID, *, text: str, actor: Actor, operation: str = "") -
             task.workspace_id,
             expects,
             (
-                Update("clawgroups.Attempt", attempt.pk, {"progress_at": timezone.now()}, _unsaved(attempt)),
+                Update("clawgroups.Attempt", attempt.pk, {"progress_at": now, "quiet_since": None}, _unsaved(attempt)),
+                # Its holder is at it: from now on the time until they are reminded runs anew.
+                Update("clawgroups.Task", task.pk, waiting, fence(task)),
                 draft,
             ),
             (Fact(task.workspace_id, fact),),
@@ -187,7 +194,7 @@ def submit_held(
     values = {
         "state": move_task(task.state, TaskVerb.SUBMIT).value,
         "holder_id": None,
-        **wait_for_review(now, timers_of(task.workspace)).columns(),
+        **waits(task, wait_for_review(now, timers_of(task.workspace)), now),
     }
     inserts, facts = [], []
     for stored in files:
@@ -279,7 +286,7 @@ def _give(
         "attempt_id": None,
         "brief": brief,
         "tries": max(task.tries - 1, 0),
-        **wait_for_coordinator(now, timers_of(task.workspace)).columns(),
+        **waits(task, wait_for_coordinator(now, timers_of(task.workspace)), now),
     }
     return commit.submit(
         Change(

@@ -15,14 +15,12 @@ from agents.models import Connection
 from clawgroups import auth, bus, commit
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update
+from clawgroups.core.clocks import InHand
 from clawgroups.core.errors import Conflict, Invalid
+from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_task
 from clawgroups.core.task_events import TaskAssigned, TaskCancelled, TaskStuck
-from clawgroups.core.timers import (
-    NO_WAIT,
-    wait_for_help,
-    wait_for_start,
-)
+from clawgroups.core.timers import after, wait_for_help
 from clawgroups.models import Dependency, Member, Session, Task
 from clawgroups.permissions import get_task, require
 from clawgroups.services.attempts import (
@@ -31,9 +29,9 @@ from clawgroups.services.attempts import (
     end_attempt,
     fence,
     release,
-    timers_of,
 )
 from clawgroups.services.briefs import acknowledge_prompt, work_prompt
+from clawgroups.services.deadlines import CLOSED, timers_of, waits, waits_in_hand
 from clawgroups.services.workspaces import clean_text
 
 
@@ -58,8 +56,9 @@ def assign_task(
     if task.run.state != "running":
         raise Conflict(f"The run is {task.run.state}; nothing is assigned now.", code="run_not_running")
     state = move_task(task.state, TaskVerb.ASSIGN)
-    decision, attempt = offer(task, member, timezone.now())
-    timers = timers_of(task.workspace)
+    now = timezone.now()
+    start_by = after(now, timers_of(task.workspace).schedule_to_start)
+    decision, attempt = offer(task, member, now, start_by)
     values = {
         "state": state.value,
         "epoch": task.epoch + 1,
@@ -69,8 +68,9 @@ def assign_task(
         "tries": task.tries + 1,
         "match": dict(match or {}),
         "reason": "",
+        "failure": "",
         "not_before": None,
-        **wait_for_start(timezone.now(), timers, member.name).columns(),
+        **waits_in_hand(task, InHand(begun=False, start_by=start_by), member.name, now),
     }
     fact = TaskAssigned(
         task_id=task.pk, run_id=task.run_id, attempt_id=attempt, member_id=member.pk, epoch=task.epoch + 1
@@ -95,7 +95,7 @@ def assign_task(
     )
 
 
-def offer(task: Task, member: Member, now: datetime) -> tuple[Decision, UUID]:
+def offer(task: Task, member: Member, now: datetime, start_by: datetime) -> tuple[Decision, UUID]:
     """A new attempt of an agent, with the session it shall work in and the first frame it is owed."""
     agent_id = member.agent_id
     assert agent_id is not None
@@ -112,6 +112,7 @@ def offer(task: Task, member: Member, now: datetime) -> tuple[Decision, UUID]:
         "state": "offered",
         "brief": brief,
         "offered_at": now,
+        "start_by": start_by,
     }
     decision = Decision([Insert("clawgroups.Attempt", attempt, values)], [], [bus.agent_topic(agent_id)])
     command: dict[str, Any] = {
@@ -185,7 +186,14 @@ def _live_session(task: Task, agent_id: UUID) -> Session | None:
 
 
 def release_task(
-    task_id: UUID, *, reason: str, epoch: int, actor: Actor, retryable: bool = True, expired: bool = False
+    task_id: UUID,
+    *,
+    reason: str,
+    epoch: int,
+    actor: Actor,
+    retryable: bool = True,
+    expired: bool = False,
+    failure: Failure = Failure.RELEASED,
 ) -> Future[Outcome]:
     """Take a task from its assignee: the attempt ends, the task is ready again or stuck.
 
@@ -198,6 +206,8 @@ def release_task(
     if task.attempt is not None and task.attempt.ended_at is None:
         verb = AttemptVerb.EXPIRE if expired else AttemptVerb.REFUSE
         decision.add(end_attempt(task.attempt, verb, timezone.now(), reason=reason))
+        decision.writes.append(Update("clawgroups.Attempt", task.attempt.pk, {"failure": failure.value}))
+    decision.writes.append(Update("clawgroups.Task", task.pk, {"failure": failure.value}))
     decision.add(release(task, timezone.now(), reason=reason, retryable=retryable))
     return commit.submit(
         Change(
@@ -219,11 +229,12 @@ def stick_task(
     """Say that nobody can go on with a task, why, and which person must act."""
     task = get_task(actor, task_id, "task.view")
     expects = require(actor, "task.stick", task.workspace_id)
+    now = timezone.now()
     values = {
         "state": move_task(task.state, TaskVerb.STICK).value,
         "reason": reason,
         "match": dict(match or task.match),
-        **wait_for_help(timezone.now(), timers_of(task.workspace), who).columns(),
+        **waits(task, wait_for_help(now, timers_of(task.workspace), who), now),
     }
     return commit.submit(
         Change(
@@ -270,7 +281,7 @@ def _cancel(task: Task, now: datetime) -> Decision:
         "attempt_id": None,
         "holder_id": None,
         "ended_at": now,
-        **NO_WAIT.columns(),
+        **CLOSED,
     }
     decision.writes += [Update("clawgroups.Task", task.pk, values, fence(task)), closed(task)]
     decision.facts.append(Fact(task.workspace_id, TaskCancelled(task_id=task.pk)))
@@ -287,5 +298,5 @@ def _needing(task: Task) -> list[Task]:
         if pk not in found:
             found[pk] = None
             queue += children.get(pk, ())
-    open_ones = Task.objects.select_related("attempt", "workspace").filter(pk__in=found)
+    open_ones = Task.objects.select_related("attempt", "workspace", "run").filter(pk__in=found)
     return [t for t in open_ones if t.state not in ("done", "failed", "cancelled")]

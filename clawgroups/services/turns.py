@@ -18,7 +18,7 @@ from clawgroups import commit
 from clawgroups.core.actors import SYSTEM
 from clawgroups.core.changes import Change, Count, Outcome, Update
 from clawgroups.models import Run, Workspace
-from clawgroups.services.attempts import timers_of
+from clawgroups.services.deadlines import timers_of
 
 ACTIVE = ("planning", "proposed", "running", "consolidating")
 

@@ -15,15 +15,17 @@ from clawgroups.core.changes import Change, Fact, Outcome, Update
 from clawgroups.core.task_events import TaskParked
 from clawgroups.core.timers import wait_for_agent, wait_for_judge
 from clawgroups.permissions import get_task, require
-from clawgroups.services.attempts import fence, timers_of
+from clawgroups.services.attempts import fence
+from clawgroups.services.deadlines import name_of, timers_of, waits
 
 
 def park_task(task_id: UUID, *, reason: str, who: str, match: Mapping[str, Any], actor: Actor) -> Future[Outcome]:
     """A ready task waits for somebody outside, e.g. an agent that is offline: say for whom."""
     task = get_task(actor, task_id, "task.view")
     expects = require(actor, "task.stick", task.workspace_id)
-    waits = wait_for_agent(timezone.now(), timers_of(task.workspace), who).columns()
-    values = {"reason": reason, "match": dict(match), **waits}
+    now = timezone.now()
+    waiting = waits(task, wait_for_agent(now, timers_of(task.workspace), who), now)
+    values = {"reason": reason, "match": dict(match), **waiting}
     return commit.submit(
         Change(
             actor,
@@ -43,14 +45,15 @@ def ask_judge(task_id: UUID, *, verdicts: list[dict[str, str]], actor: Actor) ->
     expects = require(actor, "task.review", task.workspace_id)
     assert task.attempt is not None
     reason = "Some acceptance lines must be judged by a person."
-    waits = wait_for_judge(timezone.now(), timers_of(task.workspace)).columns()
+    now = timezone.now()
+    waiting = waits(task, wait_for_judge(now, timers_of(task.workspace), name_of(task.run)), now)
     return commit.submit(
         Change(
             actor,
             task.workspace_id,
             expects,
             (
-                Update("clawgroups.Task", task.pk, {"reason": reason, **waits}, fence(task)),
+                Update("clawgroups.Task", task.pk, {"reason": reason, **waiting}, fence(task)),
                 Update("clawgroups.Attempt", task.attempt.pk, {"verdicts": verdicts}, {"state": "submitted"}),
             ),
             (Fact(task.workspace_id, TaskParked(task_id=task.pk, reason=reason)),),

@@ -1,0 +1,91 @@
+"""Which deadlines an open task and its attempt carry, and who is named when a person must act.
+
+Deadlines are absolute columns; all but the run's rest while a person is waited for. Every verb that
+moves a task gets its columns here, so that no rest is begun or ended in two ways.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from clawgroups.core.actors import Role
+from clawgroups.core.clock import utc_now
+from clawgroups.core.clocks import COLUMNS, InHand, attempt_after_rest, task_after_rest, wait_in_hand
+from clawgroups.core.timers import NO_WAIT, Bounds, Timers, Wait, after, wait_for_coordinator
+from clawgroups.models import Attempt, Member, Run, Task, Workspace
+
+# What a task waits for once it is over.
+CLOSED: dict[str, Any] = {**NO_WAIT.columns(), "resting_since": None}
+NOBODY = "the owner of the workspace"
+
+
+def database_now() -> datetime:
+    """The database's time, by which every process's leases are compared. SQLite has none: it is for one machine."""
+    if connection.vendor != "postgresql":
+        return utc_now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        found: datetime = cursor.fetchone()[0]
+    return found
+
+
+def timers_of(workspace: Workspace) -> Timers:
+    """The deadlines that hold in a workspace, on this installation's clock scale."""
+    return Timers().overridden(workspace.timers).scaled(settings.CLOCK_SCALE)
+
+
+def waits(task: Task, wait: Wait, now: datetime) -> dict[str, Any]:
+    """The columns of a task that waits for this from now on: for whom, by when, what then; a rest begins or ends."""
+    since, close_by = task.resting_since, task.close_by
+    if wait.rests:
+        since = since or now
+    elif since is not None:
+        close_by = task_after_rest(close_by, since, now, timers_of(task.workspace))
+        since = None
+    bounds = Bounds(close_by, task.run.deadline_at)
+    return {**wait.columns(bounds), "resting_since": since, "close_by": close_by}
+
+
+def waits_when_ready(run: Run, now: datetime) -> dict[str, Any]:
+    """The columns of a task whose parents are done (or that has none): from now on the time it has in all runs."""
+    timers = timers_of(run.workspace)
+    close_by = after(now, timers.task_total)
+    wait = wait_for_coordinator(now, timers).columns(Bounds(close_by, run.deadline_at))
+    return {**wait, "resting_since": None, "close_by": close_by}
+
+
+def waits_in_hand(task: Task, work: InHand, name: str, now: datetime) -> dict[str, Any]:
+    """`waits` for an attempt in an agent's hands."""
+    return waits(task, wait_in_hand(work, timers_of(task.workspace), name), now)
+
+
+def in_hand(attempt: Attempt, **changes: Any) -> InHand:
+    """An attempt's clocks, with these columns changed. What is known of its link is not among them."""
+    names = ("contact", "start_by", "close_by", "back_by", "progress_at", "quiet_since", "repeats")
+    values = {name: getattr(attempt, name) for name in names}
+    return InHand(**{"begun": attempt.state == "working", **values, **changes})
+
+
+def rested(attempt: Attempt, task: Task, now: datetime) -> dict[str, Any]:
+    """The columns of an attempt that goes on after its task's rest."""
+    if task.resting_since is None:
+        return {}
+    columns = {name: getattr(attempt, name) for name in COLUMNS}
+    return attempt_after_rest(columns, now - task.resting_since, now, timers_of(task.workspace))
+
+
+def person_of(run: Run) -> Member | None:
+    """The person who must act for a run: who asked for it, or once that seat is left, an owner or admin."""
+    people = Member.objects.filter(workspace=run.workspace_id, left_at=None, user__is_active=True)
+    fit = [m for m in people if m.user_id == run.created_by_id or m.role in (Role.OWNER, Role.ADMIN)]
+    return min(fit, key=lambda m: (m.user_id != run.created_by_id, m.role != Role.OWNER), default=None)
+
+
+def name_of(run: Run) -> str:
+    """The name of `person_of`."""
+    member = person_of(run)
+    return member.name if member is not None else NOBODY

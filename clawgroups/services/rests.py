@@ -1,0 +1,69 @@
+"""Rests that do not fit their task: found and put right, so that no clock stands still or runs on unseen.
+
+Verbs begin and end rests in the change that makes a task wait for somebody else. Two of them at once
+may cross, and a run may be paused between two looks; what that leaves is mended here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Q
+
+from clawgroups import commit
+from clawgroups.core.actors import SYSTEM
+from clawgroups.core.changes import Change, Outcome, Update
+from clawgroups.core.clocks import task_after_rest
+from clawgroups.core.lifecycle import TASK_TERMINAL
+from clawgroups.models import Approval, Run, Task
+from clawgroups.services import approvals
+from clawgroups.services.attempts import fence
+from clawgroups.services.deadlines import timers_of
+from clawgroups.services.runs import rest_of_ready
+
+Verb = Callable[[], Future[Outcome]]
+IN_HAND = Q(state__in=["assigned", "working"])
+PERSON = Q(state__in=["held", "stuck"]) | Q(state="in_review", blocked_on="person")
+
+
+def amiss(now: datetime, limit: int) -> list[Verb]:
+    """A verb for every task whose rest is wrong."""
+    asked = Exists(Approval.objects.filter(task=OuterRef("pk"), epoch=OuterRef("epoch"), state="open"))
+    resting = Task.objects.select_related("workspace").filter(resting_since__isnull=False).annotate(asked=asked)
+    right = PERSON | (IN_HAND & Q(asked=True)) | Q(state="ready", run__paused=True)
+    verbs: list[Verb] = []
+    for task in resting.exclude(right)[:limit]:
+        crossed = task.state in ("assigned", "working")
+        verbs.append(partial(approvals.look_again, task.pk, now) if crossed else partial(_end, task, now))
+    unseen = Approval.objects.filter(
+        state="open", epoch=F("task__epoch"), task__resting_since=None, task__state__in=["assigned", "working"]
+    )
+    verbs += [partial(approvals.look_again, pk, now) for pk in {*unseen.values_list("task_id", flat=True)[:limit]}]
+    begun = Task.objects.filter(PERSON, resting_since=None, blocked_on="person", run__state="running")
+    verbs += [partial(_set, task, {"resting_since": now}) for task in begun[:limit]]
+    paused = Run.objects.select_related("workspace").filter(state="running", paused=True)
+    waiting = Task.objects.filter(run=OuterRef("pk"), state="ready", resting_since=None)
+    return [*verbs, *(partial(_pause, run, now) for run in paused.filter(Exists(waiting)))]
+
+
+def _end(task: Task, now: datetime) -> Future[Outcome]:
+    values: dict[str, Any] = {"resting_since": None}
+    if task.state not in TASK_TERMINAL and task.resting_since is not None:
+        values["close_by"] = task_after_rest(task.close_by, task.resting_since, now, timers_of(task.workspace))
+    return _set(task, values)
+
+
+def _set(task: Task, values: dict[str, Any]) -> Future[Outcome]:
+    expect = {**fence(task), "resting_since": task.resting_since}
+    write = Update("clawgroups.Task", task.pk, values, expect)
+    return commit.submit(Change(SYSTEM, task.workspace_id, writes=(write,), verb="task.rest"))
+
+
+def _pause(run: Run, now: datetime) -> Future[Outcome]:
+    still = Update("clawgroups.Run", run.pk, {}, {"state": "running", "paused": True})
+    writes = (still, *rest_of_ready(run, True, now))
+    return commit.submit(Change(SYSTEM, run.workspace_id, writes=writes, verb="run.rest"))
