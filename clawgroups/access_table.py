@@ -16,7 +16,7 @@ ROUTES: dict[str, str] = {
     "api:list-workspaces": "signed_in",
     "api:create-workspace": "signed_in",
     "api:get-workspace": "workspace.view",
-    # By what is sent: workspace.rename, workspace.set_goal, workspace.set_rules.
+    # By what is sent: workspace.rename, workspace.set_goal, workspace.set_rules, workspace.set_timers.
     "api:change-workspace": "workspace.set_goal",
     "api:list-members": "workspace.view",
     "api:add-member": "member.add",
@@ -70,6 +70,8 @@ ROUTES: dict[str, str] = {
     "set-goal": "workspace.set_goal",
     "set-rules": "workspace.set_rules",
     "rename-workspace": "workspace.rename",
+    "deadlines": "workspace.set_timers",
+    "set-timers": "workspace.set_timers",
     "messages": "workspace.view",
     "post-message": "message.post",
     "members": "workspace.view",

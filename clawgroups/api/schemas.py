@@ -19,6 +19,7 @@ class WorkspacePatch(Schema):
     name: str | None = None
     goal: str | None = None
     rules: str | None = None
+    timers: dict[str, float | None] | None = None
 
 
 class MemberIn(Schema):

@@ -9,6 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from agents.models import Agent, AgentKey
+from clawgroups.core.timer_settings import SETTINGS
+from clawgroups.core.timers import Timers
 from clawgroups.models import (
     Approval,
     Artifact,
@@ -44,7 +46,10 @@ def _columns(row: Any, *names: str) -> Json:
 
 
 def workspace(row: Workspace) -> Json:
-    return _columns(row, "id", "name", "goal", "rules", "created_at", "generation", "head")
+    """`timers`: the workspace's own deadlines in seconds; `timers_in_force`: all of them."""
+    said = _columns(row, "id", "name", "goal", "rules", "created_at", "generation", "head", "timers")
+    timers = Timers().overridden(row.timers)
+    return {**said, "timers_in_force": {name: getattr(timers, name) for name in SETTINGS}}
 
 
 def member(row: Member) -> Json:
@@ -94,8 +99,8 @@ def parents_of(run_id: UUID) -> dict[UUID, list[str]]:
 def task(row: Task, parents: Mapping[UUID, list[str]]) -> Json:
     said = _columns(
         row, "id", "key", "position", "title", "instructions", "kind", "skills", "acceptance", "state", "epoch",
-        "tries", "blocked_on", "next_actor", "deadline_at", "deadline_effect", "reason", "match", "created_at",
-        "ended_at",
+        "tries", "blocked_on", "next_actor", "deadline_at", "deadline_effect", "close_by", "resting_since", "reason",
+        "match", "created_at", "ended_at",
     )  # fmt: skip
     return {
         **said,
@@ -111,7 +116,8 @@ def task(row: Task, parents: Mapping[UUID, list[str]]) -> Json:
 def attempt(row: Attempt) -> Json:
     said = _columns(
         row, "id", "number", "epoch", "state", "contact", "stop", "plan", "result", "late_result", "reason",
-        "acknowledgement", "verdicts", "offered_at", "begun_at", "progress_at", "submitted_at", "ended_at",
+        "acknowledgement", "verdicts", "offered_at", "begun_at", "progress_at", "quiet_since", "start_by", "close_by",
+        "back_by", "submitted_at", "ended_at",
     )  # fmt: skip
     return {**said, "member": seat(row.member)}
 

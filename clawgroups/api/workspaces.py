@@ -48,15 +48,19 @@ def get_workspace_(request: HttpRequest, workspace_id: UUID) -> Answer:
 def change_workspace(
     request: HttpRequest, response: HttpResponse, workspace_id: UUID, body: schemas.WorkspacePatch
 ) -> Answer:
-    """Replace its name, goal or standing rules."""
+    """Replace its name, goal, standing rules, or its own deadlines (`timers`: seconds by name).
+
+    A deadline that `timers` does not name, or names with null, has its default.
+    """
     verbs: dict[str, tuple[str, Verb]] = {
         "name": ("workspace.rename", workspaces.rename_workspace),
         "goal": ("workspace.set_goal", workspaces.set_goal),
         "rules": ("workspace.set_rules", workspaces.set_rules),
+        "timers": ("workspace.set_timers", workspaces.set_timers),
     }
     given = {name: value for name, value in body.model_dump().items() if value is not None}
     if not given:
-        raise Invalid("Send a name, a goal or rules.", field="body")
+        raise Invalid("Send a name, a goal, rules or timers.", field="body")
     # All rights first, so that nothing is half done.
     for name in given:
         require(actor_of(request), verbs[name][0], workspace_id)

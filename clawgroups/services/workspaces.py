@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from concurrent.futures import Future
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -15,7 +17,8 @@ from clawgroups import commit
 from clawgroups.core.actors import Actor, ActorKind, Role
 from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import Forbidden, Invalid
-from clawgroups.core.events import GoalSet, MemberJoined, RulesSet, WorkspaceCreated, WorkspaceRenamed
+from clawgroups.core.events import GoalSet, MemberJoined, RulesSet, TimersSet, WorkspaceCreated, WorkspaceRenamed
+from clawgroups.core.timer_settings import clean_timers
 from clawgroups.permissions import require
 
 
@@ -128,11 +131,21 @@ def set_rules(workspace_id: UUID, *, rules: str, actor: Actor, operation: str = 
     return _set(workspace_id, "workspace.set_rules", {"rules": rules}, RulesSet(rules=rules), actor, operation)
 
 
+def set_timers(workspace_id: UUID, *, timers: Mapping[str, Any], actor: Actor, operation: str = "") -> Future[Outcome]:
+    """Replace the workspace's own deadlines (seconds by name); those not named have their default.
+
+    What has begun keeps the absolute deadline it was given. Raises `Invalid`, see `clean_timers`.
+    """
+    require(actor, "workspace.set_timers", workspace_id)
+    own = clean_timers(timers)
+    return _set(workspace_id, "workspace.set_timers", {"timers": own}, TimersSet(timers=own), actor, operation)
+
+
 def _set(
     workspace_id: UUID,
     action: str,
-    values: dict[str, str],
-    event: WorkspaceRenamed | GoalSet | RulesSet,
+    values: Mapping[str, Any],
+    event: WorkspaceRenamed | GoalSet | RulesSet | TimersSet,
     actor: Actor,
     operation: str,
 ) -> Future[Outcome]:

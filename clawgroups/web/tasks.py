@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from clawgroups.core.acceptance import Finding, Verdict
@@ -22,6 +23,7 @@ from clawgroups.fragments.tasks import TaskNow, messages_of, now_of
 from clawgroups.models import Approval, Attempt, Message, Part, Step, Task
 from clawgroups.permissions import get_attempt, get_task
 from clawgroups.services import review, tasks
+from clawgroups.services.overdue import is_offered
 from clawgroups.services.perform import perform
 from clawgroups.web.http import Viewer, actor_of, done, is_htmx, operation_of, page
 from clawgroups.web.tags import shown_json
@@ -108,6 +110,7 @@ def _context(actor: Actor, found: Task) -> dict[str, Any]:
         "version": version,
         "viewer": viewer,
         "holds": holds,
+        "offered": is_offered(now.task, now.task.attempt, timezone.now()),
         "asks": list(asks) if viewer.can["approval_view"] else [],
         "agents": rooms.seats(Q(workspace=found.workspace_id, agent__isnull=False))
         if viewer.can["task_assign"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from clawgroups.web import agents, approvals, members, people, runs, takeover, tasks, workspaces
+from clawgroups.web import agents, approvals, deadlines, members, people, runs, takeover, tasks, workspaces
 
 _ROOM = "w/<uuid:workspace_id>/"
 _RUN = _ROOM + "runs/<uuid:run_id>/"
@@ -18,6 +18,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_ROOM + "goal/", workspaces.set_goal, name="set-goal"),
     path(_ROOM + "rules/", workspaces.set_rules, name="set-rules"),
     path(_ROOM + "name/", workspaces.rename_workspace, name="rename-workspace"),
+    path(_ROOM + "deadlines/", deadlines.deadlines, name="deadlines"),
+    path(_ROOM + "deadlines/set/", deadlines.set_timers, name="set-timers"),
     path(_ROOM + "messages/", workspaces.message_list, name="messages"),
     path(_ROOM + "messages/post/", workspaces.post_message, name="post-message"),
     path(_ROOM + "members/", members.member_list, name="members"),

@@ -47,6 +47,7 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "set-goal": lambda r: {"goal": "Win"},
     "set-rules": lambda r: {"rules": "Be kind"},
     "rename-workspace": lambda r: {"name": "Other"},
+    "set-timers": lambda r: {"approval": "5 min"},
     "add-person": lambda r: {"username": "eve", "role": "member"},
     "add-agent": lambda r: {"agent": str(r.ids.get("own_agent", r.ids["agent_id"]))},
     "set-role": lambda r: {"role": "guest"},
