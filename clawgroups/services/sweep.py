@@ -88,7 +88,9 @@ def _runs_with_waiting_work(now: datetime) -> list[UUID]:
     """Runs with a task whose back-off is over, or a review that nobody has begun."""
     ready = Task.objects.filter(run__state="running", state="ready").exclude(not_before__gt=now)
     review = Task.objects.filter(run__state="running", state="in_review", blocked_on="nobody")
-    return [*ready.values_list("run_id", flat=True).distinct(), *review.values_list("run_id", flat=True).distinct()]
+    # Without an order of their own: that would make every task's row distinct.
+    found = [each.order_by().values_list("run_id", flat=True).distinct() for each in (ready, review)]
+    return [*found[0], *found[1]]
 
 
 def _approvals(now: datetime) -> list[Verb]:

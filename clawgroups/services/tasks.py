@@ -23,6 +23,7 @@ from clawgroups.core.task_events import TaskAssigned, TaskCancelled, TaskStuck
 from clawgroups.core.timers import after, wait_for_help
 from clawgroups.models import Dependency, Member, Session, Task
 from clawgroups.permissions import get_task, require
+from clawgroups.services import contact
 from clawgroups.services.attempts import (
     Decision,
     closed,
@@ -55,6 +56,11 @@ def assign_task(
         raise Invalid("Choose an agent that is a member here.", field="member")
     if task.run.state != "running":
         raise Conflict(f"The run is {task.run.state}; nothing is assigned now.", code="run_not_running")
+    if contact.unconfirmed([member.agent.pk]):
+        raise Conflict(
+            f"{member.name} was asked to stop other work and has not confirmed it; it gets nothing new until then.",
+            code="stop_unconfirmed",
+        )
     state = move_task(task.state, TaskVerb.ASSIGN)
     now = timezone.now()
     start_by = after(now, timers_of(task.workspace).schedule_to_start)

@@ -39,6 +39,21 @@ def test_rights_are_checked_for_all_of_a_change_before_any_of_it(team: Team, as_
     assert (team.workspace.name, team.workspace.goal) == ("Sales", "Know the numbers")
 
 
+def test_a_workspaces_deadlines_are_set_by_admins_and_shown_with_those_in_force(team: Team, as_: As) -> None:
+    path = f"/workspaces/{team.workspace.pk}"
+    assert problem(as_("bob").call("PATCH", path, {"timers": {"approval": 900}})) == (403, "forbidden")
+    ada = as_("ada")
+    assert ada.call("PATCH", path, {"timers": {"approval": 900, "review": None}}).json()["timers"] == {"approval": 900}
+    shown = ada.get(path).json()
+    assert shown["timers"] == {"approval": 900}
+    assert (shown["timers_in_force"]["approval"], shown["timers_in_force"]["review"]) == (900, 86400)
+    refused = ada.call("PATCH", path, {"timers": {"soft_stall": 400}})
+    assert problem(refused) == (422, "invalid")
+    assert "must be shorter" in refused.json()["detail"]
+    assert problem(ada.call("PATCH", path, {"timers": {"lunch": 1}})) == (422, "invalid")
+    assert ada.call("PATCH", path, {"timers": {}}).json()["timers"] == {}
+
+
 def test_members_come_change_and_go(team: Team, as_: As) -> None:
     ada, path = as_("ada"), f"/workspaces/{team.workspace.pk}/members"
     made = ada.post(path, {"user": "mallory", "role": "guest"})

@@ -135,6 +135,30 @@ def test_an_agent_that_needs_a_login_is_not_called_offline() -> None:
     assert (step.stuck, step.who) == (False, "the owner of Locked")
 
 
+def test_who_must_act_is_named_where_the_names_are_known() -> None:
+    away, stranger = replace(candidate("Away", writing=5), online=False), candidate("Other", review=5)
+    known = {"author": "ada", "owners": {away.member_id: "bob"}}
+    (parked,) = decide(situation(task(), people=(away,), **known))
+    (stuck,) = decide(situation(task(), people=(stranger,), **known))
+    assert isinstance(parked, Explain)
+    assert isinstance(stuck, Explain)
+    assert (parked.who, stuck.who) == ("bob, who owns Away", "ada")
+
+
+def test_an_agent_that_did_not_confirm_a_stop_gets_nothing_new() -> None:
+    deaf = replace(candidate("Deaf", writing=5), unconfirmed=True)
+    (step,) = decide(situation(task(), people=(deaf,)))
+    assert isinstance(step, Explain)
+    assert step.reason == "Deaf could do it and was asked to stop and has not confirmed it."
+    assert not step.stuck
+
+
+@pytest.mark.parametrize("failure", ["task_timed_out", "not_acknowledged"])
+def test_what_a_person_must_decide_is_given_to_nobody_before(failure: str) -> None:
+    waits = task(state="stuck", failure=failure, next_actor="ada")
+    assert decide(situation(waits, people=(candidate("Able", writing=5),))) == []
+
+
 def test_a_handed_back_task_goes_to_the_agent_that_knows_it() -> None:
     strong, former = candidate("Strong", writing=5), candidate("Former", writing=4)
     back = task(brief={"preferred": str(former.member_id)})
