@@ -137,9 +137,9 @@ def test_an_agent_that_needs_a_login_is_not_called_offline() -> None:
 
 def test_who_must_act_is_named_where_the_names_are_known() -> None:
     away, stranger = replace(candidate("Away", writing=5), online=False), candidate("Other", review=5)
-    known = {"author": "ada", "owners": {away.member_id: "bob"}}
-    (parked,) = decide(situation(task(), people=(away,), **known))
-    (stuck,) = decide(situation(task(), people=(stranger,), **known))
+    owners = {away.member_id: "bob"}
+    (parked,) = decide(situation(task(), people=(away,), author="ada", owners=owners))
+    (stuck,) = decide(situation(task(), people=(stranger,), author="ada", owners=owners))
     assert isinstance(parked, Explain)
     assert isinstance(stuck, Explain)
     assert (parked.who, stuck.who) == ("bob, who owns Away", "ada")

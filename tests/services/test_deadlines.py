@@ -110,6 +110,7 @@ def test_a_task_has_two_hours_in_all_its_tries_then_a_named_person_decides(clock
         team.send("scribe")
         assert fresh(task).close_by == close_by
         clock.until(start + 1200, team, busy=["scribe"])
+        team.answer("scribe", {"stopReason": "cancelled"})
     clock.until(7100, team)
     Task.objects.filter(pk=task.pk).update(tries=0)
     perform(tasks.assign_task, task.pk, member_id=team.seat("scribe").pk, actor=team.actor("ada"))
