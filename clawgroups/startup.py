@@ -139,20 +139,20 @@ def _our_client() -> Iterator[str]:
     """redis-py 8 has defaults of its own, and lets a URL override what is passed."""
     if not settings.REDIS_URL:
         return
-    options = bus.client().connection_pool.connection_kwargs
     wanted = {**bus.SOCKET, **({} if settings.REDIS_URL.startswith("unix") else bus.KEEPALIVE)}
-    for name in sorted({"socket_timeout", "socket_connect_timeout", "health_check_interval", "retry"} | wanted.keys()):
-        if name not in wanted or options.get(name) != wanted[name]:
-            yield f"the Redis client would run with redis-py's own {name}: it must be ours, or sockets hang or drop."
+    options = bus.client().connection_pool.connection_kwargs
+    must = {"socket_timeout", "socket_connect_timeout", "health_check_interval", "retry"} | wanted.keys()
+    if foreign := sorted(name for name in must if name not in wanted or options.get(name) != wanted[name]):
+        yield f"hints would travel with redis-py's own {', '.join(foreign)}: they must be ours, or a socket may hang."
 
 
 def _kombu_client() -> Iterator[str]:
     options, limit = current_app.conf.broker_transport_options, current_app.conf.task_time_limit
-    for name in ("socket_timeout", "socket_connect_timeout", "socket_keepalive", "health_check_interval"):
-        if not options.get(name):
-            yield f"Celery would run with redis-py's own {name}: it must be ours, or workers go deaf."
+    must = ("health_check_interval", "socket_connect_timeout", "socket_keepalive", "socket_timeout")
+    if foreign := [name for name in must if not options.get(name)]:
+        yield f"jobs would travel with redis-py's own {', '.join(foreign)}: they must be ours, or a worker may go deaf."
     if not limit or options.get("visibility_timeout", 0) <= limit:
-        yield "Celery would give a job to a second worker before its time limit: visibility_timeout must be above it."
+        yield "jobs would be given out twice before their time limit: visibility_timeout must be above task_time_limit."
 
 
 _CLIENTS = (_our_client, _kombu_client)
