@@ -6,6 +6,8 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.concurrency import get_implementation
+from celery.concurrency.prefork import TaskPool as Forking
 from celery.signals import celeryd_init, worker_init, worker_process_init
 from django.conf import settings
 
@@ -80,9 +82,12 @@ _worker = 0
 
 
 @worker_init.connect(weak=False)
-def _remember(**_: object) -> None:
+def _remember(sender: Any, **_: object) -> None:
     global _worker
     _worker = os.getpid()
+    forks = issubclass(get_implementation(sender.pool_cls), Forking)
+    if forks and settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        startup.refuse(["SQLite may not be carried over a fork: use --pool threads, or PostgreSQL (DATABASE_URL)."])
 
 
 @worker_process_init.connect(weak=False)

@@ -105,6 +105,10 @@ class Sweeper:
         if self._thread is not None:
             self._thread.join(5)
 
+    def rest(self, seconds: float) -> bool:
+        """Wait until nothing is done by hand any more; False when that took longer."""
+        return self._by_hand.rest(seconds)
+
     def _run(self) -> None:
         while not self._stop.is_set():
             close_old_connections()
@@ -148,18 +152,23 @@ class ByHand:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="by-hand")
         self._seen: dict[tuple[str, UUID], int] = {}
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._under_way: set[tuple[str, UUID]] = set()
 
     def look(self) -> None:
         """Compare what is due with what was due at the last look."""
         due = due_work()
-        with self._lock:
+        with self._changed:
             late = [work for work, at in due.items() if self._seen.get(work) == at and work not in self._under_way]
             self._under_way.update(late)
         self._seen = due
         for work in late:
             self._pool.submit(self._do, work)
+
+    def rest(self, seconds: float) -> bool:
+        """Wait until nothing is under way; False when that took longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._under_way, seconds)
 
     def _do(self, work: tuple[str, UUID]) -> None:
         kind, pk = work
@@ -171,8 +180,9 @@ class ByHand:
             log.exception("%s of %s failed", kind, pk)
         finally:
             connections.close_all()
-            with self._lock:
+            with self._changed:
                 self._under_way.discard(work)
+                self._changed.notify_all()
 
 
 class Ear:

@@ -65,6 +65,7 @@ def cases(evicting: str, sound: str) -> list[Case]:
         Case("web: no key", WEB, "Set CLAWGROUPS_SECRET_KEY"),
         Case("threads worker: no key", WORKER, "Set CLAWGROUPS_SECRET_KEY"),
         Case("prefork worker: no key", PREFORK, "Set CLAWGROUPS_SECRET_KEY"),
+        Case("prefork worker: SQLite", PREFORK, "SQLite may not be carried over a fork", url),
         Case("web: evicting Redis", WEB, "maxmemory-policy is allkeys-lru", evicts),
         Case("worker: evicting Redis", WORKER, "maxmemory-policy is allkeys-lru", evicts),
         Case("up: evicting Redis", UP, "maxmemory-policy is allkeys-lru", evicts),
