@@ -74,20 +74,20 @@ app.autodiscover_tasks(["clawgroups"], related_name="jobs")
 
 
 @celeryd_init.connect(weak=False)
-def _begin(**_: object) -> None:
+def _begin(conf: Any, options: dict[str, Any], **_: object) -> None:
     startup.begin()
+    forks = issubclass(get_implementation(options.get("pool_cls") or conf.worker_pool), Forking)
+    if forks and settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        startup.refuse(["SQLite may not be carried over a fork: use --pool threads, or PostgreSQL (DATABASE_URL)."])
 
 
 _worker = 0
 
 
 @worker_init.connect(weak=False)
-def _remember(sender: Any, **_: object) -> None:
+def _remember(**_: object) -> None:
     global _worker
     _worker = os.getpid()
-    forks = issubclass(get_implementation(sender.pool_cls), Forking)
-    if forks and settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-        startup.refuse(["SQLite may not be carried over a fork: use --pool threads, or PostgreSQL (DATABASE_URL)."])
 
 
 @worker_process_init.connect(weak=False)
