@@ -76,7 +76,7 @@ app.autodiscover_tasks(["clawgroups"], related_name="jobs")
 @celeryd_init.connect(weak=False)
 def _begin(conf: Any, options: dict[str, Any], **_: object) -> None:
     startup.begin()
-    forks = issubclass(get_implementation(options.get("pool_cls") or conf.worker_pool), Forking)
+    forks = issubclass(get_implementation(options.get("pool") or conf.worker_pool), Forking)
     if forks and settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         startup.refuse(["SQLite may not be carried over a fork: use --pool threads, or PostgreSQL (DATABASE_URL)."])
 
