@@ -32,11 +32,21 @@ Callback = Callable[[str, Any], None]
 Item = tuple[str, Any]
 
 CHANNEL = "clawgroups:hints"
+MOST_WAITING = 10_000  # hints for a Redis that hangs; more are lost, and readers look by themselves
 PROCESS = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
 _JOB = "job"
 
 _subscribers: dict[str, set[Callback]] = defaultdict(set)
 _lock = threading.Lock()
+
+
+def _after_fork() -> None:
+    """In a forked child: another thread of the parent may have held the lock, and holds it for ever here."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def workspace_topic(workspace_id: UUID) -> str:
@@ -144,7 +154,6 @@ class _Sender:
         os.register_at_fork(after_in_child=self._begin_anew)
 
     def _begin_anew(self) -> None:
-        """In a forked child: another thread of the parent may have held the lock, and holds it for ever here."""
         self._lock = threading.Lock()
 
     def put(self, item: Item) -> None:
@@ -154,7 +163,8 @@ class _Sender:
             if self._pid != os.getpid():
                 self._pid, self._queue = os.getpid(), queue.SimpleQueue()
                 threading.Thread(target=self._run, args=(self._queue,), name="bus-sender", daemon=True).start()
-        self._queue.put(item)
+        if self._queue.qsize() < MOST_WAITING:
+            self._queue.put(item)
 
     def _run(self, waiting: queue.SimpleQueue[Item]) -> None:
         connection = client()

@@ -16,6 +16,10 @@ BASE_URL = env("CLAWGROUPS_BASE_URL", default=f"http://127.0.0.1:{env('PORT', de
 _BASE = urlsplit(BASE_URL)
 if _BASE.scheme not in ("http", "https") or not _BASE.hostname:
     raise ImproperlyConfigured("CLAWGROUPS_BASE_URL must be like https://claw.example.org")
+if _BASE.port == {"http": 80, "https": 443}[_BASE.scheme]:
+    # A browser leaves the default port out of an origin (PORT=80 makes such an address).
+    _BASE = _BASE._replace(netloc=_BASE.netloc.rpartition(":")[0])
+    BASE_URL = _BASE.geturl()
 
 DEBUG = False
 EMBEDDED = "DATABASE_URL" not in env.ENVIRON

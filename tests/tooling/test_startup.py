@@ -15,7 +15,7 @@ from clawgroups import bus, startup
 from clawgroups.supervisor import valkey
 from clawgroups.supervisor.place import read_place
 from tests.run.servers import free_port, redis
-from tests.tooling.refusals import PLACE, ROOT, a_folder, configure, refusals
+from tests.tooling.refusals import PLACE, ROOT, a_folder, configure, refusals, start
 
 
 def test_every_refusal_is_one_clear_line_and_an_end() -> None:
@@ -148,3 +148,17 @@ def test_a_redis_that_refuses_us_is_not_waited_for(settings: Any) -> None:
     assert fault is not None
     assert "refuses us" in fault
     assert "secret" not in fault
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [("http://127.0.0.1:80", "http://127.0.0.1"), ("https://example.org:443", "https://example.org"),
+     ("https://example.org:8443/", "https://example.org:8443"), ("http://[::1]:80", "http://[::1]")],
+)  # fmt: skip
+def test_an_address_with_its_default_port_is_taken_as_a_browser_says_it(url: str, base: str) -> None:
+    code = (
+        "from django.conf import settings as s; from clawgroups import startup as u; print(s.BASE_URL, *u._origins())"
+    )
+    with a_folder() as data:
+        extra = {"CLAWGROUPS_BASE_URL": url, "DJANGO_SETTINGS_MODULE": "clawgroups.settings"}
+        assert start(("-c", code), data, {**PLACE, **extra}).stdout == f"{base}\n"
