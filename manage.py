@@ -12,4 +12,9 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clawgroups.settings")
     if sys.argv[1:] == ["up"]:
         sys.exit(up())
+    if sys.argv[1:2] == ["prepare"]:
+        # Not above: `up` stays small.
+        from clawgroups import startup
+
+        startup.begin(wait=False)
     execute_from_command_line(sys.argv)

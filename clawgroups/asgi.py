@@ -12,7 +12,10 @@ from typing import cast
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 
+from clawgroups import startup
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clawgroups.settings")
+startup.begin()
 pages = get_asgi_application()
 
 # Models may be imported only once Django is set up.

@@ -23,6 +23,8 @@ import kombu.exceptions
 import redis
 from celery import current_app
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +32,21 @@ Callback = Callable[[str, Any], None]
 Item = tuple[str, Any]
 
 CHANNEL = "clawgroups:hints"
+MOST_WAITING = 10_000  # hints for a Redis that hangs; more are lost, and readers look by themselves
 PROCESS = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
 _JOB = "job"
 
 _subscribers: dict[str, set[Callback]] = defaultdict(set)
 _lock = threading.Lock()
+
+
+def _after_fork() -> None:
+    """In a forked child: another thread of the parent may have held the lock, and holds it for ever here."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def workspace_topic(workspace_id: UUID) -> str:
@@ -105,13 +117,31 @@ def _deliver(topic: str, value: Any) -> None:
         callback(topic, value)
 
 
+# Every option that redis-py 8 has a default of its own for: a blocked Redis may cost seconds, not minutes.
+SOCKET: dict[str, Any] = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "health_check_interval": 0,
+    # One more try: after a restart of Redis the connection at hand is always a dead one.
+    "retry": Retry(NoBackoff(), 1),
+}
+# A Unix socket has no keepalive, and its connection class refuses the option.
+KEEPALIVE: dict[str, Any] = {"socket_keepalive": True}
+
+
 def client() -> redis.Redis:
     """A Redis client with every socket option explicit (redis-py 8 changed its defaults)."""
-    # A Unix socket has no keepalive, and its connection class refuses the option.
-    keepalive = {} if settings.REDIS_URL.startswith("unix") else {"socket_keepalive": True}
-    return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2, health_check_interval=0, **keepalive
-    )
+    keepalive = {} if settings.REDIS_URL.startswith("unix") else KEEPALIVE
+    return redis.Redis.from_url(settings.REDIS_URL, **SOCKET, **keepalive)
+
+
+def answers() -> bool:
+    """Whether Redis answers now."""
+    try:
+        with client() as connection:
+            return bool(connection.ping())
+    except (redis.RedisError, OSError):
+        return False
 
 
 class _Sender:
@@ -121,6 +151,10 @@ class _Sender:
         self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._pid = 0
         self._lock = threading.Lock()
+        os.register_at_fork(after_in_child=self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._lock = threading.Lock()
 
     def put(self, item: Item) -> None:
         if not settings.REDIS_URL:
@@ -129,7 +163,8 @@ class _Sender:
             if self._pid != os.getpid():
                 self._pid, self._queue = os.getpid(), queue.SimpleQueue()
                 threading.Thread(target=self._run, args=(self._queue,), name="bus-sender", daemon=True).start()
-        self._queue.put(item)
+        if self._queue.qsize() < MOST_WAITING:
+            self._queue.put(item)
 
     def _run(self, waiting: queue.SimpleQueue[Item]) -> None:
         connection = client()
@@ -163,6 +198,10 @@ class _Listener:
 
     def __init__(self) -> None:
         self._pid = 0
+        self._lock = threading.Lock()
+        os.register_at_fork(after_in_child=self._begin_anew)
+
+    def _begin_anew(self) -> None:
         self._lock = threading.Lock()
 
     def ensure(self) -> None:

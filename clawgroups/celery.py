@@ -6,11 +6,18 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.concurrency import get_implementation
+from celery.concurrency.prefork import TaskPool as Forking
+from celery.signals import celeryd_init, worker_init, worker_process_init
 from django.conf import settings
+
+from clawgroups import startup
+from clawgroups.core.parent import die_with
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clawgroups.settings")
 
 app = Celery("clawgroups")
+HARD_LIMIT = 300  # seconds; it holds on prefork, on threads every blocking call keeps to `core.deadline`
 
 
 def broker_url(url: str) -> str:
@@ -18,36 +25,72 @@ def broker_url(url: str) -> str:
     return url.replace("unix://", "redis+socket://", 1) if url.startswith("unix://") else url
 
 
+def queue_of(name: str, args: list[Any], *_: object, **__: object) -> dict[str, str] | None:
+    """Where a job goes: a canary into the queue that it is named after, a turn to the coordinators."""
+    if name == "clawgroups.canary":
+        return {"queue": args[0]}
+    return {"queue": "coordinator"} if name == "clawgroups.coordinate" else None
+
+
 def configuration() -> dict[str, Any]:
     """Read when the first job is sent or the worker starts: `manage.py up` has no settings to read yet."""
+    startup.read_settings()
     return {
         "broker_url": broker_url(settings.REDIS_URL) or "memory://",
         "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
         "broker_transport_options": {
             # Above the longest job; the sweeper, not redelivery, brings lost work back.
-            "visibility_timeout": 600,
+            "visibility_timeout": 2 * HARD_LIMIT,
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
             "socket_timeout": 10,
             "socket_connect_timeout": 2,
             "socket_keepalive": True,
             "health_check_interval": 25,
+            # A send fails at once; otherwise kombu waits for Redis in the thread that also sends hints.
+            "max_retries": 0,
         },
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_ignore_result": True,
         "task_default_queue": "default",
-        "task_routes": {"clawgroups.coordinate": {"queue": "coordinator"}},
+        "task_routes": (queue_of,),
         "task_serializer": "json",
         "accept_content": ["json"],
         "worker_prefetch_multiplier": 1,
         "worker_hijack_root_logger": False,
         "worker_send_task_events": False,
         "worker_soft_shutdown_timeout": 10,
-        "task_time_limit": 300,
+        # After an outage of Redis a job at hand goes on; its message comes again and finds nothing to do.
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "task_time_limit": HARD_LIMIT,
         "enable_utc": True,
     }
 
 
 app.add_defaults(configuration)
 app.autodiscover_tasks(["clawgroups"], related_name="jobs")
+
+
+@celeryd_init.connect(weak=False)
+def _begin(conf: Any, options: dict[str, Any], **_: object) -> None:
+    startup.begin()
+    forks = issubclass(get_implementation(options.get("pool") or conf.worker_pool), Forking)
+    if forks and settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        startup.refuse(["SQLite may not be carried over a fork: use --pool threads, or PostgreSQL (DATABASE_URL)."])
+
+
+_worker = 0
+
+
+@worker_init.connect(weak=False)
+def _remember(**_: object) -> None:
+    global _worker
+    _worker = os.getpid()
+
+
+@worker_process_init.connect(weak=False)
+def _tie(**_: object) -> None:
+    """A killed worker leaves no child behind, not even one that it had only just forked."""
+    die_with(_worker)

@@ -3,41 +3,75 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from celery import shared_task
-from celery.signals import worker_ready, worker_shutdown
+from celery import bootsteps, current_app, shared_task
+from celery.signals import worker_shutdown
+from celery.worker import state
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 
-from clawgroups import bus, commit
+from clawgroups import bus, canary, commit
 from clawgroups.coordinator.loop import take_turn
+from clawgroups.core import deadline
+from clawgroups.core.clock import utc_now
 from clawgroups.models import Lease
 from clawgroups.reactions import react as react_to_journal
 from clawgroups.services import outage
 from clawgroups.services.deadlines import database_now
 from clawgroups.services.sweep import sweep
+from clawgroups.services.turns import due_work
 
 log = logging.getLogger(__name__)
 
 EVERY = 2.0
 SOONEST = 0.25
 LEASE = 10.0
+REACTION = 60.0
+DEAF = timedelta(minutes=3)
+EX_TEMPFAIL = 75
 
 
 @shared_task(name="clawgroups.react")
 def react(workspace_id: str) -> None:
     """Start what a workspace's new journal entries cause. Safe to repeat and to lose."""
-    for run_id in react_to_journal(UUID(workspace_id)):
+    for run_id in _woken(UUID(workspace_id)):
         bus.enqueue("clawgroups.coordinate", str(run_id))
+
+
+def _woken(workspace_id: UUID) -> list[UUID]:
+    with deadline.within(REACTION):
+        return react_to_journal(workspace_id)
 
 
 @shared_task(name="clawgroups.coordinate")
 def coordinate(run_id: str) -> None:
     """One turn of the coordinator on a run. Safe to repeat and to lose."""
-    take_turn(UUID(run_id))
+    take_turn(UUID(run_id), stuck=end_process)
+
+
+@shared_task(name=canary.JOB)
+def come_through(queue: str) -> None:
+    """Note that somebody hears this queue."""
+    canary.came_through(queue, utc_now())
+
+
+def end_process(run_id: UUID) -> None:
+    """The hard limit of a pool of threads: a turn that nothing ends is ended with its process."""
+    _leave(f"the turn of run {run_id} does not end")
+
+
+def _leave(reason: str) -> None:
+    """End this process at once: whoever started it starts it anew, and all it did is safe to be cut off."""
+    log.critical("%s: it ends here, to be started again", reason)
+    os._exit(EX_TEMPFAIL)
 
 
 def hold_lease(name: str, owner: str, now: datetime, seconds: float) -> bool:
@@ -57,9 +91,12 @@ class Sweeper:
     def __init__(self) -> None:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._by_hand = ByHand()
+        self._ear: Ear | None = None
 
-    def start(self) -> None:
-        """Begin, in a thread of its own."""
+    def start(self, ear: Ear | None = None) -> None:
+        """Begin, in a thread of its own; with an ear, see to it that this worker hears its queues."""
+        self._ear = ear
         self._stop.clear()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
         self._thread.start()
@@ -70,14 +107,29 @@ class Sweeper:
         if self._thread is not None:
             self._thread.join(5)
 
+    def rest(self, seconds: float) -> bool:
+        """Wait until nothing is done by hand any more; False when that took longer."""
+        return self._by_hand.rest(seconds)
+
     def _run(self) -> None:
+        looked = -EVERY  # not as often as sweeps where the clock is scaled: a message may take its time
         while not self._stop.is_set():
             close_old_connections()
             try:
-                self.once(database_now())
+                now = database_now()
+                if self.once(now):
+                    canary.send(now)
+                    if time.monotonic() - looked >= EVERY:
+                        looked = time.monotonic()
+                        self._by_hand.look()
+                if self._ear is not None and self._ear.is_deaf(now):
+                    _leave("this worker hears nothing any more while Redis answers")
             except DatabaseError as away:
                 log.warning("the sweep waits for the database: %s", away)
                 connections.close_all()
+            except Exception:
+                # Whatever it was: a worker whose sweeper has ended finds nothing any more.
+                log.exception("a sweep failed")
             self._stop.wait(max(EVERY * min(settings.CLOCK_SCALE, 1), SOONEST))
 
     def once(self, now: datetime) -> bool:
@@ -90,15 +142,89 @@ class Sweeper:
         return True
 
 
+class ByHand:
+    """Does what is still due at a second look: its message was lost, Redis is away, or nobody hears the queue.
+
+    So the engine goes on, more slowly, without any broker. A second worker that does the same meanwhile
+    does no harm: reactions advance a cursor, turns hold their run.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="by-hand")
+        self._seen: dict[tuple[str, UUID], int] = {}
+        self._changed = threading.Condition()
+        self._under_way: set[tuple[str, UUID]] = set()
+
+    def look(self) -> None:
+        """Compare what is due with what was due at the last look."""
+        due = due_work()
+        with self._changed:
+            late = [work for work, at in due.items() if self._seen.get(work) == at and work not in self._under_way]
+            self._under_way.update(late)
+        self._seen = due
+        for work in late:
+            self._pool.submit(self._do, work)
+
+    def rest(self, seconds: float) -> bool:
+        """Wait until nothing is under way; False when that took longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._under_way, seconds)
+
+    def _do(self, work: tuple[str, UUID]) -> None:
+        kind, pk = work
+        try:
+            log.info("%s of %s is done by hand", kind, pk)
+            for run_id in _woken(pk) if kind == "react" else [pk]:
+                take_turn(run_id, stuck=end_process)
+        except Exception:
+            log.exception("%s of %s failed", kind, pk)
+        finally:
+            connections.close_all()
+            with self._changed:
+                self._under_way.discard(work)
+                self._changed.notify_all()
+
+
+class Ear:
+    """Ends a worker that is idle while the canaries of its queues do not come through and Redis answers.
+
+    Nothing else is known to make a worker hear again that has lost its hearing; whoever started it
+    starts it anew.
+    """
+
+    def __init__(self, queues: Iterable[str], *, idle: Callable[[], bool]) -> None:
+        self._queues = list(queues)
+        self._since = utc_now()
+        self._idle = idle
+
+    def is_deaf(self, now: datetime) -> bool:
+        """Whether this process should leave."""
+        if now - self._since < DEAF or not self._idle():
+            return False
+        swept = Lease.objects.filter(name="sweep", done_at__gt=now - canary.SILENCE).exists()
+        # Without a sweeper nobody sends canaries; without Redis nobody can hear them.
+        return swept and bool(canary.deaf(now, after=DEAF, queues=self._queues)) and bus.answers()
+
+
 sweeper = Sweeper()
 
 
-@worker_ready.connect(weak=False)
-def _begin_sweeping(**_: object) -> None:
-    sweeper.start()
+class Sweeping(bootsteps.StartStopStep):
+    """Sweeps from before the first connection to Redis on: the sweep needs none."""
+
+    requires = {"celery.worker.components:Pool"}
+
+    def start(self, worker: Any) -> None:
+        queues = worker.app.amqp.queues.consume_from
+        sweeper.start(Ear(queues, idle=lambda: not state.reserved_requests and not state.active_requests))
+
+    def stop(self, worker: Any) -> None:
+        sweeper.stop()
+
+
+current_app.steps["worker"].add(Sweeping)
 
 
 @worker_shutdown.connect(weak=False)
 def _stop(**_: object) -> None:
-    sweeper.stop()
     commit.drain()

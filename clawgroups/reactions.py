@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from clawgroups import commit
+from clawgroups.core import deadline
 from clawgroups.models import Entry, Run, Task, Workspace
 from clawgroups.services import turns
 
@@ -65,9 +66,13 @@ REACTIONS: dict[str, Callable[[dict[str, Any], UUID], Runs]] = {
 
 
 def react(workspace_id: UUID) -> list[UUID]:
-    """React to everything new in a workspace's journal; the runs whose turn is wanted by it."""
+    """React to everything new in a workspace's journal; the runs whose turn is wanted by it.
+
+    Keeps to the deadline of its thread; what is left then is found by the next one.
+    """
     woken: list[UUID] = []
     while True:
+        deadline.check()
         workspace = Workspace.objects.get(pk=workspace_id)
         entries = list(
             Entry.objects.filter(

@@ -16,6 +16,10 @@ BASE_URL = env("CLAWGROUPS_BASE_URL", default=f"http://127.0.0.1:{env('PORT', de
 _BASE = urlsplit(BASE_URL)
 if _BASE.scheme not in ("http", "https") or not _BASE.hostname:
     raise ImproperlyConfigured("CLAWGROUPS_BASE_URL must be like https://claw.example.org")
+if _BASE.port == {"http": 80, "https": 443}[_BASE.scheme]:
+    # A browser leaves the default port out of an origin (PORT=80 makes such an address).
+    _BASE = _BASE._replace(netloc=_BASE.netloc.rpartition(":")[0])
+    BASE_URL = _BASE.geturl()
 
 DEBUG = False
 EMBEDDED = "DATABASE_URL" not in env.ENVIRON
@@ -104,8 +108,18 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, never memory: the writer has a connection of its own.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 else:
-    DATABASES["default"].setdefault("OPTIONS", {})
-    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
+    # No statement, lock or dead connection holds a thread for longer (a thread cannot be stopped from outside);
+    # what DATABASE_URL says of these stands.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 10,
+        "tcp_user_timeout": 30_000,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "options": "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+        **DATABASES["default"].get("OPTIONS", {}),
+        "pool": {"min_size": 1, "max_size": 16, "timeout": 10},
+    }
     # After a restart of the server the pool would hand its dead connections out, one per request.
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -7,14 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import redis
 from django.conf import settings
 from django.db import DatabaseError
 from django.db.models import Count, F, Min, Q
 from django.utils import timezone
 
 from agents.models import Agent
-from clawgroups import bus, commit
+from clawgroups import bus, canary, commit
 from clawgroups.core.lifecycle import TASK_OPEN
 from clawgroups.fragments import rooms
 from clawgroups.models import Approval, Command, Lease, Run, Task, Workspace
@@ -90,7 +89,7 @@ def overview() -> Overview:
         owed=_owed(),
         behind=_listing(Workspace.objects.filter(head__gt=F("reacted")).annotate(lag=F("head") - F("reacted")), "-lag"),
         turns=_listing(Run.objects.filter(wanted__gt=F("turned")).select_related("workspace"), "created_at"),
-        parts=[_writer(), _redis(), _worker(now)],
+        parts=[_writer(), _redis(), _worker(now), *_queues(now)],
     )
 
 
@@ -131,10 +130,7 @@ def _writer() -> Part:
 def _redis() -> Part:
     if not settings.REDIS_URL:
         return Part("Redis", True, "not used: hints stay in this process")
-    try:
-        with bus.client() as client:
-            client.ping()
-    except (redis.RedisError, OSError):
+    if not bus.answers():
         return Part("Redis", False, "does not answer: hints are lost, everything is only later")
     return Part("Redis", True, "answers")
 
@@ -148,3 +144,18 @@ def _worker(now: datetime) -> Part:
         return Part("Worker", False, "has never swept")
     silence = (now - lease.done_at).total_seconds()
     return Part("Worker", silence < 60, f"last swept {silence:.0f} s ago")
+
+
+def _queues(now: datetime) -> list[Part]:
+    """Whether somebody hears each queue. Nothing is queued without Redis."""
+    if not settings.REDIS_URL:
+        return []
+    try:
+        deaf, heard = canary.deaf(now), canary.last_heard()
+    except DatabaseError:
+        return [Part("Queues", False, "cannot be read")]
+    return [Part(f"Queue {queue}", queue not in deaf, _heard(at, now)) for queue, at in heard.items()]
+
+
+def _heard(at: datetime | None, now: datetime) -> str:
+    return "has never been heard" if at is None else f"last heard {(now - at).total_seconds():.0f} s ago"

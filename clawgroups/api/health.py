@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
-from clawgroups import bus, commit, draining
+from clawgroups import bus, canary, commit, draining
 from clawgroups.models import Lease, Workspace
 
 log = logging.getLogger(__name__)
@@ -55,13 +54,8 @@ def _migrations() -> None:
 
 
 def _redis() -> None:
-    if not settings.REDIS_URL:
-        return
-    try:
-        with bus.client() as client:
-            client.ping()
-    except (redis.RedisError, OSError):
-        raise NotReady("does not answer") from None
+    if settings.REDIS_URL and not bus.answers():
+        raise NotReady("does not answer")
 
 
 def _writer() -> None:
@@ -70,12 +64,16 @@ def _writer() -> None:
 
 
 def _worker() -> None:
-    """The sweep notes in its lease when it was last done to its end."""
+    """The sweep notes in its lease when it was last done to its end; a sweep without canaries means a deaf queue."""
     try:
         done = Lease.objects.filter(name=SWEEP).values_list("done_at", flat=True).first()
+        deaf = canary.deaf(timezone.now())
     except DatabaseError:
         raise NotReady("cannot be read") from None
     if done is None or (timezone.now() - done).total_seconds() > WORKER_SILENCE:
+        raise NotReady("has done nothing lately")
+    if deaf:
+        log.warning("nobody hears: %s", ", ".join(deaf))
         raise NotReady("has done nothing lately")
 
 

@@ -17,6 +17,7 @@ from django.db import transaction
 from clawgroups.commit import faults
 from clawgroups.commit.batch import Applied, apply
 from clawgroups.commit.writer import Writer, settle
+from clawgroups.core import deadline
 from clawgroups.core.changes import Change, Outcome
 from clawgroups.core.errors import OutcomeUnknown
 
@@ -45,7 +46,10 @@ def submit(change: Change) -> Future[Outcome]:
 
 
 def wait(future: Future[Outcome], timeout: float = 30) -> Outcome:
-    """The outcome, for synchronous doors. Raises RuntimeError where an event loop runs."""
+    """The outcome, for synchronous doors. Raises RuntimeError where an event loop runs.
+
+    Waits no longer than the caller's deadline allows (`core.deadline`), and then raises `OutcomeUnknown`.
+    """
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -53,7 +57,7 @@ def wait(future: Future[Outcome], timeout: float = 30) -> Outcome:
     else:
         raise RuntimeError("wait() would block the event loop: await asyncio.wrap_future(future)")
     try:
-        return future.result(timeout)
+        return future.result(deadline.left(timeout))
     except TimeoutError:
         raise OutcomeUnknown("The outcome is not known yet. Repeat with the same operation id to learn it.") from None
 

@@ -8,14 +8,17 @@ from uuid import UUID
 from clawgroups.coordinator import builtin
 from clawgroups.coordinator.consolidate import consolidate_run
 from clawgroups.coordinator.decide import Assign, Consolidate, Explain, Plan, Review, Start, Step
-from clawgroups.coordinator.review import review_task
+from clawgroups.coordinator.review import ask_for_review, review_task
 from clawgroups.coordinator.situation import Situation
 from clawgroups.core.actors import Actor, coordinator_for
 from clawgroups.core.errors import ClawError, Conflict
-from clawgroups.services import runs, tasks, waiting
+from clawgroups.models import Run
+from clawgroups.services import runs, tasks, turns, waiting
 from clawgroups.services.perform import perform
 
 log = logging.getLogger(__name__)
+
+PARKED = "The coordinator was ended three times at this very point, so a person has to look at it."
 
 
 def act(step: Step, situation: Situation) -> bool:
@@ -70,3 +73,19 @@ def give_up(run_id: UUID, fault: ClawError, asked_by: int) -> None:
         perform(runs.fail_run, run_id, reason=f"The coordinator cannot go on: {fault}", actor=coordinator_for(asked_by))
     except ClawError as again:
         log.warning("run %s: could not be failed either: %s", run_id, again)
+
+
+def park(run_id: UUID, step: str) -> None:
+    """Hand over to a person what ended its worker too often: the step of this name, else the whole run."""
+    run = Run.objects.get(pk=run_id)
+    kind, _, task_id = step.partition(" ")
+    log.error("run %s is parked: %s ended its turn %d times", run_id, step or "something", turns.MAX_CRASHES)
+    try:
+        if kind == Review.__name__:
+            ask_for_review(UUID(task_id), PARKED, coordinator_for(run.created_by_id))
+        elif run.state == "running":
+            perform(turns.pause_for_a_person, run_id, reason=f"{PARKED} The run is paused; resume it to try again.")
+        else:
+            perform(runs.fail_run, run_id, reason=PARKED, actor=coordinator_for(run.created_by_id))
+    except ClawError as moved:
+        log.info("run %s: nothing to park any more: %s", run_id, moved)

@@ -1,4 +1,7 @@
-"""Objective checks of a result against its acceptance lines: text first, then the files."""
+"""Objective checks of a result against its acceptance lines: text first, then the files.
+
+Without Django, since files are opened in a child process (`checking.py`).
+"""
 
 from __future__ import annotations
 
@@ -41,6 +44,11 @@ class Result:
 def judge(lines: Sequence[str], result: Result) -> list[Verdict]:
     """A verdict per acceptance line. A text line stays open: it is never passed unread."""
     return [_judge(parse_line(line), result) for line in lines]
+
+
+def needs_files(line: str) -> bool:
+    """Whether a line cannot be judged without opening files."""
+    return parse_line(line).check in _FILE_CHECKS.keys() - {"file_type"}
 
 
 def _judge(line: Line, result: Result) -> Verdict:

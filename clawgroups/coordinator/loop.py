@@ -1,24 +1,29 @@
 """One bounded turn of the coordinator on one run. Safe to repeat, to lose and to kill at any point.
 
 Everything is decided from rows and carried out by fenced changes, so a turn that died half-way is
-simply followed by another one.
+simply followed by another one. A turn whose time is over stops acting and is not renewed: its lease
+lapses, and another one goes on.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Mapping
 from types import TracebackType
+from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.utils import timezone
 
 from clawgroups import bus, commit
-from clawgroups.coordinator.act import act, give_up
-from clawgroups.coordinator.decide import decide
+from clawgroups.coordinator.act import act, give_up, park
+from clawgroups.coordinator.decide import Step, decide
 from clawgroups.coordinator.situation import situation_of
-from clawgroups.core.errors import ClawError, Forbidden, Invalid, NotFound
+from clawgroups.core import deadline
+from clawgroups.core.deadline import Overrun
+from clawgroups.core.errors import Busy, ClawError, Forbidden, Invalid, NotFound, OutcomeUnknown
 from clawgroups.models import Run
 from clawgroups.services import turns
 
@@ -27,8 +32,12 @@ log = logging.getLogger(__name__)
 MAX_ROUNDS = 20
 
 
-def take_turn(run_id: UUID) -> bool:
-    """Do what the run calls for now. False when no turn was wanted or another process holds it."""
+def take_turn(run_id: UUID, *, stuck: Callable[[UUID], None] | None = None) -> bool:
+    """Do what the run calls for now. False when no turn was wanted or another process holds it.
+
+    `stuck` is called, from another thread, for a turn that does not end in twice its time limit: a
+    thread cannot be stopped from outside, only its process can.
+    """
     owner = f"{bus.PROCESS}-{uuid4().hex[:8]}"
     claim = turns.claim_turn(run_id, owner=owner)
     if claim is None:
@@ -36,26 +45,81 @@ def take_turn(run_id: UUID) -> bool:
     outcome = commit.wait(claim)
     if not outcome.applied:
         return False
-    try:
-        with _Held(run_id, owner, outcome.answer["lease"]) as held:
-            for _ in range(MAX_ROUNDS):
-                if held.lost or not _round(run_id):
-                    break
-    finally:
-        commit.wait(turns.end_turn(run_id, owner=owner, turned=outcome.answer["wanted"]))
+    turn = _Turn(run_id, owner, outcome.answer, stuck)
+    with deadline.within(outcome.answer["limit"]), turn:
+        finished = _carry_out(turn)
+    if finished is not None:
+        commit.wait(
+            turns.end_turn(run_id, owner=owner, turned=outcome.answer["wanted"])
+            if finished
+            else turns.leave_turn(run_id, owner=owner)
+        )
     return True
 
 
-class _Held:
-    """Renews the lease of a turn for as long as it takes; a process that is killed stops doing so at once."""
+def _carry_out(turn: _Turn) -> bool | None:
+    """Whether everything was seen to; None leaves the turn to be counted as one that died."""
+    try:
+        if turn.crashes >= turns.MAX_CRASHES:
+            park(turn.run_id, turn.suspect)
+            turn.forget()
+        for _ in range(MAX_ROUNDS):
+            if turn.lost or not _round(turn):
+                break
+    except (Busy, OutcomeUnknown, OperationalError, InterfaceError) as away:
+        # Nothing of this is the run's fault; the sweep finds that its turn is still wanted.
+        log.warning("the turn of run %s is left to another one: %s", turn.run_id, away)
+        return False
+    except Overrun:
+        log.warning("the turn of run %s took too long and is left to another one", turn.run_id)
+        return False if turn.acted else None
+    except Exception:
+        log.exception("the turn of run %s failed", turn.run_id)
+        return None
+    return True
 
-    def __init__(self, run_id: UUID, owner: str, lease: float) -> None:
-        self.lost = False
-        self._run_id, self._owner, self._lease = run_id, owner, lease
+
+def _round(turn: _Turn) -> bool:
+    """One look and its steps; whether another look is worth it."""
+    run = Run.objects.get(pk=turn.run_id)
+    situation = situation_of(run, timezone.now())
+    steps = decide(situation)
+    # The step at which turns died comes first: whatever came before it would hide it again.
+    steps.sort(key=lambda step: name_of(step) != turn.suspect)
+    try:
+        for step in steps:
+            deadline.check()
+            if not turn.begins(step):
+                return False
+            turn.acted |= act(step, situation)
+    except (Forbidden, NotFound, Invalid) as fault:
+        give_up(turn.run_id, fault, situation.asked_by)
+        return False
+    return bool(steps)
+
+
+def name_of(step: Step) -> str:
+    """What a step is called in the run's row: its kind, and the task that it is about."""
+    return f"{type(step).__name__} {getattr(step, 'task_id', '')}".strip()
+
+
+class _Turn:
+    """Renews the lease of a turn until its deadline; a process that is killed stops doing so at once."""
+
+    def __init__(
+        self, run_id: UUID, owner: str, claimed: Mapping[str, Any], stuck: Callable[[UUID], None] | None
+    ) -> None:
+        self.run_id = run_id
+        self.lost = self.acted = False
+        self.crashes: int = claimed["crashes"]
+        self.suspect: str = claimed["suspect"]
+        self._owner, self._stuck = owner, stuck
+        self._lease: float = claimed["lease"]
+        self._limit: float = claimed["limit"]
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._renew, name=f"turn {run_id}", daemon=True)
 
-    def __enter__(self) -> _Held:
+    def __enter__(self) -> _Turn:
         self._thread.start()
         return self
 
@@ -63,24 +127,31 @@ class _Held:
         self._over.set()
         self._thread.join()
 
+    def begins(self, step: Step) -> bool:
+        """Note a step before it is taken, where turns have died before; False when the run is not held any more."""
+        name = name_of(step)
+        if self.crashes and not self.lost:
+            if name != self.suspect:
+                # Not the one that it died at, or that one is not known: this may still be it.
+                self.crashes, self.suspect = 1, name
+            noted = turns.note_step(self.run_id, owner=self._owner, step=name, crashes=self.crashes)
+            self.lost = not commit.wait(noted).applied
+        return not self.lost
+
+    def forget(self) -> None:
+        """What it died at is in a person's hands now."""
+        self.crashes, self.suspect = 0, ""
+
     def _renew(self) -> None:
-        while not self.lost and not self._over.wait(self._lease / 3):
-            try:
-                renewed = commit.wait(turns.renew_turn(self._run_id, owner=self._owner, lease=self._lease))
-                self.lost = not renewed.applied
-            except (ClawError, DatabaseError) as fault:
-                log.warning("the turn of run %s could not be renewed: %s", self._run_id, fault)
-
-
-def _round(run_id: UUID) -> bool:
-    """One look and its steps; whether another look is worth it."""
-    run = Run.objects.get(pk=run_id)
-    situation = situation_of(run, timezone.now())
-    steps = decide(situation)
-    try:
-        for step in steps:
-            act(step, situation)
-    except (Forbidden, NotFound, Invalid) as fault:
-        give_up(run_id, fault, situation.asked_by)
-        return False
-    return bool(steps)
+        # The deadline of a thread does not reach into this one.
+        with deadline.within(self._limit):
+            while not self.lost and not self._over.wait(self._lease / 3):
+                try:
+                    renewed = commit.wait(turns.renew_turn(self.run_id, owner=self._owner, lease=self._lease))
+                    self.lost = not renewed.applied
+                except Overrun:
+                    break
+                except (ClawError, DatabaseError) as fault:
+                    log.warning("the turn of run %s could not be renewed: %s", self.run_id, fault)
+        if not self._over.wait(self._limit) and self._stuck is not None:
+            self._stuck(self.run_id)

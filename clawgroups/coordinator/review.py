@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from clawgroups.coordinator.checks import Result, ResultFile, judge
-from clawgroups.core.acceptance import Finding
+from clawgroups.coordinator.checking import judge
+from clawgroups.coordinator.checks import Result, ResultFile
+from clawgroups.core.acceptance import Finding, Verdict
 from clawgroups.core.actors import Actor
 from clawgroups.models import Approval, Artifact, Attempt, Task
 from clawgroups.services import review, waiting
@@ -27,6 +28,15 @@ def review_task(task_id: UUID, actor: Actor) -> None:
         perform(waiting.ask_judge, task.pk, verdicts=[v.as_json() for v in verdicts], actor=actor)
     else:
         perform(review.accept_task, task.pk, verdicts=verdicts, actor=actor)
+
+
+def ask_for_review(task_id: UUID, reason: str, actor: Actor) -> None:
+    """Leave a result to a person without looking at it: looking is what went wrong."""
+    task = Task.objects.select_related("attempt").get(pk=task_id)
+    if task.state != "in_review" or task.attempt is None:
+        return
+    verdicts = [Verdict(line, Finding.OPEN, reason, "nobody yet").as_json() for line in task.acceptance]
+    perform(waiting.ask_judge, task.pk, verdicts=verdicts, reason=reason, actor=actor)
 
 
 def _refused_operations(attempt: Attempt) -> list[str]:

@@ -5,7 +5,7 @@ from django.db.models import Q
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('clawgroups', '0003_engine'),
+        ('clawgroups', '0004_turn_crashes'),
     ]
 
     operations = [

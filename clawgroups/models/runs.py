@@ -39,6 +39,9 @@ class Run(models.Model):
     # The coordinator turn in progress holds the run by this lease.
     turn_owner = models.CharField(max_length=64, blank=True)
     turn_until = models.DateTimeField(null=True, blank=True)
+    # Turns in a row that did not give the run back, and the step they were at as far as it is known.
+    turn_crashes = models.PositiveSmallIntegerField(default=0)
+    turn_step = models.CharField(max_length=64, blank=True)
 
     class Meta:
         ordering = ["-created_at"]

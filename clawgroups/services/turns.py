@@ -2,6 +2,9 @@
 
 A run wants a turn while `wanted > turned`. A turn holds the run by a lease; whoever finds the lease
 run out may begin the next one, and whatever it does is fenced by the tasks' epochs.
+
+A turn that does not give its run back has died: its worker was killed, or it hung. The next one counts
+that and notes each step before it takes it, so that a step that kills its worker is known by the third time.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import Future
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F, Q
@@ -16,11 +20,15 @@ from django.utils import timezone
 
 from clawgroups import commit
 from clawgroups.core.actors import SYSTEM
-from clawgroups.core.changes import Change, Count, Outcome, Update
+from clawgroups.core.changes import Change, Count, Fact, Outcome, Update
+from clawgroups.core.events import RunPaused
 from clawgroups.models import Run, Workspace
 from clawgroups.services.deadlines import timers_of
+from clawgroups.services.messages import message
 
 ACTIVE = ("planning", "proposed", "running", "consolidating")
+MAX_CRASHES = 3
+MOST_DUE = 500
 
 
 def react_to(workspace: Workspace, *, upto: int, runs: Iterable[UUID]) -> Future[Outcome]:
@@ -48,25 +56,41 @@ def want_turn(runs: Iterable[UUID]) -> Future[Outcome]:
 def claim_turn(run_id: UUID, *, owner: str) -> Future[Outcome] | None:
     """Hold a run for one turn, as long as it is renewed. None when no turn is wanted, or another holds it.
 
-    Answer: {"wanted", "lease"}, the latter in seconds.
+    Answer: {"wanted", "lease", "limit", "crashes", "suspect"}: lease and the turn's time limit in seconds,
+    how many turns in a row have died and at which step (empty: not known).
     """
     run = Run.objects.select_related("workspace").get(pk=run_id)
     now = timezone.now()
     held = run.turn_until is not None and run.turn_until > now
     if held or run.wanted <= run.turned or run.state not in ACTIVE:
         return None
-    lease = timers_of(run.workspace).turn_lease
-    until = now + timedelta(seconds=lease)
+    timers = timers_of(run.workspace)
+    until = now + timedelta(seconds=timers.turn_lease)
+    crashes = run.turn_crashes + bool(run.turn_owner)
     expect = {"turn_owner": run.turn_owner, "turn_until": run.turn_until, "turned": run.turned}
+    values = {"turn_owner": owner, "turn_until": until, "turn_crashes": crashes}
     return commit.submit(
         Change(
             SYSTEM,
             run.workspace_id,
-            writes=(Update("clawgroups.Run", run.pk, {"turn_owner": owner, "turn_until": until}, expect),),
+            writes=(Update("clawgroups.Run", run.pk, values, expect),),
             verb="turn.claim",
-            answer={"wanted": run.wanted, "lease": lease},
+            answer={
+                "wanted": run.wanted,
+                "lease": timers.turn_lease,
+                "limit": timers.turn,
+                "crashes": crashes,
+                "suspect": run.turn_step,
+            },
         )
     )
+
+
+def note_step(run_id: UUID, *, owner: str, step: str, crashes: int) -> Future[Outcome]:
+    """Say which step a turn takes next, and how often turns have died at it. A mismatch: the run is not held."""
+    values = {"turn_step": step, "turn_crashes": crashes}
+    noted = Update("clawgroups.Run", run_id, values, {"turn_owner": owner})
+    return commit.submit(Change(SYSTEM, writes=(noted,), verb="turn.note"))
 
 
 def renew_turn(run_id: UUID, *, owner: str, lease: float) -> Future[Outcome]:
@@ -78,16 +102,29 @@ def renew_turn(run_id: UUID, *, owner: str, lease: float) -> Future[Outcome]:
 
 def end_turn(run_id: UUID, *, owner: str, turned: int) -> Future[Outcome]:
     """Give a run back: everything wanted up to `turned` was seen to."""
+    return _give_back(run_id, owner, {"turned": turned, "turn_crashes": 0, "turn_step": ""}, "turn.end")
+
+
+def leave_turn(run_id: UUID, *, owner: str) -> Future[Outcome]:
+    """Give a run back unfinished: the turn is still wanted, and nothing is held against it."""
+    return _give_back(run_id, owner, {"turn_crashes": 0, "turn_step": ""}, "turn.leave")
+
+
+def _give_back(run_id: UUID, owner: str, values: dict[str, Any], verb: str) -> Future[Outcome]:
+    back = {"turn_owner": "", "turn_until": None, **values}
+    write = Update("clawgroups.Run", run_id, back, {"turn_owner": owner})
+    return commit.submit(Change(SYSTEM, writes=(write,), verb=verb))
+
+
+def pause_for_a_person(run_id: UUID, *, reason: str) -> Future[Outcome]:
+    """Park a running run until somebody resumes it, saying why in the chat. A mismatch when it moved on."""
     run = Run.objects.get(pk=run_id)
-    values = {"turn_owner": "", "turn_until": None, "turned": turned}
-    return commit.submit(
-        Change(
-            SYSTEM,
-            run.workspace_id,
-            writes=(Update("clawgroups.Run", run.pk, values, {"turn_owner": owner}),),
-            verb="turn.end",
-        )
-    )
+    said, spoken = message(run.workspace_id, body=reason, actor=SYSTEM, run_id=run.pk)
+    values = {"paused": True, "reason": reason}
+    facts = (spoken,) if run.paused else (spoken, Fact(run.workspace_id, RunPaused(run_id=run.pk)))
+    expect = {"state": "running", "paused": run.paused}
+    writes = (Update("clawgroups.Run", run.pk, values, expect), said)
+    return commit.submit(Change(SYSTEM, run.workspace_id, writes=writes, facts=facts, verb="run.park"))
 
 
 def runs_wanting(now: datetime) -> list[UUID]:
@@ -95,3 +132,11 @@ def runs_wanting(now: datetime) -> list[UUID]:
     free = Q(turn_until=None) | Q(turn_until__lte=now)
     wanting = Run.objects.filter(free, wanted__gt=F("turned"), state__in=ACTIVE)
     return list(wanting.values_list("pk", flat=True))
+
+
+def due_work() -> dict[tuple[str, UUID], int]:
+    """Every reaction and turn that is due, with how far it has come: where that stands still, nobody does it."""
+    behind = Workspace.objects.filter(head__gt=F("reacted")).order_by().values_list("pk", "reacted")[:MOST_DUE]
+    due = {("react", pk): reacted for pk, reacted in behind}
+    wanting = Run.objects.filter(pk__in=runs_wanting(timezone.now())[:MOST_DUE]).values_list("pk", "turned")
+    return due | {("coordinate", pk): turned for pk, turned in wanting}

@@ -39,12 +39,16 @@ def park_task(task_id: UUID, *, reason: str, who: str, match: Mapping[str, Any],
     )
 
 
-def ask_judge(task_id: UUID, *, verdicts: list[dict[str, str]], actor: Actor) -> Future[Outcome]:
+BY_A_PERSON = "Some acceptance lines must be judged by a person."
+
+
+def ask_judge(
+    task_id: UUID, *, verdicts: list[dict[str, str]], actor: Actor, reason: str = BY_A_PERSON
+) -> Future[Outcome]:
     """Some acceptance lines need a reader: a person must judge them, with what was checked beside."""
     task = get_task(actor, task_id, "task.review")
     expects = require(actor, "task.review", task.workspace_id)
     assert task.attempt is not None
-    reason = "Some acceptance lines must be judged by a person."
     now = timezone.now()
     waiting = waits(task, wait_for_judge(now, timers_of(task.workspace), name_of(task.run)), now)
     return commit.submit(

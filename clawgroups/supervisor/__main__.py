@@ -17,7 +17,7 @@ from clawgroups.supervisor.family import (
     worker_spec,
 )
 from clawgroups.supervisor.place import Place, check_port, make_folders, make_secret, read_place, take_lock
-from clawgroups.supervisor.say import CannotRun, say
+from clawgroups.supervisor.say import CannotRun, Refused, say
 
 
 def main() -> int:
@@ -38,6 +38,9 @@ def main() -> int:
         family.watch()
     except Stopped:
         pass
+    except Refused as reasons:
+        print(reasons, file=sys.stderr, flush=True)
+        return 1
     except CannotRun as reason:
         say(str(reason))
         return 1

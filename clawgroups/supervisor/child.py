@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from clawgroups.core.parent import die_with
 from clawgroups.supervisor.logs import Log
 from clawgroups.supervisor.place import ROOT
-
-PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -35,11 +31,7 @@ def tie_to(parent: int, death: signal.Signals) -> Callable[[], None]:
 
     def tie() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        if _libc is not None:
-            _libc.prctl(PR_SET_PDEATHSIG, int(death), 0, 0, 0)
-            if os.getppid() != parent:
-                # The parent died before the kernel had been asked.
-                os._exit(1)
+        die_with(parent, death)
 
     return tie
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from clawgroups.supervisor.child import Child, Spec, how_it_ended
 from clawgroups.supervisor.logs import Log
 from clawgroups.supervisor.place import Place, python
-from clawgroups.supervisor.say import CannotRun, say
+from clawgroups.supervisor.say import REFUSED, CannotRun, Refused, say
 
 WORKER = (
     "-m", "celery", "-A", "clawgroups", "worker", "--pool", "threads", "--concurrency", "8",
@@ -100,6 +100,8 @@ class Family:
                 self.look_after()
                 self._signals.wait(0.5)
             printed = pipe.read()
+        if child.ended() == REFUSED and (refusals := child.log.last_refusals()):
+            raise Refused("\n".join(refusals))
         if child.ended() != 0:
             raise CannotRun(f"{spec.name} failed: {child.log.last_line()} (see {child.log.path})")
         return printed

@@ -8,6 +8,8 @@ import shutil
 import time
 from pathlib import Path
 
+from clawgroups.supervisor.say import REFUSAL
+
 LARGEST = 16 * 1024 * 1024
 ERROR = re.compile(r"\b(ERROR|CRITICAL)\b")
 
@@ -60,8 +62,15 @@ class Log:
 
     def last_line(self) -> str:
         """The last line that says something: mostly the error that ended a child."""
-        try:
-            lines = self.path.read_bytes()[-8192:].decode(errors="replace").strip().splitlines()
-        except FileNotFoundError:
-            return ""
+        lines = self._last_lines()
         return lines[-1].strip()[:300] if lines else ""
+
+    def last_refusals(self) -> list[str]:
+        """The lines in which a child has said why it does not start."""
+        return [line.strip() for line in self._last_lines() if line.startswith(REFUSAL)]
+
+    def _last_lines(self) -> list[str]:
+        try:
+            return self.path.read_bytes()[-8192:].decode(errors="replace").strip().splitlines()
+        except FileNotFoundError:
+            return []

@@ -5,9 +5,17 @@ from __future__ import annotations
 import os
 import sys
 
+# How a process of ours says that it does not start as things are, and its exit status then.
+REFUSAL = "Claw Groups does not start: "
+REFUSED = 2
+
 
 class CannotRun(Exception):
     """Nothing was started, for a reason that fits one line. The exit status is 2."""
+
+
+class Refused(CannotRun):
+    """A process of ours has refused to start, and said why in lines of its own."""
 
 
 def say(line: str) -> None:

@@ -11,8 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,18 +19,9 @@ import pytest
 from clawgroups.supervisor import valkey
 from clawgroups.supervisor.place import read_place, take_lock
 from tests.run.servers import free_port
+from tests.tooling.processes import alive, eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Whether the condition came true within that time; other processes give us no event to wait on."""
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 class Running:
@@ -65,13 +55,6 @@ class Running:
             connection.connect(str(self.data / "run" / "valkey.sock"))
             connection.sendall(f"{command}\r\n".encode())
             return connection.recv(65536).decode()
-
-
-def alive(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        # A zombie is not alive: nobody may have waited for it yet.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
 
 
 @pytest.fixture

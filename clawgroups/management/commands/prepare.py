@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
+from django.db import connection
 
 
 class Command(BaseCommand):
@@ -17,6 +18,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         for folder in (settings.STATIC_ROOT, settings.MEDIA_ROOT):
             Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        if connection.vendor == "postgresql":
+            # Building an index may take longer than any statement of the running product.
+            with connection.cursor() as cursor:
+                cursor.execute("SET statement_timeout = 0")
         call_command("migrate", interactive=False, verbosity=0)
         call_command("seed_demo", stdout=self.stdout)
         call_command("login_link", stdout=self.stdout)
