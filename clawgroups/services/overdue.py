@@ -93,7 +93,14 @@ def _give_to(task: Task, who: str, reason: str, now: datetime, failure: Failure 
         values["failure"] = failure.value
     if task.attempt is not None and task.attempt.ended_at is None:
         decision = end_attempt(task.attempt, AttemptVerb.EXPIRE, now, reason=reason)
-        decision.writes.append(Update("clawgroups.Attempt", task.attempt.pk, {"failure": values.get("failure", "")}))
+        ended = Update(
+            "clawgroups.Attempt",
+            task.attempt.pk,
+            {"failure": values.get("failure", "")},
+            # Not one that has just been acknowledged.
+            {"start_by": task.attempt.start_by},
+        )
+        decision.writes.append(ended)
         values |= {"epoch": task.epoch + 1, "attempt_id": None, "assignee_id": None}
     values |= waits(task, wait_for_help(now, timers_of(task.workspace), who), now)
     fact = Fact(task.workspace_id, TaskStuck(task_id=task.pk, reason=reason))

@@ -269,8 +269,13 @@ def links_lost(agent_id: UUID, link: UUID) -> list[UUID]:
     return list(rows.values_list("pk", flat=True))
 
 
-def session_lost(session_id: UUID, *, reason: str, failure: Failure = Failure.CRASHED) -> Future[Outcome]:
-    """The child behind a session is gone for good: its attempt is released, nothing is sent again."""
+def session_lost(
+    session_id: UUID, *, reason: str, failure: Failure = Failure.CRASHED, seen: Mapping[str, Any] | None = None
+) -> Future[Outcome]:
+    """The child behind a session is gone for good: its attempt is released, nothing is sent again.
+
+    `seen` is what the caller saw of the attempt; where that has moved on since, the answer is a mismatch.
+    """
     session = Session.objects.select_related("agent", "attempt").get(pk=session_id)
     now = timezone.now()
     closed = {"state": "closed", "closed_at": now}
@@ -291,7 +296,8 @@ def session_lost(session_id: UUID, *, reason: str, failure: Failure = Failure.CR
             "reason": reason,
             "failure": failure.value,
         }
-        decision.writes.append(Update("clawgroups.Attempt", attempt.pk, ended, {"state": attempt.state}))
+        unmoved = {**(seen or {}), "state": attempt.state}
+        decision.writes.append(Update("clawgroups.Attempt", attempt.pk, ended, unmoved))
         decision.writes.append(Update("clawgroups.Task", task.pk, {"failure": failure.value}))
         decision.add(void_approvals(attempt, now, tell=False))
         decision.add(release(task, now, reason=reason))

@@ -159,13 +159,15 @@ def _in_hand(now: datetime, *, expire: bool) -> list[Verb]:
 def _take_back(attempt: Attempt, failure: Failure, now: datetime) -> Future[Outcome]:
     task = attempt.task
     task.attempt = attempt
+    # An agent that comes back, or goes on, at this very moment keeps its work.
+    seen = {"contact": attempt.contact, "progress_at": attempt.progress_at}
     if failure is Failure.NOT_ACKNOWLEDGED:
         return overdue.not_acknowledged(task, now)
     if failure is Failure.LOST_CONTACT:
         # Its session goes with it: nothing more is sent there, and what it still says is evidence.
         session = Session.objects.filter(attempt=attempt, state__in=["opening", "open"], link__isnull=False).last()
         if session is not None:
-            return sessions.session_lost(session.pk, reason=REASONS[failure], failure=failure)
+            return sessions.session_lost(session.pk, reason=REASONS[failure], failure=failure, seen=seen)
     return tasks.release_task(
-        task.pk, reason=REASONS[failure], epoch=task.epoch, actor=SYSTEM, expired=True, failure=failure
+        task.pk, reason=REASONS[failure], epoch=task.epoch, actor=SYSTEM, expired=True, failure=failure, seen=seen
     )

@@ -200,10 +200,12 @@ def release_task(
     retryable: bool = True,
     expired: bool = False,
     failure: Failure = Failure.RELEASED,
+    seen: Mapping[str, Any] | None = None,
 ) -> Future[Outcome]:
     """Take a task from its assignee: the attempt ends, the task is ready again or stuck.
 
-    `epoch` is the one the caller looked at; a task that moved on since answers with a mismatch.
+    `epoch` is the one the caller looked at, `seen` what it saw of the attempt; where either has moved on
+    since, the answer is a mismatch.
     """
     task = get_task(actor, task_id, "task.release")
     expects = require(actor, "task.release", task.workspace_id)
@@ -212,7 +214,7 @@ def release_task(
     if task.attempt is not None and task.attempt.ended_at is None:
         verb = AttemptVerb.EXPIRE if expired else AttemptVerb.REFUSE
         decision.add(end_attempt(task.attempt, verb, timezone.now(), reason=reason))
-        decision.writes.append(Update("clawgroups.Attempt", task.attempt.pk, {"failure": failure.value}))
+        decision.writes.append(Update("clawgroups.Attempt", task.attempt.pk, {"failure": failure.value}, seen or {}))
     decision.writes.append(Update("clawgroups.Task", task.pk, {"failure": failure.value}))
     decision.add(release(task, timezone.now(), reason=reason, retryable=retryable))
     return commit.submit(

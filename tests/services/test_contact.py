@@ -10,8 +10,8 @@ from agents.ids import new_id
 from agents.models import Connection
 from clawgroups.coordinator.situation import situation_of
 from clawgroups.core.failures import Failure
-from clawgroups.models import Member, Session, Task
-from clawgroups.services import sessions, tasks, workspaces
+from clawgroups.models import Attempt, Member, Session, Task
+from clawgroups.services import in_hand, sessions, sweep, tasks, workspaces
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 from tests.services.conftest import Clock, ask, beat, disconnect, fresh, latest, reconnect
@@ -164,6 +164,24 @@ def test_a_reconnect_does_not_help_an_agent_that_makes_no_progress(clock: Clock,
     assert fresh(task).state == "working"
     clock.until(300, team)
     assert latest(task).failure == Failure.STALLED
+
+
+@pytest.mark.parametrize("returns", ["contact", "progress", "both unmoved"])
+def test_an_agent_that_is_back_at_the_very_moment_it_is_given_up_keeps_its_work(
+    clock: Clock, team: Team, returns: str
+) -> None:
+    task = team.working()
+    clock.go(300)
+    if returns != "progress":
+        Attempt.objects.update(contact="lost", back_by=clock.now)
+    (found,) = in_hand.survey(clock.now, expire=True)
+    assert found.failure is (Failure.STALLED if returns == "progress" else Failure.LOST_CONTACT)
+    if returns == "contact":
+        reconnect(team)
+    elif returns == "progress":
+        Attempt.objects.update(progress_at=clock.now)
+    sweep._do([lambda: sweep._take_back(found.attempt, found.failure or Failure.STALLED, clock.now)])
+    assert fresh(task).state == ("ready" if returns == "both unmoved" else "working")
 
 
 def test_while_a_question_is_open_an_agent_may_stay_away(clock: Clock, team: Team) -> None:

@@ -11,7 +11,7 @@ from clawgroups.core.errors import Conflict
 from clawgroups.core.failures import Failure
 from clawgroups.core.timers import RUN_ENDS
 from clawgroups.models import Attempt, Command, Message, Run, Task, Workspace
-from clawgroups.services import contact, review, runs, takeover, tasks, waiting, workspaces
+from clawgroups.services import contact, in_hand, review, runs, sweep, takeover, tasks, waiting, workspaces
 from clawgroups.services.overdue import is_offered
 from clawgroups.services.perform import perform
 from tests.conftest import Team
@@ -289,6 +289,15 @@ def test_one_that_is_acknowledged_has_the_time_of_any_other_work(clock: Clock, t
     team.answer("scribe", {"stopReason": "end_turn"}, text="Understood.")
     assert (fresh(task).deadline_at, latest(task).start_by) == (clock.at(1200), None)
     clock.until(250, team)
+    assert fresh(task).state == "working"
+
+
+def test_one_that_is_acknowledged_at_the_last_moment_goes_on(clock: Clock, team: Team) -> None:
+    task = handed_back(team)
+    clock.go(120)
+    (found,) = in_hand.survey(clock.now, expire=True)
+    team.answer("scribe", {"stopReason": "end_turn"}, text="Understood.")
+    sweep._do([lambda: sweep._take_back(found.attempt, Failure.NOT_ACKNOWLEDGED, clock.now)])
     assert fresh(task).state == "working"
 
 
