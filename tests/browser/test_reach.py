@@ -77,6 +77,7 @@ def finished(script: Script, sales: Sales) -> dict[str, str]:
         "task": f"{room}tasks/{task}/",
         "team": f"{room}members/",
         "messages": f"{room}messages/",
+        "deadlines": f"{room}deadlines/",
         "agents": "/agents/",
         "agent": f"/agents/{agent}/",
         "new-agent": "/agents/new/",
@@ -117,6 +118,20 @@ def test_every_control_of_a_workspace_is_reached_by_the_keyboard(
     page = people.signed_in()
     page.goto(script.url + finished["workspace"])
     reach_everything(page)
+
+
+def test_every_deadline_is_set_by_the_keyboard(people: People, script: Script, finished: dict[str, str]) -> None:
+    page = people.signed_in()
+    page.goto(script.url + finished["workspace"])
+    page.get_by_role("button", name="Goal and rules").press("Enter")
+    page.get_by_role("link", name="Deadlines").press("Enter")
+    expect(page.get_by_role("heading", name="Deadlines")).to_be_visible()
+    reach_everything(page)
+    field = page.get_by_label("Answer an agent's question")
+    field.fill("15 min")
+    field.press("Enter")
+    expect(page.get_by_text("The deadlines are saved.")).to_be_visible()
+    expect(field).to_have_value("15 min")
 
 
 def reach_everything(page: Page) -> None:
