@@ -22,6 +22,7 @@ from clawgroups import bus, canary, commit
 from clawgroups.coordinator.loop import take_turn
 from clawgroups.core import deadline
 from clawgroups.core.clock import utc_now
+from clawgroups.coordinator.watchdog import watch
 from clawgroups.models import Lease
 from clawgroups.reactions import react as react_to_journal
 from clawgroups.services import outage
@@ -138,6 +139,7 @@ class Sweeper:
             return False
         ours = outage.notice(now)
         sweep(now, quiet=ours.is_quiet(now), away=ours.away_since is not None)
+        watch(now, quiet=ours.is_quiet(now) or ours.away_since is not None)
         Lease.objects.filter(name="sweep", owner=bus.PROCESS).update(done_at=database_now())
         return True
 

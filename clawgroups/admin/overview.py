@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from agents.models import Agent
 from clawgroups import bus, canary, commit
+from clawgroups.coordinator import watchdog
 from clawgroups.core.lifecycle import TASK_OPEN
 from clawgroups.fragments import rooms
 from clawgroups.models import Approval, Command, Lease, Run, Task, Workspace
@@ -89,7 +90,7 @@ def overview() -> Overview:
         owed=_owed(),
         behind=_listing(Workspace.objects.filter(head__gt=F("reacted")).annotate(lag=F("head") - F("reacted")), "-lag"),
         turns=_listing(Run.objects.filter(wanted__gt=F("turned")).select_related("workspace"), "created_at"),
-        parts=[_writer(), _redis(), _worker(now), *_queues(now)],
+        parts=[_writer(), _redis(), _worker(now), *_queues(now), _watchdog(now)],
     )
 
 
@@ -159,3 +160,13 @@ def _queues(now: datetime) -> list[Part]:
 
 def _heard(at: datetime | None, now: datetime) -> str:
     return "has never been heard" if at is None else f"last heard {(now - at).total_seconds():.0f} s ago"
+
+
+def _watchdog(now: datetime) -> Part:
+    lease = Lease.objects.filter(name=watchdog.NAME).exclude(done_at=None).first()
+    if lease is None or lease.done_at is None:
+        return Part("Watchdog", False, "has proven nothing yet")
+    age = (now - lease.done_at).total_seconds()
+    found = watchdog.summary(lease.detail.get("kinds", {}))
+    said = f"found {found}" if found else f"{lease.detail.get('open', 0)} open tasks, each says what happens next"
+    return Part("Watchdog", age <= watchdog.STALE and not found, f"{said} ({age:.0f} s ago)")

@@ -7,11 +7,13 @@ from typing import Any
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
-from django.urls import URLPattern, URLResolver
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import URLPattern, URLResolver, path
 from django.utils.translation import gettext_lazy as _
 
 from clawgroups.admin.overview import overview
+from clawgroups.admin.proof import shown
 
 # Passwords are changed where everybody changes them.
 LEFT_OUT = frozenset({"password_change", "password_change_done"})
@@ -39,7 +41,14 @@ class Administration(admin.AdminSite):
         return guarded
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        return [route for route in super().get_urls() if not (isinstance(route, URLPattern) and route.name in LEFT_OUT)]
+        ours = [path("proof/", self.admin_view(self.proof), name="proof")]
+        theirs = super().get_urls()
+        return [*ours, *(r for r in theirs if not (isinstance(r, URLPattern) and r.name in LEFT_OUT))]
+
+    def proof(self, request: HttpRequest) -> HttpResponse:
+        """What is open, whom it waits for, and what does not fit."""
+        found = {"title": _("Proof"), "proof": shown(request.GET.get("page", 1)), **self.each_context(request)}
+        return render(request, "admin/proof.html", found)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return super().index(request, {**(extra_context or {}), "overview": overview()})

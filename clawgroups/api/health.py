@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -12,6 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
 from clawgroups import bus, canary, commit, draining
+from clawgroups.coordinator import watchdog
 from clawgroups.models import Lease, Workspace
 
 log = logging.getLogger(__name__)
@@ -77,6 +79,36 @@ def _worker() -> None:
         raise NotReady("has done nothing lately")
 
 
+def _tasks() -> None:
+    """The watchdog's proof that nothing open waits silently was made lately. What it found is told beside."""
+    try:
+        done = Lease.objects.filter(name=watchdog.NAME).values_list("done_at", flat=True).first()
+    except DatabaseError:
+        raise NotReady("cannot be read") from None
+    if done is None:
+        raise NotReady("not proven yet")
+    age = (timezone.now() - done).total_seconds()
+    if age > watchdog.STALE:
+        raise NotReady(f"not proven for {age:.0f} s")
+
+
+def _proof() -> dict[str, Any] | None:
+    """How much was looked at, when, and how many exceptions there were; None while nothing was."""
+    try:
+        lease = Lease.objects.filter(name=watchdog.NAME).exclude(done_at=None).first()
+    except DatabaseError:
+        return None
+    if lease is None or lease.done_at is None:
+        return None
+    kinds = lease.detail.get("kinds", {})
+    return {
+        "at": lease.done_at.isoformat(),
+        "open": lease.detail.get("open", 0),
+        "exceptions": sum(kinds.values()),
+        "found": watchdog.summary(kinds),
+    }
+
+
 # Whoever knows of another condition adds it here.
 CHECKS: dict[str, Callable[[], None]] = {
     "server": _not_draining,
@@ -85,6 +117,7 @@ CHECKS: dict[str, Callable[[], None]] = {
     "redis": _redis,
     "writer": _writer,
     "worker": _worker,
+    "tasks": _tasks,
 }
 
 
@@ -94,7 +127,11 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when every check passes, else 503 with what does not."""
+    """200 when every check passes, else 503 with what does not.
+
+    Exceptions of the proof are told and make nothing unready: one task of one run must not take the servers
+    away from all others.
+    """
     found: dict[str, str] = {}
     for name, check in CHECKS.items():
         try:
@@ -104,5 +141,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
             found[name] = str(missing)
             log.warning("not ready: %s %s", name, missing)
     ready = all(said == "ok" for said in found.values())
-    body = {"status": "ready" if ready else "not ready", "checks": found}
+    proof = _proof()
+    if proof is not None and found["tasks"] == "ok":
+        found["tasks"] = proof["found"] or "ok"
+    body = {"status": "ready" if ready else "not ready", "checks": found, "proof": proof}
     return JsonResponse(body, status=200 if ready else 503, headers={"Cache-Control": "no-store"})

@@ -235,7 +235,7 @@ def stick_task(
     task_id: UUID, *, reason: str, who: str, match: Mapping[str, Any] | None = None, actor: Actor
 ) -> Future[Outcome]:
     """Say that nobody can go on with a task, why, and which person must act."""
-    task = get_task(actor, task_id, "task.view")
+    task = get_task(actor, task_id, "task.stick")
     expects = require(actor, "task.stick", task.workspace_id)
     now = timezone.now()
     values = {

@@ -15,8 +15,10 @@ from django.utils import timezone
 
 from agents.models import Agent, AgentKey
 from clawgroups.admin.overview import overview
+from clawgroups.admin.proof import shown
 from clawgroups.admin.reading import ReadOnlyAdmin
 from clawgroups.admin.site import site
+from clawgroups.coordinator.watchdog import watch
 from clawgroups.models import (
     AccessToken,
     Approval,
@@ -208,7 +210,12 @@ def test_the_overview_shows_what_goes_on_and_what_is_stuck(full: Team, client: C
     assert [(owed.agent.handle, owed.unsent, owed.unanswered) for owed in found.owed] == [("scribe", 0, 1)]
     assert [(room.name, room.lag) for room in found.behind.rows] == [("Sales", Workspace.objects.get().head)]
     assert found.approvals.count == 1
-    assert {part.name: part.ok for part in found.parts} == {"Writer": True, "Redis": True, "Worker": False}
+    assert {part.name: part.ok for part in found.parts} == {
+        "Writer": True,
+        "Redis": True,
+        "Worker": False,
+        "Watchdog": False,
+    }
     client.force_login(full.users["sue"])
     text = client.get(reverse("admin:index")).content.decode()
     assert not INLINE.search(text)
@@ -223,11 +230,40 @@ def test_an_empty_installation_has_an_overview(users: dict[str, User], client: C
     assert overview().stuck.count == 0
 
 
+def test_the_proof_lists_what_is_open_and_the_exceptions_first(full: Team, client: Client) -> None:
+    page = reverse("admin:proof")
+    client.force_login(full.users["ada"])
+    assert client.get(page).status_code == 403
+    client.force_login(full.users["sue"])
+    full.run([{"key": "a", "title": "Nobody is named"}, {"key": "b", "title": "Fine", "depends_on": ["a"]}])
+    Task.objects.filter(title="Nobody is named").update(next_actor="")
+    Approval.objects.update(expires_at=timezone.now() + timedelta(minutes=5))
+    found = shown()
+    assert [(one.breach.title, one.since) for one in found.exceptions] == [("Nobody is named", None)]
+    assert found.said == "1 open task without a next step"
+    assert {line.task.title for line in found.lines} == {"Nobody is named", "Fine", "Write it up"}
+    watch(timezone.now())
+    text = client.get(page).content.decode()
+    assert not INLINE.search(text)
+    for said in ("does not say who acts next", "known for", "earlier tasks", "Write it up", "Scribe"):
+        assert said in text
+    assert text.index("Nobody is named") < text.index("earlier tasks")
+    assert "1 open task without a next step" in client.get(reverse("admin:index")).content.decode()
+
+
+def test_an_empty_proof_says_that_it_holds(users: dict[str, User], client: Client) -> None:
+    client.force_login(users["sue"])
+    text = client.get(reverse("admin:proof")).content.decode()
+    assert "None: the proof holds." in text
+    assert "Nothing is open." in text
+
+
 def test_a_name_with_markup_stays_text(full: Team, client: Client) -> None:
     evil = "<script>alert(1)</script>"
     Agent.objects.update(name=evil)
     Workspace.objects.update(name=evil)
     Task.objects.update(title=evil, state="stuck")
     client.force_login(full.users["sue"])
-    for page in (reverse("admin:index"), address(Agent, "changelist"), address(Task, "changelist")):
+    pages = (reverse("admin:index"), reverse("admin:proof"), address(Agent, "changelist"), address(Task, "changelist"))
+    for page in pages:
         assert evil not in client.get(page).content.decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,8 +13,9 @@ from django.utils import timezone
 
 from clawgroups.api import health, problems
 from clawgroups.api.bodies import BodyLimit
+from clawgroups.coordinator.watchdog import watch
 from clawgroups.core import errors
-from clawgroups.models import Artifact, Lease, Run
+from clawgroups.models import Artifact, Lease, Run, Task
 from clawgroups.services import messages
 from tests.api.conftest import Api, As, problem
 from tests.conftest import Team
@@ -156,8 +158,11 @@ def test_ready_says_what_is_missing(db: None, monkeypatch: pytest.MonkeyPatch) -
     assert (idle.status_code, idle.json()["checks"]["worker"]) == (503, "has done nothing lately")
     now = timezone.now()
     Lease.objects.create(name="sweep", owner="w", until=now, done_at=now)
+    assert Api().get("/readyz").json()["checks"]["tasks"] == "not proven yet"
+    watch(now)
     good = Api().get("/readyz")
     assert good.status_code == 200, good.content
+    assert good.json()["proof"] == {"at": now.isoformat(), "open": 0, "exceptions": 0, "found": ""}
 
     def missing() -> None:
         raise health.NotReady("asleep")
@@ -165,6 +170,20 @@ def test_ready_says_what_is_missing(db: None, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(health.CHECKS, "redis", missing)
     bad = Api().get("/readyz")
     assert (bad.status_code, bad.json()["checks"]["redis"]) == (503, "asleep")
+
+
+def test_the_proof_is_shown_and_only_its_age_makes_unready(team: Team) -> None:
+    now = timezone.now()
+    Lease.objects.create(name="sweep", owner="w", until=now, done_at=now)
+    task = team.one_task()
+    Task.objects.filter(pk=task.pk).update(deadline_at=None)
+    watch(now)
+    shown = Api().get("/readyz")
+    assert (shown.status_code, shown.json()["checks"]["tasks"]) == (200, "1 open task without a next step")
+    assert (shown.json()["proof"]["open"], shown.json()["proof"]["exceptions"]) == (1, 1)
+    Lease.objects.filter(name="watchdog").update(done_at=now - timedelta(seconds=75))
+    old = Api().get("/readyz")
+    assert (old.status_code, old.json()["checks"]["tasks"][:14]) == (503, "not proven for")
 
 
 def test_the_description_names_every_address(db: None) -> None:
