@@ -52,7 +52,7 @@ def watch(now: datetime, *, quiet: bool = False) -> bool:
     lasting = [breach for breach in found if breach.key in before]
     for breach in lasting:
         if not before[breach.key]["told"]:
-            log.error("not silent any more: %s (%s): %s", breach.kind.counted(1), breach.title, breach.sentence)
+            log.error("the proof has an exception: %s (%s): %s", breach.kind.counted(1), breach.title, breach.sentence)
     # Before it is recorded: a proof says what was found, and a repair that fails is tried at the next one.
     for breach in lasting[:REPAIRED]:
         _repair(breach)

@@ -26,17 +26,17 @@ class Kind(StrEnum):
 
     NO_NEXT_STEP = "open task{s} without a next step"
     OVERDUE = "open task{s} past a deadline that had no effect"
-    NO_ATTEMPT = "task{s} whose attempt is not the one that they say"
-    STRAY_ATTEMPT = "open attempt{s} of tasks that are not in its hands"
-    NO_CLOCK = "attempt{s} of agents that nothing ends"
+    NO_ATTEMPT = "task{s} without the open attempt that the state asks for"
+    STRAY_ATTEMPT = "open attempt{s} of a task that is elsewhere"
+    NO_CLOCK = "open attempt{s} that nothing ends"
     MEMBER_GONE = "task{s} in the hands of somebody who has left"
-    RUN_OVER = "open task{s} of runs that are over"
-    WRONG_PARENTS = "task{s} with a wrong count of what they wait for"
+    RUN_OVER = "open task{s} of a run that is over"
+    WRONG_PARENTS = "task{s} with a wrong count of earlier tasks"
     WRONG_TASKS = "run{s} with a wrong count of open tasks"
     BAD_APPROVAL = "open question{s} that nobody can answer any more"
     STILL = "active run{s} that nothing will move"
     OLD_TURN = "wanted turn{s} that nobody takes"
-    OWED_TO_NOBODY = "agent{s} that are gone and still owed frames"
+    OWED_TO_NOBODY = "retired agent{s} still owed frames"
 
     def counted(self, number: int) -> str:
         """Number and noun."""
@@ -298,7 +298,9 @@ def turns(world: World, now: datetime, allowance: Allowance) -> Iterator[Breach]
         return
     for run in world.runs:
         if run.wants(now) and run.wanting_since is not None and run.wanting_since + allowance.turn <= now:
-            sentence = f"A turn of the coordinator has been wanted for {(now - run.wanting_since).total_seconds():.0f} s."
+            sentence = (
+                f"A turn of the coordinator has been wanted for {(now - run.wanting_since).total_seconds():.0f} s."
+            )
             yield Breach(Kind.OLD_TURN, sentence, run.goal, run.id)
 
 
