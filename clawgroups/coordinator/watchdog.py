@@ -144,7 +144,7 @@ def _remedy(breach: Breach) -> Future[Outcome] | None:
             return None
 
 
-def _give_on(task_id: UUID, reason: str) -> Future[Outcome]:
+def _give_on(task_id: UUID, reason: str) -> Future[Outcome] | None:
     """A task in an agent's hands goes to another one; for every other one the run's author is named."""
     task = Task.objects.get(pk=task_id)
     who = author(task.run_id)
