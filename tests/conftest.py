@@ -127,8 +127,7 @@ class Team:
 SKILLS = {"scribe": "writing", "counter": "data-analysis", "judge": "review"}
 
 
-@pytest.fixture
-def users() -> dict[str, User]:
+def make_users() -> dict[str, User]:
     """The people, without any workspace."""
     people = {n: User.objects.create_user(n) for n in ("ada", "bob", "carol", "gus", "mallory")}
     people["sue"] = User.objects.create_user("sue", is_staff=True, is_superuser=True)
@@ -136,7 +135,18 @@ def users() -> dict[str, User]:
 
 
 @pytest.fixture
+def users() -> dict[str, User]:
+    """The people, without any workspace."""
+    return make_users()
+
+
+@pytest.fixture
 def team(writer: Collected | None, users: dict[str, User]) -> Team:
+    """Ada's workspace with everybody in it but mallory and sue."""
+    return make_team(users)
+
+
+def make_team(users: dict[str, User]) -> Team:
     """Ada's workspace with everybody in it but mallory and sue."""
     ada = actor_of_user(users["ada"])
     outcome = perform(workspaces.create_workspace, name="Sales", goal="Know the numbers", actor=ada)

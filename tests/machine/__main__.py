@@ -1,0 +1,66 @@
+"""T23 at full size on one database: `python -m tests.machine [--examples N] [--steps N] [--seed S] [--pure N]`.
+
+The database is what DATABASE_URL names, or a fresh SQLite file; it is migrated and left as it was found.
+The last line is a report as JSON; a failure prints the steps and the seed that lead to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import time
+import traceback
+
+import tests.environment  # noqa: F401  before Django's settings are read
+
+import django  # isort: skip
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clawgroups.settings")
+django.setup()
+
+from django.core.management import call_command  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
+
+from clawgroups import commit  # noqa: E402
+from tests.conftest import make_team, make_users  # noqa: E402
+from tests.machine.engine import Engine, run  # noqa: E402
+
+
+def main(arguments: list[str]) -> int:
+    options = argparse.ArgumentParser(prog="python -m tests.machine")
+    options.add_argument("--examples", type=int, default=2000)
+    options.add_argument("--steps", type=int, default=50)
+    options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    given = options.parse_args(arguments)
+    call_command("migrate", verbosity=0)
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA synchronous=OFF")
+    started, violations = time.monotonic(), 0
+    print(f"{connection.vendor}: {given.examples} examples of {given.steps} steps, seed {given.seed}", flush=True)
+    with transaction.atomic(), commit.inline():
+        Engine.team = make_team(make_users())
+        try:
+            run(examples=given.examples, steps=given.steps, seed=given.seed)
+        except Exception:  # noqa: BLE001  it is shown and counted
+            traceback.print_exc()
+            violations = 1
+        transaction.set_rollback(True)
+    report = {
+        "database": connection.vendor,
+        "examples": given.examples,
+        "steps": given.steps,
+        "seed": given.seed,
+        "violations": violations,
+        "types": sorted(Engine.seen),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    print(json.dumps(report), flush=True)
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

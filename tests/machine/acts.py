@@ -1,0 +1,315 @@
+"""What can be done to a workspace by its people, its agents, the coordinator and time, on the product's own verbs.
+
+Nothing here decides whether something may be done: a refusal (`ClawError`) is an answer like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest import mock
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from agents.ids import new_id
+from agents.models import AgentKey, Connection
+from agents.protocol.updates import MessageChunk, ToolCall
+from clawgroups import bus, commit
+from clawgroups.coordinator.loop import take_turn
+from clawgroups.core.actors import Actor, ActorKind
+from clawgroups.core.changes import Change, Outcome
+from clawgroups.core.errors import ClawError
+from clawgroups.core.transcript import Standing
+from clawgroups.gateway import reads
+from clawgroups.models import Attempt, Command, Member, Run, Session, Task
+from clawgroups.reactions import react
+from clawgroups.services import approvals, contact, members, review, runs, sessions, takeover, tasks, transcript
+from clawgroups.services.perform import perform
+from clawgroups.services.sweep import sweep
+from tests.conftest import Team
+
+BEGIN = datetime(2026, 5, 4, 8, tzinfo=UTC)
+AGENTS = ("scribe", "counter", "judge")
+PEOPLE = ("ada", "bob", "carol")
+PROMPTS = ("work", "acknowledge", "steer")
+ENDS: dict[str, Mapping[str, Any]] = {
+    "end_turn": {"result": {"stopReason": "end_turn"}},
+    "refusal": {"result": {"stopReason": "refusal"}},
+    "max_tokens": {"result": {"stopReason": "max_tokens"}},
+    "cancelled": {"result": {"stopReason": "cancelled"}},
+    "error": {"error": {"code": -32603, "message": "it broke"}},
+    "login": {"error": {"code": -32000, "message": "sign in"}},
+}
+OPTIONS = [{"optionId": "y", "kind": "allow_once"}, {"optionId": "n", "kind": "reject_once"}]
+PLANS: tuple[list[dict[str, Any]], ...] = (
+    [{"key": "a", "title": "A"}],
+    [{"key": "a", "title": "A"}, {"key": "b", "title": "B", "depends_on": ["a"]}],
+    [
+        {"key": "a", "title": "A"},
+        {"key": "b", "title": "B", "depends_on": ["a"]},
+        {"key": "c", "title": "C", "depends_on": ["a"], "acceptance": ["It is friendly"]},
+        {"key": "d", "title": "D", "depends_on": ["b", "c"]},
+    ],
+)
+
+
+class Acts:
+    """One workspace, its team, a clock that only moves when told, and whatever can happen."""
+
+    def __init__(self, team: Team) -> None:
+        self.team = team
+        self.now = BEGIN
+        self.pending: list[Change] = []
+        self.standings: list[tuple[UUID, Standing]] = []
+        self.links = dict(team.links)
+        self.up = set(AGENTS)
+        self.wanted: dict[str, None] = {}
+        self._stack = ExitStack()
+
+    # The frame of an example
+
+    def begin(self) -> None:
+        """Enter the example: a transaction that is rolled back, a clock of its own, hints that go nowhere."""
+        self._stack.enter_context(mock.patch("django.utils.timezone.now", self.clock))
+        self._stack.enter_context(mock.patch.object(bus, "wake", return_value=None))
+        self._stack.enter_context(mock.patch.object(bus, "enqueue", self._enqueue))
+        self._stack.enter_context(_rolled_back())
+        for name in AGENTS:
+            self.back(name, same=True)
+
+    def end(self) -> None:
+        self._stack.close()
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def _enqueue(self, job: str, *args: str) -> None:
+        if job == "clawgroups.coordinate":
+            self.wanted[args[0]] = None
+
+    # Doing
+
+    def do(self, verb: Callable[..., Future[Outcome]], *args: Any, **kwargs: Any) -> Outcome | None:
+        """Carry a verb out as a door does; None when it was refused."""
+        try:
+            return perform(verb, *args, **kwargs)
+        except ClawError:
+            return None
+
+    def decide(self, verb: Callable[..., Future[Outcome]], *args: Any, **kwargs: Any) -> None:
+        """Decide a verb now and keep the change: others will be quicker."""
+        with mock.patch.object(commit, "submit", self._keep):
+            try:
+                verb(*args, **kwargs)
+            except ClawError:
+                return
+
+    def _keep(self, change: Change) -> Future[Outcome]:
+        self.pending.append(change)
+        return Future()
+
+    def land(self, pick: int) -> None:
+        """Hand over a change that was decided some time ago."""
+        change = self.pending.pop(pick % len(self.pending))
+        try:
+            commit.submit(change).result()
+        except ClawError:
+            return
+
+    def person(self, name: str) -> Actor:
+        return self.team.actor(name)
+
+    def agent(self, name: str) -> Actor:
+        return Actor(ActorKind.AGENT, name.title(), agent_id=self.team.agents[name].pk)
+
+    def seat(self, name: str) -> Member:
+        return self.team.seat(name)
+
+    # The coordinator and time
+
+    def new_run(self, plan: int, *, start: bool) -> None:
+        self.do(
+            runs.draft_run,
+            self.team.workspace.pk,
+            goal="Understand the sales",
+            plan=PLANS[plan % len(PLANS)],
+            start=start,
+            actor=self.person("ada"),
+        )
+
+    def turn(self) -> None:
+        """What the worker does after a hint: react, then a turn for each run that wants one."""
+        react(self.team.workspace.pk)
+        for run_id in Run.objects.order_by("created_at", "pk").values_list("pk", flat=True):
+            take_turn(run_id)
+
+    def tick(self, seconds: float, *, quiet: bool) -> None:
+        """Time passes. Agents that are up are heard; the sweep looks as often as it takes to settle."""
+        self.now += timedelta(seconds=seconds)
+        held = {
+            self.links[name]: epoch
+            for name in sorted(self.up)
+            for epoch in Connection.objects.filter(pk=self.links[name]).values_list("epoch", flat=True)
+        }
+        self.do(contact.renew_connections, held)
+        for _ in range(4):
+            sweep(self.now, quiet=quiet)
+
+    # Agents
+
+    def drop(self, name: str) -> None:
+        """The socket closes."""
+        self.up.discard(name)
+        link = self.links[name]
+        self.do(contact.close_connection, link, epoch=self._epoch(link), reason="closed")
+
+    def back(self, name: str, *, same: bool) -> None:
+        """The agent connects again: the same child goes on, or a new one has forgotten everything."""
+        if not same:
+            self.links[name] = new_id()
+        link, agent = self.links[name], self.team.agents[name]
+        key = AgentKey.objects.get(agent=agent).pk
+        opened = self.do(contact.open_connection, agent.pk, key_id=key, link=link, extensions=["link"])
+        if opened is None:
+            return
+        self.do(contact.connection_ready, link, epoch=opened.answer["epoch"], announced={"name": name})
+        self.up.add(name)
+        if not same:
+            for session_id in reads.sessions_elsewhere(agent.pk, link):
+                self.do(sessions.session_lost, session_id, reason="another process of the agent came")
+
+    def _epoch(self, link: UUID) -> int:
+        return Connection.objects.get(pk=link).epoch
+
+    def send(self, name: str) -> None:
+        """Hand an agent what it is owed, one prompt per session at a time."""
+        link = self.links[name]
+        for command in sessions.owed_commands(self.team.agents[name].pk, link):
+            busy = Command.objects.filter(session=command.session, state="sent", purpose__in=PROMPTS)
+            if command.state == "open" and not (command.purpose in PROMPTS and busy.exists()):
+                self.do(sessions.command_sent, command.pk, link=link)
+
+    def requests(self, name: str) -> list[Command]:
+        """What an agent may answer now, in time or late or again."""
+        known = Q(state__in=["sent", "answered", "failed", "interrupted"], purpose__in=["open", *PROMPTS])
+        return list(Command.objects.filter(known, agent=self.team.agents[name]).order_by("created_at", "pk"))
+
+    def answer(self, name: str, command: Command, end: str, text: str, *, later: bool) -> None:
+        link = self.links[name]
+        opened = command.purpose == "open" and end in ("end_turn", "refusal")
+        said = {"result": {"sessionId": f"acp-{command.session_id}"}} if opened else ENDS[end]
+        row = Connection.objects.get(pk=link)
+        how = self.decide if later else self.do
+        how(
+            sessions.command_answered,
+            command.pk,
+            link=link,
+            epoch=row.epoch,
+            received=row.received + 1,
+            text=text,
+            **said,
+        )
+
+    def listen(self, name: str) -> None:
+        """Look where the agent's sessions stand: what is said later is placed by what is known now."""
+        open_ones = Session.objects.filter(agent=self.team.agents[name], state="open").order_by("opened_at", "pk")
+        found = transcript.load(open_ones.values_list("pk", flat=True))
+        self.standings += [(self.links[name], standing) for standing in found.values()]
+
+    def speak(self, pick: int, text: str) -> None:
+        """An agent says and does something, as the process that holds its socket has it in mind."""
+        link, standing = self.standings.pop(pick % len(self.standings))
+        row = Connection.objects.select_related("agent").get(pk=link)
+        call = ToolCall("call-1", {"title": "Look", "status": "in_progress"})
+        batch = transcript.Batch(standing, [MessageChunk(text=text), call])
+        actor = Actor(ActorKind.AGENT, row.agent.name, agent_id=row.agent_id)
+        future = transcript.record(
+            link, epoch=row.epoch, since=row.received, received=row.received + 1, batches=[batch], actor=actor
+        )
+        future.result()
+
+    def ask(self, name: str, number: int) -> None:
+        """An agent asks for permission in one of its sessions."""
+        session = Session.objects.filter(agent=self.team.agents[name], state="open").order_by("-opened_at").first()
+        if session is not None:
+            me = self.agent(name)
+            self.do(approvals.request_approval, session.pk, request_id=number, tool_call={}, options=OPTIONS, actor=me)
+
+    def withdraw(self, name: str, number: int) -> None:
+        session = Session.objects.filter(agent=self.team.agents[name], state="open").order_by("-opened_at").first()
+        if session is not None:
+            self.do(approvals.withdraw_approval, session.pk, request_id=number, actor=self.agent(name))
+
+    # People
+
+    def by_hand(self, verb: str, task_id: UUID, who: str, other: str, *, later: bool) -> None:
+        """Something a person can do to a task."""
+        how = self.decide if later else self.do
+        given = {name: value(self, other) for name, value in GIVEN.get(verb, {}).items()}
+        if verb in ("release", "stale_release"):
+            epoch = Task.objects.get(pk=task_id).epoch
+            given["epoch"] = epoch if verb == "release" else max(epoch - 1, 0)
+        how(BY_HAND[verb], task_id, actor=self.person(who), **given)
+
+    def decide_approval(self, approval_id: UUID, option: str, who: str, *, later: bool) -> None:
+        how = self.decide if later else self.do
+        how(approvals.decide_approval, approval_id, option_id=option, actor=self.person(who))
+
+    def leave(self, name: str, *, later: bool) -> None:
+        """A member's seat is taken away."""
+        how = self.decide if later else self.do
+        how(members.remove_member, self.seat(name).pk, actor=self.person("ada"))
+
+    def join(self, name: str) -> None:
+        """Who has left comes back."""
+        if name in PEOPLE:
+            self.do(members.add_person, self.team.workspace.pk, username=name, role="member", actor=self.person("ada"))
+        else:
+            agent = self.team.agents[name].pk
+            self.do(members.add_agent, self.team.workspace.pk, agent_id=agent, actor=self.person("ada"))
+
+    def open_attempts(self) -> list[Attempt]:
+        return list(Attempt.objects.filter(ended_at=None).order_by("offered_at", "pk"))
+
+
+BY_HAND: dict[str, Callable[..., Future[Outcome]]] = {
+    "assign": tasks.assign_task,
+    "release": tasks.release_task,
+    "stale_release": tasks.release_task,
+    "cancel": tasks.cancel_task,
+    "take_over": takeover.take_over,
+    "force": takeover.take_over,
+    "draft": takeover.save_draft,
+    "submit": takeover.submit_held,
+    "hand_back": takeover.hand_back,
+    "reassign": takeover.reassign_task,
+    "accept": review.accept_task,
+    "return": review.return_task,
+}
+# What a verb is given beside the task and the actor; `other` is the name of an agent.
+GIVEN: dict[str, dict[str, Callable[[Acts, str], Any]]] = {
+    "assign": {"member_id": lambda acts, other: acts.seat(other).pk},
+    "release": {"reason": lambda acts, other: "r"},
+    "stale_release": {"reason": lambda acts, other: "r"},
+    "force": {"force": lambda acts, other: True},
+    "draft": {"text": lambda acts, other: "by hand"},
+    "submit": {"result": lambda acts, other: "Done by hand"},
+    "hand_back": {"note": lambda acts, other: "n", "text": lambda acts, other: "t"},
+    "reassign": {"member_id": lambda acts, other: acts.seat(other).pk},
+    "return": {"reasons": lambda acts, other: ["too short"]},
+}
+
+
+@contextmanager
+def _rolled_back() -> Iterator[None]:
+    """Whatever is written in here never was."""
+    with transaction.atomic():
+        try:
+            yield
+        finally:
+            transaction.set_rollback(True)
