@@ -83,7 +83,7 @@ def _attempts() -> Iterator[OpenAttempt]:
         "pk", "task_id", "task__run_id", "task__title", "state", "epoch", "contact", "member__agent_id",
         "task__state", "task__epoch", "task__attempt_id", "ends_at",
     )  # fmt: skip
-    ends_at = Coalesce("start_by", "close_by", "task__deadline_at")
+    ends_at = Coalesce("start_by", "close_by", "back_by")
     for row in rows.annotate(ends_at=ends_at).values_list(*columns).iterator(2000):
         pk, task, run, title, state, epoch, contact, agent, task_state, task_epoch, current, deadline = row
         yield OpenAttempt(

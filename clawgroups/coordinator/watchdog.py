@@ -21,8 +21,9 @@ from clawgroups.core.actors import SYSTEM
 from clawgroups.core.changes import Outcome
 from clawgroups.core.errors import ClawError
 from clawgroups.core.invariants import ActiveRun, Allowance, Breach, Kind, World, breaches
-from clawgroups.models import Lease, Run, Task
+from clawgroups.models import Lease, Task
 from clawgroups.services import repairs, tasks, turns
+from clawgroups.services.deadlines import name_of
 
 log = logging.getLogger(__name__)
 
@@ -145,9 +146,9 @@ def _remedy(breach: Breach) -> Future[Outcome] | None:
 
 
 def _give_on(task_id: UUID, reason: str) -> Future[Outcome] | None:
-    """A task in an agent's hands goes to another one; for every other one the run's author is named."""
-    task = Task.objects.get(pk=task_id)
-    who = author(task.run_id)
+    """A task in an agent's hands goes to another one; for every other one the run's person is named."""
+    task = Task.objects.select_related("run").get(pk=task_id)
+    who = name_of(task.run)
     if task.state in ("assigned", "working"):
         return tasks.release_task(task.pk, reason=reason, epoch=task.epoch, actor=SYSTEM, expired=True)
     if task.state == "ready":
@@ -155,9 +156,3 @@ def _give_on(task_id: UUID, reason: str) -> Future[Outcome] | None:
     if (task.next_actor, task.reason) == (who, reason):
         return None  # said already
     return repairs.name_person(task.pk, reason=reason, who=who)
-
-
-def author(run_id: UUID) -> str:
-    """The name of the person who asked for a run."""
-    user = Run.objects.select_related("created_by").get(pk=run_id).created_by
-    return user.get_full_name() or user.get_username()

@@ -165,7 +165,10 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How late things may be: a few sweeps after a deadline, and a turn after it was wanted. None: we were away."""
+    """How late things may be: a few sweeps after a deadline, and a turn after it was wanted.
+
+    None: what a sweep sees to is not looked at, since there was none (we were away).
+    """
 
     overdue: timedelta | None = timedelta(seconds=15)
     turn: timedelta = timedelta(seconds=60)
@@ -240,7 +243,9 @@ def attempts(world: World, now: datetime, allowance: Allowance) -> Iterator[Brea
 
 
 def members(world: World, now: datetime, allowance: Allowance) -> Iterator[Breach]:
-    """Who holds a task, or has it in hand, is a member."""
+    """Who holds a task, or has it in hand, is a member; the next sweep gives on what is left behind."""
+    if allowance.overdue is None:
+        return
     for task in world.tasks:
         if task.member_left and task.state in (*IN_HAND, "held"):
             yield _of(task, Kind.MEMBER_GONE, f"It is {_shown(task.state)}, and who has it is no member any more.")

@@ -16,18 +16,19 @@ from clawgroups.core.actors import SYSTEM
 from clawgroups.core.changes import Change, Count, Fact, Outcome, Update
 from clawgroups.core.events import RunConsolidating
 from clawgroups.core.task_events import TaskParked, TaskReady
-from clawgroups.core.timers import wait_for_coordinator, wait_for_help
+from clawgroups.core.timers import wait_for_help
 from clawgroups.models import Command, Run, Task
-from clawgroups.services.attempts import fence, timers_of
+from clawgroups.services.attempts import fence
+from clawgroups.services.deadlines import timers_of, waits, waits_when_ready
 
 
 def recount_parents(task_id: UUID, *, was: int, should: int) -> Future[Outcome]:
     """Set right how many earlier tasks a task waits for; at none it is ready, in a run that was started."""
-    task = Task.objects.select_related("workspace", "run").get(pk=task_id)
+    task = Task.objects.select_related("workspace", "run__workspace").get(pk=task_id)
     values: dict[str, Any] = {"waiting_on": should}
     facts: tuple[Fact, ...] = ()
     if should == 0 and task.state == "waiting" and task.run.state == "running":
-        values |= {"state": "ready", **wait_for_coordinator(timezone.now(), timers_of(task.workspace)).columns()}
+        values |= {"state": "ready", **waits_when_ready(task.run, timezone.now())}
         facts = (Fact(task.workspace_id, TaskReady(task_id=task.pk, run_id=task.run_id)),)
     write = Update("clawgroups.Task", task.pk, values, {**fence(task), "waiting_on": was})
     return commit.submit(Change(SYSTEM, task.workspace_id, writes=(write,), facts=facts, verb="repair.parents"))
@@ -51,13 +52,14 @@ def recount_tasks(run_id: UUID, *, was: int, should: int) -> Future[Outcome]:
 
 def name_person(task_id: UUID, *, reason: str, who: str) -> Future[Outcome]:
     """Say that a task waits for this person, and why, without moving it."""
-    task = Task.objects.select_related("workspace").get(pk=task_id)
-    waits = wait_for_help(timezone.now(), timers_of(task.workspace), who).columns()
+    task = Task.objects.select_related("workspace", "run").get(pk=task_id)
+    now = timezone.now()
+    waiting = waits(task, wait_for_help(now, timers_of(task.workspace), who), now)
     return commit.submit(
         Change(
             SYSTEM,
             task.workspace_id,
-            writes=(Update("clawgroups.Task", task.pk, {"reason": reason, **waits}, fence(task)),),
+            writes=(Update("clawgroups.Task", task.pk, {"reason": reason, **waiting}, fence(task)),),
             facts=(Fact(task.workspace_id, TaskParked(task_id=task.pk, reason=reason)),),
             verb="repair.person",
         )

@@ -237,6 +237,8 @@ def stick_task(
     """Say that nobody can go on with a task, why, and which person must act."""
     task = get_task(actor, task_id, "task.stick")
     expects = require(actor, "task.stick", task.workspace_id)
+    if task.state != "ready":
+        raise Conflict(f"This task is {task.state.replace('_', ' ')}; only a ready one can be without anybody for it.")
     now = timezone.now()
     values = {
         "state": move_task(task.state, TaskVerb.STICK).value,

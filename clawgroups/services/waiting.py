@@ -12,6 +12,7 @@ from django.utils import timezone
 from clawgroups import commit
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Change, Fact, Outcome, Update
+from clawgroups.core.errors import Conflict
 from clawgroups.core.task_events import TaskParked
 from clawgroups.core.timers import wait_for_agent, wait_for_judge
 from clawgroups.permissions import get_task, require
@@ -23,6 +24,8 @@ def park_task(task_id: UUID, *, reason: str, who: str, match: Mapping[str, Any],
     """A ready task waits for somebody outside, e.g. an agent that is offline: say for whom."""
     task = get_task(actor, task_id, "task.view")
     expects = require(actor, "task.stick", task.workspace_id)
+    if task.state not in ("ready", "stuck"):
+        raise Conflict(f"This task is {task.state.replace('_', ' ')}; it does not wait for anybody to take it.")
     now = timezone.now()
     waiting = waits(task, wait_for_agent(now, timers_of(task.workspace), who), now)
     values = {"reason": reason, "match": dict(match), **waiting}
@@ -48,7 +51,8 @@ def ask_judge(
     """Some acceptance lines need a reader: a person must judge them, with what was checked beside."""
     task = get_task(actor, task_id, "task.review")
     expects = require(actor, "task.review", task.workspace_id)
-    assert task.attempt is not None
+    if task.attempt is None or task.state != "in_review":
+        raise Conflict(f"This task is {task.state.replace('_', ' ')}; there is no result to judge now.")
     now = timezone.now()
     waiting = waits(task, wait_for_judge(now, timers_of(task.workspace), name_of(task.run)), now)
     return commit.submit(

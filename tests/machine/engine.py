@@ -19,7 +19,7 @@ from tests.machine.acts import AGENTS, BY_HAND, ENDS, PEOPLE, PLANS, Acts
 from tests.machine.history import History
 
 AT_ANY_TIME = Allowance(overdue=None)
-AFTER_A_SWEEP = AT_ANY_TIME
+AFTER_A_SWEEP = Allowance(overdue=timedelta(seconds=1))
 TICKS = (1, 30, 50, 70, 130, 310, 700, 1300, 4000, 8000)
 
 agents = st.sampled_from(AGENTS)

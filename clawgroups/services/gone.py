@@ -1,0 +1,69 @@
+"""Work in the hands of somebody who is not here any more: it is given on, with what was done so far.
+
+A seat that is given up checks that nothing is in hand, and who is given work at that very moment is found
+here; an agent that is retired in the middle of its work as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import datetime
+from functools import partial
+
+from django.db.models import Q
+
+from clawgroups import commit
+from clawgroups.core.actors import SYSTEM
+from clawgroups.core.changes import Change, Fact, Outcome, Update
+from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_task
+from clawgroups.core.task_events import TaskReleased
+from clawgroups.core.timers import wait_for_coordinator
+from clawgroups.models import Task
+from clawgroups.services import tasks
+from clawgroups.services.attempts import Decision, end_attempt, fence
+from clawgroups.services.deadlines import timers_of, waits
+
+GONE = Q(assignee__left_at__isnull=False) | Q(assignee__agent__retired_at__isnull=False)
+
+
+def left_behind(now: datetime, limit: int) -> list[Callable[[], Future[Outcome]]]:
+    """A verb for each task that somebody who has left still has in hand or holds."""
+    rows = Task.objects.select_related("assignee", "attempt", "run", "workspace")
+    found = rows.filter(GONE, state__in=["assigned", "working", "held"])
+    return [partial(_hand_back if task.state == "held" else _give_on, task, now) for task in found[:limit]]
+
+
+def _reason(task: Task) -> str:
+    return f"{task.assignee.name if task.assignee else 'its member'} is not here any more"
+
+
+def _give_on(task: Task, now: datetime) -> Future[Outcome]:
+    return tasks.release_task(task.pk, reason=_reason(task), epoch=task.epoch, actor=SYSTEM, expired=True)
+
+
+def _hand_back(task: Task, now: datetime) -> Future[Outcome]:
+    """As if the holder had handed it back without a word; the draft stays with the attempt."""
+    decision, epoch = Decision(), task.epoch + 1
+    if task.attempt is not None and task.attempt.ended_at is None:
+        decision.add(end_attempt(task.attempt, AttemptVerb.SUPERSEDE, now, reason=_reason(task)))
+    values = {
+        "state": move_task(task.state, TaskVerb.HAND_BACK).value,
+        "epoch": epoch,
+        "holder_id": None,
+        "assignee_id": None,
+        "attempt_id": None,
+        "reason": _reason(task),
+        **waits(task, wait_for_coordinator(now, timers_of(task.workspace)), now),
+    }
+    fact = TaskReleased(task_id=task.pk, attempt_id=task.attempt_id, reason=_reason(task), epoch=epoch)
+    return commit.submit(
+        Change(
+            SYSTEM,
+            task.workspace_id,
+            writes=(Update("clawgroups.Task", task.pk, values, fence(task)), *decision.writes),
+            facts=(Fact(task.workspace_id, fact), *decision.facts),
+            verb="task.left_behind",
+            wakes=tuple(decision.wakes),
+        )
+    )

@@ -1,0 +1,78 @@
+"""What was decided from an old look does no harm: explanations, judges, and members who leave meanwhile."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from clawgroups.coordinator.evidence import look
+from clawgroups.core.actors import coordinator_for
+from clawgroups.core.errors import Conflict
+from clawgroups.core.invariants import breaches
+from clawgroups.models import Attempt, Draft, Member, Task
+from clawgroups.services import agents, takeover, tasks, waiting
+from clawgroups.services.perform import perform
+from clawgroups.services.sweep import sweep
+from tests.conftest import Team
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_task_that_was_given_out_meanwhile_is_not_said_to_be_stuck(team: Team) -> None:
+    task = team.assigned()
+    actor = coordinator_for(team.users["ada"].pk)
+    with pytest.raises(Conflict, match="assigned"):
+        perform(tasks.stick_task, task.pk, reason="r", who="w", actor=actor)
+    with pytest.raises(Conflict, match="assigned"):
+        perform(waiting.park_task, task.pk, reason="r", who="w", match={}, actor=actor)
+    assert breaches(look(), timezone.now()) == []
+
+
+def test_nobody_is_asked_to_judge_what_went_back_meanwhile(team: Team) -> None:
+    task = team.one_task()
+    with pytest.raises(Conflict, match="ready"):
+        perform(waiting.ask_judge, task.pk, verdicts=[], actor=coordinator_for(team.users["ada"].pk))
+
+
+def test_the_work_of_a_member_who_has_left_is_given_on_by_the_next_sweep(team: Team) -> None:
+    task = team.working()
+    # The seat was given up at the very moment at which the task was given out.
+    Member.objects.filter(pk=team.seat("scribe").pk).update(left_at=timezone.now())
+    sweep(timezone.now(), quiet=True)
+    task.refresh_from_db()
+    assert (task.state, task.assignee, task.tries) == ("ready", None, 1)
+    assert Attempt.objects.get(task=task).state == "expired"
+
+
+def test_the_work_of_a_retired_agent_is_given_on_before_its_first_turn_begins(team: Team) -> None:
+    task = team.assigned()
+    perform(agents.retire_agent, team.agents["scribe"].pk, actor=team.actor("ada"))
+    sweep(timezone.now(), quiet=True)
+    assert Task.objects.get(pk=task.pk).state == "ready"
+
+
+def test_a_task_held_by_somebody_who_has_left_is_free_again_and_the_draft_is_kept(team: Team) -> None:
+    task = team.working()
+    perform(takeover.take_over, task.pk, actor=team.actor("bob"))
+    perform(takeover.save_draft, task.pk, text="Half of it", actor=team.actor("bob"))
+    Member.objects.filter(pk=team.seat("bob").pk).update(left_at=timezone.now())
+    sweep(timezone.now(), quiet=False)
+    task.refresh_from_db()
+    assert (task.state, task.holder) == ("ready", None)
+    perform(takeover.take_over, task.pk, actor=team.actor("carol"))
+    task.refresh_from_db()
+    last = Draft.objects.filter(attempt=task.attempt).last()
+    assert last is not None
+    assert last.text == "Half of it"
+
+
+def test_nobody_takes_a_task_from_a_holder_who_is_here(team: Team) -> None:
+    task = team.working()
+    perform(takeover.take_over, task.pk, actor=team.actor("bob"))
+    task.refresh_from_db()
+    with pytest.raises(Conflict, match="held"):
+        perform(tasks.release_task, task.pk, reason="r", epoch=task.epoch, actor=team.actor("ada"))
+    sweep(timezone.now() + timedelta(minutes=5), quiet=False)
+    assert Task.objects.get(pk=task.pk).state == "held"
