@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
@@ -58,6 +59,15 @@ PLANS: tuple[list[dict[str, Any]], ...] = (
 )
 
 
+@dataclass(frozen=True)
+class Ear:
+    """What the process that holds an agent's socket knows: how far it has heard, and where a session stands."""
+
+    link: Connection
+    standing: Standing
+    actor: Actor
+
+
 class Acts:
     """One workspace, its team, a clock that only moves when told, and whatever can happen."""
 
@@ -65,7 +75,7 @@ class Acts:
         self.team = team
         self.now = BEGIN
         self.pending: list[Change] = []
-        self.standings: list[tuple[UUID, Standing]] = []
+        self.ears: list[Ear] = []
         self.links = dict(team.links)
         self.up = set(AGENTS)
         self.wanted: dict[str, None] = {}
@@ -149,7 +159,7 @@ class Acts:
             take_turn(run_id)
 
     def tick(self, seconds: float, *, quiet: bool) -> None:
-        """Time passes. Agents that are up are heard; the sweep looks as often as it takes to settle."""
+        """Time passes. Agents that are up are heard; the sweep looks, and what it asks for is done, until it has settled."""
         self.now += timedelta(seconds=seconds)
         held = {
             self.links[name]: epoch
@@ -157,8 +167,9 @@ class Acts:
             for epoch in Connection.objects.filter(pk=self.links[name]).values_list("epoch", flat=True)
         }
         self.do(contact.renew_connections, held)
-        for _ in range(4):
+        for _ in range(3):
             sweep(self.now, quiet=quiet)
+            self.turn()
 
     # Agents
 
@@ -216,22 +227,21 @@ class Acts:
         )
 
     def listen(self, name: str) -> None:
-        """Look where the agent's sessions stand: what is said later is placed by what is known now."""
+        """Look where the agent's link and sessions stand: what is said later is placed by what is known now."""
+        row = Connection.objects.get(pk=self.links[name])
         open_ones = Session.objects.filter(agent=self.team.agents[name], state="open").order_by("opened_at", "pk")
         found = transcript.load(open_ones.values_list("pk", flat=True))
-        self.standings += [(self.links[name], standing) for standing in found.values()]
+        self.ears += [Ear(row, standing, self.agent(name)) for standing in found.values()]
 
     def speak(self, pick: int, text: str) -> None:
         """An agent says and does something, as the process that holds its socket has it in mind."""
-        link, standing = self.standings.pop(pick % len(self.standings))
-        row = Connection.objects.select_related("agent").get(pk=link)
+        ear = self.ears.pop(pick % len(self.ears))
         call = ToolCall("call-1", {"title": "Look", "status": "in_progress"})
-        batch = transcript.Batch(standing, [MessageChunk(text=text), call])
-        actor = Actor(ActorKind.AGENT, row.agent.name, agent_id=row.agent_id)
-        future = transcript.record(
-            link, epoch=row.epoch, since=row.received, received=row.received + 1, batches=[batch], actor=actor
-        )
-        future.result()
+        batch = transcript.Batch(ear.standing, [MessageChunk(text=text), call])
+        link, since = ear.link, ear.link.received
+        transcript.record(
+            link.pk, epoch=link.epoch, since=since, received=since + 1, batches=[batch], actor=ear.actor
+        ).result()
 
     def ask(self, name: str, number: int) -> None:
         """An agent asks for permission in one of its sessions."""

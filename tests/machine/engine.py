@@ -79,6 +79,16 @@ class Engine(RuleBasedStateMachine):
     def another_goal_is_given(self, plan: int, start: bool) -> None:
         self.acts.new_run(plan, start=start)
 
+    @rule(rounds=st.integers(1, 6))
+    def everybody_does_what_is_next(self, rounds: int) -> None:
+        for _ in range(rounds):
+            self.acts.turn()
+            for name in AGENTS:
+                self.acts.send(name)
+                waiting = [command for command in self.acts.requests(name) if command.state == "sent"]
+                for command in waiting[:1]:
+                    self.acts.answer(name, command, "end_turn", "well done", later=False)
+
     # Agents
 
     @rule(name=agents)
@@ -101,7 +111,7 @@ class Engine(RuleBasedStateMachine):
     def the_agents_words_will_be_placed_by_this(self, name: str) -> None:
         self.acts.listen(name)
 
-    @precondition(lambda self: self.acts.standings)
+    @precondition(lambda self: self.acts.ears)
     @rule(pick=picks)
     def an_agent_speaks(self, pick: int) -> None:
         self.acts.speak(pick, "word")
@@ -134,7 +144,9 @@ class Engine(RuleBasedStateMachine):
     def a_person_answers(self, pick: int, option: str, who: str, later: bool) -> None:
         self.acts.decide_approval(self.approvals[pick % len(self.approvals)], option, who, later=later)
 
-    @rule(pick=picks, verb=st.sampled_from(["start", "pause", "resume", "resume", "cancel"]), later=st.booleans())
+    @rule(
+        pick=picks, verb=st.sampled_from(["start", "start", "pause", "resume", "resume", "cancel"]), later=st.booleans()
+    )
     def a_person_steers_a_run(self, pick: int, verb: str, later: bool) -> None:
         how: Callable[..., Any] = self.acts.decide if later else self.acts.do
         verbs = {
