@@ -20,9 +20,9 @@ from django.db import DatabaseError, close_old_connections, connections
 
 from clawgroups import bus, canary, commit
 from clawgroups.coordinator.loop import take_turn
+from clawgroups.coordinator.watchdog import watch
 from clawgroups.core import deadline
 from clawgroups.core.clock import utc_now
-from clawgroups.coordinator.watchdog import watch
 from clawgroups.models import Lease
 from clawgroups.reactions import react as react_to_journal
 from clawgroups.services import outage

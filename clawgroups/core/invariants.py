@@ -276,9 +276,11 @@ def approvals(world: World, now: datetime, allowance: Allowance) -> Iterator[Bre
         live = asked.attempt_state in ("offered", "working") and asked.epoch == asked.task_epoch
         if asked.expires_at is None:
             sentence = "It never expires."
+        elif allowance.overdue is None:
+            continue
         elif not live:
             sentence = f"Its attempt is {asked.attempt_state}."
-        elif allowance.overdue is not None and asked.expires_at + allowance.overdue <= now:
+        elif asked.expires_at + allowance.overdue <= now:
             sentence = f"It expired {(now - asked.expires_at).total_seconds():.0f} s ago and is still open."
         else:
             continue

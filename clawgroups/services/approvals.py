@@ -168,6 +168,13 @@ def withdraw_approval(session_id: UUID, *, request_id: Any, actor: Actor) -> Fut
     return _settle(approval, values, None, (voided,), actor)
 
 
+def void_approval(approval_id: UUID) -> Future[Outcome]:
+    """Nobody waits for this answer any more: its attempt ended at the moment at which the question came in."""
+    approval = Approval.objects.select_related("session", "task", "attempt").get(pk=approval_id)
+    voided = ApprovalVoided(approval_id=approval.pk, task_id=approval.task_id)
+    return _settle(approval, {"state": "void", "decided_at": timezone.now()}, CANCELLED, (voided,), SYSTEM)
+
+
 def _settle(
     approval: Approval,
     values: Mapping[str, Any],

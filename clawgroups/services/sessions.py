@@ -204,13 +204,16 @@ def _turn_ended(
         "state": move_task(task.state, TaskVerb.SUBMIT).value,
         **waits(task, wait_for_review(now, timers_of(task.workspace)), now),
     }
-    return Decision(
+    decision = Decision(
         [
             Update("clawgroups.Attempt", attempt.pk, submitted, {"state": attempt.state}),
             Update("clawgroups.Task", task.pk, values, fence(task)),
         ],
         [Fact(task.workspace_id, TaskSubmitted(task_id=task.pk, attempt_id=attempt.pk))],
     )
+    # It has ended its turn without waiting for the answer.
+    decision.add(void_approvals(attempt, now))
+    return decision
 
 
 def _acknowledged(command: Command, task: Task, attempt: Attempt, text: str) -> Decision:

@@ -16,7 +16,7 @@ from functools import partial
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Q
 
 from clawgroups import bus, commit
 from clawgroups.core.actors import SYSTEM
@@ -95,7 +95,12 @@ def _runs_with_waiting_work(now: datetime) -> list[UUID]:
 
 def _approvals(now: datetime) -> list[Verb]:
     due = Approval.objects.filter(state="open", expires_at__lte=now).values_list("pk", flat=True)[:LIMIT]
-    return [partial(approvals.expire_approval, pk, at=now) for pk in due]
+    live = Q(attempt__state__in=["offered", "working"], epoch=F("task__epoch"))
+    orphans = Approval.objects.filter(state="open", expires_at__gt=now).exclude(live).values_list("pk", flat=True)
+    return [
+        *(partial(approvals.expire_approval, pk, at=now) for pk in due),
+        *(partial(approvals.void_approval, pk) for pk in orphans[:LIMIT]),
+    ]
 
 
 def _runs(now: datetime) -> list[Verb]:

@@ -76,7 +76,7 @@ class FarAgents:
     # The gateway's side
 
     def reconnect(self) -> None:
-        """The server is there again: every agent goes on with its link, and requests that lack an answer are repeated."""
+        """The server is there again: every agent goes on with its link, and is asked again what lacks an answer."""
         for name, link in self._links.items():
             agent = Agent.objects.get(handle=name)
             key = AgentKey.objects.get(agent=agent).pk

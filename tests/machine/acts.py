@@ -159,7 +159,7 @@ class Acts:
             take_turn(run_id)
 
     def tick(self, seconds: float, *, quiet: bool) -> None:
-        """Time passes. Agents that are up are heard; the sweep looks, and what it asks for is done, until it has settled."""
+        """Time passes. Agents that are up are heard; the sweep looks, and what it asks for is done."""
         self.now += timedelta(seconds=seconds)
         held = {
             self.links[name]: epoch

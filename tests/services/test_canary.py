@@ -93,6 +93,7 @@ def ready() -> tuple[int, str]:
 def test_a_worker_that_sweeps_and_hears_nothing_is_not_ready(sent: list[Job]) -> None:
     now = timezone.now()
     Lease.objects.create(name=health.SWEEP, owner="w", until=now, done_at=now)
+    Lease.objects.create(name="watchdog", owner="w", until=now, done_at=now)
     assert ready() == (503, "has done nothing lately")
     canary.send(now)
     canary.came_through("default", now)

@@ -8,11 +8,11 @@ import pytest
 from django.utils import timezone
 
 from clawgroups.coordinator.evidence import look
-from clawgroups.core.actors import coordinator_for
+from clawgroups.core.actors import Actor, ActorKind, coordinator_for
 from clawgroups.core.errors import Conflict
 from clawgroups.core.invariants import breaches
-from clawgroups.models import Attempt, Draft, Member, Task
-from clawgroups.services import agents, takeover, tasks, waiting
+from clawgroups.models import Approval, Attempt, Command, Draft, Member, Session, Task
+from clawgroups.services import agents, approvals, takeover, tasks, waiting
 from clawgroups.services.perform import perform
 from clawgroups.services.sweep import sweep
 from tests.conftest import Team
@@ -76,3 +76,34 @@ def test_nobody_takes_a_task_from_a_holder_who_is_here(team: Team) -> None:
         perform(tasks.release_task, task.pk, reason="r", epoch=task.epoch, actor=team.actor("ada"))
     sweep(timezone.now() + timedelta(minutes=5), quiet=False)
     assert Task.objects.get(pk=task.pk).state == "held"
+
+
+def ask(team: Team, task: Task) -> Approval:
+    """The agent of a working task asks for permission."""
+    me = Actor(ActorKind.AGENT, "Scribe", agent_id=team.agents["scribe"].pk)
+    session = Session.objects.get(task=task)
+    options = [{"optionId": "n", "kind": "reject_once"}]
+    perform(approvals.request_approval, session.pk, request_id=1, tool_call={}, options=options, actor=me)
+    return Approval.objects.get()
+
+
+def test_a_question_of_a_turn_that_has_ended_is_void_and_answered(team: Team) -> None:
+    task = team.working()
+    asked = ask(team, task)
+    team.finish("scribe", "The end.")
+    asked.refresh_from_db()
+    assert (Task.objects.get(pk=task.pk).state, asked.state) == ("in_review", "void")
+    assert Command.objects.get(purpose="reply").params["result"] == {"outcome": {"outcome": "cancelled"}}
+    assert breaches(look(), timezone.now()) == []
+
+
+def test_a_question_that_came_in_while_its_attempt_was_being_ended_is_void_after_the_next_sweep(team: Team) -> None:
+    task = team.working()
+    asked = ask(team, task)
+    # As if whoever ended the attempt had not seen the question yet.
+    Attempt.objects.filter(task=task).update(state="expired", ended_at=timezone.now())
+    Task.objects.filter(pk=task.pk).update(state="ready", attempt=None, assignee=None, epoch=9)
+    sweep(timezone.now(), quiet=True)
+    asked.refresh_from_db()
+    assert asked.state == "void"
+    assert team.journal().count("approval.voided") == 1
