@@ -18,6 +18,7 @@ from clawgroups.core.errors import Forbidden, Invalid
 from clawgroups.core.events import (
     Event,
     RunCancelled,
+    RunConsolidating,
     RunDone,
     RunDrafted,
     RunFailed,
@@ -208,8 +209,13 @@ def start_run(run_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outc
         "started_at": now,
         "deadline_at": run.deadline_at,
     }
-    writes: list[Write] = [Update("clawgroups.Run", run.pk, values, {"state": run.state})]
     facts = [Fact(run.workspace_id, RunStarted(run_id=run.pk))]
+    if not run.open_tasks:
+        # Everything in the plan was cancelled: no task's end will ever say that it is the last one.
+        values["state"] = move_run(RunState.RUNNING, RunVerb.CONSOLIDATE).value
+        facts.append(Fact(run.workspace_id, RunConsolidating(run_id=run.pk)))
+    expect = {"state": run.state, "open_tasks": run.open_tasks}
+    writes: list[Write] = [Update("clawgroups.Run", run.pk, values, expect)]
     ready = {"state": TaskState.READY.value, **waits_when_ready(run, now)}
     waiting = wait_for_parents().columns(Bounds(run=run.deadline_at))
     for pk, parents in Task.objects.filter(run=run, state="waiting").values_list("pk", "waiting_on"):
@@ -225,7 +231,7 @@ def start_run(run_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outc
             tuple(facts),
             operation,
             verb="run.start",
-            answer={"id": str(run.pk), "state": "running"},
+            answer={"id": str(run.pk), "state": values["state"]},
         )
     )
 

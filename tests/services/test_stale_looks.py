@@ -8,11 +8,13 @@ import pytest
 from django.utils import timezone
 
 from clawgroups.coordinator.evidence import look
+from clawgroups.coordinator.loop import take_turn
 from clawgroups.core.actors import Actor, ActorKind, coordinator_for
 from clawgroups.core.errors import Conflict
 from clawgroups.core.invariants import breaches
 from clawgroups.models import Approval, Attempt, Command, Draft, Member, Session, Task
-from clawgroups.services import agents, approvals, takeover, tasks, waiting
+from clawgroups.reactions import react
+from clawgroups.services import agents, approvals, runs, takeover, tasks, waiting
 from clawgroups.services.perform import perform
 from clawgroups.services.sweep import sweep
 from tests.conftest import Team
@@ -107,3 +109,15 @@ def test_a_question_that_came_in_while_its_attempt_was_being_ended_is_void_after
     asked.refresh_from_db()
     assert asked.state == "void"
     assert team.journal().count("approval.voided") == 1
+
+
+def test_a_run_whose_plan_was_cancelled_before_its_start_comes_to_an_end(team: Team) -> None:
+    run = team.run([{"key": "a", "title": "A"}], start=False)
+    perform(tasks.cancel_task, Task.objects.get(run=run).pk, actor=team.actor("ada"))
+    perform(runs.start_run, run.pk, actor=team.actor("ada"))
+    assert breaches(look(), timezone.now()) == []
+    react(team.workspace.pk)
+    take_turn(run.pk)
+    run.refresh_from_db()
+    assert run.state == "failed"
+    assert "nothing to hand over" in run.reason
