@@ -2,7 +2,7 @@
 
 `fold` is what a client of the journal socket does: a snapshot at seq n, folded with the entries n+1...m, equals
 the snapshot at m (`digest` compares). What no entry carries, a fold of entries alone lacks: tasks that were planned
-and still wait for others, the goal given at the opening, and the epoch of a task that got stuck.
+and still wait for others, and the goal given at the opening.
 """
 
 from __future__ import annotations
@@ -92,6 +92,12 @@ def _role(state: State, said: Payload) -> None:
         state["members"][said["member_id"]]["role"] = said["role"]
 
 
+def _renamed(state: State, said: Payload) -> None:
+    for row in state["members"].values():
+        if row["agent"] == said["agent_id"]:
+            row["name"] = said["name"]
+
+
 def _drafted(state: State, said: Payload) -> None:
     state["runs"][said["run_id"]] = {"goal": said["goal"], "state": "draft", "paused": False}
 
@@ -129,7 +135,9 @@ def _close_approvals(state: State, task_id: str) -> None:
 def _unassigned(to: str) -> Callable[[State, Payload], None]:
     def step(state: State, said: Payload) -> None:
         row = _task(state, said)
-        row.update(state=to, assignee=None, holder=None, attempt=None, epoch=said.get("epoch", row["epoch"]))
+        epoch = said.get("epoch")
+        row.update(state=to, assignee=None, holder=None, attempt=None)
+        row.update(epoch=row["epoch"] if epoch is None else epoch)
 
     return step
 
@@ -210,6 +218,7 @@ _STEPS: dict[str, Callable[[State, Payload], None]] = {
     "member.joined": _joined,
     "member.left": _left,
     "member.role_set": _role,
+    "agent.profile_set": _renamed,
     "run.drafted": _drafted,
     "run.planning": _run(state="planning"),
     "run.proposed": _run(state="proposed"),

@@ -61,7 +61,10 @@ class TaskDone(JournalEvent):
 
 
 class TaskTakenOver(JournalEvent):
-    """in hand → held by a person; from this epoch on the old attempt's writes are refused."""
+    """in hand → held by a person; from this epoch on the old attempt's writes are refused.
+
+    After `task.returned`: a person's own result went back to that person.
+    """
 
     type: Literal["task.taken_over"] = "task.taken_over"
     task_id: UUID
@@ -95,11 +98,12 @@ class TaskReleased(JournalEvent):
 
 
 class TaskStuck(JournalEvent):
-    """ready, in hand or in review → stuck: nobody can go on; says who must act."""
+    """ready, in hand or in review → stuck: nobody can go on; says who must act. Its last attempt, if any, is over."""
 
     type: Literal["task.stuck"] = "task.stuck"
     task_id: UUID
     reason: str
+    epoch: int | None = None
 
 
 class TaskParked(JournalEvent):

@@ -132,7 +132,7 @@ def release(task: Task, now: datetime, *, reason: str, retryable: bool = True) -
         values |= {"state": move_task(task.state, TaskVerb.STICK).value, "reason": reason}
         values |= waits(task, wait_for_help(now, timers, name_of(task.run)), now)
         said = f"{MAX_TRIES} tries did not finish it; the last one: {reason}"
-        decision.facts.append(Fact(task.workspace_id, TaskStuck(task_id=task.pk, reason=said)))
+        decision.facts.append(Fact(task.workspace_id, TaskStuck(task_id=task.pk, reason=said, epoch=epoch)))
     else:
         pause = min(timers.retry_cap, timers.retry_base * 2 ** max(task.tries - 1, 0)) * random.random()
         values |= {

@@ -103,7 +103,8 @@ def _give_to(task: Task, who: str, reason: str, now: datetime, failure: Failure 
         decision.writes.append(ended)
         values |= {"epoch": task.epoch + 1, "attempt_id": None, "assignee_id": None}
     values |= waits(task, wait_for_help(now, timers_of(task.workspace), who), now)
-    fact = Fact(task.workspace_id, TaskStuck(task_id=task.pk, reason=reason))
+    stuck = TaskStuck(task_id=task.pk, reason=reason, epoch=values.get("epoch", task.epoch))
+    fact = Fact(task.workspace_id, stuck)
     return _submit(
         task,
         "task.give_to_person",

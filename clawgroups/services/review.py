@@ -17,7 +17,7 @@ from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Change, Count, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import Conflict, Invalid
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
-from clawgroups.core.task_events import TaskDone, TaskReady, TaskReturned, TaskStuck
+from clawgroups.core.task_events import TaskDone, TaskReady, TaskReturned, TaskStuck, TaskTakenOver
 from clawgroups.core.timers import wait_for_coordinator, wait_for_help, wait_for_holder
 from clawgroups.models import Attempt, Dependency, Member, Task
 from clawgroups.permissions import get_task, require
@@ -130,13 +130,15 @@ def _after_return(
         values |= {"state": move_task(task.state, TaskVerb.TAKE_OVER).value, "attempt_id": again.pk}
         values |= {"holder_id": attempt.member_id, "assignee_id": attempt.member_id}
         values |= waits(task, wait_for_holder(now, timers, attempt.member.name), now)
-        return values, [again, draft], (returned,)
+        back = TaskTakenOver(task_id=task.pk, attempt_id=again.pk, member_id=attempt.member_id, epoch=task.epoch + 1)
+        return values, [again, draft], (returned, Fact(task.workspace_id, back))
     values |= {"assignee_id": None, "brief": _returned_brief(task, attempt, said)}
     if task.tries >= MAX_TRIES:
         values |= {"state": move_task(task.state, TaskVerb.STICK).value}
         values |= waits(task, wait_for_help(now, timers, name_of(task.run)), now)
         reason = f"{MAX_TRIES} tries were not accepted; the last one: {'; '.join(said)}"
-        return values, [], (returned, Fact(task.workspace_id, TaskStuck(task_id=task.pk, reason=reason)))
+        stuck = TaskStuck(task_id=task.pk, reason=reason, epoch=task.epoch + 1)
+        return values, [], (returned, Fact(task.workspace_id, stuck))
     values |= {"state": move_task(task.state, TaskVerb.RETURN).value}
     values |= waits(task, wait_for_coordinator(now, timers), now)
     return values, [], (returned,)

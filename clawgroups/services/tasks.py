@@ -252,7 +252,7 @@ def stick_task(
             task.workspace_id,
             expects,
             (Update("clawgroups.Task", task.pk, values, fence(task)),),
-            (Fact(task.workspace_id, TaskStuck(task_id=task.pk, reason=reason)),),
+            (Fact(task.workspace_id, TaskStuck(task_id=task.pk, reason=reason, epoch=task.epoch)),),
             verb="task.stick",
             answer={"id": str(task.pk)},
         )

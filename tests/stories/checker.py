@@ -86,18 +86,15 @@ class _Fence:
 
     def rise(self, entry: Json) -> list[str]:
         said = entry["payload"]
-        found = (
-            [] if said["epoch"] > self.epoch else [f"entry {entry['seq']}: the epoch did not rise above {self.epoch}"]
-        )
+        # A person's result goes back to them as a new attempt, under the epoch of the return.
+        rose = said["epoch"] > self.epoch or (self.returned and said["epoch"] == self.epoch)
+        found = [] if rose else [f"entry {entry['seq']}: the epoch did not rise above {self.epoch}"]
         self.epoch, self.submitted, self.returned = said["epoch"], False, False
         self.attempt = said["attempt_id"] if entry["type"] in ("task.assigned", "task.taken_over") else None
         return found
 
     def write(self, entry: Json) -> list[str]:
         attempt = entry["payload"].get("attempt_id")
-        if self.returned:
-            # A person's result comes back to them as a new attempt, without an entry of its own.
-            self.attempt, self.returned = attempt, False
         if attempt != self.attempt:
             return [f"entry {entry['seq']}: {entry['type']} of attempt {attempt}, but {self.attempt} has the task"]
         if entry["type"] == "task.begun" and attempt in self.begun:
