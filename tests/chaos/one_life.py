@@ -185,7 +185,7 @@ class _Boundary:
     def __init__(self, folder: Path, number: int, kind: str) -> None:
         self._count, self._folder, self._number, self._kind = 0, folder, number, kind
         self._apply_all, self._apply = batch._apply_all, batch.apply
-        self._patches = [
+        self._patches: list[Any] = [
             mock.patch.object(batch, "_apply_all", self.written),
             mock.patch("clawgroups.commit.apply", self.committed),
         ]

@@ -13,6 +13,7 @@ import random
 import sys
 import time
 import traceback
+from collections.abc import Callable
 
 import tests.environment  # noqa: F401  before Django's settings are read
 
@@ -27,6 +28,23 @@ from django.db import connection, transaction  # noqa: E402
 from clawgroups import commit  # noqa: E402
 from tests.conftest import make_team, make_users  # noqa: E402
 from tests.machine.engine import Engine, run  # noqa: E402
+from tests.machine.pure import play  # noqa: E402
+
+
+def counted(work: Callable[[], None]) -> int:
+    """Do it; how often that failed, which is shown."""
+    try:
+        work()
+    except Exception:  # noqa: BLE001  it is shown and counted
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def play_many(number: int, seed: int) -> None:
+    """The pure core under this many seeds, from this one on."""
+    for one in range(seed, seed + number):
+        play(one)
 
 
 def main(arguments: list[str]) -> int:
@@ -34,26 +52,25 @@ def main(arguments: list[str]) -> int:
     options.add_argument("--examples", type=int, default=2000)
     options.add_argument("--steps", type=int, default=50)
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    options.add_argument("--pure", type=int, default=0)
     given = options.parse_args(arguments)
     call_command("migrate", verbosity=0)
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA synchronous=OFF")
-    started, violations = time.monotonic(), 0
+    started = time.monotonic()
     print(f"{connection.vendor}: {given.examples} examples of {given.steps} steps, seed {given.seed}", flush=True)
+    violations = counted(lambda: play_many(given.pure, given.seed))
     with transaction.atomic(), commit.inline():
         Engine.team = make_team(make_users())
-        try:
-            run(examples=given.examples, steps=given.steps, seed=given.seed)
-        except Exception:  # noqa: BLE001  it is shown and counted
-            traceback.print_exc()
-            violations = 1
+        violations += counted(lambda: run(examples=given.examples, steps=given.steps, seed=given.seed))
         transaction.set_rollback(True)
     report = {
         "database": connection.vendor,
         "examples": given.examples,
         "steps": given.steps,
         "seed": given.seed,
+        "pure": given.pure,
         "violations": violations,
         "types": sorted(Engine.seen),
         "seconds": round(time.monotonic() - started, 1),

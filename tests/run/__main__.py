@@ -30,7 +30,7 @@ from tests.run.results import Results
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # The tests that must hold on every database; a folder that does not exist is an error of pytest's.
-ON_POSTGRES = ("tests/services", "tests/commit")
+ON_POSTGRES = ("tests/services", "tests/commit", "tests/machine")
 OURS = ("CLAWGROUPS_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PORT", "DJANGO_")
 
 
