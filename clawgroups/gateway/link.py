@@ -20,7 +20,19 @@ from agents.connector import __version__
 from agents.protocol import acp, peer, version
 from agents.protocol.peer import JsonObject, Peer, RpcError, RpcId
 from clawgroups.core.actors import Actor
-from clawgroups.gateway.backlog import Answered, Asked, Backlog, Exited, Item, Nothing, Overdue, Store, Told, Withdrawn
+from clawgroups.gateway.backlog import (
+    Answered,
+    Asked,
+    Backlog,
+    Exited,
+    Item,
+    Noted,
+    Nothing,
+    Overdue,
+    Store,
+    Told,
+    Withdrawn,
+)
 from clawgroups.gateway.hello import Hello
 from clawgroups.gateway.pump import Pump
 from clawgroups.gateway.reads import Held, Look
@@ -53,7 +65,7 @@ class Link:
         self._backlog = Backlog()
         self._peer = Peer(self.send, self._on_notification, self._on_request, self._on_response)
         self._intake = Intake(held.link, epoch=held.epoch, received=received, actor=actor)
-        self._pump = Pump(held.agent_id, hello, self.send)
+        self._pump = Pump(held, hello, self.send)
         self._worker = Worker(hello, held, actor, self._intake, self._pump, self.send)
         self._closing = False
         self._violations = (0, time.monotonic())
@@ -198,6 +210,8 @@ class Link:
         if method == version.EXITED:
             code = params.get("code")
             self._backlog.put(Exited(0, f"The agent ended with code {code}."), self._size)
+        elif method == version.NOTED:
+            self._backlog.put(Noted(0, str(params.get("request"))), self._size)
 
     def _violation(self) -> None:
         count, since = self._violations

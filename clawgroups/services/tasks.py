@@ -34,6 +34,7 @@ from clawgroups.services.attempts import (
     timers_of,
 )
 from clawgroups.services.briefs import acknowledge_prompt, work_prompt
+from clawgroups.services.late import stale
 from clawgroups.services.workspaces import clean_text
 
 
@@ -189,10 +190,12 @@ def release_task(
 ) -> Future[Outcome]:
     """Take a task from its assignee: the attempt ends, the task is ready again or stuck.
 
-    `epoch` is the one the caller looked at; a task that moved on since answers with a mismatch.
+    `epoch` is the one the caller looked at. Raises `StaleAttempt` for a task that has moved on since.
     """
     task = get_task(actor, task_id, "task.release")
     expects = require(actor, "task.release", task.workspace_id)
+    if epoch != task.epoch:
+        raise stale(task, f"This task has moved on: it is at epoch {task.epoch} now.")
     reason = clean_text(reason, what="Reason", limit=1000) or "released"
     decision = Decision()
     if task.attempt is not None and task.attempt.ended_at is None:

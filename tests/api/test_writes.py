@@ -132,7 +132,9 @@ def test_assignment_release_and_cancel(team: Team, as_: As) -> None:
     path = f"/tasks/{task.pk}"
     seat = str(team.seat("scribe").pk)
     assigned = bob.post(f"{path}/assign", {"member": seat}).json()
-    assert problem(bob.post(f"{path}/release", {"epoch": assigned["epoch"] - 1})) == (409, "conflict")
+    stale = bob.post(f"{path}/release", {"epoch": assigned["epoch"] - 1})
+    assert problem(stale) == (409, "stale_attempt")
+    assert (stale.json()["current_epoch"], stale.json()["kept_as"]) == (assigned["epoch"], None)
     assert bob.post(f"{path}/release", {"epoch": assigned["epoch"]}).status_code == 200
     assert bob.post(f"{path}/cancel").status_code == 200
     assert problem(bob.post(f"{path}/cancel")) == (409, "illegal_move")
