@@ -86,7 +86,14 @@ class FakeServer(Gate):
 
     async def __aenter__(self) -> FakeServer:
         self._server = await serve(
-            self._handle, "127.0.0.1", 0, max_size=None, compression=None, process_request=self._request
+            self._handle,
+            "127.0.0.1",
+            0,
+            max_size=None,
+            compression=None,
+            process_request=self._request,
+            # A handler that has stopped reading would hold a close up.
+            close_timeout=0.5,
         )
         return self
 
