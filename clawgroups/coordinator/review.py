@@ -9,6 +9,7 @@ from clawgroups.coordinator.checks import Result, ResultFile
 from clawgroups.core.acceptance import Finding, Verdict
 from clawgroups.core.actors import Actor
 from clawgroups.models import Approval, Artifact, Attempt, Task
+from clawgroups.queries import late_files
 from clawgroups.services import late, review, waiting
 from clawgroups.services.files import path_of
 from clawgroups.services.perform import perform
@@ -59,7 +60,7 @@ def consider_late(task_id: UUID, attempt_id: UUID, actor: Actor) -> None:
 
 def late_result_of(task: Task, source: Attempt) -> Result:
     """A late result as it would be judged if it was taken up."""
-    files = tuple(_file(row) for row in late.late_files(source))
+    files = tuple(_file(row) for row in late_files(source))
     return Result(source.late_result, files, _data(task))
 
 

@@ -11,11 +11,11 @@ from uuid import UUID
 
 from django.db.models import Max, Min, Q
 
+from agents.protocol import version
 from clawgroups.core.acceptance import Finding
 from clawgroups.core.lifecycle import TaskState
 from clawgroups.models import Artifact, Attempt, Command, Part, Task
-from clawgroups.services.attempts import TURNS
-from clawgroups.services.late import late_files
+from clawgroups.queries import late_files
 
 # How `core.transcript` tells of a tool call after the end of an attempt.
 _STEP_ENDED = re.compile(r": (?:completed|failed)$", re.MULTILINE)
@@ -69,8 +69,8 @@ def overruns_of(attempts: Iterable[Attempt]) -> dict[UUID, Overrun]:
     asked = _moments(Q(attempt__in=over, purpose="cancel"), Min("created_at"))
     if not asked:
         return {}
-    ended = _moments(Q(attempt__in=asked, purpose__in=TURNS, answered_at__isnull=False), Max("answered_at"))
-    running = Q(attempt__in=asked, purpose__in=TURNS, state="sent")
+    ended = _moments(Q(attempt__in=asked, method=version.SESSION_PROMPT, answered_at__isnull=False), Max("answered_at"))
+    running = Q(attempt__in=asked, method=version.SESSION_PROMPT, state="sent")
     going_on = set(Command.objects.filter(running).values_list("attempt_id", flat=True))
     steps: dict[UUID, int] = {}
     for pk, text in Part.objects.filter(attempt__in=asked, kind="notice", after_stop=True).values_list(

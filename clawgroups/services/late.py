@@ -30,6 +30,7 @@ from clawgroups.core.task_events import ArtifactAdded, LateResultAdopted, LateRe
 from clawgroups.core.timers import wait_for_review
 from clawgroups.models import Artifact, Attempt, Command, Session, Task
 from clawgroups.permissions import get_task, require
+from clawgroups.queries import late_files, newest_files
 from clawgroups.services.attempts import Decision, end_attempt, fence, timers_of
 
 KEPT_RESULT = "late_result"
@@ -73,19 +74,9 @@ def _is_known(attempt: Attempt, text: str) -> bool:
 def digests_of(attempt: Attempt) -> Iterator[str]:
     """What an attempt has given so far, as hashes of text and files: its result, and what came late."""
     if attempt.submitted_at is not None:
-        yield _digest(attempt.result, _newest(attempt, "result"))
+        yield _digest(attempt.result, newest_files(attempt, "result"))
     if attempt.late_at is not None:
         yield _digest(attempt.late_result, late_files(attempt))
-
-
-def late_files(attempt: Attempt) -> list[Artifact]:
-    """The files that belong to a late result: of each name the newest, also from before the attempt was over."""
-    return _newest(attempt, "result", "late")
-
-
-def _newest(attempt: Attempt, *kinds: str) -> list[Artifact]:
-    rows = Artifact.objects.filter(attempt=attempt, kind__in=kinds).order_by("created_at", "pk")
-    return list({row.name: row for row in rows}.values())
 
 
 def _digest(text: str, files: Sequence[Artifact]) -> str:
