@@ -80,12 +80,12 @@ class Link:
             await self.send(peer.notification(version.RESUME, told))
         await self._worker.recall()
         await self._pump.recall()
-        self._tasks = [asyncio.create_task(self._guard(self._work()))]
+        self._tasks = [asyncio.create_task(self._guard(self._work))]
         call = acp.initialize(__version__)
         await self.send(call.request(f"{self._worker.INITIALIZE}{uuid4()}"))
         self._tasks += [
-            asyncio.create_task(self._guard(self._introduced())),
-            asyncio.create_task(self._guard(self._send_owed())),
+            asyncio.create_task(self._guard(self._introduced)),
+            asyncio.create_task(self._guard(self._send_owed)),
         ]
 
     async def finish(self) -> None:
@@ -113,9 +113,9 @@ class Link:
         await self._worker.ready.wait()
         await self._pump.run()
 
-    async def _guard(self, work: Awaitable[None]) -> None:
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
         except Replaced:
             self.end(version.CLOSE_NORMAL, "This link goes on elsewhere.")
         except Exception:

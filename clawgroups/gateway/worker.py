@@ -209,9 +209,11 @@ class Worker:
         if turn and command.session_id is not None:
             reason = acp.parse_prompt(result).stop_reason if error is None else "error"
             await self._intake.take(command.session_id, TurnEnded(reason), 0)
-        await self.flush()
         if command.purpose == "open" and error is None:
             answer, error = self._check_opened(answer)
+            if error is None and command.session_id is not None:
+                await self._take_early(command.session_id, str(answer["sessionId"]))
+        await self.flush()
         text = ""
         if turn and command.session_id is not None and error is None:
             text = await patiently(read_async, transcript.last_message, command.pk)
@@ -262,11 +264,14 @@ class Worker:
             acp_id = str(answer["sessionId"])
             self._sessions[acp_id] = session_id
             self._let_go()
-            early = [update for named, update in self._early if named == acp_id]
-            for update in early:
-                await self._intake.take(session_id, update, MAX_EARLY_SIZE)
         if not self._pump.opening():
             self._early.clear()
+
+    async def _take_early(self, session_id: UUID, acp_id: str) -> None:
+        """What was said before the session was known is stored before the answer that names it is."""
+        for named, update in list(self._early):
+            if named == acp_id:
+                await self._intake.take(session_id, update, MAX_EARLY_SIZE)
 
     def _let_go(self) -> None:
         """Keep the newest sessions and those in a turn; nobody speaks in the others any more."""

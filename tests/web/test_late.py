@@ -89,7 +89,7 @@ def test_what_went_on_after_a_stop_is_said(team: Team, sign_in: SignIn) -> None:
     attempt = task.attempt
     assert attempt is not None
     perform(takeover.take_over, task.pk, actor=team.actor("ada"))
-    assert "asked to stop and still goes on" in shown(team, sign_in, attempt)
+    assert "It still goes on; it was asked to stop" in shown(team, sign_in, attempt)
     three = timezone.now() - timedelta(minutes=3)
     Command.objects.filter(attempt=attempt, purpose="cancel").update(created_at=three)
     team.send("scribe")
