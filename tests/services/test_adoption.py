@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from clawgroups.coordinator.act import park
 from clawgroups.core.actors import coordinator_for
 from clawgroups.core.errors import Conflict, Forbidden, IllegalMove, NotFound
 from clawgroups.fragments.tasks import now_of
@@ -132,6 +133,15 @@ def test_a_late_result_that_fails_a_check_is_turned_down_once_and_the_task_goes_
     assert "task.late_result_adopted" not in team.journal()
     assert [line["line"] for line in now_of(task.pk).late[0].failed] == ["contains: profit"]
     assert [line.finding for line in now_of(task.pk).lines] == ["open"]
+
+
+def test_a_late_result_that_its_checks_die_of_is_left_to_people(team: Team) -> None:
+    attempt = came_late(team)
+    park(attempt.task.run_id, f"Adopt {attempt.task_id}")
+    task = Task.objects.get(pk=attempt.task_id)
+    assert (task.run.paused, late.adoptable(task)) == (False, None)
+    assert now_of(task.pk).late[0].may_be_taken_up
+    assert adopt(team, attempt).state == "in_review"
 
 
 def test_the_coordinator_leaves_a_task_alone_that_somebody_works_on(team: Team) -> None:
