@@ -53,6 +53,7 @@ ROUTES: dict[str, str] = {
     "api:reassign-task": "task.hold",
     "api:accept-task": "task.review",
     "api:return-task": "task.review",
+    "api:adopt-task": "task.adopt",
     # Lists only what the caller may see.
     "api:list-approvals": "signed_in",
     "api:get-approval": "approval.view",
@@ -94,6 +95,7 @@ ROUTES: dict[str, str] = {
     "cancel-task": "task.cancel",
     "accept-task": "task.review",
     "return-task": "task.review",
+    "adopt-task": "task.adopt",
     "take-over-task": "task.take_over",
     "save-draft": "task.hold",
     "submit-task": "task.hold",

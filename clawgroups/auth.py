@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
@@ -13,6 +14,8 @@ from agents.models import AgentKey
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.errors import Unauthenticated
 from clawgroups.models import AccessToken, Session
+
+EVIDENCE_TAKEN = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,11 @@ def _of_agent_key(token: str, public_id: str) -> Credential | None:
 
 
 def _of_session(token: str, public_id: str) -> Credential | None:
-    row = Session.objects.select_related("agent").filter(public_id=public_id).exclude(state="closed").first()
+    row = Session.objects.select_related("agent").filter(public_id=public_id).first()
     if row is None or not tokens.verify(token, row.digest) or row.agent.retired_at is not None:
+        return None
+    # What an agent still had of a session that was given up is taken as evidence, for some days.
+    if row.closed_at is not None and row.closed_at + EVIDENCE_TAKEN <= timezone.now():
         return None
     actor = Actor(ActorKind.AGENT, row.agent.name, agent_id=row.agent_id)
     return Credential(actor, "session", row.pk, session_id=row.pk)

@@ -29,7 +29,9 @@ EXIT_REFUSED = 3
 EXIT_REPLACED = 4
 EXIT_NOT_STARTED = 127
 LAST_WORDS = 10.0
-"""Seconds that the last messages of an ended agent are still tried to be sent."""
+"""Seconds that the last messages of an ended agent are still read."""
+LAST_ACKS = 105.0
+"""Seconds that they are still tried to be sent: for as long the server waits for somebody who is away."""
 LAST_FILES = 60.0
 """Seconds that its last files are."""
 _PROVEN = 30.0
@@ -165,7 +167,7 @@ class Bridge:
         code = await link.child.close()
         # Someone who stops us is waiting at the keyboard.
         hurry = 2.0 * self._online.is_set() if asked_to_stop else math.inf
-        for last, limit in ((_done(pump), LAST_WORDS), (link.settle(), LAST_FILES), (link.flush(), LAST_WORDS)):
+        for last, limit in ((_done(pump), LAST_WORDS), (link.settle(), LAST_FILES), (link.flush(), LAST_ACKS)):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(last, min(limit, hurry) * self._settings.scale)
         if pump.done() and (problem := pump.exception()) is not None:
@@ -232,6 +234,7 @@ class Bridge:
             link.resume(received)
         except UnknownPosition:
             # The server was restored from a backup, say. The agent goes on; the server meets it anew.
+            self._say("it was restored from a backup, it seems; what the agent was doing is stopped")
             link.rename()
             raise Lost("the server does not remember this agent's messages") from None
         sending = asyncio.create_task(_send_outbox(connection, link))
@@ -266,6 +269,10 @@ class Bridge:
                 # An impossible number is the server's mistake; the next resume sorts it out.
                 with contextlib.suppress(UnknownPosition):
                     link.acknowledge(received if isinstance(received, int) else 0)
+            elif told[0] == version.STALE:
+                link.came_too_late(told[1])
+                # Said again after every reconnect until we say that we know.
+                await self._tell(version.NOTED, {"request": told[1].get("request")})
             else:
                 self._extension(*told)
 
@@ -273,6 +280,7 @@ class Bridge:
         if method == version.REFUSED:
             raise wire.refusal(params)
         if method == version.DRAINING:
+            # Its `retry_after` is the width of our first wait's jitter: nobody comes back at the same instant.
             self._say("the server is about to restart")
 
 
@@ -295,7 +303,8 @@ async def _send_outbox(connection: ClientConnection, link: Link) -> None:
                 await link.news.wait()
             else:
                 await connection.send(frame, text=True)
-                sent += 1
+                # Never behind what was let go, whatever the server says it has.
+                sent = max(sent + 1, link.outbox.acknowledged)
 
 
 async def _first(*waits: Awaitable[Any]) -> None:

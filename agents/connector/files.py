@@ -22,6 +22,7 @@ from typing import IO, Any, TypeVar
 TIMEOUT = 30.0
 _BLOCK = 1024 * 1024
 _LISTING_LIMIT = 16 * 1024 * 1024
+_PROBLEM_LIMIT = 64 * 1024
 _PASSING = frozenset({408, 425, 429})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -34,6 +35,10 @@ class Unavailable(OSError):
 
 class Rejected(Exception):
     """The server said no, and would say so again."""
+
+
+class TooLate(Rejected):
+    """What it belongs to had moved on: the server keeps it as evidence, which changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,8 @@ class Store:
         except urllib.error.HTTPError as problem:
             with problem:
                 message = f"{request.get_method()} was answered {problem.code}"
+                if problem.code == 409 and _is_kept(problem):
+                    raise TooLate(message) from None
             if problem.code >= 500 or problem.code in _PASSING:
                 raise Unavailable(message) from None
             raise Rejected(message) from None
@@ -116,6 +123,14 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
+
+
+def _is_kept(problem: urllib.error.HTTPError) -> bool:
+    """Whether a 409 says that the file came too late and is kept all the same."""
+    with suppress(OSError, ValueError, http.client.HTTPException):
+        said = json.loads(problem.read(_PROBLEM_LIMIT))
+        return isinstance(said, dict) and said.get("code") == "stale_attempt" and bool(said.get("kept_as"))
+    return False
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
+from agents.protocol import version
+
 ANSWERED_KEPT = 10_000
 
 
@@ -33,7 +35,7 @@ class Ledger:
     def __init__(self) -> None:
         self._waiting: dict[str, Asked] = {}
         self._answered: OrderedDict[str, None] = OrderedDict()
-        self._open: set[str] = set()
+        self._open: dict[str, str] = {}
 
     def ask(self, frame_id: Any, asked: Asked) -> bool:
         """The server asks: True when the agent has not seen this request before."""
@@ -58,17 +60,22 @@ class Ledger:
             self._answered.popitem(last=False)
         return True
 
-    def child_asks(self, frame_id: Any) -> None:
+    def turns(self) -> list[str]:
+        """The sessions in which the agent is at a prompt of the server."""
+        prompts = [asked for asked in self._waiting.values() if asked.method == version.SESSION_PROMPT]
+        return list(dict.fromkeys(asked.session_id for asked in prompts if asked.session_id))
+
+    def child_asks(self, frame_id: Any, method: str) -> None:
         """The agent asks the server something."""
-        self._open.add(id_key(frame_id))
+        self._open[id_key(frame_id)] = method
+
+    def questions(self) -> list[tuple[Any, str]]:
+        """What the agent has asked and nobody has answered: (id, method)."""
+        return [(json.loads(key), method) for key, method in self._open.items()]
 
     def child_answered(self, frame_id: Any) -> bool:
         """The server answers the agent: True for the first answer to an open question."""
-        key = id_key(frame_id)
-        if key not in self._open:
-            return False
-        self._open.discard(key)
-        return True
+        return self._open.pop(id_key(frame_id), None) is not None
 
 
 class Handshake:

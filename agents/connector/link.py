@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import uuid
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ from agents.protocol import version
 
 _OPENING = frozenset({version.SESSION_NEW, version.SESSION_LOAD, version.SESSION_RESUME})
 _ANY_SESSION = ""
+LATE_KEPT = 1000
 
 Frame = dict[str, Any]
 
@@ -73,6 +75,7 @@ class Link:
         self._workdirs: dict[str, Workdir] = {}
         self._opening: dict[str, Workdir] = {}
         self._fetching: dict[str, _Fetching] = {}
+        self._late: OrderedDict[str, None] = OrderedDict()
 
     async def pump(self) -> None:
         """Take what the child says until it ends and everything it said is in the outbox."""
@@ -106,9 +109,35 @@ class Link:
         self.news.set()
 
     def rename(self) -> None:
-        """Go on under a new name, for a server that has lost track of this one; the child notices nothing."""
+        """Go on under a new name, for a server that has lost track of this one (restored from a backup, say).
+
+        Whatever the agent is at belongs to nothing that this server knows: it is asked to stop, its open
+        questions are answered, and it is ready for new work.
+        """
         self.id = str(uuid.uuid4())
         self.outbox.renumber()
+        for frame_id, method in self._ledger.questions():
+            self._ledger.child_answered(frame_id)
+            self._pass_on(_ANY_SESSION, dump({"jsonrpc": "2.0", "id": frame_id, **_unanswered(method)}))
+        for session in self._ledger.turns():
+            stop = {"jsonrpc": "2.0", "method": version.SESSION_CANCEL, "params": {"sessionId": session}}
+            self._cancel(session, dump(stop))
+
+    def came_too_late(self, told: Frame) -> None:
+        """The server says that a result was not applied: its task had moved on."""
+        request = str(told.get("request"))
+        if request in self._late:
+            return
+        self._late[request] = None
+        if len(self._late) > LATE_KEPT:
+            self._late.popitem(last=False)
+        kept = (
+            "it is kept beside the task, where the team may still take it up" if told.get("kept_as") else "it was empty"
+        )
+        self._rules.say(
+            f"the result of session {told.get('session')} came too late: its task had moved on"
+            f" (epoch {told.get('current_epoch')}); {kept}"
+        )
 
     async def close(self) -> int:
         """End the child and drop what was still meant for it; its exit code."""
@@ -235,7 +264,7 @@ class Link:
         if method == version.REQUEST_PERMISSION and "id" in frame and self._decided(frame):
             return
         if "id" in frame:
-            self._ledger.child_asks(frame["id"])
+            self._ledger.child_asks(frame["id"], str(method))
         self._send(line)
 
     def _decided(self, frame: Frame) -> bool:
@@ -270,7 +299,10 @@ class Link:
             self._workdirs[result["sessionId"]] = workdir
 
     async def _deliver_then_answer(self, session: str, frame: Frame, line: bytes) -> None:
-        failed = await self._rules.sync.deliver(self._workdirs[session])
+        delivery = await self._rules.sync.deliver(self._workdirs[session])
+        failed = delivery.failed
+        if delivery.late:
+            self._rules.say(f"came too late, kept beside the task: {', '.join(delivery.late)}")
         if failed:
             self._rules.say(f"not delivered: {', '.join(failed)}")
         result = frame.get("result")
@@ -292,8 +324,27 @@ class Link:
         self._send(dump({"jsonrpc": "2.0", **frame}))
 
     def _send(self, line: bytes) -> None:
-        self.outbox.add(line)
-        self.news.set()
+        if len(line) > version.MAX_FRAME:
+            # The server would close the socket over it, and over it again after every reconnect.
+            line = self._instead_of(line)
+        if line:
+            self.outbox.add(line)
+            self.news.set()
+
+    def _instead_of(self, line: bytes) -> bytes:
+        self._rules.say(f"a message of {len(line)} bytes is too large to be sent; it was left out")
+        frame = json.loads(line)
+        if "method" in frame:
+            return b""
+        error = {"code": version.TOO_LARGE, "message": f"the answer is larger than {version.MAX_FRAME} bytes"}
+        return dump({"jsonrpc": "2.0", "id": frame["id"], "error": error})
+
+
+def _unanswered(method: str) -> Frame:
+    """What an agent is told whose question nobody will answer any more."""
+    if method == version.REQUEST_PERMISSION:
+        return {"result": {"outcome": {"outcome": "cancelled"}}}
+    return {"error": {"code": version.REQUEST_CANCELLED, "message": "the server does not know of this request"}}
 
 
 def _session_of(frame: Frame) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from agents.connector.backoff import retry_delay
-from agents.connector.files import Rejected, RemoteFile, Store, in_thread
+from agents.connector.files import Rejected, RemoteFile, Store, TooLate, in_thread
 
 TRIES = 5
 MAX_FILE = 100 * 1024 * 1024
@@ -135,8 +135,20 @@ class Workdir:
         digest = self.digest(name)
         if digest is None:
             return
-        self.store.upload(name, self.place(name))
+        try:
+            self.store.upload(name, self.place(name))
+        except TooLate:
+            self.known[name] = digest
+            raise
         self.known[name] = digest
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of a turn's files, but for those that simply arrived."""
+
+    failed: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -156,18 +168,21 @@ class Sync:
         except (BadName, Rejected, OSError) as problem:
             raise FetchFailed(f"{name}: {problem}") from problem
 
-    async def deliver(self, workdir: Workdir) -> list[str]:
-        """Everything new or changed is on the server afterwards, but for the names in the answer."""
+    async def deliver(self, workdir: Workdir) -> Delivery:
+        """Everything new or changed is on the server afterwards, but for what failed."""
         try:
             changed, failed = await in_thread(workdir.outgoing)
         except OSError:
-            return ["."]
+            return Delivery(["."])
+        delivery = Delivery(failed)
         for name in changed:
             try:
                 await self._try(lambda name=name: workdir.give(name))  # type: ignore[misc]
+            except TooLate:
+                delivery.late.append(name)
             except (BadName, Rejected, OSError):
-                failed.append(name)
-        return failed
+                delivery.failed.append(name)
+        return delivery
 
     async def _try(self, work: Callable[[], T]) -> T:
         attempt = 0

@@ -32,6 +32,8 @@ ACK: Final = "_clawgroups/ack"
 REFUSED: Final = "_clawgroups/refused"
 DRAINING: Final = "_clawgroups/draining"
 EXITED: Final = "_clawgroups/exited"
+STALE: Final = "_clawgroups/stale_attempt"
+NOTED: Final = "_clawgroups/noted"
 
 # ACP methods we use.
 INITIALIZE: Final = "initialize"

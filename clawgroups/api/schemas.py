@@ -77,6 +77,12 @@ class TakeoverIn(Schema):
     force: bool = False
 
 
+class AdoptIn(Schema):
+    """The attempt whose late result is taken up."""
+
+    attempt: UUID
+
+
 class DraftIn(Schema):
     text: str
 

@@ -15,8 +15,9 @@ from ninja import Router
 from clawgroups.api.access import SessionKey, agent_of
 from clawgroups.api.downloads import PIECE, download, guarded
 from clawgroups.api.writing import Answer
-from clawgroups.core.errors import Invalid, NotFound
+from clawgroups.core.errors import Invalid, NotFound, StaleAttempt
 from clawgroups.services import artifacts, files
+from clawgroups.services.late import KEPT_FILE
 from clawgroups.services.perform import perform
 
 router = Router(tags=["sessions"], auth=SessionKey())
@@ -25,7 +26,7 @@ router = Router(tags=["sessions"], auth=SessionKey())
 @router.get("/sessions/{uuid:session_id}/files")
 def list_session_files(request: HttpRequest, session_id: UUID) -> Answer:
     """What the work folder starts from."""
-    session = artifacts.session_of(session_id, agent_of(request, session_id))
+    session = artifacts.open_session_of(session_id, agent_of(request, session_id))
     base = request.build_absolute_uri(f"/api/v1/sessions/{session_id}/files")
     found = artifacts.work_files(session)
     return {
@@ -36,7 +37,7 @@ def list_session_files(request: HttpRequest, session_id: UUID) -> Answer:
 @router.get("/sessions/{uuid:session_id}/files/{path:name}")
 def download_session_file(request: HttpRequest, session_id: UUID, name: str) -> HttpResponseBase:
     """One of those files."""
-    session = artifacts.session_of(session_id, agent_of(request, session_id))
+    session = artifacts.open_session_of(session_id, agent_of(request, session_id))
     found = next((f for f in artifacts.work_files(session) if f.name == name), None)
     if found is None:
         raise NotFound("There is no such file in this session.")
@@ -47,11 +48,22 @@ def download_session_file(request: HttpRequest, session_id: UUID, name: str) -> 
 
 @router.put("/sessions/{uuid:session_id}/files/{path:name}", response={201: dict[str, Any]})
 def deliver_session_file(request: HttpRequest, session_id: UUID, name: str) -> Answer:
-    """Deliver a file: a result while the attempt is live, kept as late after that. The same bytes count once."""
+    """Deliver a file: a result while the attempt is live. The same bytes count once.
+
+    Once the attempt is over it is kept as evidence, and its writer is told so: 409 `stale_attempt`.
+    """
     actor = agent_of(request, session_id)
     artifacts.session_of(session_id, actor)
     stored = files.store(_pieces(request), name=name, content_type=request.headers.get("Content-Type", ""))
-    return dict(perform(artifacts.deliver_file, session_id, stored=stored, actor=actor).answer)
+    answer = dict(perform(artifacts.deliver_file, session_id, stored=stored, actor=actor).answer)
+    if answer["kind"] == "late":
+        raise StaleAttempt(
+            f"“{name}” came after the attempt was over. It is kept beside the task and changes nothing.",
+            current_epoch=answer["current_epoch"],
+            kept_as=KEPT_FILE,
+            artifact=answer["id"],
+        )
+    return answer
 
 
 def _pieces(request: HttpRequest) -> Iterator[bytes]:

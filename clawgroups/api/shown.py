@@ -115,11 +115,12 @@ def task(row: Task, parents: Mapping[UUID, list[str]]) -> Json:
 
 def attempt(row: Attempt) -> Json:
     said = _columns(
-        row, "id", "number", "epoch", "state", "contact", "stop", "plan", "result", "late_result", "reason",
+        row, "id", "number", "epoch", "state", "contact", "stop", "plan", "result", "late_result", "late_at", "reason",
         "acknowledgement", "verdicts", "offered_at", "begun_at", "progress_at", "quiet_since", "start_by", "close_by",
         "back_by", "submitted_at", "ended_at",
     )  # fmt: skip
-    return {**said, "member": seat(row.member)}
+    adopted_from = None if row.adopted_from_id is None else str(row.adopted_from_id)
+    return {**said, "member": seat(row.member), "adopted_from": adopted_from}
 
 
 def transcript(attempt_id: UUID, *, after: int, limit: int, closely: bool) -> Json:

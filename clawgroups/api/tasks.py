@@ -17,7 +17,7 @@ from clawgroups.core.actors import Actor
 from clawgroups.core.errors import Forbidden
 from clawgroups.models import Task
 from clawgroups.permissions import get_attempt, get_run, get_task, require
-from clawgroups.services import review, takeover, tasks
+from clawgroups.services import late, review, takeover, tasks
 from clawgroups.services.perform import perform
 
 router = Router(tags=["tasks"])
@@ -138,6 +138,12 @@ def reassign_task(request: HttpRequest, response: HttpResponse, task_id: UUID, b
 def accept_task(request: HttpRequest, response: HttpResponse, task_id: UUID) -> Answer:
     """Accept the result that is in review."""
     return write(request, response, review.accept_task, task_id)
+
+
+@router.post("/tasks/{uuid:task_id}/adopt")
+def adopt_task(request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.AdoptIn) -> Answer:
+    """Take up a result that came late: as a new attempt under a new epoch, which goes into review."""
+    return write(request, response, late.adopt_late, task_id, body.attempt)
 
 
 @router.post("/tasks/{uuid:task_id}/return")

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from clawgroups.coordinator import builtin
 from clawgroups.coordinator.consolidate import consolidate_run
-from clawgroups.coordinator.decide import Assign, Consolidate, Explain, Plan, Review, Start, Step
-from clawgroups.coordinator.review import ask_for_review, review_task
+from clawgroups.coordinator.decide import Adopt, Assign, Consolidate, Explain, Plan, Review, Start, Step
+from clawgroups.coordinator.review import ask_for_review, consider_late, leave_late, review_task
 from clawgroups.coordinator.situation import Situation
 from clawgroups.core.actors import Actor, coordinator_for
 from clawgroups.core.errors import ClawError, Conflict
@@ -45,6 +45,8 @@ def _act(step: Step, situation: Situation, actor: Actor) -> None:
                 perform(tasks.stick_task, task_id, reason=reason, who=who, match=match, actor=actor)
             else:
                 perform(waiting.park_task, task_id, reason=reason, who=who, match=match, actor=actor)
+        case Adopt(task_id, attempt_id):
+            consider_late(task_id, attempt_id, actor)
         case Review(task_id):
             review_task(task_id, actor)
         case Consolidate():
@@ -83,6 +85,8 @@ def park(run_id: UUID, step: str) -> None:
     try:
         if kind == Review.__name__:
             ask_for_review(UUID(task_id), PARKED, coordinator_for(run.created_by_id))
+        elif kind == Adopt.__name__:
+            leave_late(UUID(task_id), PARKED, coordinator_for(run.created_by_id))
         elif run.state == "running":
             perform(turns.pause_for_a_person, run_id, reason=f"{PARKED} The run is paused; resume it to try again.")
         else:

@@ -46,6 +46,14 @@ class Explain:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopt:
+    """Take up a late result of a task that nobody works on, if its checks pass."""
+
+    task_id: UUID
+    attempt_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
     """Judge a result against its acceptance lines."""
 
@@ -57,7 +65,7 @@ class Consolidate:
     """Make the deliverables."""
 
 
-Step = Plan | Start | Assign | Explain | Review | Consolidate
+Step = Plan | Start | Assign | Adopt | Explain | Review | Consolidate
 
 
 def decide(situation: Situation) -> list[Step]:
@@ -81,6 +89,9 @@ def _running(situation: Situation) -> list[Step]:
         return steps
     candidates = {c.member_id: c for c in situation.candidates}
     for task in sorted(situation.tasks, key=lambda t: (t.level, t.position)):
+        if task.late is not None:
+            steps.append(Adopt(task.id, task.late))
+            continue
         if task.state not in ("ready", "stuck") or task.tries >= MAX_TRIES:
             continue
         if task.state == "stuck" and task.failure in FOR_A_PERSON:

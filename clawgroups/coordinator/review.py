@@ -9,7 +9,8 @@ from clawgroups.coordinator.checks import Result, ResultFile
 from clawgroups.core.acceptance import Finding, Verdict
 from clawgroups.core.actors import Actor
 from clawgroups.models import Approval, Artifact, Attempt, Task
-from clawgroups.services import review, waiting
+from clawgroups.queries import late_files
+from clawgroups.services import late, review, waiting
 from clawgroups.services.files import path_of
 from clawgroups.services.perform import perform
 
@@ -46,16 +47,42 @@ def _refused_operations(attempt: Attempt) -> list[str]:
     return [f"“{title}” was refused by a person; find a way without it" for title in titles]
 
 
+def consider_late(task_id: UUID, attempt_id: UUID, actor: Actor) -> None:
+    """Take a late result up where no check speaks against it; else note which does, for people."""
+    task = Task.objects.get(pk=task_id)
+    source = Attempt.objects.get(pk=attempt_id)
+    verdicts = judge(task.acceptance, late_result_of(task, source))
+    if any(v.finding is Finding.FAILED for v in verdicts):
+        perform(late.turn_down, source.pk, verdicts=verdicts, actor=actor)
+    else:
+        perform(late.adopt_late, task.pk, source.pk, actor=actor)
+
+
+def leave_late(task_id: UUID, reason: str, actor: Actor) -> None:
+    """Leave a late result to people without looking at it: looking is what went wrong."""
+    task = Task.objects.get(pk=task_id)
+    source = late.adoptable(task)
+    if source is not None:
+        verdicts = [Verdict(line, Finding.OPEN, reason, "nobody yet") for line in task.acceptance or ["not_empty"]]
+        perform(late.turn_down, source.pk, verdicts=verdicts, actor=actor)
+
+
+def late_result_of(task: Task, source: Attempt) -> Result:
+    """A late result as it would be judged if it was taken up."""
+    files = tuple(_file(row) for row in late_files(source))
+    return Result(source.late_result, files, _data(task))
+
+
 def result_of(task: Task) -> Result:
     """A task's result as it is judged: its text, newest revision of each file, the run's inputs."""
     assert task.attempt is not None
     files = {a.name: a for a in Artifact.objects.filter(task=task, kind="result").order_by("created_at")}
-    data = Artifact.objects.filter(run_id=task.run_id, kind="input").order_by("created_at")
-    return Result(
-        task.attempt.result,
-        tuple(_file(a) for a in files.values()),
-        tuple(_file(a) for a in data),
-    )
+    return Result(task.attempt.result, tuple(_file(a) for a in files.values()), _data(task))
+
+
+def _data(task: Task) -> tuple[ResultFile, ...]:
+    rows = Artifact.objects.filter(run_id=task.run_id, kind="input").order_by("created_at")
+    return tuple(_file(row) for row in rows)
 
 
 def _file(row: Artifact) -> ResultFile:

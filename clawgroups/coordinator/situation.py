@@ -13,7 +13,7 @@ from django.db.models import Q
 from agents.models import Connection
 from clawgroups.core.matching import Candidate
 from clawgroups.models import Artifact, Attempt, Member, Run, Task
-from clawgroups.services import contact
+from clawgroups.services import contact, late
 from clawgroups.services.deadlines import name_of, timers_of
 
 
@@ -35,6 +35,8 @@ class TaskView:
     next_actor: str
     failure: str = ""
     authors: frozenset[UUID] = frozenset()
+    # A late result that may be taken up, as nobody works on the task.
+    late: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +127,15 @@ def _tasks(run: Run) -> list[TaskView]:
             next_actor=task.next_actor,
             failure=task.failure,
             authors=_authors(task),
+            late=_late(task),
         )
         for task in rows
     ]
+
+
+def _late(task: Task) -> UUID | None:
+    found = late.adoptable(task) if task.state in ("ready", "stuck") else None
+    return None if found is None else found.pk
 
 
 def _authors(task: Task) -> frozenset[UUID]:

@@ -93,7 +93,7 @@ class Standing:
         if words.name is None and self.tail is not None and self.tail[0] == words.kind:
             return self.tail[1]
         name = f"#{self.ordinal}" if words.name is None else f"={words.name}"
-        return self.name(f"{words.kind}:{name}" + ("" if self.live else ":after"))
+        return self.name(f"{words.kind}:{name}") if self.live else after_stop(self.name(f"{words.kind}:{name}"))
 
     def name(self, key: str) -> UUID:
         """The row id for something of this session in this attempt."""
@@ -134,6 +134,11 @@ class Standing:
     def _number(self) -> int:
         self.ordinal += 1
         return self.ordinal - 1
+
+
+def after_stop(part_id: UUID) -> UUID:
+    """The part in which a message goes on once its attempt is over: evidence is kept apart from what counts."""
+    return uuid5(part_id, "after")
 
 
 def plan_counts(entries: Sequence[Any]) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from clawgroups.core.acceptance import parse_line
 from clawgroups.core.lifecycle import ATTEMPT_LIVE, TASK_TERMINAL, TaskState
+from clawgroups.fragments.late import LateResult, Overrun, late_of, overruns_of
 from clawgroups.models import Artifact, Attempt, Dependency, Draft, Message, Step, Task
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class TaskNow:
     inputs: tuple[Artifact, ...] = ()
     draft: Draft | None = None
     ranking: tuple[dict[str, Any], ...] = field(default=())
+    overruns: dict[UUID, Overrun] = field(default_factory=dict)
+    late: tuple[LateResult, ...] = ()
 
     @property
     def task(self) -> Task:
@@ -143,8 +146,9 @@ def now_of(task_id: UUID) -> TaskNow:
     """The present of one task."""
     (card,) = cards_of([task_id])
     task = card.task
-    attempts = tuple(task.attempts.select_related("member", "member__agent").order_by("number"))
+    attempts = tuple(task.attempts.select_related("member", "member__agent", "adopted_from").order_by("number"))
     draft = Draft.objects.filter(attempt=task.attempt).order_by("-version").first() if task.attempt else None
+    overruns = overruns_of(attempts)
     parents = Dependency.objects.filter(task=task).values("parent_id")
     given = Q(run=task.run_id, kind="input") | Q(task__in=parents, kind="result", attempt__state="accepted")
     return TaskNow(
@@ -155,12 +159,14 @@ def now_of(task_id: UUID) -> TaskNow:
         tuple(Artifact.objects.filter(given).select_related("task").order_by("created_at")[:50]),
         draft,
         ranking_of(task.match),
+        overruns,
+        late_of(task, attempts, overruns),
     )
 
 
 def lines_of(task: Task, attempts: Sequence[Attempt]) -> tuple[AcceptanceLine, ...]:
     """The acceptance lines in words, each with the verdict of the newest attempt that has one."""
-    judged: list[Any] = next((a.verdicts for a in reversed(attempts) if a.verdicts), [])
+    judged: list[Any] = next((a.verdicts for a in reversed(attempts) if a.verdicts and a.submitted_at), [])
     found = {str(v.get("line", "")): v for v in judged if isinstance(v, dict)}
     lines = []
     for text in task.acceptance or ["not_empty"]:

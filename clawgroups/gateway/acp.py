@@ -5,6 +5,7 @@ A bare ASGI application: Channels' consumers would send every message through on
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,7 +20,7 @@ from clawgroups.gateway.hello import Hello, read_hello
 from clawgroups.gateway.link import CLOSE_FAILED, Link, refused
 from clawgroups.gateway.reads import Held
 from clawgroups.gateway.switchboard import switchboard
-from clawgroups.services import contact, sessions
+from clawgroups.services import contact, late, sessions
 from clawgroups.services.perform import perform_async, read_async
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,9 @@ async def _give_up_elsewhere(held: Held) -> None:
     """What lived on other links of this agent is lost: their program is not the one that came in now."""
     for session_id in await read_async(reads.sessions_elsewhere, held.agent_id, held.link):
         await _lose(session_id, RESTARTED)
+    forgotten = await read_async(late.forget_told, held.agent_id, held.link)
+    if forgotten is not None:
+        await asyncio.wrap_future(forgotten)
 
 
 async def _close(link: Link) -> None:

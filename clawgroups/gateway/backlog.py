@@ -68,6 +68,13 @@ class Store(Item):
 
 
 @dataclass(frozen=True, slots=True)
+class Noted(Item):
+    """The connector knows that its result for the prompt `request` came too late."""
+
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
 class Overdue(Item):
     """A request that was not answered in its time."""
 

@@ -20,7 +20,19 @@ from agents.connector import __version__
 from agents.protocol import acp, peer, version
 from agents.protocol.peer import JsonObject, Peer, RpcError, RpcId
 from clawgroups.core.actors import Actor
-from clawgroups.gateway.backlog import Answered, Asked, Backlog, Exited, Item, Nothing, Overdue, Store, Told, Withdrawn
+from clawgroups.gateway.backlog import (
+    Answered,
+    Asked,
+    Backlog,
+    Exited,
+    Item,
+    Noted,
+    Nothing,
+    Overdue,
+    Store,
+    Told,
+    Withdrawn,
+)
 from clawgroups.gateway.hello import Hello
 from clawgroups.gateway.pump import Pump
 from clawgroups.gateway.reads import Held, Look
@@ -53,7 +65,7 @@ class Link:
         self._backlog = Backlog()
         self._peer = Peer(self.send, self._on_notification, self._on_request, self._on_response)
         self._intake = Intake(held.link, epoch=held.epoch, received=received, actor=actor)
-        self._pump = Pump(held.agent_id, hello, self.send)
+        self._pump = Pump(held, hello, self.send)
         self._worker = Worker(hello, held, actor, self._intake, self._pump, self.send)
         self._closing = False
         self._violations = (0, time.monotonic())
@@ -68,12 +80,12 @@ class Link:
             await self.send(peer.notification(version.RESUME, told))
         await self._worker.recall()
         await self._pump.recall()
-        self._tasks = [asyncio.create_task(self._guard(self._work()))]
+        self._tasks = [asyncio.create_task(self._guard(self._work))]
         call = acp.initialize(__version__)
         await self.send(call.request(f"{self._worker.INITIALIZE}{uuid4()}"))
         self._tasks += [
-            asyncio.create_task(self._guard(self._introduced())),
-            asyncio.create_task(self._guard(self._send_owed())),
+            asyncio.create_task(self._guard(self._introduced)),
+            asyncio.create_task(self._guard(self._send_owed)),
         ]
 
     async def finish(self) -> None:
@@ -101,9 +113,9 @@ class Link:
         await self._worker.ready.wait()
         await self._pump.run()
 
-    async def _guard(self, work: Awaitable[None]) -> None:
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
         except Replaced:
             self.end(version.CLOSE_NORMAL, "This link goes on elsewhere.")
         except Exception:
@@ -198,6 +210,8 @@ class Link:
         if method == version.EXITED:
             code = params.get("code")
             self._backlog.put(Exited(0, f"The agent ended with code {code}."), self._size)
+        elif method == version.NOTED:
+            self._backlog.put(Noted(0, str(params.get("request"))), self._size)
 
     def _violation(self) -> None:
         count, since = self._violations

@@ -16,9 +16,11 @@ from clawgroups.auth import session_key
 from clawgroups.core.errors import Conflict, NotFound
 from clawgroups.gateway import reads
 from clawgroups.gateway.hello import Hello
+from clawgroups.gateway.reads import Held
 from clawgroups.ingest import patiently
 from clawgroups.models import Command
 from clawgroups.services import sessions
+from clawgroups.services.late import TOLD
 from clawgroups.services.perform import perform_async, read_async
 
 log = logging.getLogger(__name__)
@@ -34,9 +36,10 @@ class Pump:
     drops what the agent has seen. It is never sent on another link.
     """
 
-    def __init__(self, agent_id: UUID, hello: Hello, send: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, held: Held, hello: Hello, send: Callable[[str], Awaitable[None]]) -> None:
         self.outstanding: dict[UUID, Command] = {}
-        self._agent_id = agent_id
+        self._agent_id = held.agent_id
+        self._epoch = held.epoch
         self._hello = hello
         self._send = send
         self._given_up: dict[UUID, Command] = {}
@@ -116,9 +119,9 @@ class Pump:
             # Before it is marked: the answer may come sooner than we are told of the commit.
             self._expect(command)
         try:
-            await patiently(perform_async, sessions.command_sent, command.pk, link=self._hello.link)
+            await patiently(perform_async, sessions.command_sent, command.pk, link=self._hello.link, epoch=self._epoch)
         except (Conflict, NotFound):
-            self.settle(command.pk)  # Void meanwhile, or sent by another process.
+            self.settle(command.pk)  # Void meanwhile, or a newer socket of this link has taken its place.
             return
         await self._send(self._frame(command))
 
@@ -133,9 +136,9 @@ class Pump:
         if command.purpose == "reply":
             if "error" in params:
                 error = params["error"]
-                return peer.error(params["id"], error["code"], error["message"])
+                return peer.error(params["id"], error["code"], error["message"], error.get("data"))
             return peer.result(params["id"], params["result"])
-        if command.purpose == "cancel":
+        if command.purpose in ("cancel", TOLD):
             return peer.notification(command.method, params)
         if command.purpose == "open" and command.session_id is not None and self._hello.has_workdir:
             params["_meta"] = {**params.get("_meta", {}), **_workdir(command.session_id)}

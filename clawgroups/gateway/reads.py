@@ -125,6 +125,12 @@ def _opening(which: Q) -> list[UUID]:
     return [pk for pk in commands.values_list("session_id", flat=True) if pk is not None]
 
 
+def asked_on(agent_id: UUID, link: UUID, command_id: UUID) -> Command | None:
+    """A request that was sent on this link and whose answer still means something, whoever sent it."""
+    asked = Command.objects.select_related("session").filter(pk=command_id, agent_id=agent_id, link=link)
+    return asked.filter(state__in=("sent", "interrupted")).first()
+
+
 def to_repeat(agent_id: UUID, link: UUID) -> list[Command]:
     """Cancels and replies that may have been lost with the last socket of this link.
 

@@ -19,13 +19,13 @@ from clawgroups.core.actors import Actor
 from clawgroups.core.errors import ClawError, Conflict
 from clawgroups.core.transcript import TurnEnded
 from clawgroups.gateway import reads
-from clawgroups.gateway.backlog import Answered, Asked, Exited, Item, Overdue, Store, Told, Withdrawn
+from clawgroups.gateway.backlog import Answered, Asked, Exited, Item, Noted, Overdue, Store, Told, Withdrawn
 from clawgroups.gateway.hello import Hello, announced
 from clawgroups.gateway.pump import Pump
 from clawgroups.gateway.reads import MAX_SESSIONS, TURNS, Held
 from clawgroups.ingest import Intake, Replaced, patiently
 from clawgroups.models import Command
-from clawgroups.services import approvals, contact, sessions, transcript
+from clawgroups.services import approvals, contact, late, sessions, transcript
 from clawgroups.services.perform import perform_async, read_async
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,8 @@ class Worker:
                 await self._withdrawn(item)
             case Answered():
                 await self._answered(item)
+            case Noted():
+                await self._noted(item)
             case Overdue():
                 await self._overdue(item)
             case Store():
@@ -175,15 +177,30 @@ class Worker:
             await self._initialized(item)
             return
         command_id = _uuid(item.frame_id)
-        command = None if command_id is None else self._pump.awaited(command_id)
+        if command_id is None:
+            return
+        command = self._pump.awaited(command_id)
+        if command is None:
+            # Rows decide, not what this process happens to remember.
+            command = await patiently(read_async, reads.asked_on, self._held.agent_id, self._held.link, command_id)
         if command is not None:
             await self._settle(command, item.frame, item.result, item.error)
+
+    async def _noted(self, item: Noted) -> None:
+        request = _uuid(item.request)
+        if request is None:
+            return
+        try:
+            await patiently(perform_async, late.noted, request, actor=self._actor)
+        except ClawError:
+            return  # Noted before, or nothing was told.
+        self._pump.settle(late.told_id(request))
 
     async def _overdue(self, item: Overdue) -> None:
         command = self._pump.outstanding.get(item.command_id)
         if command is not None:
-            late = RpcError(version.INTERNAL_ERROR, "the agent did not answer session/new in time")
-            await self._settle(command, self._intake.taken, None, late)
+            silence = RpcError(version.INTERNAL_ERROR, "the agent did not answer session/new in time")
+            await self._settle(command, self._intake.taken, None, silence)
 
     async def _settle(self, command: Command, frame: int, result: Any, error: RpcError | None) -> None:
         """Everything said before the answer is stored before the answer is."""
@@ -192,9 +209,11 @@ class Worker:
         if turn and command.session_id is not None:
             reason = acp.parse_prompt(result).stop_reason if error is None else "error"
             await self._intake.take(command.session_id, TurnEnded(reason), 0)
-        await self.flush()
         if command.purpose == "open" and error is None:
             answer, error = self._check_opened(answer)
+            if error is None and command.session_id is not None:
+                await self._take_early(command.session_id, str(answer["sessionId"]))
+        await self.flush()
         text = ""
         if turn and command.session_id is not None and error is None:
             text = await patiently(read_async, transcript.last_message, command.pk)
@@ -245,11 +264,14 @@ class Worker:
             acp_id = str(answer["sessionId"])
             self._sessions[acp_id] = session_id
             self._let_go()
-            early = [update for named, update in self._early if named == acp_id]
-            for update in early:
-                await self._intake.take(session_id, update, MAX_EARLY_SIZE)
         if not self._pump.opening():
             self._early.clear()
+
+    async def _take_early(self, session_id: UUID, acp_id: str) -> None:
+        """What was said before the session was known is stored before the answer that names it is."""
+        for named, update in list(self._early):
+            if named == acp_id:
+                await self._intake.take(session_id, update, MAX_EARLY_SIZE)
 
     def _let_go(self) -> None:
         """Keep the newest sessions and those in a turn; nobody speaks in the others any more."""

@@ -22,6 +22,7 @@ from clawgroups.models import Approval, Attempt, Session, Step, Task
 from clawgroups.permissions import get_approval, require, seat_of
 from clawgroups.services.attempts import CANCELLED, Decision, fence, reply
 from clawgroups.services.deadlines import in_hand, name_of, rested, timers_of, waits, waits_in_hand
+from clawgroups.services.late import refusal_of
 
 KINDS = ("allow_once", "allow_always", "reject_once", "reject_always")
 
@@ -36,7 +37,7 @@ def request_approval(
 ) -> Future[Outcome]:
     """Store an agent's question before anybody is asked. The same request id is the same question.
 
-    Answer: {"id", "open"}; `open` is False when the attempt is over, and the agent is told `cancelled`.
+    Answer: {"id", "open"}; `open` is False when the attempt is over, and the agent is told so (-32010).
     Raises `Invalid` for options without ids or kinds, `NotFound` for a foreign session.
     """
     session = Session.objects.select_related("attempt").filter(pk=session_id, agent=actor.agent_id).first()
@@ -73,7 +74,7 @@ def request_approval(
             until = min([expires_at, *(one.expires_at for one in _others(attempt, pk))])
             decision.writes.append(_asked(task, until, now))
         else:
-            decision.add(reply(Approval(pk=pk, session=session, attempt=attempt, **_bare(values)), CANCELLED, now))
+            decision.add(refusal_of(session, task, request_id, now))
     return commit.submit(
         Change(
             actor,
@@ -104,10 +105,6 @@ def _told_before(attempt: Attempt, tool_call: Mapping[str, Any]) -> dict[str, An
     """What the agent has told of this tool call: some ask about it by its id alone."""
     step = Step.objects.filter(attempt=attempt, tool_call_id=str(tool_call.get("toolCallId", ""))[:200]).first()
     return {} if step is None else {**step.detail, "title": step.title, "kind": step.kind, "status": step.status}
-
-
-def _bare(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {"epoch": values["epoch"], "request_id": values["request_id"]}
 
 
 def clean_options(options: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

@@ -7,8 +7,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Q
-
 from clawgroups import commit
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Change, Expect, Fact, Outcome, one_of
@@ -19,6 +17,7 @@ from clawgroups.models import Artifact, Attempt, Session, Task
 from clawgroups.permissions import require
 from clawgroups.services.briefs import task_inputs
 from clawgroups.services.files import StoredFile
+from clawgroups.services.late import stale
 from clawgroups.services.runs import artifact
 
 DRAFT = "draft.md"
@@ -44,14 +43,22 @@ def session_of(session_id: UUID, actor: Actor) -> Session:
     return session
 
 
+def open_session_of(session_id: UUID, actor: Actor) -> Session:
+    """The session, while it is given anything. Raises `StaleAttempt` for one that was given up."""
+    session = session_of(session_id, actor)
+    if session.state == "closed":
+        raise stale(session.attempt.task, "This session was given up; there is nothing to read for it any more.")
+    return session
+
+
 def work_files(session: Session) -> list[WorkFile]:
     """What the work folder starts from: inputs, results of parents, what earlier tries left, a person's draft."""
     task = session.attempt.task
     files = {
         f.name: WorkFile(f.name, f.artifact.sha256, f.artifact.size, f.artifact.content_type) for f in task_inputs(task)
     }
-    left = Artifact.objects.filter(Q(kind="result") | Q(kind="late", attempt=session.attempt), task=task)
-    for row in left.exclude(attempt=session.attempt, kind="late").order_by("created_at"):
+    # What came late is evidence beside the task, never an input.
+    for row in Artifact.objects.filter(kind="result", task=task).order_by("created_at"):
         files[row.name] = WorkFile(row.name, row.sha256, row.size, row.content_type)
     draft = session.attempt.brief.get("handback", {}).get("draft", "")
     if draft:
@@ -61,18 +68,20 @@ def work_files(session: Session) -> list[WorkFile]:
 
 
 def deliver_file(session_id: UUID, *, stored: StoredFile, actor: Actor) -> Future[Outcome]:
-    """Take a file that an agent made. Answer: {"id", "name", "sha256", "size", "kind"}.
+    """Take a file that an agent made. Answer: {"id", "name", "sha256", "size", "kind", "current_epoch"}.
 
     While the attempt is live and its epoch the task's, it is a result; after that it is kept as late, which
-    changes nothing. The same bytes under the same name are taken once. Raises `NotFound` for a foreign session.
+    changes nothing. The same bytes once more under the same name are the same file. Raises `NotFound` for a
+    foreign session.
     """
     session = session_of(session_id, actor)
     attempt, task = session.attempt, session.attempt.task
     expects = require(actor, "task.view", session.workspace_id)
     earlier = Artifact.objects.filter(task=task, name=stored.name).exclude(kind="input")
-    same = earlier.filter(attempt=attempt, sha256=stored.sha256).first()
-    if same is not None:
-        return commit.submit(Change(actor, session.workspace_id, expects, verb="artifact.deliver", answer=_said(same)))
+    newest = earlier.filter(attempt=attempt).order_by("created_at", "pk").last()
+    if newest is not None and newest.sha256 == stored.sha256:
+        said = _said(newest, task)
+        return commit.submit(Change(actor, session.workspace_id, expects, verb="artifact.deliver", answer=said))
     live = attempt.state in ATTEMPT_LIVE and task.epoch == attempt.epoch
     row = artifact(
         session.workspace_id,
@@ -100,6 +109,7 @@ def deliver_file(session_id: UUID, *, stored: StoredFile, actor: Actor) -> Futur
                 "sha256": stored.sha256,
                 "size": stored.size,
                 "kind": kind,
+                "current_epoch": task.epoch,
             },
         )
     )
@@ -114,5 +124,6 @@ def _fence(session: Session, attempt: Attempt, task: Task) -> tuple[Expect, ...]
     )
 
 
-def _said(row: Artifact) -> dict[str, object]:
-    return {"id": str(row.pk), "name": row.name, "sha256": row.sha256, "size": row.size, "kind": row.kind}
+def _said(row: Artifact, task: Task) -> dict[str, object]:
+    said = {"id": str(row.pk), "name": row.name, "sha256": row.sha256, "size": row.size, "kind": row.kind}
+    return {**said, "current_epoch": task.epoch}

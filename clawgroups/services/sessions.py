@@ -20,9 +20,10 @@ from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Updat
 from clawgroups.core.errors import NotFound
 from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
-from clawgroups.core.task_events import AttemptAcknowledged, LateResultKept, TaskBegun, TaskSubmitted
+from clawgroups.core.task_events import AttemptAcknowledged, TaskBegun, TaskSubmitted
 from clawgroups.core.timers import after, wait_for_review
 from clawgroups.models import Attempt, Command, Session, Task
+from clawgroups.services import late
 from clawgroups.services.attempts import Decision, end_attempt, fence, release, void_approvals
 from clawgroups.services.deadlines import in_hand, timers_of, waits, waits_in_hand
 from clawgroups.services.tasks import prompt_command
@@ -57,8 +58,11 @@ def _for_link(command: Command, link: UUID) -> bool:
     return command.session.link == link
 
 
-def command_sent(command_id: UUID, *, link: UUID) -> Future[Outcome]:
-    """The frame was handed to the socket: open -> sent. The first prompt makes its task work."""
+def command_sent(command_id: UUID, *, link: UUID, epoch: int | None = None) -> Future[Outcome]:
+    """The frame was handed to the socket: open -> sent. The first prompt makes its task work.
+
+    `epoch` is the connection's: a socket that was replaced sends nothing any more.
+    """
     command = _command(command_id)
     now = timezone.now()
     # A notification or reply has no answer to wait for.
@@ -86,7 +90,8 @@ def command_sent(command_id: UUID, *, link: UUID) -> Future[Outcome]:
             writes.append(Update("clawgroups.Attempt", attempt.pk, begun, {"state": "offered"}))
             writes.append(Update("clawgroups.Task", task.pk, working, fence(task)))
             facts.append(Fact(task.workspace_id, TaskBegun(task_id=task.pk, attempt_id=attempt.pk)))
-    return _submit(command, Decision(writes, facts), "command.sent")
+    fenced = () if epoch is None else (Expect("agents.Connection", link, {"epoch": epoch}),)
+    return _submit(command, Decision(writes, facts), "command.sent", fenced)
 
 
 def command_answered(
@@ -121,7 +126,7 @@ def command_answered(
         case "open":
             decision.add(_opened(command, link, result, error))
         case "work" | "acknowledge":
-            decision.add(_turn_ended(command, result, error, text[-MAX_RESULT:]))
+            decision.add(_turn_ended(command, link, result, error, text[-MAX_RESULT:]))
         case _:
             pass
     return _submit(command, decision, "command.answered")
@@ -169,7 +174,7 @@ def _needs_login(error: Mapping[str, Any] | None) -> bool:
 
 
 def _turn_ended(
-    command: Command, result: Mapping[str, Any] | None, error: Mapping[str, Any] | None, text: str
+    command: Command, link: UUID, result: Mapping[str, Any] | None, error: Mapping[str, Any] | None, text: str
 ) -> Decision:
     attempt = command.attempt
     assert attempt is not None
@@ -177,7 +182,7 @@ def _turn_ended(
     now = timezone.now()
     stop = str((result or {}).get("stopReason") or "")
     if task is None:
-        return _late(attempt, text if stop == "end_turn" else "")
+        return late.keep(command, _task(attempt), link, stop_reason=stop, text=text)
     if _needs_login(error):
         return _failed(command, task, attempt, LOGIN_MISSING, retryable=True)
     if error is not None:
@@ -249,16 +254,6 @@ def _acknowledged(command: Command, task: Task, attempt: Attempt, text: str) -> 
     )
 
 
-def _late(attempt: Attempt, text: str) -> Decision:
-    """A turn ended under an epoch that is over: the stop is confirmed, a result is kept, not applied."""
-    values: dict[str, Any] = {"stop": "done"}
-    facts = []
-    if text.strip():
-        values["late_result"] = text
-        facts.append(Fact(attempt.workspace_id, LateResultKept(task_id=attempt.task_id, attempt_id=attempt.pk)))
-    return Decision([Update("clawgroups.Attempt", attempt.pk, values)], facts)
-
-
 def _failed(command: Command, task: Task, attempt: Attempt, reason: str, *, retryable: bool) -> Decision:
     now = timezone.now()
     decision = end_attempt(attempt, AttemptVerb.REFUSE, now, reason=reason, answered=command.pk)
@@ -318,14 +313,14 @@ def session_lost(
     )
 
 
-def _submit(command: Command, decision: Decision, verb: str) -> Future[Outcome]:
+def _submit(command: Command, decision: Decision, verb: str, expects: tuple[Expect, ...] = ()) -> Future[Outcome]:
     actor = Actor(ActorKind.AGENT, command.agent.name, agent_id=command.agent_id)
     workspace_id = command.attempt.workspace_id if command.attempt else None
     return commit.submit(
         Change(
             actor,
             workspace_id,
-            (Expect("agents.Agent", command.agent_id, {"retired_at": None}),),
+            (Expect("agents.Agent", command.agent_id, {"retired_at": None}), *expects),
             tuple(decision.writes),
             tuple(decision.facts),
             verb=verb,

@@ -33,6 +33,7 @@ from clawgroups.services.attempts import (
 )
 from clawgroups.services.briefs import acknowledge_prompt, work_prompt
 from clawgroups.services.deadlines import CLOSED, timers_of, waits, waits_in_hand
+from clawgroups.services.late import stale
 from clawgroups.services.workspaces import clean_text
 
 
@@ -204,11 +205,13 @@ def release_task(
 ) -> Future[Outcome]:
     """Take a task from its assignee: the attempt ends, the task is ready again or stuck.
 
-    `epoch` is the one the caller looked at, `seen` what it saw of the attempt; where either has moved on
-    since, the answer is a mismatch.
+    `epoch` is the one the caller looked at: raises `StaleAttempt` for a task that has moved on since. `seen` is what
+    it saw of the attempt; where that has moved on, the answer is a mismatch.
     """
     task = get_task(actor, task_id, "task.release")
     expects = require(actor, "task.release", task.workspace_id)
+    if epoch != task.epoch:
+        raise stale(task, f"This task has moved on: it is at epoch {task.epoch} now.")
     reason = clean_text(reason, what="Reason", limit=1000) or "released"
     decision = Decision()
     if task.attempt is not None and task.attempt.ended_at is None:

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.db.models.functions import Length
 from django.utils import timezone
@@ -41,6 +42,7 @@ from clawgroups.core.transcript import (
     Standing,
     TurnEnded,
     Words,
+    after_stop,
     plan_counts,
 )
 from clawgroups.models import Command, Part, Session, Step
@@ -111,10 +113,23 @@ def last_message(command_id: UUID) -> str:
     parts = Part.objects.filter(attempt=command.attempt, kind="text").exclude(text="")
     if command.sent_at is not None:
         parts = parts.filter(at__gte=command.sent_at)
-    for text in parts.order_by("-ordinal", "-pk").values_list("text", flat=True)[:20]:
-        if text.strip():
-            return text
+    recent = list(parts.order_by("-ordinal", "-pk")[:20])
+    for part, before in zip_longest(recent, recent[1:]):
+        if part.text.strip():
+            goes_on = before is not None and _goes_on(before, part, command.session_id)
+            return before.text + part.text if before is not None and goes_on else part.text
     return ""
+
+
+def _goes_on(before: Part, part: Part, session_id: UUID | None) -> bool:
+    """Whether a stop fell into the middle of this message: words of it stand on both sides."""
+    if before.after_stop or not part.after_stop:
+        return False
+    if part.pk == after_stop(before.pk):
+        return True
+    # An agent that names no messages says one until it does something else; that has a number, too.
+    unnamed = uuid5(part.attempt_id, f"{session_id}:text:#{part.ordinal}")
+    return part.pk == after_stop(unnamed) and part.ordinal == before.ordinal + 1
 
 
 def record(

@@ -174,6 +174,16 @@ def size(count: int) -> str:
 
 
 @register.filter
+def span(seconds: float) -> str:
+    """A length of time for people, in the largest unit that says enough."""
+    if seconds < 90:
+        return _("%d s") % seconds
+    if seconds < 90 * 60:
+        return _("%d min") % round(seconds / 60)
+    return _("%d h") % round(seconds / 3600) if seconds < 36 * 3600 else _("%d days") % round(seconds / 86400)
+
+
+@register.filter
 def stars(level: int) -> str:
     """A skill's level as filled and empty marks."""
     return "●" * level + "○" * (5 - level)

@@ -22,7 +22,7 @@ from clawgroups.fragments import pieces, rooms, task_hint
 from clawgroups.fragments.tasks import TaskNow, messages_of, now_of
 from clawgroups.models import Approval, Attempt, Message, Part, Step, Task
 from clawgroups.permissions import get_attempt, get_task
-from clawgroups.services import review, tasks
+from clawgroups.services import late, review, tasks
 from clawgroups.services.overdue import is_offered
 from clawgroups.services.perform import perform
 from clawgroups.web.http import Viewer, actor_of, done, is_htmx, operation_of, page
@@ -213,4 +213,17 @@ def return_task(request: HttpRequest, workspace_id: UUID, task_id: UUID) -> Http
     task_of(actor, workspace_id, task_id, "task.review")
     reasons = [line.strip() for line in request.POST.get("note", "").splitlines() if line.strip()]
     perform(review.return_task, task_id, reasons=reasons, actor=actor, operation=operation_of(request))
+    return changed(request, workspace_id, task_id)
+
+
+@require_POST
+def adopt_task(request: HttpRequest, workspace_id: UUID, task_id: UUID) -> HttpResponse:
+    """Take up a result that came late; it goes into review."""
+    actor = actor_of(request)
+    task_of(actor, workspace_id, task_id, "task.adopt")
+    try:
+        source = UUID(request.POST.get("attempt", ""))
+    except ValueError:
+        raise Invalid("Choose the late result.", field="attempt") from None
+    perform(late.adopt_late, task_id, source, actor=actor, operation=operation_of(request))
     return changed(request, workspace_id, task_id)

@@ -42,6 +42,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_TASK + "cancel/", tasks.cancel_task, name="cancel-task"),
     path(_TASK + "accept/", tasks.accept_task, name="accept-task"),
     path(_TASK + "return/", tasks.return_task, name="return-task"),
+    path(_TASK + "adopt/", tasks.adopt_task, name="adopt-task"),
     path(_TASK + "take-over/", takeover.take_over_task, name="take-over-task"),
     path(_TASK + "draft/", takeover.save_draft, name="save-draft"),
     path(_TASK + "submit/", takeover.submit_task, name="submit-task"),

@@ -24,6 +24,7 @@ TASK = {
     "reassign-task": "held",
     "accept-task": "review",
     "return-task": "review",
+    "adopt-task": "ready",
 }
 RUN = {"start-run": "proposed_id"}
 
@@ -43,6 +44,7 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "submit-task": lambda r: {"result": "words", "text": "words"},
     "hand-back-task": lambda r: {"note": "n"},
     "return-task": lambda r: {"note": "not yet"},
+    "adopt-task": lambda r: {"attempt": str(r.ids["late_id"])},
     "decide-approval": lambda r: {"option": "yes"},
     "set-goal": lambda r: {"goal": "Win"},
     "set-rules": lambda r: {"rules": "Be kind"},

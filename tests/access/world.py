@@ -146,9 +146,14 @@ def _begin(team: Team, tasks: dict[str, Task], handle: str, owner: str) -> dict[
         request_id=1, options=[{"optionId": "yes", "name": "Yes", "kind": "allow_once"}], digest="d" * 64,
         asked_at=now, expires_at=now + timedelta(hours=1),
     )  # fmt: skip
+    late = Attempt.objects.create(
+        workspace=team.workspace, task=tasks["ready"], member=attempt.member, number=1, epoch=0, state="expired",
+        late_result="Done after all.", late_at=now, offered_at=now, ended_at=now,
+    )  # fmt: skip
     step = Step.objects.create(pk=new_id(), attempt=attempt, ordinal=1, tool_call_id="t", title="Look", started_at=now)
     return {
         "attempt_id": attempt.pk,
+        "late_id": late.pk,
         "session_id": session.pk,
         "approval_id": approval.pk,
         "step_id": step.pk,

@@ -63,6 +63,8 @@ class FakeServer(Gate):
         self.closes: list[int | None] = []
         self.acks = True
         self.forget = False
+        self.claims: Callable[[int], int] = lambda received: received
+        """What it says to have received, of what it has."""
         self.refuse: tuple[str, int] | None = None
         self.close_with: int | None = None
         self.status: int | None = None
@@ -84,7 +86,14 @@ class FakeServer(Gate):
 
     async def __aenter__(self) -> FakeServer:
         self._server = await serve(
-            self._handle, "127.0.0.1", 0, max_size=None, compression=None, process_request=self._request
+            self._handle,
+            "127.0.0.1",
+            0,
+            max_size=None,
+            compression=None,
+            process_request=self._request,
+            # A handler that has stopped reading would hold a close up.
+            close_timeout=0.5,
         )
         return self
 
@@ -122,7 +131,8 @@ class FakeServer(Gate):
         link = self.links[link_id] if known else self.links.setdefault(link_id, FakeLink())
         received = len(link.frames) if not self.forget else 0
         self.connection = connection
-        await send(connection, "_clawgroups/resume", {"link": link_id, "received": received, "name": "Scribe"})
+        resume = {"link": link_id, "received": self.claims(received), "name": "Scribe"}
+        await send(connection, "_clawgroups/resume", resume)
         self.changed()
         async for message in connection:
             # A dropped connection's last frames were not stored, though the socket may still hold them.
@@ -248,6 +258,8 @@ class FileStore:
     """Status codes to answer with first, by name ("" is the list)."""
     listed: list[Frame] | None = None
     lies: bool = False
+    late: dict[str, str | None] = field(default_factory=dict)
+    """Names that are answered 409, with what they are kept as."""
     hold: threading.Event = field(default_factory=threading.Event)
 
     def listing(self) -> list[Frame]:
@@ -302,7 +314,10 @@ class _FileHandler(BaseHTTPRequestHandler):
         name = self._name()
         self.store.puts.append((name, self.headers["Content-Type"], self.headers["Authorization"]))
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if not self._failed(name):
+        if name in self.store.late:
+            problem = {"code": "stale_attempt", "current_epoch": 2, "kept_as": self.store.late[name]}
+            self._answer(409, json.dumps(problem).encode())
+        elif not self._failed(name):
             self.store.files[name] = body
             self._answer(204)
 

@@ -113,7 +113,8 @@ def test_only_long_answered_requests_are_forgotten() -> None:
 
 def test_an_open_question_of_the_agent_takes_one_answer() -> None:
     ledger = Ledger()
-    ledger.child_asks(0)
+    ledger.child_asks(0, "session/request_permission")
+    assert ledger.questions() == [(0, "session/request_permission")]
     assert [ledger.child_answered(one) for one in ("0", 0, 0)] == [False, True, False]
 
 

@@ -94,11 +94,11 @@ async def test_only_what_the_agent_made_or_changed_goes_out(workdir: Workdir, st
     (workdir.path / "link").symlink_to(tmp_path / "passwd")
     with (workdir.path / "big.bin").open("wb") as big:
         big.truncate(workdir_module.MAX_FILE + 1)
-    assert await SYNC.deliver(workdir) == []
+    assert (await SYNC.deliver(workdir)).failed == []
     assert [put[0] for put in store.puts] == ["edited.md", "out/report ä.md"]
     assert store.puts[0][1:] == ("text/markdown", "Bearer session-key")
     assert store.files["out/report ä.md"] == b"report"
-    assert await SYNC.deliver(workdir) == []
+    assert (await SYNC.deliver(workdir)).failed == []
     assert len(store.puts) == 2
 
 
@@ -106,11 +106,11 @@ async def test_passing_failures_are_tried_again_and_lasting_ones_are_not(workdir
     for name in ("a", "b", "c", "d"):
         (workdir.path / name).write_text(name)
     store.failures = {"a": [503, 500, 429], "b": [503] * 5, "c": [403], "d": [302]}
-    assert await SYNC.deliver(workdir) == ["b", "c", "d"]
+    assert (await SYNC.deliver(workdir)).failed == ["b", "c", "d"]
     tries = [put[0] for put in store.puts]
     assert {name: tries.count(name) for name in "abcd"} == {"a": 4, "b": 5, "c": 1, "d": 1}
     # What failed is still to be delivered, and is, when the server takes it.
-    assert await SYNC.deliver(workdir) == []
+    assert (await SYNC.deliver(workdir)).failed == []
     assert set(store.files) == {"a", "b", "c", "d"}
 
 
@@ -169,7 +169,7 @@ async def test_too_many_files_are_named_and_not_sent(
     monkeypatch.setattr(workdir_module, "MAX_FILES", 2)
     for name in "abc":
         (workdir.path / name).write_text(name)
-    assert await SYNC.deliver(workdir) == ["c"]
+    assert (await SYNC.deliver(workdir)).failed == ["c"]
     assert set(store.files) == {"a", "b"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.fold import digest
 from clawgroups.models import Approval, Artifact, Entry, Part, Session, Step, Task
 from clawgroups.services import agents as verbs
-from clawgroups.services import approvals, takeover
+from clawgroups.services import approvals, sessions, takeover
 from clawgroups.services.perform import perform
 from tests.api.conftest import Api, As, problem
 from tests.conftest import Team
@@ -148,7 +149,31 @@ def test_what_comes_after_a_takeover_is_late(team: Team, as_: As) -> None:
     key, path = folder(team, task)
     assert key.call("PUT", f"{path}/a.md", b"before").json()["kind"] == "result"
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
-    assert key.call("PUT", f"{path}/b.md", b"after").json()["kind"] == "late"
+    late = key.call("PUT", f"{path}/b.md", b"after")
+    assert problem(late) == (409, "stale_attempt")
+    kept = Artifact.objects.get(name="b.md")
+    epoch = Task.objects.get(pk=task.pk).epoch
+    said = late.json()
+    assert (said["current_epoch"], said["kept_as"], said["artifact"]) == (epoch, "late_file", str(kept.pk))
+    assert (kept.kind, kept.attempt_id) == ("late", task.attempt_id)
+    assert key.call("PUT", f"{path}/b.md", b"after").json()["artifact"] == str(kept.pk)
+    # What arrived in time is not late because it is sent once more.
+    assert key.call("PUT", f"{path}/a.md", b"before").status_code == 201
+
+
+def test_a_session_that_was_given_up_takes_evidence_for_a_week_and_gives_nothing(team: Team, as_: As) -> None:
+    task = team.working()
+    key, path = folder(team, task)
+    session = Session.objects.get(attempt=task.attempt)
+    perform(sessions.session_lost, session.pk, reason="lost contact")
+    assert problem(key.call("PUT", f"{path}/b.md", b"after")) == (409, "stale_attempt")
+    assert Artifact.objects.get(name="b.md").kind == "late"
+    for address in (path, f"{path}/b.md"):
+        refused = key.get(address)
+        assert problem(refused) == (409, "stale_attempt")
+        assert refused.json()["kept_as"] is None
+    Session.objects.filter(pk=session.pk).update(closed_at=timezone.now() - timedelta(days=8))
+    assert problem(key.call("PUT", f"{path}/c.md", b"after")) == (401, "unauthenticated")
 
 
 def test_a_handed_back_task_lists_the_draft_and_what_was_left(team: Team, as_: As) -> None:

@@ -12,6 +12,7 @@ from django.test import Client
 from clawgroups.models import Approval, Artifact, Draft, Message, Run, Task, Workspace
 from tests.api.conftest import As, problem
 from tests.conftest import Team
+from tests.services.late_support import came_late
 
 pytestmark = pytest.mark.django_db
 
@@ -147,10 +148,30 @@ def test_assignment_release_and_cancel(team: Team, as_: As) -> None:
     path = f"/tasks/{task.pk}"
     seat = str(team.seat("scribe").pk)
     assigned = bob.post(f"{path}/assign", {"member": seat}).json()
-    assert problem(bob.post(f"{path}/release", {"epoch": assigned["epoch"] - 1})) == (409, "conflict")
+    stale = bob.post(f"{path}/release", {"epoch": assigned["epoch"] - 1})
+    assert problem(stale) == (409, "stale_attempt")
+    assert (stale.json()["current_epoch"], stale.json()["kept_as"]) == (assigned["epoch"], None)
     assert bob.post(f"{path}/release", {"epoch": assigned["epoch"]}).status_code == 200
     assert bob.post(f"{path}/cancel").status_code == 200
     assert problem(bob.post(f"{path}/cancel")) == (409, "illegal_move")
+
+
+def test_a_late_result_is_taken_up_by_script_once(team: Team, as_: As) -> None:
+    attempt, bob = came_late(team), as_("bob")
+    path = f"/tasks/{attempt.task_id}"
+    shown = bob.get(path).json()["attempts"][0]
+    assert (shown["late_result"], shown["adopted_from"]) == ("Sales rose by 4.", None)
+    assert shown["late_at"]
+    assert problem(as_("gus").post(f"{path}/adopt", {"attempt": str(attempt.pk)})) == (403, "forbidden")
+    taken = bob.post(f"{path}/adopt", {"attempt": str(attempt.pk)}, Idempotency_Key="up")
+    again = bob.post(f"{path}/adopt", {"attempt": str(attempt.pk)}, Idempotency_Key="up")
+    assert (taken.status_code, again.json(), again["Idempotency-Replayed"]) == (200, taken.json(), "true")
+    assert taken.json()["state"] == "in_review"
+    assert bob.get(path).json()["attempts"][1]["adopted_from"] == str(attempt.pk)
+    bob.post(f"{path}/return", {"note": "no"})
+    refused = bob.post(f"{path}/adopt", {"attempt": str(attempt.pk)})
+    assert problem(refused) == (409, "already_adopted")
+    assert problem(bob.post(f"{path}/adopt", {})) == (422, "invalid")
 
 
 def test_messages_are_posted_and_read_by_page(team: Team, as_: As) -> None:

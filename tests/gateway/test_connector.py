@@ -21,8 +21,11 @@ from websockets.http11 import Request, Response
 from agents.connector.bridge import Bridge, Settings
 from agents.connector.child import Child
 from agents.connector.inprocess import InProcessChild
+from agents.models import Connection
 from clawgroups.gateway.acp import agents_socket
-from clawgroups.services.perform import read_async
+from clawgroups.models import Command
+from clawgroups.services import takeover
+from clawgroups.services.perform import perform_async, read_async
 from tests.conftest import Team
 from tests.gateway.support import attempt_of, new_key, steps, task_state, texts, until_row
 
@@ -124,8 +127,10 @@ class Scribe:
 
 
 @contextlib.asynccontextmanager
-async def carried(url: str, key: str, root: Path, agent: Scribe) -> AsyncIterator[asyncio.Task[int]]:
-    """The agent behind a connector, which is stopped at the end."""
+async def carried(
+    url: str, key: str, root: Path, agent: Scribe, said: list[str] | None = None
+) -> AsyncIterator[asyncio.Task[int]]:
+    """The agent behind a connector, which is stopped at the end; `said` gets what the person is told."""
 
     async def start() -> Child:
         async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -133,8 +138,8 @@ async def carried(url: str, key: str, root: Path, agent: Scribe) -> AsyncIterato
 
         return await InProcessChild.start(run, grace=1.0)
 
-    said: list[str] = []
-    bridge = Bridge(Settings(url=url, key=key, root=root, scale=0.01), start, say=said.append)
+    told: list[str] = [] if said is None else said
+    bridge = Bridge(Settings(url=url, key=key, root=root, scale=0.01), start, say=told.append)
     task = asyncio.create_task(bridge.run())
     try:
         yield task
@@ -162,6 +167,31 @@ async def test_a_turn_survives_its_line_being_cut_at_every_word(
         assert await read_async(texts, task) == [("one two three", False)]
         assert await read_async(steps, task) == [("c1", "completed")]
         assert agent.prompts == 1
+
+
+async def test_an_agent_that_goes_on_after_a_takeover_is_told_once_that_it_came_too_late(
+    team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, _ = await read_async(new_key, team)
+    task = await read_async(team.assigned)
+    agent = Scribe()
+    said: list[str] = []
+    async with Front() as front:
+        monkeypatch.setattr(settings, "BASE_URL", front.url)
+        async with carried(front.url, key, tmp_path, agent, said):
+            await task_state(task, "working")
+            bob = await read_async(team.actor, "bob")
+            await perform_async(takeover.take_over, task.pk, actor=bob)
+            await asyncio.wait_for(agent.cancelled.wait(), PATIENCE)
+            front.cut()
+            for _ in range(3):
+                agent.go.release()
+            await until_row(lambda: Command.objects.filter(purpose="stale", state="answered").first())
+            front.cut()
+            await until_row(lambda: Connection.objects.filter(epoch__gt=3).first())
+        attempt = await read_async(attempt_of, task)
+        assert (attempt.state, attempt.late_result) == ("superseded", "one two three")
+        assert len([line for line in said if "came too late" in line]) == 1
 
 
 async def test_a_wrong_key_ends_the_connector_with_its_reason(team: Team, tmp_path: Path) -> None:

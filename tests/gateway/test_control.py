@@ -160,7 +160,8 @@ async def test_questions_reach_a_person_and_answers_the_agent(team: Team, key: s
         assert got["result"] == {"outcome": {"outcome": "cancelled"}}
         agent.ask(session, 7, "c7")
         got = await agent.answered(7)
-        assert got["result"] == {"outcome": {"outcome": "cancelled"}}
+        epoch = (await read_async(Task.objects.get, pk=task.pk)).epoch
+        assert (got["error"]["code"], got["error"]["data"]) == (-32010, {"current_epoch": epoch, "kept_as": None})
         assert [row.state for row in await _approvals(task)] == ["decided", "void", "void"]
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import uuid4
 
 import pytest
 
 from agents.models import Connection
+from clawgroups import ingest
 from clawgroups.gateway.switchboard import switchboard
-from clawgroups.models import Command, Session
+from clawgroups.gateway.worker import Worker
+from clawgroups.models import Command, Session, Step
 from clawgroups.services import approvals, sessions
 from clawgroups.services.perform import perform_async, read_async
 from tests.conftest import Team
@@ -116,6 +119,61 @@ async def test_every_kill_point_of_a_turn_ends_in_the_same_rows(team: Team, key:
     await socket.hang_up()
 
 
+@pytest.fixture
+def dying(monkeypatch: pytest.MonkeyPatch, at: int) -> asyncio.Event:
+    """The process stops for good between its `at`th commit of frames and their acknowledgement."""
+    stored, reached = 0, asyncio.Event()
+    acknowledge = Worker._acknowledge
+
+    async def dies(worker: Worker) -> None:
+        nonlocal stored
+        stored += worker._intake.stored > worker._acknowledged
+        if stored == at and not reached.is_set():
+            reached.set()
+            await asyncio.Event().wait()
+        await acknowledge(worker)
+
+    monkeypatch.setattr(Worker, "_acknowledge", dies)
+    monkeypatch.setattr(ingest, "EDGE_EVERY", 0.01)
+    return reached
+
+
+@pytest.mark.parametrize("at", range(1, 5))
+async def test_a_process_that_dies_between_a_commit_and_its_acknowledgement_doubles_nothing(
+    team: Team, key: str, at: int, dying: asyncio.Event
+) -> None:
+    task = await read_async(team.assigned)
+    first = Socket(uuid4()).open(key)
+    if at > 2:
+        await _whole_turn(first, pause=at > 3)
+    await asyncio.wait_for(dying.wait(), 15)
+    await first.kill()
+    second = Socket(first.link).open(key)
+    received = await _resumed(second, first.said)
+    assert received == await read_async(_received, second) > 0
+    if at <= 2:
+        await _whole_turn(second)
+    await task_state(task, "in_review")
+    assert await read_async(texts, task) == [("one ", False), ("two three", False)]
+    assert await read_async(steps, task) == [("c1", "completed")]
+    assert (await read_async(team.journal)).count("task.submitted") == 1
+    assert len({f["id"] for f in first.heard + second.heard if f.get("method") == "session/prompt"}) == 1
+    await second.hang_up()
+
+
+async def _whole_turn(socket: Socket, *, pause: bool = False) -> None:
+    prompt = await socket.asked("session/prompt")
+    session = prompt["params"]["sessionId"]
+    socket.chunk(session, "one ")
+    socket.update(session, "tool_call", toolCallId="c1", title="Look", status="pending")
+    if pause:
+        await until_row(Step.objects.exists)
+    socket.chunk(session, "two ")
+    socket.update(session, "tool_call_update", toolCallId="c1", status="completed")
+    socket.chunk(session, "three")
+    socket.end_turn(prompt)
+
+
 async def test_an_old_socket_of_the_link_can_store_nothing_any_more(team: Team, key: str) -> None:
     task = await read_async(team.assigned)
     first = Socket(uuid4()).open(key)
@@ -215,11 +273,11 @@ async def test_who_comes_back_after_the_grace_is_stopped_and_its_words_are_evide
     hello = await second.asked("initialize")
     second.say({"id": hello["id"], "result": {"protocolVersion": 1}})
     assert (await second.asked("session/cancel"))["params"] == {"sessionId": session}
-    second.chunk(session, "too late")
+    second.chunk(session, " or too late")
     second.end_turn(prompt)
     attempt = await until_row(lambda: attempt_of(task), lambda row: row.late_result)
-    assert (attempt.state, attempt.result, attempt.late_result) == ("expired", "", "too late")
-    assert await read_async(texts, task) == [("in time", False), ("too late", True)]
+    assert (attempt.state, attempt.result, attempt.late_result) == ("expired", "", "in time or too late")
+    assert await read_async(texts, task) == [("in time", False), (" or too late", True)]
     assert (await read_async(team.journal))[-1] == "attempt.late_result_kept"
     await task_state(task, "ready")
     assert not [f for f in second.heard if f.get("method") == "session/prompt"]

@@ -14,6 +14,7 @@ from clawgroups.models import Entry
 from clawgroups.services import members, review, runs, takeover, tasks, workspaces
 from clawgroups.services.perform import perform
 from tests.conftest import Team
+from tests.services.late_support import adopt, came_late, reassigned
 
 PLAN = [
     {"key": "a", "title": "A", "skills": ["writing"]},
@@ -87,9 +88,15 @@ def run_cancelled(team: Team) -> None:
     perform(runs.cancel_run, run.pk, actor=team.actor("ada"))
 
 
+def late_and_adopted(team: Team) -> None:
+    attempt = came_late(team)
+    reassigned(team, attempt.task_id)
+    adopt(team, attempt)
+
+
 STORIES: list[Callable[[Team], None]] = [
     assigned, done, returned, held, submitted_by_hand, handed_back, released, chained, paused, people,
-    cancelled, run_cancelled,
+    cancelled, run_cancelled, late_and_adopted,
 ]  # fmt: skip
 
 

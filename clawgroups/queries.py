@@ -1,0 +1,16 @@
+"""Reads that services, pages and the coordinator share."""
+
+from __future__ import annotations
+
+from clawgroups.models import Artifact, Attempt
+
+
+def newest_files(attempt: Attempt, *kinds: str) -> list[Artifact]:
+    """The files of these kinds that an attempt left: of each name the newest."""
+    rows = Artifact.objects.filter(attempt=attempt, kind__in=kinds).order_by("created_at", "pk")
+    return list({row.name: row for row in rows}.values())
+
+
+def late_files(attempt: Attempt) -> list[Artifact]:
+    """The files that belong to a late result, also those from before its attempt was over."""
+    return newest_files(attempt, "result", "late")
