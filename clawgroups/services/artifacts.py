@@ -7,8 +7,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Q
-
 from clawgroups import commit
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Change, Expect, Fact, Outcome, one_of
@@ -45,13 +43,13 @@ def session_of(session_id: UUID, actor: Actor) -> Session:
 
 
 def work_files(session: Session) -> list[WorkFile]:
-    """What the work folder starts from: inputs, results of parents, what earlier tries left, a person's draft."""
+    """What the work folder starts from: inputs, results of parents, what earlier tries left (in `before/`), what this
+    try delivered already, a person's draft."""
     task = session.attempt.task
     files = {
         f.name: WorkFile(f.name, f.artifact.sha256, f.artifact.size, f.artifact.content_type) for f in task_inputs(task)
     }
-    left = Artifact.objects.filter(Q(kind="result") | Q(kind="late", attempt=session.attempt), task=task)
-    for row in left.exclude(attempt=session.attempt, kind="late").order_by("created_at"):
+    for row in Artifact.objects.filter(attempt=session.attempt, kind="result").order_by("created_at"):
         files[row.name] = WorkFile(row.name, row.sha256, row.size, row.content_type)
     draft = session.attempt.brief.get("handback", {}).get("draft", "")
     if draft:

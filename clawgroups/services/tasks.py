@@ -31,7 +31,7 @@ from clawgroups.services.attempts import (
     fence,
     release,
 )
-from clawgroups.services.briefs import acknowledge_prompt, work_prompt
+from clawgroups.services.briefs import acknowledge_prompt, earlier_work, work_prompt
 from clawgroups.services.deadlines import CLOSED, timers_of, waits, waits_in_hand
 from clawgroups.services.workspaces import clean_text
 
@@ -172,8 +172,11 @@ def prompt_command(task: Task, brief: dict[str, Any], session: Session) -> dict[
 
 
 def _brief_for(task: Task, live: Session | None) -> dict[str, Any]:
-    """The task's brief; a session that has acknowledged this hand-back is not asked for that again."""
-    told = live.attempt.brief if live is not None else {}
+    """The task's brief. A session that lives on knows what it did, and is not asked again for what it acknowledged."""
+    if live is None:
+        work = earlier_work(task)
+        return {**task.brief, "earlier": work} if work else dict(task.brief)
+    told = live.attempt.brief
     known = bool(told.get("acknowledged")) and told.get("handback") == task.brief.get("handback")
     return {**task.brief, "acknowledged": True} if known else dict(task.brief)
 
