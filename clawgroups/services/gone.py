@@ -39,7 +39,7 @@ def _reason(task: Task) -> str:
 
 
 def _give_on(task: Task, now: datetime) -> Future[Outcome]:
-    return tasks.release_task(task.pk, reason=_reason(task), epoch=task.epoch, actor=SYSTEM, expired=True)
+    return tasks.release_task(task.pk, reason=_reason(task), epoch=task.epoch, actor=SYSTEM)
 
 
 def _hand_back(task: Task, now: datetime) -> Future[Outcome]:

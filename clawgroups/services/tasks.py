@@ -31,7 +31,7 @@ from clawgroups.services.attempts import (
     fence,
     release,
 )
-from clawgroups.services.briefs import acknowledge_prompt, work_prompt
+from clawgroups.services.briefs import acknowledge_prompt, earlier_work, work_prompt
 from clawgroups.services.deadlines import CLOSED, timers_of, waits, waits_in_hand
 from clawgroups.services.late import stale
 from clawgroups.services.workspaces import clean_text
@@ -173,8 +173,11 @@ def prompt_command(task: Task, brief: dict[str, Any], session: Session) -> dict[
 
 
 def _brief_for(task: Task, live: Session | None) -> dict[str, Any]:
-    """The task's brief; a session that has acknowledged this hand-back is not asked for that again."""
-    told = live.attempt.brief if live is not None else {}
+    """The task's brief. A session that lives on knows what it did, and is not asked again for what it acknowledged."""
+    if live is None:
+        work = earlier_work(task)
+        return {**task.brief, "earlier": work} if work else dict(task.brief)
+    told = live.attempt.brief
     known = bool(told.get("acknowledged")) and told.get("handback") == task.brief.get("handback")
     return {**task.brief, "acknowledged": True} if known else dict(task.brief)
 
@@ -198,28 +201,27 @@ def release_task(
     reason: str,
     epoch: int,
     actor: Actor,
-    retryable: bool = True,
-    expired: bool = False,
     failure: Failure = Failure.RELEASED,
     seen: Mapping[str, Any] | None = None,
 ) -> Future[Outcome]:
     """Take a task from its assignee: the attempt ends, the task is ready again or stuck.
 
     `epoch` is the one the caller looked at: raises `StaleAttempt` for a task that has moved on since. `seen` is what
-    it saw of the attempt; where that has moved on, the answer is a mismatch.
+    it saw of the attempt; where that has moved on, the answer is a mismatch. `failure` says why, and with that what
+    follows.
     """
     task = get_task(actor, task_id, "task.release")
     expects = require(actor, "task.release", task.workspace_id)
     if epoch != task.epoch:
         raise stale(task, f"This task has moved on: it is at epoch {task.epoch} now.")
     reason = clean_text(reason, what="Reason", limit=1000) or "released"
+    now = timezone.now()
     decision = Decision()
     if task.attempt is not None and task.attempt.ended_at is None:
-        verb = AttemptVerb.EXPIRE if expired else AttemptVerb.REFUSE
-        decision.add(end_attempt(task.attempt, verb, timezone.now(), reason=reason))
-        decision.writes.append(Update("clawgroups.Attempt", task.attempt.pk, {"failure": failure.value}, seen or {}))
-    decision.writes.append(Update("clawgroups.Task", task.pk, {"failure": failure.value}))
-    decision.add(release(task, timezone.now(), reason=reason, retryable=retryable))
+        verb = AttemptVerb.REFUSE if failure is Failure.RELEASED else AttemptVerb.EXPIRE
+        decision.add(end_attempt(task.attempt, verb, now, reason=reason, failure=failure))
+        expects = (*expects, Expect("clawgroups.Attempt", task.attempt.pk, seen or {}))
+    decision.add(release(task, now, reason=reason, failure=failure))
     return commit.submit(
         Change(
             actor,
