@@ -49,6 +49,7 @@ REACTIONS: dict[str, Callable[[dict[str, Any], UUID], Runs]] = {
     "task.submitted": _run_of_task,
     "task.returned": _run_of_task,
     "task.released": _run_of_task,
+    "task.stuck": _run_of_task,
     "task.handed_back": _run_of_task,
     "task.late_result_adopted": _run_of_task,
     "task.regenerated": _run_of,

@@ -119,6 +119,14 @@ class Team:
             sessions.command_answered, command.pk, link=link, epoch=epoch, received=0, result=result, text=text
         )
 
+    def try_once(self, task: Task, result: dict[str, Any], *, name: str = "scribe", text: str = "") -> Outcome:
+        """A ready task is given to an agent, whose turn ends so."""
+        perform(tasks.assign_task, task.pk, member_id=self.seat(name).pk, actor=self.actor("ada"))
+        self.send(name)
+        self.answer(name, {"sessionId": f"acp-{task.pk}"})
+        self.send(name)
+        return self.answer(name, result, text=text)
+
     def finish(self, name: str, text: str) -> Outcome:
         """The agent's turn ends with this message."""
         return self.answer(name, {"stopReason": "end_turn"}, text=text)

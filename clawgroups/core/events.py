@@ -332,6 +332,7 @@ WAKING = frozenset(
         "task.submitted",
         "task.returned",
         "task.released",
+        "task.stuck",
         "task.done",
         "task.failed",
         "task.cancelled",

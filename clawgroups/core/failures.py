@@ -71,6 +71,9 @@ CONSEQUENCES: dict[Failure, Consequence] = {
 }
 
 
+# No further try and no rewriting: a person decides.
+PERSON_DECIDES = frozenset({Failure.TASK_TIMED_OUT})
+
 # A task that is stuck with one of these is given to nobody before a person has decided.
 FOR_A_PERSON = frozenset({Failure.TASK_TIMED_OUT, Failure.NOT_ACKNOWLEDGED})
 

@@ -12,13 +12,15 @@ from agents.ids import new_id
 from clawgroups import bus
 from clawgroups.core.changes import Count, Fact, Insert, Update, Write
 from clawgroups.core.events import RunConsolidating
+from clawgroups.core.failures import Failure, consequence
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
+from clawgroups.core.retries import Course, Next, Standing, after_failure, back_off, plea
 from clawgroups.core.task_events import ApprovalVoided, TaskReleased, TaskStuck
 from clawgroups.core.timers import wait_for_coordinator, wait_for_help
 from clawgroups.models import Approval, Attempt, Command, Session, Task
-from clawgroups.services.deadlines import name_of, timers_of, waits
+from clawgroups.services.deadlines import timers_of, waits
+from clawgroups.services.stuck import who_can_help
 
-MAX_TRIES = 3
 TURNS = ("work", "acknowledge", "steer")
 CANCELLED = {"outcome": {"outcome": "cancelled"}}
 
@@ -38,19 +40,27 @@ class Decision:
 
 
 def end_attempt(
-    attempt: Attempt, verb: AttemptVerb, now: datetime, *, reason: str = "", answered: UUID | None = None
+    attempt: Attempt,
+    verb: AttemptVerb,
+    now: datetime,
+    *,
+    reason: str = "",
+    failure: Failure | None = None,
+    answered: UUID | None = None,
 ) -> Decision:
     """End an open attempt: its state, its open questions, and the turn that may still be going on.
 
     Open approvals are void and answered `cancelled`, unsent commands are void, and a prompt that is
     out gets `session/cancel`; what still comes from it is kept as evidence and changes nothing.
-    `answered` is the prompt whose answer ends the attempt: nothing of it goes on.
+    `answered` is the prompt whose answer ends the attempt: nothing of it goes on. `failure` is the kind,
+    where it ends without a result by no person's decision.
     """
     decision = Decision()
     values: dict[str, Any] = {
         "state": move_attempt(attempt.state, verb).value,
         "ended_at": now,
         "reason": reason,
+        "failure": "" if failure is None else failure.value,
     }
     decision.add(void_approvals(attempt, now))
     commands = [
@@ -114,37 +124,80 @@ def reply(approval: Approval, result: dict[str, Any], now: datetime) -> Decision
     return Decision([Insert("clawgroups.Command", new_id(), command)], [], [bus.agent_topic(approval.session.agent_id)])
 
 
-def release(task: Task, now: datetime, *, reason: str, retryable: bool = True) -> Decision:
-    """Put a task whose attempt ended without a result back to ready, or stuck after the last try.
+def release(task: Task, now: datetime, *, reason: str, failure: Failure) -> Decision:
+    """Put a task whose attempt ended without a result back to ready, or stuck where a person must decide.
 
     The task's epoch rises in both cases, so that whatever the attempt still writes is refused.
     """
-    timers = timers_of(task.workspace)
-    brief = dict(task.brief)
-    dead_ends = [*brief.get("dead_ends", []), {"member": str(task.assignee_id), "reason": reason}]
-    brief["dead_ends"] = dead_ends[-10:]
-    if not retryable:
-        brief["refused"] = [*brief.get("refused", []), str(task.assignee_id)][-20:]
-    epoch = task.epoch + 1
-    values: dict[str, Any] = {"epoch": epoch, "assignee_id": None, "attempt_id": None, "brief": brief}
-    decision = Decision()
-    if task.tries >= MAX_TRIES:
-        values |= {"state": move_task(task.state, TaskVerb.STICK).value, "reason": reason}
-        values |= waits(task, wait_for_help(now, timers, name_of(task.run)), now)
-        said = f"{MAX_TRIES} tries did not finish it; the last one: {reason}"
-        decision.facts.append(Fact(task.workspace_id, TaskStuck(task_id=task.pk, reason=said, epoch=epoch)))
-    else:
-        pause = min(timers.retry_cap, timers.retry_base * 2 ** max(task.tries - 1, 0)) * random.random()
-        values |= {
-            "state": move_task(task.state, TaskVerb.RELEASE).value,
-            "reason": reason,
-            "not_before": now + timedelta(seconds=pause),
-        }
-        values |= waits(task, wait_for_coordinator(now, timers), now)
-        fact = TaskReleased(task_id=task.pk, attempt_id=task.attempt_id, reason=reason, epoch=epoch)
-        decision.facts.append(Fact(task.workspace_id, fact))
-    decision.writes.append(Update("clawgroups.Task", task.pk, values, fence(task)))
+    epoch, attempt_id = task.epoch + 1, task.attempt_id
+    follows = what_follows(task, failure)
+    values: dict[str, Any] = {"epoch": epoch, "brief": _with_dead_end(task, reason, failure)}
+    values |= goes_on(task, follows, now, reason=reason, failure=failure, verb=TaskVerb.RELEASE)
+    decision = Decision([Update("clawgroups.Task", task.pk, values, fence(task)), *retried(task, follows)])
+    if follows.course is Course.PERSON:
+        stuck = TaskStuck(task_id=task.pk, reason=values["reason"], epoch=epoch)
+        decision.facts.append(Fact(task.workspace_id, stuck))
+        return decision
+    if follows.course is Course.AGAIN:
+        timers = timers_of(task.workspace)
+        pause = back_off(task.tries, base=timers.retry_base, cap=timers.retry_cap, chance=random.random())
+        values["not_before"] = now + timedelta(seconds=pause)
+    released = TaskReleased(
+        task_id=task.pk, attempt_id=attempt_id, reason=values["reason"], epoch=epoch, failure=failure.value
+    )
+    decision.facts.append(Fact(task.workspace_id, released))
     return decision
+
+
+def what_follows(task: Task, failure: Failure) -> Next:
+    """How a task goes on after a failure, by what it and its run have used up.
+
+    Changes that are decided at the same moment see the same count, so that a run may get a few retries more.
+    """
+    tasks = Task.objects.filter(run_id=task.run_id).count()
+    return after_failure(failure, Standing(task.tries, task.regenerated, task.run.retries, tasks))
+
+
+def goes_on(
+    task: Task, follows: Next, now: datetime, *, reason: str, failure: Failure, verb: TaskVerb
+) -> dict[str, Any]:
+    """The columns of a task that nobody works on any more: by `verb` to ready, or stuck for a named person."""
+    timers = timers_of(task.workspace)
+    values: dict[str, Any] = {
+        "assignee_id": None,
+        "attempt_id": None,
+        "failure": failure.value,
+        "tries": follows.tries,
+        "not_before": None,
+    }
+    if follows.course is Course.PERSON:
+        stuck = move_task(task.state, TaskVerb.STICK).value
+        help_from = wait_for_help(now, timers, who_can_help(task))
+        return {**values, "state": stuck, "reason": plea(follows.why, reason), **waits(task, help_from, now)}
+    return {
+        **values,
+        "state": move_task(task.state, verb).value,
+        "reason": f"{reason.rstrip('.')}; {follows.why}",
+        **waits(task, wait_for_coordinator(now, timers), now),
+    }
+
+
+def retried(task: Task, follows: Next) -> list[Write]:
+    """One more retry of its run, where one follows."""
+    return [Count("clawgroups.Run", task.run_id, "retries", 1)] if follows.counts else []
+
+
+def _with_dead_end(task: Task, reason: str, failure: Failure) -> dict[str, Any]:
+    """The task's brief with how this try ended; a member that cannot do it is not asked again."""
+    brief = dict(task.brief)
+    if task.assignee_id is None:
+        return brief
+    member = str(task.assignee_id)
+    end = {"member": member, "reason": reason, "failure": failure.value}
+    brief["dead_ends"] = [*brief.get("dead_ends", []), end][-10:]
+    if not consequence(failure).same_member:
+        brief["refused"] = [*brief.get("refused", []), member][-20:]
+    return brief
 
 
 def fence(task: Task) -> dict[str, Any]:

@@ -92,14 +92,9 @@ def _give_to(task: Task, who: str, reason: str, now: datetime, failure: Failure 
     if failure is not None:
         values["failure"] = failure.value
     if task.attempt is not None and task.attempt.ended_at is None:
-        decision = end_attempt(task.attempt, AttemptVerb.EXPIRE, now, reason=reason)
-        ended = Update(
-            "clawgroups.Attempt",
-            task.attempt.pk,
-            {"failure": values.get("failure", "")},
-            # Not one that has just been acknowledged.
-            {"start_by": task.attempt.start_by},
-        )
+        decision = end_attempt(task.attempt, AttemptVerb.EXPIRE, now, reason=reason, failure=failure)
+        # Not one that has just been acknowledged.
+        ended = Update("clawgroups.Attempt", task.attempt.pk, {}, {"start_by": task.attempt.start_by})
         decision.writes.append(ended)
         values |= {"epoch": task.epoch + 1, "attempt_id": None, "assignee_id": None}
     values |= waits(task, wait_for_help(now, timers_of(task.workspace), who), now)

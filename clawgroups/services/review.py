@@ -14,15 +14,17 @@ from agents.ids import new_id
 from clawgroups import commit
 from clawgroups.core.acceptance import Verdict
 from clawgroups.core.actors import Actor
-from clawgroups.core.changes import Change, Count, Fact, Insert, Outcome, Update
+from clawgroups.core.changes import Change, Count, Fact, Insert, Outcome, Update, Write
 from clawgroups.core.errors import Conflict, Invalid
+from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
+from clawgroups.core.retries import Course
 from clawgroups.core.task_events import TaskDone, TaskReady, TaskReturned, TaskStuck, TaskTakenOver
-from clawgroups.core.timers import wait_for_coordinator, wait_for_help, wait_for_holder
+from clawgroups.core.timers import wait_for_holder
 from clawgroups.models import Attempt, Dependency, Member, Task
 from clawgroups.permissions import get_task, require
-from clawgroups.services.attempts import MAX_TRIES, closed, fence
-from clawgroups.services.deadlines import CLOSED, name_of, timers_of, waits, waits_when_ready
+from clawgroups.services.attempts import closed, fence, goes_on, retried, what_follows
+from clawgroups.services.deadlines import CLOSED, timers_of, waits, waits_when_ready
 from clawgroups.services.workspaces import clean_text
 
 
@@ -86,7 +88,7 @@ def return_task(
     operation: str = "",
 ) -> Future[Outcome]:
     """Send a result back with reasons. A person's result goes back to that person, an agent's to the
-    next try; after the last try the task is stuck and a person must act."""
+    next try; after the last one it is written anew, and once that was done a person must act."""
     task = get_task(actor, task_id, "task.review")
     expects = require(actor, "task.review", task.workspace_id)
     attempt = _in_review(task)
@@ -99,8 +101,9 @@ def return_task(
         "ended_at": now,
         "reason": "; ".join(said),
         "verdicts": [v.as_json() for v in verdicts],
+        "failure": Failure.NOT_ACCEPTED.value,
     }
-    values, inserts, fact = _after_return(task, attempt, said, now)
+    values, writes, facts = _after_return(task, attempt, said, now)
     return commit.submit(
         Change(
             actor,
@@ -109,9 +112,9 @@ def return_task(
             (
                 Update("clawgroups.Attempt", attempt.pk, returned, {"state": attempt.state}),
                 Update("clawgroups.Task", task.pk, values, fence(task)),
-                *inserts,
+                *writes,
             ),
-            fact,
+            facts,
             operation,
             verb="task.return",
             answer={"id": str(task.pk), "state": values["state"]},
@@ -121,27 +124,25 @@ def return_task(
 
 def _after_return(
     task: Task, attempt: Attempt, said: tuple[str, ...], now: datetime
-) -> tuple[dict[str, Any], list[Insert], tuple[Fact, ...]]:
-    timers = timers_of(task.workspace)
+) -> tuple[dict[str, Any], list[Write], tuple[Fact, ...]]:
+    reason, timers = "; ".join(said), timers_of(task.workspace)
     returned = Fact(task.workspace_id, TaskReturned(task_id=task.pk, attempt_id=attempt.pk, reasons=said))
-    values: dict[str, Any] = {"epoch": task.epoch + 1, "attempt_id": None, "reason": "; ".join(said)}
+    values: dict[str, Any] = {"epoch": task.epoch + 1}
     if attempt.member.agent_id is None:
         again, draft = person_attempt(task, attempt.member, attempt.result, now)
-        values |= {"state": move_task(task.state, TaskVerb.TAKE_OVER).value, "attempt_id": again.pk}
+        values |= {"state": move_task(task.state, TaskVerb.TAKE_OVER).value, "attempt_id": again.pk, "reason": reason}
         values |= {"holder_id": attempt.member_id, "assignee_id": attempt.member_id}
         values |= waits(task, wait_for_holder(now, timers, attempt.member.name), now)
         back = TaskTakenOver(task_id=task.pk, attempt_id=again.pk, member_id=attempt.member_id, epoch=task.epoch + 1)
         return values, [again, draft], (returned, Fact(task.workspace_id, back))
-    values |= {"assignee_id": None, "brief": _returned_brief(task, attempt, said)}
-    if task.tries >= MAX_TRIES:
-        values |= {"state": move_task(task.state, TaskVerb.STICK).value}
-        values |= waits(task, wait_for_help(now, timers, name_of(task.run)), now)
-        reason = f"{MAX_TRIES} tries were not accepted; the last one: {'; '.join(said)}"
-        stuck = TaskStuck(task_id=task.pk, reason=reason, epoch=task.epoch + 1)
-        return values, [], (returned, Fact(task.workspace_id, stuck))
-    values |= {"state": move_task(task.state, TaskVerb.RETURN).value}
-    values |= waits(task, wait_for_coordinator(now, timers), now)
-    return values, [], (returned,)
+    failure = Failure.NOT_ACCEPTED
+    follows = what_follows(task, failure)
+    values |= goes_on(task, follows, now, reason=reason, failure=failure, verb=TaskVerb.RETURN)
+    values["brief"] = _returned_brief(task, attempt, said)
+    if follows.course is not Course.PERSON:
+        return values, retried(task, follows), (returned,)
+    stuck = TaskStuck(task_id=task.pk, reason=values["reason"], epoch=task.epoch + 1)
+    return values, retried(task, follows), (returned, Fact(task.workspace_id, stuck))
 
 
 def _returned_brief(task: Task, attempt: Attempt, said: tuple[str, ...]) -> dict[str, Any]:

@@ -31,11 +31,12 @@ from clawgroups.services.tasks import prompt_command
 LOGIN_NEEDED = -32000
 LOGIN_MISSING = "the agent needs a login on its own machine"
 MAX_RESULT = 1_000_000
-FAILURES = {
-    "refusal": "the agent refused it",
-    "max_tokens": "the agent ran out of tokens",
-    "max_turn_requests": "the agent used up its turns",
-    "cancelled": "the agent stopped by itself",
+SCOPE_DENIED = -32016
+ENDINGS = {
+    "refusal": (Failure.REFUSED, "the agent refused it"),
+    "max_tokens": (Failure.OUT_OF_TOKENS, "the agent ran out of tokens"),
+    "max_turn_requests": (Failure.OUT_OF_TURNS, "the agent used up its turns"),
+    "cancelled": (Failure.STOPPED, "the agent stopped by itself"),
 }
 
 
@@ -144,7 +145,7 @@ def _opened(
         closed = Update("clawgroups.Session", session.pk, {"state": "closed", "closed_at": timezone.now()})
         decision = Decision([closed])
         if current is not None:
-            decision.add(_failed(command, current, attempt, _open_failure(error), retryable=True))
+            decision.add(_failed(command, current, attempt, *_open_failure(error)))
         return decision
     values = {"state": "open", "acp_id": acp_id, "link": link}
     decision = Decision([Update("clawgroups.Session", session.pk, values, {"state": "opening"})])
@@ -162,11 +163,19 @@ def _opened(
     return decision
 
 
-def _open_failure(error: Mapping[str, Any] | None) -> str:
+def _open_failure(error: Mapping[str, Any] | None) -> tuple[Failure, str]:
+    if error is None:
+        return Failure.MALFORMED, "the agent could not open a session: it gave no session id"
+    failure, said = _error(error)
+    return failure, said if failure is Failure.LOGIN_NEEDED else f"the agent could not open a session: {said}"
+
+
+def _error(error: Mapping[str, Any]) -> tuple[Failure, str]:
+    """The kind of an error that an agent answered with, and what it said."""
     if _needs_login(error):
-        return LOGIN_MISSING
-    said = str((error or {}).get("message") or "it gave no session id")[:300]
-    return f"the agent could not open a session: {said}"
+        return Failure.LOGIN_NEEDED, LOGIN_MISSING
+    kind = Failure.SCOPE_DENIED if error.get("code") == SCOPE_DENIED else Failure.ERROR
+    return kind, str(error.get("message") or error.get("code"))[:300]
 
 
 def _needs_login(error: Mapping[str, Any] | None) -> bool:
@@ -183,16 +192,8 @@ def _turn_ended(
     stop = str((result or {}).get("stopReason") or "")
     if task is None:
         return late.keep(command, _task(attempt), link, stop_reason=stop, text=text)
-    if _needs_login(error):
-        return _failed(command, task, attempt, LOGIN_MISSING, retryable=True)
-    if error is not None:
-        said = str(error.get("message") or error.get("code"))[:300]
-        return _failed(command, task, attempt, f"the agent reported an error: {said}", retryable=True)
-    if stop != "end_turn":
-        reason = FAILURES.get(stop, f"the turn ended with “{stop[:60]}”")
-        if stop == "refusal" and text.strip():
-            reason = f"{reason}: {text.strip()[:500]}"
-        return _failed(command, task, attempt, reason, retryable=stop != "refusal")
+    if error is not None or stop != "end_turn":
+        return _failed(command, task, attempt, *_turn_failure(error, stop, text))
     if command.purpose == "acknowledge":
         return _acknowledged(command, task, attempt, text)
     submitted = {
@@ -221,12 +222,23 @@ def _turn_ended(
     return decision
 
 
+def _turn_failure(error: Mapping[str, Any] | None, stop: str, text: str) -> tuple[Failure, str]:
+    """The kind of a turn that ended without a result, and how it is said. What ACP does not know is malformed."""
+    if error is not None:
+        failure, said = _error(error)
+        return failure, said if failure is Failure.LOGIN_NEEDED else f"the agent reported an error: {said}"
+    failure, reason = ENDINGS.get(stop, (Failure.MALFORMED, f"the turn ended with “{stop[:60]}”"))
+    if failure is Failure.REFUSED and text.strip():
+        reason = f"{reason}: {text.strip()[:500]}"
+    return failure, reason
+
+
 def _acknowledged(command: Command, task: Task, attempt: Attempt, text: str) -> Decision:
     """The hand-back brief was understood: the words are kept and shown, then the work is prompted."""
     session = command.session
     assert session is not None
     if not text.strip():
-        return _failed(command, task, attempt, "the agent did not say what changed", retryable=True)
+        return _failed(command, task, attempt, Failure.MALFORMED, "the agent did not say what changed")
     now = timezone.now()
     brief = {**attempt.brief, "acknowledged": True}
     waiting = waits_in_hand(task, in_hand(attempt, start_by=None), attempt.member.name, now)
@@ -254,10 +266,10 @@ def _acknowledged(command: Command, task: Task, attempt: Attempt, text: str) -> 
     )
 
 
-def _failed(command: Command, task: Task, attempt: Attempt, reason: str, *, retryable: bool) -> Decision:
+def _failed(command: Command, task: Task, attempt: Attempt, failure: Failure, reason: str) -> Decision:
     now = timezone.now()
-    decision = end_attempt(attempt, AttemptVerb.REFUSE, now, reason=reason, answered=command.pk)
-    decision.add(release(task, now, reason=reason, retryable=retryable))
+    decision = end_attempt(attempt, AttemptVerb.REFUSE, now, reason=reason, failure=failure, answered=command.pk)
+    decision.add(release(task, now, reason=reason, failure=failure))
     return decision
 
 
@@ -296,9 +308,8 @@ def session_lost(
         }
         unmoved = {**(seen or {}), "state": attempt.state}
         decision.writes.append(Update("clawgroups.Attempt", attempt.pk, ended, unmoved))
-        decision.writes.append(Update("clawgroups.Task", task.pk, {"failure": failure.value}))
         decision.add(void_approvals(attempt, now, tell=False))
-        decision.add(release(task, now, reason=reason))
+        decision.add(release(task, now, reason=reason, failure=failure))
     actor = Actor(ActorKind.AGENT, session.agent.name, agent_id=session.agent_id)
     return commit.submit(
         Change(

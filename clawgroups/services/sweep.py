@@ -174,5 +174,5 @@ def _take_back(attempt: Attempt, failure: Failure, now: datetime) -> Future[Outc
         if session is not None:
             return sessions.session_lost(session.pk, reason=REASONS[failure], failure=failure, seen=seen)
     return tasks.release_task(
-        task.pk, reason=REASONS[failure], epoch=task.epoch, actor=SYSTEM, expired=True, failure=failure, seen=seen
+        task.pk, reason=REASONS[failure], epoch=task.epoch, actor=SYSTEM, failure=failure, seen=seen
     )

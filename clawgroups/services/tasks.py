@@ -198,28 +198,27 @@ def release_task(
     reason: str,
     epoch: int,
     actor: Actor,
-    retryable: bool = True,
-    expired: bool = False,
     failure: Failure = Failure.RELEASED,
     seen: Mapping[str, Any] | None = None,
 ) -> Future[Outcome]:
     """Take a task from its assignee: the attempt ends, the task is ready again or stuck.
 
     `epoch` is the one the caller looked at: raises `StaleAttempt` for a task that has moved on since. `seen` is what
-    it saw of the attempt; where that has moved on, the answer is a mismatch.
+    it saw of the attempt; where that has moved on, the answer is a mismatch. `failure` says why, and with that what
+    follows.
     """
     task = get_task(actor, task_id, "task.release")
     expects = require(actor, "task.release", task.workspace_id)
     if epoch != task.epoch:
         raise stale(task, f"This task has moved on: it is at epoch {task.epoch} now.")
     reason = clean_text(reason, what="Reason", limit=1000) or "released"
+    now = timezone.now()
     decision = Decision()
     if task.attempt is not None and task.attempt.ended_at is None:
-        verb = AttemptVerb.EXPIRE if expired else AttemptVerb.REFUSE
-        decision.add(end_attempt(task.attempt, verb, timezone.now(), reason=reason))
-        decision.writes.append(Update("clawgroups.Attempt", task.attempt.pk, {"failure": failure.value}, seen or {}))
-    decision.writes.append(Update("clawgroups.Task", task.pk, {"failure": failure.value}))
-    decision.add(release(task, timezone.now(), reason=reason, retryable=retryable))
+        verb = AttemptVerb.REFUSE if failure is Failure.RELEASED else AttemptVerb.EXPIRE
+        decision.add(end_attempt(task.attempt, verb, now, reason=reason, failure=failure))
+        expects = (*expects, Expect("clawgroups.Attempt", task.attempt.pk, seen or {}))
+    decision.add(release(task, now, reason=reason, failure=failure))
     return commit.submit(
         Change(
             actor,

@@ -129,17 +129,16 @@ def test_a_hand_back_is_acknowledged_in_the_living_session_before_work_goes_on(t
     assert "Add the total." in again.params["prompt"][0]["text"]
 
 
-def test_a_failing_agent_is_tried_three_times_then_a_person_must_act(team: Team) -> None:
+def test_a_failing_agent_is_tried_three_times_then_the_task_is_written_anew_then_a_person_must_act(team: Team) -> None:
     task = team.one_task()
-    for _ in range(3):
-        perform(tasks.assign_task, task.pk, member_id=team.seat("scribe").pk, actor=team.actor("ada"))
-        team.send("scribe")
-        team.answer("scribe", {"sessionId": "s"})
-        team.send("scribe")
-        team.answer("scribe", {"stopReason": "max_tokens"})
-    task.refresh_from_db()
-    assert (task.state, task.blocked_on) == ("stuck", "person")
-    assert len(task.brief["dead_ends"]) == 3
+    for regenerated, after in ((0, ("ready", "nobody")), (1, ("stuck", "person"))):
+        Task.objects.filter(pk=task.pk).update(tries=0, regenerated=regenerated)
+        for _ in range(3):
+            team.try_once(task, {"stopReason": "max_tokens"})
+        task.refresh_from_db()
+        assert (task.state, task.blocked_on, task.tries) == (*after, 3)
+    assert len(task.brief["dead_ends"]) == 6
+    assert task.next_actor == "ada"
 
 
 def test_the_same_answer_twice_changes_nothing_the_second_time(team: Team) -> None:
