@@ -12,6 +12,7 @@ from agents.builtin.facts import Profile
 from agents.builtin.tables import OTHER_TABLES, SHEET_SUFFIXES, TEXT_SUFFIXES
 
 REPORT = "report.md"
+BEFORE = "before/"
 DRAFT = "draft.md"
 REVIEW = "review.json"
 PROFILE = ".profile.json"
@@ -73,7 +74,12 @@ def gather(folder: Path, wanted: Iterable[str] = ()) -> Material:
     """Read what is in a folder; with `wanted` names, other tables are left aside when one of the wanted is there."""
     material = Material(folder)
     for name in files_in(folder):
-        _sort(material, name)
+        if not name.startswith(BEFORE):
+            _sort(material, name)
+    earlier = Path(folder, BEFORE, REPORT)
+    if material.report is None and earlier.is_file():
+        # What an earlier try left is no material of its own, but its report is gone on with.
+        material.report = earlier.read_bytes().decode("utf-8-sig", "replace").replace("\r\n", "\n")
     asked = [name for name in material.tables if name in set(wanted)]
     material.tables = asked or material.tables
     return material

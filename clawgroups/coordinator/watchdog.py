@@ -150,7 +150,7 @@ def _give_on(task_id: UUID, reason: str) -> Future[Outcome] | None:
     task = Task.objects.select_related("run").get(pk=task_id)
     who = name_of(task.run)
     if task.state in ("assigned", "working"):
-        return tasks.release_task(task.pk, reason=reason, epoch=task.epoch, actor=SYSTEM, expired=True)
+        return tasks.release_task(task.pk, reason=reason, epoch=task.epoch, actor=SYSTEM)
     if task.state == "ready":
         return tasks.stick_task(task.pk, reason=reason, who=who, actor=SYSTEM)
     if (task.next_actor, task.reason) == (who, reason):

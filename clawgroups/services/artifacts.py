@@ -52,13 +52,14 @@ def open_session_of(session_id: UUID, actor: Actor) -> Session:
 
 
 def work_files(session: Session) -> list[WorkFile]:
-    """What the work folder starts from: inputs, results of parents, what earlier tries left, a person's draft."""
+    """What the work folder starts from: inputs, results of parents, what earlier tries left (in `before/`), what this
+    try delivered already, a person's draft."""
     task = session.attempt.task
     files = {
         f.name: WorkFile(f.name, f.artifact.sha256, f.artifact.size, f.artifact.content_type) for f in task_inputs(task)
     }
     # What came late is evidence beside the task, never an input.
-    for row in Artifact.objects.filter(kind="result", task=task).order_by("created_at"):
+    for row in Artifact.objects.filter(attempt=session.attempt, kind="result").order_by("created_at"):
         files[row.name] = WorkFile(row.name, row.sha256, row.size, row.content_type)
     draft = session.attempt.brief.get("handback", {}).get("draft", "")
     if draft:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from agents.ids import new_id
 from agents.models import Connection
 from clawgroups import auth, bus, commit
-from clawgroups.core.actors import Actor
+from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update
 from clawgroups.core.clocks import InHand
 from clawgroups.core.errors import Conflict, Invalid
@@ -31,7 +31,7 @@ from clawgroups.services.attempts import (
     fence,
     release,
 )
-from clawgroups.services.briefs import acknowledge_prompt, work_prompt
+from clawgroups.services.briefs import acknowledge_prompt, earlier_work, work_prompt
 from clawgroups.services.deadlines import CLOSED, timers_of, waits, waits_in_hand
 from clawgroups.services.late import stale
 from clawgroups.services.workspaces import clean_text
@@ -173,8 +173,11 @@ def prompt_command(task: Task, brief: dict[str, Any], session: Session) -> dict[
 
 
 def _brief_for(task: Task, live: Session | None) -> dict[str, Any]:
-    """The task's brief; a session that has acknowledged this hand-back is not asked for that again."""
-    told = live.attempt.brief if live is not None else {}
+    """The task's brief. A session that lives on knows what it did, and is not asked again for what it acknowledged."""
+    if live is None:
+        work = earlier_work(task)
+        return {**task.brief, "earlier": work} if work else dict(task.brief)
+    told = live.attempt.brief
     known = bool(told.get("acknowledged")) and told.get("handback") == task.brief.get("handback")
     return {**task.brief, "acknowledged": True} if known else dict(task.brief)
 
@@ -215,7 +218,7 @@ def release_task(
     now = timezone.now()
     decision = Decision()
     if task.attempt is not None and task.attempt.ended_at is None:
-        verb = AttemptVerb.REFUSE if failure is Failure.RELEASED else AttemptVerb.EXPIRE
+        verb = AttemptVerb.EXPIRE if actor.kind is ActorKind.SYSTEM else AttemptVerb.REFUSE
         decision.add(end_attempt(task.attempt, verb, now, reason=reason, failure=failure))
         expects = (*expects, Expect("clawgroups.Attempt", task.attempt.pk, seen or {}))
     decision.add(release(task, now, reason=reason, failure=failure))
