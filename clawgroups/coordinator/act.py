@@ -7,14 +7,26 @@ from uuid import UUID
 
 from clawgroups.coordinator import builtin
 from clawgroups.coordinator.consolidate import consolidate_run
-from clawgroups.coordinator.decide import Adopt, Assign, Consolidate, Explain, Plan, Review, Start, Step
+from clawgroups.coordinator.decide import (
+    Adopt,
+    Assign,
+    Consolidate,
+    Explain,
+    Plan,
+    Regenerate,
+    Review,
+    Start,
+    Step,
+    Tell,
+)
 from clawgroups.coordinator.review import ask_for_review, consider_late, leave_late, review_task
 from clawgroups.coordinator.situation import Situation
 from clawgroups.core.actors import Actor, coordinator_for
-from clawgroups.core.errors import ClawError, Conflict
+from clawgroups.core.errors import ClawError, Conflict, Invalid
 from clawgroups.models import Run
-from clawgroups.services import runs, tasks, turns, waiting
+from clawgroups.services import dependants, runs, tasks, turns, waiting
 from clawgroups.services.perform import perform
+from clawgroups.services.regenerate import regenerate_task
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +59,10 @@ def _act(step: Step, situation: Situation, actor: Actor) -> None:
                 perform(waiting.park_task, task_id, reason=reason, who=who, match=match, actor=actor)
         case Adopt(task_id, attempt_id):
             consider_late(task_id, attempt_id, actor)
+        case Regenerate(task_id):
+            _write_anew(task_id, situation, actor)
+        case Tell(told):
+            perform(dependants.tell_dependants, situation.run_id, told=told, actor=actor)
         case Review(task_id):
             review_task(task_id, actor)
         case Consolidate():
@@ -66,6 +82,18 @@ def _plan(situation: Situation, actor: Actor) -> None:
         rationale=planned.rationale,
         actor=actor,
     )
+
+
+def _write_anew(task_id: UUID, situation: Situation, actor: Actor) -> None:
+    task = next(task for task in situation.tasks if task.id == task_id)
+    anew = builtin.anew(task)
+    try:
+        perform(regenerate_task, task_id, instructions=anew.instructions, parts=anew.parts, actor=actor)
+    except Invalid:
+        if not anew.parts:
+            raise
+        # The run has no room for more tasks.
+        perform(regenerate_task, task_id, instructions=builtin.rephrased(task), actor=actor)
 
 
 def give_up(run_id: UUID, fault: ClawError, asked_by: int) -> None:

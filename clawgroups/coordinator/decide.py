@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from clawgroups.coordinator.choice import Choice
 from clawgroups.coordinator.situation import Situation, TaskView
 from clawgroups.core.failures import FOR_A_PERSON
-from clawgroups.core.matching import NEEDS_LOGIN, OFFLINE, UNCONFIRMED, Candidate, Match, Need, best, rank
+from clawgroups.core.matching import NEEDS_LOGIN, OFFLINE, UNCONFIRMED, Match, Need, best
+from clawgroups.core.retries import MAX_REGENERATED, MAX_TRIES
+from clawgroups.services.dependants import Told
 
-MAX_TRIES = 3
 SHOWN_RUNNERS_UP = 4
 
 
@@ -54,6 +56,20 @@ class Adopt:
 
 
 @dataclass(frozen=True, slots=True)
+class Regenerate:
+    """Write a task anew, as its last try has failed."""
+
+    task_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Have waiting tasks say that they wait for one that is stuck, or no longer."""
+
+    told: tuple[Told, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
     """Judge a result against its acceptance lines."""
 
@@ -65,7 +81,7 @@ class Consolidate:
     """Make the deliverables."""
 
 
-Step = Plan | Start | Assign | Adopt | Explain | Review | Consolidate
+Step = Plan | Start | Assign | Adopt | Explain | Regenerate | Tell | Review | Consolidate
 
 
 def decide(situation: Situation) -> list[Step]:
@@ -84,29 +100,42 @@ def decide(situation: Situation) -> list[Step]:
 
 
 def _running(situation: Situation) -> list[Step]:
-    steps: list[Step] = [Review(t.id) for t in situation.tasks if t.state == "in_review" and t.blocked_on != "person"]
+    steps: list[Step] = [Tell(situation.to_tell)] if situation.to_tell else []
+    steps += [Review(t.id) for t in situation.tasks if t.state == "in_review" and t.blocked_on != "person"]
     if situation.paused:
         return steps
-    candidates = {c.member_id: c for c in situation.candidates}
+    choice = Choice(situation.candidates)
     for task in sorted(situation.tasks, key=lambda t: (t.level, t.position)):
         if task.late is not None:
             steps.append(Adopt(task.id, task.late))
             continue
-        if task.state not in ("ready", "stuck") or task.tries >= MAX_TRIES:
+        if not _is_due(task, situation):
             continue
-        if task.state == "stuck" and task.failure in FOR_A_PERSON:
-            continue
-        if task.not_before is not None and task.not_before > situation.now:
-            continue
-        ranking = rank(need_of(task), _allowed(task, list(candidates.values())))
-        chosen = best(ranking)
-        if chosen is not None:
-            steps.append(Assign(task.id, chosen.member_id, shown(ranking)))
-            taken = candidates[chosen.member_id]
-            candidates[chosen.member_id] = replace(taken, busy=taken.busy + 1)
-        elif explanation := _explain(task, ranking, situation):
-            steps.append(explanation)
+        if task.tries >= MAX_TRIES and task.regenerated < MAX_REGENERATED:
+            steps.append(Regenerate(task.id))
+        elif step := _given(task, choice, situation):
+            steps.append(step)
     return steps
+
+
+def _is_due(task: TaskView, situation: Situation) -> bool:
+    """Whether a task may go to somebody now; one that is stuck after its tries waits for a person."""
+    if task.state == "stuck":
+        return task.tries < MAX_TRIES and task.failure not in FOR_A_PERSON
+    return task.state == "ready" and (task.not_before is None or task.not_before <= situation.now)
+
+
+def _given(task: TaskView, choice: Choice, situation: Situation) -> Step | None:
+    need, only = need_of(task), str(task.brief.get("only") or "")
+    if choice.must_wait(need, only):
+        return None
+    ranking = choice.ranking(need, only)
+    chosen = best(ranking)
+    if chosen is None:
+        return _explain(task, ranking, situation)
+    step = Assign(task.id, chosen.member_id, shown(ranking))
+    choice.take(chosen.member_id)
+    return step
 
 
 def need_of(task: TaskView) -> Need:
@@ -123,11 +152,6 @@ def need_of(task: TaskView) -> Need:
 
 def _is_id(text: object) -> bool:
     return isinstance(text, str) and text not in ("", "None")
-
-
-def _allowed(task: TaskView, candidates: Sequence[Candidate]) -> list[Candidate]:
-    only = task.brief.get("only")
-    return [c for c in candidates if not only or str(c.member_id) == only]
 
 
 def shown(ranking: Sequence[Match]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from clawgroups.core.matching import Candidate
 from clawgroups.models import Artifact, Attempt, Member, Run, Task
 from clawgroups.services import contact, late
 from clawgroups.services.deadlines import name_of, timers_of
+from clawgroups.services.dependants import Told, to_tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class TaskView:
     blocked_on: str
     next_actor: str
     failure: str = ""
+    regenerated: int = 0
+    instructions: str = ""
     authors: frozenset[UUID] = frozenset()
     # A late result that may be taken up, as nobody works on the task.
     late: UUID | None = None
@@ -68,6 +71,8 @@ class Situation:
     # Names: who asked for the run (or stands in), and whose each agent is, by its seat.
     author: str = ""
     owners: dict[UUID, str] = field(default_factory=dict)
+    # Waiting tasks that shall say something else than they do.
+    to_tell: tuple[Told, ...] = ()
 
 
 def situation_of(run: Run, now: datetime) -> Situation:
@@ -94,6 +99,7 @@ def situation_of(run: Run, now: datetime) -> Situation:
         inputs=tuple(InputView(a.name, a.sha256, a.content_type) for a in inputs),
         author=name_of(run),
         owners=_owners(seats, run),
+        to_tell=to_tell(run) if run.state == "running" else (),
     )
 
 
@@ -111,6 +117,8 @@ def _description(seat: Member) -> str:
 
 def _tasks(run: Run) -> list[TaskView]:
     rows = Task.objects.filter(run=run, state__in=["ready", "stuck", "in_review"]).order_by("position")
+    late_ones = set(Attempt.objects.filter(task__run=run, late_at__isnull=False).values_list("task_id", flat=True))
+    authors = _authors([task.pk for task in rows if "review" in task.skills])
     return [
         TaskView(
             id=task.pk,
@@ -126,8 +134,10 @@ def _tasks(run: Run) -> list[TaskView]:
             blocked_on=task.blocked_on,
             next_actor=task.next_actor,
             failure=task.failure,
-            authors=_authors(task),
-            late=_late(task),
+            regenerated=task.regenerated,
+            instructions=task.instructions,
+            authors=authors.get(task.pk, frozenset()),
+            late=_late(task) if task.pk in late_ones else None,
         )
         for task in rows
     ]
@@ -138,12 +148,13 @@ def _late(task: Task) -> UUID | None:
     return None if found is None else found.pk
 
 
-def _authors(task: Task) -> frozenset[UUID]:
-    """Whose work a review task looks at: the authors of what it depends on."""
-    if "review" not in task.skills:
-        return frozenset()
-    accepted = Attempt.objects.filter(task__dependants__task=task, state="accepted")
-    return frozenset(accepted.values_list("member_id", flat=True))
+def _authors(reviews: list[UUID]) -> dict[UUID, frozenset[UUID]]:
+    """Whose work each review task looks at: the authors of what it depends on."""
+    found: dict[UUID, set[UUID]] = {}
+    accepted = Attempt.objects.filter(task__dependants__task__in=reviews, state="accepted")
+    for task_id, member_id in accepted.values_list("task__dependants__task", "member_id"):
+        found.setdefault(task_id, set()).add(member_id)
+    return {task_id: frozenset(members) for task_id, members in found.items()}
 
 
 def _candidates(seats: list[Member], run: Run, now: datetime) -> list[Candidate]:

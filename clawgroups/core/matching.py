@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -74,7 +74,11 @@ def rank(need: Need, candidates: Sequence[Candidate]) -> list[Match]:
     Equal scores are ordered by load, then name, so that the same situation gives the same answer.
     """
     matches = [_judge(need, candidate) for candidate in candidates]
-    busy = {c.member_id: c.busy for c in candidates}
+    return in_order(matches, {c.member_id: c.busy for c in candidates})
+
+
+def in_order(matches: Sequence[Match], busy: Mapping[UUID, int]) -> list[Match]:
+    """Matches as `rank` orders them."""
     return sorted(matches, key=lambda m: (bool(m.excluded), -m.score, busy[m.member_id], m.name, str(m.member_id)))
 
 

@@ -107,7 +107,8 @@ class TaskStuck(JournalEvent):
 
 
 class TaskParked(JournalEvent):
-    """No move: a ready task or one in review waits for somebody outside; says for whom."""
+    """No move: a ready task or one in review waits for somebody outside, or a waiting one for a task that is
+    stuck; says for whom. An empty reason: no longer."""
 
     type: Literal["task.parked"] = "task.parked"
     task_id: UUID

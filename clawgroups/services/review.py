@@ -36,7 +36,7 @@ def accept_task(
     expects = require(actor, "task.review", task.workspace_id)
     attempt = _in_review(task)
     now = timezone.now()
-    ready = {"state": "ready", **waits_when_ready(task.run, now)}
+    ready = {"state": "ready", "reason": "", **waits_when_ready(task.run, now)}
     done = {
         "state": move_task(task.state, TaskVerb.ACCEPT).value,
         "holder_id": None,

@@ -20,6 +20,7 @@ from clawgroups.core.actors import Actor, Role
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import Conflict, Forbidden, Invalid
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
+from clawgroups.core.retries import MAX_TRIES
 from clawgroups.core.task_events import ArtifactAdded, DraftSaved, TaskHandedBack, TaskSubmitted, TaskTakenOver
 from clawgroups.core.timers import wait_for_coordinator, wait_for_holder, wait_for_review
 from clawgroups.models import Attempt, Draft, Member, Task
@@ -285,7 +286,7 @@ def _give(
         "assignee_id": None,
         "attempt_id": None,
         "brief": brief,
-        "tries": max(task.tries - 1, 0),
+        "tries": min(max(task.tries, 1), MAX_TRIES) - 1,
         **waits(task, wait_for_coordinator(now, timers_of(task.workspace)), now),
     }
     return commit.submit(
