@@ -93,6 +93,18 @@ class SubmitIn(Schema):
     result: str = ""
 
 
+class PartIn(Schema):
+    title: str
+    instructions: str = ""
+
+
+class RegenerateIn(Schema):
+    """New instructions; with `parts` (2-8 of {title, instructions}) the task is split and puts them together."""
+
+    instructions: str
+    parts: list[PartIn] = Field(default_factory=list)
+
+
 class NoteIn(Schema):
     note: str = ""
 

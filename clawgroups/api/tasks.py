@@ -17,7 +17,7 @@ from clawgroups.core.actors import Actor
 from clawgroups.core.errors import Forbidden
 from clawgroups.models import Task
 from clawgroups.permissions import get_attempt, get_run, get_task, require
-from clawgroups.services import late, review, takeover, tasks
+from clawgroups.services import late, regenerate, review, takeover, tasks
 from clawgroups.services.perform import perform
 
 router = Router(tags=["tasks"])
@@ -87,6 +87,13 @@ def release_task(request: HttpRequest, task_id: UUID, body: schemas.ReleaseIn | 
     actor = actor_of(request)
     epoch = get_task(actor, task_id, "task.release").epoch if given.epoch is None else given.epoch
     return dict(perform(tasks.release_task, task_id, reason=given.reason, epoch=epoch, actor=actor).answer)
+
+
+@router.post("/tasks/{uuid:task_id}/regenerate")
+def regenerate_task(request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.RegenerateIn) -> Answer:
+    """Write a ready or stuck task anew: other instructions and fresh tries, or parts that it puts together."""
+    parts = [part.dict() for part in body.parts]
+    return write(request, response, regenerate.regenerate_task, task_id, instructions=body.instructions, parts=parts)
 
 
 # Takeover

@@ -52,9 +52,8 @@ def _act(step: Step, situation: Situation, actor: Actor) -> None:
             perform(runs.start_run, situation.run_id, actor=actor)
         case Assign(task_id, member_id, match):
             perform(tasks.assign_task, task_id, member_id=member_id, match=match, actor=actor)
-        case Explain(task_id, reason, who, match, stuck):
-            verb = tasks.stick_task if stuck else waiting.park_task
-            perform(verb, task_id, reason=reason, who=who, match=match, actor=actor)
+        case Explain():
+            _explain(step, actor)
         case Adopt(task_id, attempt_id):
             consider_late(task_id, attempt_id, actor)
         case Regenerate(task_id):
@@ -80,6 +79,11 @@ def _plan(situation: Situation, actor: Actor) -> None:
         rationale=planned.rationale,
         actor=actor,
     )
+
+
+def _explain(said: Explain, actor: Actor) -> None:
+    verb = tasks.stick_task if said.stuck else waiting.park_task
+    perform(verb, said.task_id, reason=said.reason, who=said.who, match=said.match, actor=actor)
 
 
 def _write_anew(task_id: UUID, situation: Situation, actor: Actor) -> None:

@@ -117,8 +117,8 @@ def _description(seat: Member) -> str:
 
 def _tasks(run: Run) -> list[TaskView]:
     rows = Task.objects.filter(run=run, state__in=["ready", "stuck", "in_review"]).order_by("position")
+    late_ones = set(Attempt.objects.filter(task__run=run, late_at__isnull=False).values_list("task_id", flat=True))
     authors = _authors([task.pk for task in rows if "review" in task.skills])
-    came_late = set(Attempt.objects.filter(task__run=run, late_at__isnull=False).values_list("task_id", flat=True))
     return [
         TaskView(
             id=task.pk,
@@ -137,7 +137,7 @@ def _tasks(run: Run) -> list[TaskView]:
             regenerated=task.regenerated,
             instructions=task.instructions,
             authors=authors.get(task.pk, frozenset()),
-            late=_late(task) if task.pk in came_late else None,
+            late=_late(task) if task.pk in late_ones else None,
         )
         for task in rows
     ]

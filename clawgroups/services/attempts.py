@@ -135,7 +135,8 @@ def release(task: Task, now: datetime, *, reason: str, failure: Failure) -> Deci
     values |= goes_on(task, follows, now, reason=reason, failure=failure, verb=TaskVerb.RELEASE)
     decision = Decision([Update("clawgroups.Task", task.pk, values, fence(task)), *retried(task, follows)])
     if follows.course is Course.PERSON:
-        decision.facts.append(Fact(task.workspace_id, TaskStuck(task_id=task.pk, reason=values["reason"], epoch=epoch)))
+        stuck = TaskStuck(task_id=task.pk, reason=values["reason"], epoch=epoch)
+        decision.facts.append(Fact(task.workspace_id, stuck))
         return decision
     if follows.course is Course.AGAIN:
         timers = timers_of(task.workspace)

@@ -16,6 +16,7 @@ from django.db.models import Q
 from clawgroups import commit
 from clawgroups.core.actors import SYSTEM
 from clawgroups.core.changes import Change, Fact, Outcome, Update
+from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_task
 from clawgroups.core.task_events import TaskReleased
 from clawgroups.core.timers import wait_for_coordinator
@@ -56,7 +57,9 @@ def _hand_back(task: Task, now: datetime) -> Future[Outcome]:
         "reason": _reason(task),
         **waits(task, wait_for_coordinator(now, timers_of(task.workspace)), now),
     }
-    fact = TaskReleased(task_id=task.pk, attempt_id=task.attempt_id, reason=_reason(task), epoch=epoch)
+    fact = TaskReleased(
+        task_id=task.pk, attempt_id=task.attempt_id, reason=_reason(task), epoch=epoch, failure=Failure.RELEASED.value
+    )
     return commit.submit(
         Change(
             SYSTEM,

@@ -13,7 +13,7 @@ from django.utils import timezone
 from agents.ids import new_id
 from agents.models import Connection
 from clawgroups import auth, bus, commit
-from clawgroups.core.actors import Actor
+from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update
 from clawgroups.core.clocks import InHand
 from clawgroups.core.errors import Conflict, Invalid
@@ -218,7 +218,7 @@ def release_task(
     now = timezone.now()
     decision = Decision()
     if task.attempt is not None and task.attempt.ended_at is None:
-        verb = AttemptVerb.REFUSE if failure is Failure.RELEASED else AttemptVerb.EXPIRE
+        verb = AttemptVerb.EXPIRE if actor.kind is ActorKind.SYSTEM else AttemptVerb.REFUSE
         decision.add(end_attempt(task.attempt, verb, now, reason=reason, failure=failure))
         expects = (*expects, Expect("clawgroups.Attempt", task.attempt.pk, seen or {}))
     decision.add(release(task, now, reason=reason, failure=failure))

@@ -22,7 +22,7 @@ from clawgroups.fragments import pieces, rooms, task_hint
 from clawgroups.fragments.tasks import TaskNow, messages_of, now_of
 from clawgroups.models import Approval, Attempt, Message, Part, Step, Task
 from clawgroups.permissions import get_attempt, get_task
-from clawgroups.services import late, review, tasks
+from clawgroups.services import late, regenerate, review, tasks
 from clawgroups.services.overdue import is_offered
 from clawgroups.services.perform import perform
 from clawgroups.web.http import Viewer, actor_of, done, is_htmx, operation_of, page
@@ -178,6 +178,16 @@ def cancel_task(request: HttpRequest, workspace_id: UUID, task_id: UUID) -> Http
     actor = actor_of(request)
     task_of(actor, workspace_id, task_id, "task.cancel")
     perform(tasks.cancel_task, task_id, actor=actor, operation=operation_of(request))
+    return changed(request, workspace_id, task_id)
+
+
+@require_POST
+def regenerate_task(request: HttpRequest, workspace_id: UUID, task_id: UUID) -> HttpResponse:
+    """Write the task anew, for fresh tries."""
+    actor = actor_of(request)
+    task_of(actor, workspace_id, task_id, "task.regenerate")
+    text = request.POST.get("instructions", "")
+    perform(regenerate.regenerate_task, task_id, instructions=text, actor=actor, operation=operation_of(request))
     return changed(request, workspace_id, task_id)
 
 

@@ -40,6 +40,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_TASK + "transcript/", tasks.transcript, name="transcript"),
     path(_TASK + "assign/", tasks.assign_task, name="assign-task"),
     path(_TASK + "cancel/", tasks.cancel_task, name="cancel-task"),
+    path(_TASK + "regenerate/", tasks.regenerate_task, name="regenerate-task"),
     path(_TASK + "accept/", tasks.accept_task, name="accept-task"),
     path(_TASK + "return/", tasks.return_task, name="return-task"),
     path(_TASK + "adopt/", tasks.adopt_task, name="adopt-task"),

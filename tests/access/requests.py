@@ -18,6 +18,7 @@ Json = dict[str, Any]
 # Which of the tasks an address is about; the others are about the one that is worked on.
 TASK = {
     "assign-task": "ready",
+    "regenerate-task": "ready",
     "save-draft": "held",
     "submit-task": "held",
     "hand-back-task": "held",
@@ -39,6 +40,7 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "draft-run": lambda r: {"goal": "Find out"},
     "assign-task": lambda r: {"member": str(r.ids["assignee"])},
     "reassign-task": lambda r: {"member": str(r.ids["assignee"]), "note": "n"},
+    "regenerate-task": lambda r: {"instructions": "Do less"},
     "release-task": lambda r: {"reason": "why"},
     "save-draft": lambda r: {"text": "words"},
     "submit-task": lambda r: {"result": "words", "text": "words"},

@@ -188,7 +188,7 @@ def test_a_handed_back_task_lists_the_draft_and_what_was_left(team: Team, as_: A
     task.refresh_from_db()
     fresh, again = folder(team, task)
     files = {f["name"]: f for f in fresh.get(again).json()["files"]}
-    assert set(files) == {"part.md", "draft.md"}
+    assert set(files) == {"before/part.md", "draft.md"}
     assert fresh.get(files["draft.md"]["url"].removeprefix("http://testserver")).content == b"my words"
 
 

@@ -174,6 +174,18 @@ def test_a_late_result_is_taken_up_by_script_once(team: Team, as_: As) -> None:
     assert problem(bob.post(f"{path}/adopt", {})) == (422, "invalid")
 
 
+def test_a_task_is_written_anew_and_cut_into_parts(team: Team, as_: As) -> None:
+    task, bob = team.one_task(), as_("bob")
+    path = f"/tasks/{task.pk}/regenerate"
+    anew = bob.post(path, {"instructions": "Do less."})
+    assert anew.json() == {"id": str(task.pk), "epoch": task.epoch + 1, "parts": 0}
+    assert problem(bob.post(path, {"instructions": ""}))[0] == 422
+    assert problem(bob.post(path, {"instructions": "Both.", "parts": [{"title": "One"}]}))[0] == 422
+    split = bob.post(path, {"instructions": "Both.", "parts": [{"title": "One"}, {"title": "Two"}]})
+    assert split.json()["parts"] == 2
+    assert problem(bob.post(path, {"instructions": "Again."})) == (409, "illegal_move")
+
+
 def test_messages_are_posted_and_read_by_page(team: Team, as_: As) -> None:
     bob, path = as_("bob"), f"/workspaces/{team.workspace.pk}/messages"
     for number in range(5):

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from agents.models import Agent
-from clawgroups.models import AccessToken, Artifact, Draft, Message, Run, Task, Workspace
+from clawgroups.models import AccessToken, Artifact, Attempt, Draft, Message, Run, Task, Workspace
 from clawgroups.services import people, takeover
 from clawgroups.services.perform import perform
 from tests.conftest import Team
@@ -226,6 +226,31 @@ def test_a_ready_task_is_given_to_a_certain_agent_and_cancelled(team: Team, sign
     post(client, "cancel-task", team.workspace.pk, task.pk)
     task.refresh_from_db()
     assert task.state == "cancelled"
+
+
+def test_a_stuck_task_is_written_anew_on_its_page(team: Team, sign_in: SignIn) -> None:
+    task, client = team.one_task(instructions="Write all of it."), sign_in("bob")
+    here = (team.workspace.pk, task.pk)
+    page = reverse("task", args=here)
+    assert "Write it anew" not in client.get(page).content.decode()
+    Task.objects.filter(pk=task.pk).update(state="stuck", tries=3)
+    said = client.get(page).content.decode()
+    assert "Write it anew" in said
+    assert ">Write all of it.</textarea>" in said
+    assert "Write it anew" not in sign_in("gus").get(page).content.decode()
+    post(client, "regenerate-task", *here, instructions="Write a line.")
+    task.refresh_from_db()
+    assert (task.state, task.instructions, task.tries) == ("ready", "Write a line.", 0)
+
+
+def test_the_page_of_a_task_shows_what_each_try_went_on_from(team: Team, sign_in: SignIn) -> None:
+    task, client = team.one_task(), sign_in("bob")
+    team.try_once(task, {"stopReason": "max_tokens"})
+    Attempt.objects.filter(task=task).update(result="Half a report")
+    team.try_once(task, {"stopReason": "max_tokens"})
+    said = client.get(reverse("task", args=(team.workspace.pk, task.pk))).content.decode()
+    assert "Went on from what try 1 left" in said
+    assert "Half a report" in said
 
 
 def test_an_agents_question_is_answered(team: Team, sign_in: SignIn) -> None:
