@@ -65,7 +65,7 @@ def shown(page: str | int = 1) -> Shown:
     ]
     return Shown(
         world=world,
-        exceptions=[Exceptional(b, b.kind.counted(1), _since(known.get(b.key))) for b in found],
+        exceptions=[Exceptional(b, b.kind.named, _since(known.get(b.key))) for b in found],
         lines=Paginator(lines, SHOWN).get_page(page),
         proven_at=proven_at,
         is_fresh=proven_at is not None and (now - proven_at).total_seconds() <= watchdog.STALE,

@@ -42,6 +42,11 @@ class Kind(StrEnum):
         """Number and noun."""
         return f"{number} {self.value.format(s='' if number == 1 else 's')}"
 
+    @property
+    def named(self) -> str:
+        """The kind of one exception."""
+        return self.value.format(s="")
+
 
 @dataclass(frozen=True, slots=True)
 class OpenTask:
@@ -257,7 +262,7 @@ def counts(world: World, now: datetime, allowance: Allowance) -> Iterator[Breach
     for task in world.tasks:
         open_of[task.run_id] = open_of.get(task.run_id, 0) + 1
         if task.waiting_on != task.parents_open:
-            sentence = f"It counts {task.waiting_on} earlier tasks, and {task.parents_open} are not done."
+            sentence = f"It says that it waits for {task.waiting_on} earlier tasks; not done: {task.parents_open}."
             yield _of(task, Kind.WRONG_PARENTS, sentence, was=task.waiting_on, should=task.parents_open)
         elif task.state == "waiting" and task.waiting_on == 0 and task.run_state == "running":
             yield _of(task, Kind.WRONG_PARENTS, "It waits, and everything it depends on is done.")
@@ -266,7 +271,7 @@ def counts(world: World, now: datetime, allowance: Allowance) -> Iterator[Breach
     for run in world.runs:
         there = open_of.get(run.id, 0)
         if run.open_tasks != there:
-            sentence = f"It counts {run.open_tasks} open tasks, and there are {there}."
+            sentence = f"It says that {run.open_tasks} tasks are open; open: {there}."
             yield Breach(Kind.WRONG_TASKS, sentence, run.goal, run.id, was=run.open_tasks, should=there)
 
 

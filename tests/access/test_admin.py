@@ -245,7 +245,7 @@ def test_the_proof_lists_what_is_open_and_the_exceptions_first(full: Team, clien
     watch(timezone.now())
     text = client.get(page).content.decode()
     assert not INLINE.search(text)
-    for said in ("does not say who acts next", "known for", "earlier tasks", "Write it up", "Scribe"):
+    for said in ("does not say who acts next", "first seen", "earlier tasks", "Write it up", "Scribe"):
         assert said in text
     assert text.index("Nobody is named") < text.index("earlier tasks")
     assert "1 open task without a next step" in client.get(reverse("admin:index")).content.decode()
