@@ -20,7 +20,19 @@ from agents.connector import __version__
 from agents.protocol import acp, peer, version
 from agents.protocol.peer import JsonObject, Peer, RpcError, RpcId
 from clawgroups.core.actors import Actor
-from clawgroups.gateway.backlog import Answered, Asked, Backlog, Exited, Item, Nothing, Overdue, Store, Told, Withdrawn
+from clawgroups.gateway.backlog import (
+    Answered,
+    Asked,
+    Backlog,
+    Exited,
+    Item,
+    Nothing,
+    Overdue,
+    Store,
+    Told,
+    Violated,
+    Withdrawn,
+)
 from clawgroups.gateway.hello import Hello
 from clawgroups.gateway.pump import Pump
 from clawgroups.gateway.reads import Held, Look
@@ -32,6 +44,7 @@ log = logging.getLogger(__name__)
 INITIALIZE_DEADLINE = 60.0
 FINISH = 8.0  # seconds to store what was taken after the socket has closed
 MAX_VIOLATIONS = 200  # malformed frames a minute
+TOLD_VIOLATIONS = 3  # of them the agent's breaker hears: it needs no more
 CLOSE_FAILED = 1011
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -203,6 +216,8 @@ class Link:
         count, since = self._violations
         now = time.monotonic()
         self._violations = (1, now) if now - since > 60 else (count + 1, since)
+        if self._violations[0] <= TOLD_VIOLATIONS:
+            self._backlog.put(Violated(0))
         if self._violations[0] > MAX_VIOLATIONS:
             self.end(version.CLOSE_FLOOD, "Too many malformed messages.")
 

@@ -1,4 +1,4 @@
-"""When an agent gets no work any more, when it is tried again, and who must clear it: tables with a clock of their own."""
+"""When an agent gets no work any more, when it is tried again, and who must clear it: tables with their own clock."""
 
 from __future__ import annotations
 
