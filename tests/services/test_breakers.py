@@ -13,6 +13,7 @@ from clawgroups import commit
 from clawgroups.coordinator.decide import Assign, Explain, decide
 from clawgroups.coordinator.situation import situation_of
 from clawgroups.core.actors import Actor, ActorKind
+from clawgroups.core.changes import Change
 from clawgroups.core.errors import Conflict, NotFound
 from clawgroups.core.failures import Failure
 from clawgroups.core.matching import QUARANTINED
@@ -36,6 +37,14 @@ def fail(team: Team, times: int = 1, result: dict[str, Any] | None = None) -> No
     """The scribe fails so many tasks of a run of their own."""
     for task in Task.objects.filter(run=team.run(plan(times))).order_by("position"):
         team.try_once(task, result or SURPRISE)
+
+
+def pause(clock: Clock, team: Team) -> None:
+    """A minute in which all agents stay in touch."""
+    for _ in range(3):
+        clock.go(20)
+        beat(team)
+    clock.sweep()
 
 
 def scribe(team: Team) -> Agent:
@@ -193,7 +202,7 @@ def test_what_else_happens_to_the_agents_row_is_in_nobodys_way(team: Team) -> No
     assert task.attempt is not None
     writes, _ = breakers.after_failure(task.attempt, Failure.CRASHED, "it crashed", task.created_at)
     Agent.objects.filter(pk=scribe(team).pk).update(name="Renamed", connection_epoch=7, auth_version=9)
-    change = breakers.Change(team.actor("ada"), writes=tuple(writes))
+    change = Change(team.actor("ada"), writes=tuple(writes))
     assert commit.wait(commit.submit(change)).applied
     assert not commit.wait(commit.submit(change)).applied
 
@@ -207,9 +216,8 @@ def test_the_coordinator_says_who_rests_until_when_and_who_must_clear_whom(clock
     assert step.reason == f"Scribe could do it and keeps failing and gets no work until {until:%H:%M:%S} UTC."
     assert (step.who, step.stuck) == ("ada, who owns Scribe", False)
     for _ in range(2):
-        clock.sweep(60)
+        pause(clock, team)
         fail(team)
-    beat(team)
     (step,) = decide(situation_of(run, clock()))
     assert isinstance(step, Explain)
     assert step.reason.startswith(f"Scribe could do it and {QUARANTINED}.")
