@@ -13,17 +13,27 @@ from agents.models import Agent, AgentKey
 from clawgroups.admin.reading import ReadOnlyAdmin
 from clawgroups.admin.site import site
 from clawgroups.fragments import rooms
-from clawgroups.services import agents
+from clawgroups.services import agents, breakers
 
 
 @admin.register(Agent, site=site)
 class AgentAdmin(ReadOnlyAdmin):
-    list_display = ("name", "handle", "owner", "presence", "skill_list", "is_builtin", "created_at", "retired_at")
-    list_filter = ("is_builtin", ("retired_at", admin.EmptyFieldListFilter))
+    list_display = (
+        "name",
+        "handle",
+        "owner",
+        "presence",
+        "breaker",
+        "skill_list",
+        "is_builtin",
+        "created_at",
+        "retired_at",
+    )
+    list_filter = ("breaker", "is_builtin", ("retired_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "handle", "owner__username")
     list_select_related = ("owner",)
     readonly_fields = ("presence", "skill_list")
-    actions = ("retire",)
+    actions = ("retire", "clear")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).prefetch_related("skills")
@@ -39,6 +49,10 @@ class AgentAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Retire the selected agents"), permissions=["act"])
     def retire(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         self.carry_out(request, rows, agents.retire_agent, _("Retired"))
+
+    @admin.action(description=_("Give the selected agents work again"), permissions=["act"])
+    def clear(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        self.carry_out(request, rows, breakers.clear_breaker, _("Cleared"))
 
 
 @admin.register(AgentKey, site=site)

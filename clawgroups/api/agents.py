@@ -19,7 +19,7 @@ from clawgroups.api.writing import Answer, operation_of, write
 from clawgroups.core.errors import NotFound
 from clawgroups.fragments.rooms import presences
 from clawgroups.permissions import get_agent
-from clawgroups.services import agents
+from clawgroups.services import agents, breakers
 
 router = Router(tags=["agents"])
 
@@ -79,6 +79,12 @@ def set_profile(request: HttpRequest, response: HttpResponse, agent_id: UUID, bo
 def retire_agent(request: HttpRequest, response: HttpResponse, agent_id: UUID) -> Answer:
     """Withdraw an agent: its keys are void and its sockets close."""
     return write(request, response, agents.retire_agent, agent_id)
+
+
+@router.post("/agents/{uuid:agent_id}/clear")
+def clear_breaker(request: HttpRequest, response: HttpResponse, agent_id: UUID) -> Answer:
+    """Give an agent work again that got none because it kept failing."""
+    return write(request, response, breakers.clear_breaker, agent_id)
 
 
 @router.post("/agents/{uuid:agent_id}/keys", response={201: dict[str, Any]})

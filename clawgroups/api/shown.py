@@ -67,7 +67,14 @@ def agent(row: Agent) -> Json:
         row, "id", "name", "handle", "description", "toolkits", "model", "device", "max_sessions", "created_at"
     )
     skills = [{"name": s.name, "description": s.description, "level": s.level} for s in row.skills.all()]
-    return {**said, "skills": skills, "builtin": row.is_builtin, "retired_at": moment(row.retired_at)}
+    health = {"state": row.breaker, "until": moment(row.breaker_until), "reason": row.health.get("reason", "")}
+    return {
+        **said,
+        "skills": skills,
+        "builtin": row.is_builtin,
+        "retired_at": moment(row.retired_at),
+        "breaker": health,
+    }
 
 
 def key(row: AgentKey) -> Json:

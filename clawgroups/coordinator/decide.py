@@ -10,7 +10,7 @@ from uuid import UUID
 from clawgroups.coordinator.choice import Choice
 from clawgroups.coordinator.situation import Situation, TaskView
 from clawgroups.core.failures import FOR_A_PERSON
-from clawgroups.core.matching import NEEDS_LOGIN, OFFLINE, UNCONFIRMED, Match, Need, best
+from clawgroups.core.matching import NEEDS_LOGIN, OFFLINE, QUARANTINED, RESTING, UNCONFIRMED, Match, Need, best
 from clawgroups.core.retries import MAX_REGENERATED, MAX_TRIES
 from clawgroups.services.dependants import Told
 
@@ -175,7 +175,8 @@ def _explain(task: TaskView, ranking: Sequence[Match], situation: Situation) -> 
     if any(m.later for m in ranking):
         return None
     offline = [m for m in ranking if m.excluded == OFFLINE]
-    locked = [m for m in ranking if m.excluded in (NEEDS_LOGIN, UNCONFIRMED)]
+    locked = [m for m in ranking if m.excluded in (NEEDS_LOGIN, UNCONFIRMED) or m.excluded.startswith(RESTING)]
+    barred = [m for m in ranking if m.excluded == QUARANTINED]
     if locked:
         reason = f"{locked[0].name} could do it and {locked[0].excluded}."
         who, stuck = _owner(locked[0], situation), False
@@ -183,10 +184,14 @@ def _explain(task: TaskView, ranking: Sequence[Match], situation: Situation) -> 
         names = ", ".join(m.name for m in offline[:3])
         reason = f"{names} could do it and {'is' if len(offline) == 1 else 'are'} offline."
         who, stuck = _owner(offline[0], situation), False
+    elif barred:
+        reason = f"{barred[0].name} could do it and {QUARANTINED}. Clear it, add another agent, or take the task over."
+        who, stuck = _owner(barred[0], situation), True
     else:
         wanted = ", ".join(task.skills) or "a connected agent"
         reason = f"No member can do it: it needs {wanted}. Add or connect an agent that can, or take it over."
         who, stuck = situation.author or "somebody of the team", True
-    if task.next_actor == who and (task.state == "stuck" or not stuck):
+    told = task.state == "stuck" or (not stuck and task.reason in ("", reason))
+    if task.next_actor == who and told:
         return None
     return Explain(task.id, reason, who, shown(ranking), stuck and task.state != "stuck")

@@ -11,9 +11,10 @@ from django.db.models import Count as RowCount
 from django.db.models import Q
 
 from agents.models import Connection
-from clawgroups.core.matching import Candidate
+from clawgroups.core.breaker import Breaker, BreakerState
+from clawgroups.core.matching import QUARANTINED, RESTING, Candidate
 from clawgroups.models import Artifact, Attempt, Member, Run, Task
-from clawgroups.services import contact, late
+from clawgroups.services import breakers, contact, late
 from clawgroups.services.deadlines import name_of, timers_of
 from clawgroups.services.dependants import Told, to_tell
 
@@ -37,6 +38,7 @@ class TaskView:
     failure: str = ""
     regenerated: int = 0
     instructions: str = ""
+    reason: str = ""
     authors: frozenset[UUID] = frozenset()
     # A late result that may be taken up, as nobody works on the task.
     late: UUID | None = None
@@ -136,6 +138,7 @@ def _tasks(run: Run) -> list[TaskView]:
             failure=task.failure,
             regenerated=task.regenerated,
             instructions=task.instructions,
+            reason=task.reason,
             authors=authors.get(task.pk, frozenset()),
             late=_late(task) if task.pk in late_ones else None,
         )
@@ -173,6 +176,7 @@ def _candidates(seats: list[Member], run: Run, now: datetime) -> list[Candidate]
     for seat in seats:
         agent = seat.agent
         assert agent is not None
+        health = breakers.breaker_of(agent)
         candidates.append(
             Candidate(
                 member_id=seat.pk,
@@ -183,6 +187,18 @@ def _candidates(seats: list[Member], run: Run, now: datetime) -> list[Candidate]
                 needs_login=contact.login_is_needed(agent, now),
                 busy=busy.get(agent.pk, 0),
                 capacity=agent.max_sessions,
+                failures=health.failures,
+                on_trial=health.state is BreakerState.PROBING,
+                rests=_rests(health),
             )
         )
     return candidates
+
+
+def _rests(health: Breaker) -> str:
+    """Why an agent gets no work, as the matching says it."""
+    if health.state is BreakerState.QUARANTINED:
+        return QUARANTINED
+    if health.state is not BreakerState.OPEN:
+        return ""
+    return RESTING if health.until is None else f"{RESTING} until {health.until:%H:%M:%S} UTC"

@@ -12,9 +12,12 @@ SKILL = 10.0
 FREE = 2.0
 PREFERRED = 5.0
 FAILED_BEFORE = -6.0
+FAILED_LATELY = -1.5  # for each of its last tasks that failed
 OFFLINE = "is offline"
 NEEDS_LOGIN = "needs a login on its own machine"
 UNCONFIRMED = "was asked to stop and has not confirmed it"
+QUARANTINED = "keeps failing and is in quarantine until its owner clears it"
+RESTING = "keeps failing and gets no work"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,15 @@ class Candidate:
     needs_login: bool = False
     # It was asked to stop a turn and has not said that it did.
     unconfirmed: bool = False
+    # How many of its last tasks failed, whether it is on trial with one task, and why it gets none at all.
+    failures: int = 0
+    on_trial: bool = False
+    rests: str = ""
+
+    @property
+    def free(self) -> int:
+        """How many tasks it may be given now."""
+        return max((min(self.capacity, 1) if self.on_trial else self.capacity) - self.busy, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +110,7 @@ def _judge(need: Need, candidate: Candidate) -> Match:
             reasons.append(f"{skill} at level {level} of 5")
     if not need.skills:
         reasons.append("no particular skill is needed")
-    free = max(candidate.capacity - candidate.busy, 0) / max(candidate.capacity, 1)
-    score += FREE * free
+    score += FREE * candidate.free / max(candidate.capacity, 1)
     reasons.append("free" if candidate.busy == 0 else f"busy with {candidate.busy} of {candidate.capacity}")
     if candidate.member_id == need.preferred:
         score += PREFERRED
@@ -107,6 +118,11 @@ def _judge(need: Need, candidate: Candidate) -> Match:
     if candidate.member_id in need.failed:
         score += FAILED_BEFORE
         reasons.append("did not finish it before")
+    if candidate.failures:
+        score += FAILED_LATELY * candidate.failures
+        reasons.append(f"failed {candidate.failures} of its last tasks")
+    if candidate.on_trial:
+        reasons.append("is on trial with one task")
     return Match(candidate.member_id, candidate.name, score, tuple(reasons), excluded, later)
 
 
@@ -122,6 +138,9 @@ def _exclusion(need: Need, candidate: Candidate, missing: list[str]) -> tuple[st
     away = ((not candidate.online, OFFLINE), (candidate.needs_login, NEEDS_LOGIN), (candidate.unconfirmed, UNCONFIRMED))
     if reason := next((said for is_so, said in away if is_so), ""):
         return reason, False
-    if candidate.busy >= candidate.capacity:
-        return f"is busy with {candidate.busy} of {candidate.capacity}", True
+    if candidate.rests:
+        return candidate.rests, False
+    if not candidate.free:
+        trial = " and on trial with one task" if candidate.on_trial else ""
+        return f"is busy with {candidate.busy} of {candidate.capacity}{trial}", True
     return "", False

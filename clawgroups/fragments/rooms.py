@@ -118,6 +118,11 @@ class Seat:
         return self.member.agent
 
     @property
+    def breaker(self) -> dict[str, str]:
+        """Whether an agent gets work."""
+        return {"state": self.member.agent.breaker if self.member.agent else ""}
+
+    @property
     def name(self) -> str:
         return self.member.name
 

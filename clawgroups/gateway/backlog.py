@@ -82,6 +82,11 @@ class Overdue(Item):
 
 
 @dataclass(frozen=True, slots=True)
+class Violated(Item):
+    """A frame broke the protocol."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exited(Item):
     """The agent's process has ended; nothing more comes on this link."""
 

@@ -31,6 +31,7 @@ from clawgroups.gateway.backlog import (
     Overdue,
     Store,
     Told,
+    Violated,
     Withdrawn,
 )
 from clawgroups.gateway.hello import Hello
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 INITIALIZE_DEADLINE = 60.0
 FINISH = 8.0  # seconds to store what was taken after the socket has closed
 MAX_VIOLATIONS = 200  # malformed frames a minute
+TOLD_VIOLATIONS = 3  # of them the agent's breaker hears: it needs no more
 CLOSE_FAILED = 1011
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -217,6 +219,8 @@ class Link:
         count, since = self._violations
         now = time.monotonic()
         self._violations = (1, now) if now - since > 60 else (count + 1, since)
+        if self._violations[0] <= TOLD_VIOLATIONS:
+            self._backlog.put(Violated(0))
         if self._violations[0] > MAX_VIOLATIONS:
             self.end(version.CLOSE_FLOOD, "Too many malformed messages.")
 

@@ -19,13 +19,24 @@ from clawgroups.core.actors import Actor
 from clawgroups.core.errors import ClawError, Conflict
 from clawgroups.core.transcript import TurnEnded
 from clawgroups.gateway import reads
-from clawgroups.gateway.backlog import Answered, Asked, Exited, Item, Noted, Overdue, Store, Told, Withdrawn
+from clawgroups.gateway.backlog import (
+    Answered,
+    Asked,
+    Exited,
+    Item,
+    Noted,
+    Overdue,
+    Store,
+    Told,
+    Violated,
+    Withdrawn,
+)
 from clawgroups.gateway.hello import Hello, announced
 from clawgroups.gateway.pump import Pump
 from clawgroups.gateway.reads import MAX_SESSIONS, TURNS, Held
 from clawgroups.ingest import Intake, Replaced, patiently
 from clawgroups.models import Command
-from clawgroups.services import approvals, contact, late, sessions, transcript
+from clawgroups.services import approvals, breakers, contact, late, sessions, transcript
 from clawgroups.services.perform import perform_async, read_async
 
 log = logging.getLogger(__name__)
@@ -86,18 +97,26 @@ class Worker:
                 await self._answered(item)
             case Noted():
                 await self._noted(item)
+            case _:
+                await self._noticed(item)
+        if item.frame > self._intake.taken:
+            self._intake.count(item.frame)
+
+    async def _noticed(self, item: Item) -> None:
+        """What the agent did not say itself."""
+        match item:
             case Overdue():
                 await self._overdue(item)
             case Store():
                 await self.flush()
                 bus.wake(bus.stored_topic(item.token))
+            case Violated():
+                await self._violated()
             case Exited():
                 await self.flush()
                 self.exited = True
             case _:
                 pass
-        if item.frame > self._intake.taken:
-            self._intake.count(item.frame)
 
     async def tick(self) -> None:
         """Show and store what is due, and acknowledge what was stored."""
@@ -113,6 +132,13 @@ class Worker:
         if self._hello.is_connector and self._intake.stored > self._acknowledged:
             self._acknowledged = self._intake.stored
             await self._send(peer.notification(version.ACK, {"received": self._acknowledged}))
+
+    async def _violated(self) -> None:
+        said = "what it sent is no message of the protocol"
+        try:
+            await patiently(perform_async, breakers.violated, self._held.agent_id, reason=said, actor=self._actor)
+        except ClawError:
+            log.info("could not note that agent %s broke the protocol", self._held.agent_id)
 
     # Updates
 

@@ -18,6 +18,7 @@ from clawgroups.core.retries import Course, Next, Standing, after_failure, back_
 from clawgroups.core.task_events import ApprovalVoided, TaskReleased, TaskStuck
 from clawgroups.core.timers import wait_for_coordinator, wait_for_help
 from clawgroups.models import Approval, Attempt, Command, Session, Task
+from clawgroups.services import breakers
 from clawgroups.services.deadlines import timers_of, waits
 from clawgroups.services.stuck import who_can_help
 
@@ -38,6 +39,11 @@ class Decision:
         self.facts += other.facts
         self.wakes += other.wakes
 
+    def take(self, moved: tuple[list[Write], list[Fact]]) -> None:
+        """Add writes and facts alone."""
+        self.writes += moved[0]
+        self.facts += moved[1]
+
 
 def end_attempt(
     attempt: Attempt,
@@ -53,7 +59,7 @@ def end_attempt(
     Open approvals are void and answered `cancelled`, unsent commands are void, and a prompt that is
     out gets `session/cancel`; what still comes from it is kept as evidence and changes nothing.
     `answered` is the prompt whose answer ends the attempt: nothing of it goes on. `failure` is the kind,
-    where it ends without a result by no person's decision.
+    where it ends without a result by no person's decision; its agent answers for it.
     """
     decision = Decision()
     values: dict[str, Any] = {
@@ -76,6 +82,8 @@ def end_attempt(
         decision.add(ask_to_stop(session, attempt, now))
         values["stop"] = "asked"
     decision.writes.append(Update("clawgroups.Attempt", attempt.pk, values, {"state": attempt.state}))
+    if failure is not None:
+        decision.take(breakers.after_failure(attempt, failure, reason, now))
     return decision
 
 

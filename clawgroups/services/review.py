@@ -23,6 +23,7 @@ from clawgroups.core.task_events import TaskDone, TaskReady, TaskReturned, TaskS
 from clawgroups.core.timers import wait_for_holder
 from clawgroups.models import Attempt, Dependency, Member, Task
 from clawgroups.permissions import get_task, require
+from clawgroups.services import breakers
 from clawgroups.services.attempts import closed, fence, goes_on, retried, what_follows
 from clawgroups.services.deadlines import CLOSED, timers_of, waits, waits_when_ready
 from clawgroups.services.workspaces import clean_text
@@ -48,6 +49,7 @@ def accept_task(
         "ended_at": now,
         "verdicts": [v.as_json() for v in verdicts] or attempt.verdicts,
     }
+    health, told = breakers.after_success(attempt)
     children = Dependency.objects.filter(parent=task).order_by("task_id").values_list("task_id", flat=True)
     return commit.submit(
         Change(
@@ -70,8 +72,9 @@ def accept_task(
                     for child in children
                 ),
                 closed(task),
+                *health,
             ),
-            (Fact(task.workspace_id, TaskDone(task_id=task.pk, attempt_id=attempt.pk)),),
+            (Fact(task.workspace_id, TaskDone(task_id=task.pk, attempt_id=attempt.pk)), *told),
             operation,
             verb="task.accept",
             answer={"id": str(task.pk), "state": "done"},
@@ -104,6 +107,7 @@ def return_task(
         "failure": Failure.NOT_ACCEPTED.value,
     }
     values, writes, facts = _after_return(task, attempt, said, now)
+    health, told = breakers.after_failure(attempt, Failure.NOT_ACCEPTED, "; ".join(said), now)
     return commit.submit(
         Change(
             actor,
@@ -113,8 +117,9 @@ def return_task(
                 Update("clawgroups.Attempt", attempt.pk, returned, {"state": attempt.state}),
                 Update("clawgroups.Task", task.pk, values, fence(task)),
                 *writes,
+                *health,
             ),
-            facts,
+            (*facts, *told),
             operation,
             verb="task.return",
             answer={"id": str(task.pk), "state": values["state"]},
@@ -146,10 +151,12 @@ def _after_return(
 
 
 def _returned_brief(task: Task, attempt: Attempt, said: tuple[str, ...]) -> dict[str, Any]:
+    # Whoever made it mends it; after that others are as good.
+    again = task.attempts.filter(member=attempt.member_id, state="returned").exists()
     return {
         **task.brief,
         "feedback": list(said),
-        "preferred": str(attempt.member_id),
+        "preferred": "" if again else str(attempt.member_id),
         "previous": str(attempt.pk),
     }
 

@@ -23,7 +23,7 @@ from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_
 from clawgroups.core.task_events import AttemptAcknowledged, TaskBegun, TaskSubmitted
 from clawgroups.core.timers import after, wait_for_review
 from clawgroups.models import Attempt, Command, Session, Task
-from clawgroups.services import late
+from clawgroups.services import breakers, late
 from clawgroups.services.attempts import Decision, end_attempt, fence, release, void_approvals
 from clawgroups.services.deadlines import in_hand, timers_of, waits, waits_in_hand
 from clawgroups.services.tasks import prompt_command
@@ -308,6 +308,7 @@ def session_lost(
         }
         unmoved = {**(seen or {}), "state": attempt.state}
         decision.writes.append(Update("clawgroups.Attempt", attempt.pk, ended, unmoved))
+        decision.take(breakers.after_failure(attempt, failure, reason, now))
         decision.add(void_approvals(attempt, now, tell=False))
         decision.add(release(task, now, reason=reason, failure=failure))
     actor = Actor(ActorKind.AGENT, session.agent.name, agent_id=session.agent_id)

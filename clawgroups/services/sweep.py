@@ -28,7 +28,19 @@ from clawgroups.core.task_events import StopUnconfirmed
 from clawgroups.core.timer_settings import SHORTEST_LEASE
 from clawgroups.core.timers import Timers
 from clawgroups.models import Approval, Attempt, Member, Run, Session, Task, Workspace
-from clawgroups.services import approvals, contact, gone, in_hand, overdue, rests, runs, sessions, tasks, turns
+from clawgroups.services import (
+    approvals,
+    breakers,
+    contact,
+    gone,
+    in_hand,
+    overdue,
+    rests,
+    runs,
+    sessions,
+    tasks,
+    turns,
+)
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +57,8 @@ def sweep(now: datetime, *, quiet: bool, away: bool = False) -> int:
     started = _wake(now)
     if away:
         return started
-    started += _do([*_approvals(now), *_unconfirmed(now), *_runs(now), *gone.left_behind(now, LIMIT)])
+    started += _do([*_approvals(now), *_unconfirmed(now), *_runs(now), *breakers.due(now, LIMIT)])
+    started += _do(gone.left_behind(now, LIMIT))
     if not quiet:
         started += _do(_silent_links(now))
     started += _do([*_in_hand(now, expire=not quiet), *overdue.due_tasks(now, LIMIT, expire=not quiet)])

@@ -23,7 +23,7 @@ from clawgroups.core.task_events import TaskAssigned, TaskCancelled, TaskStuck
 from clawgroups.core.timers import after, wait_for_help
 from clawgroups.models import Dependency, Member, Session, Task
 from clawgroups.permissions import get_task, require
-from clawgroups.services import contact
+from clawgroups.services import breakers, contact
 from clawgroups.services.attempts import (
     Decision,
     closed,
@@ -66,6 +66,7 @@ def assign_task(
     now = timezone.now()
     start_by = after(now, timers_of(task.workspace).schedule_to_start)
     decision, attempt = offer(task, member, now, start_by)
+    fit, trial = breakers.may_be_offered(member.agent, attempt)
     values = {
         "state": state.value,
         "epoch": task.epoch + 1,
@@ -91,8 +92,9 @@ def assign_task(
                 Expect("clawgroups.Run", task.run_id, {"state": "running", "paused": False}),
                 Expect("clawgroups.Member", member.pk, {"left_at": None}),
                 Expect("agents.Agent", member.agent_id, {"retired_at": None}),
+                *fit,
             ),
-            (Update("clawgroups.Task", task.pk, values, fence(task)), *decision.writes),
+            (Update("clawgroups.Task", task.pk, values, fence(task)), *decision.writes, *trial),
             (Fact(task.workspace_id, fact),),
             operation,
             verb="task.assign",

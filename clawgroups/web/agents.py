@@ -17,11 +17,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agents.models import Agent, AgentKey, Connection, Skill
 from clawgroups.core.actors import Actor
+from clawgroups.core.breaker import Breaker
 from clawgroups.core.errors import NotFound
 from clawgroups.fragments import rooms
 from clawgroups.models import Member
 from clawgroups.permissions import get_agent
-from clawgroups.services import agents
+from clawgroups.services import agents, breakers
 from clawgroups.services.perform import perform
 from clawgroups.web.forms import AgentForm, SkillRow, carry_out
 from clawgroups.web.http import actor_of, done, operation_of, page
@@ -44,6 +45,11 @@ class AgentCard:
     agent: Agent
     presence: str
     mine: bool
+
+    @property
+    def breaker(self) -> Breaker:
+        """Whether it gets work."""
+        return breakers.breaker_of(self.agent)
 
 
 @require_safe
@@ -143,6 +149,7 @@ def _presence(found: Agent) -> dict[str, Any]:
     }
     return {
         "agent": found,
+        "breaker": breakers.breaker_of(found),
         "presence": rooms.presences([found.pk]).get(found.pk, "never"),
         "link": Connection.objects.filter(agent=found).order_by("-epoch").first(),
         "software": {
@@ -222,6 +229,13 @@ def retire_agent(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     """Withdraw the agent."""
     perform(agents.retire_agent, agent_id, actor=actor_of(request), operation=operation_of(request))
     return _back(request, agent_id, _("The agent is retired."))
+
+
+@require_POST
+def clear_breaker(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    """Give the agent work again, though it kept failing."""
+    perform(breakers.clear_breaker, agent_id, actor=actor_of(request), operation=operation_of(request))
+    return _back(request, agent_id, _("It gets work again."))
 
 
 def _back(request: HttpRequest, agent_id: UUID, said: str) -> HttpResponse:

@@ -63,6 +63,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_AGENT + "keys/rotate/", agents.rotate_key, name="rotate-key"),
     path(_AGENT + "keys/<uuid:key_id>/revoke/", agents.revoke_key, name="revoke-key"),
     path(_AGENT + "retire/", agents.retire_agent, name="retire-agent"),
+    path(_AGENT + "clear/", agents.clear_breaker, name="clear-breaker"),
     path("me/", people.me, name="me"),
     path("me/theme/", people.set_theme, name="set-theme"),
     path("me/tokens/", people.create_token, name="create-token"),
