@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from agents.protocol.updates import AgentUpdate, MessageChunk, Notice, ThoughtChunk, ToolCall, UnknownUpdate
+from clawgroups.core.novelty import Memory
 from clawgroups.core.shrinking import shrunk_text
 
 MAX_ORDINAL = 20_000
@@ -64,10 +65,12 @@ class Standing:
     plan: tuple[int, int] = (0, 0)
     parts: dict[UUID, tuple[int, int]] = field(default_factory=dict)
     steps: dict[UUID, None] = field(default_factory=dict)
+    # Only what is recorded is remembered here; those who watch need no memory.
+    memory: Memory = field(default_factory=Memory)
 
     def copy(self) -> Standing:
         """Another one that may go its own way."""
-        return replace(self, parts=dict(self.parts), steps=dict(self.steps))
+        return replace(self, parts=dict(self.parts), steps=dict(self.steps), memory=self.memory.copy())
 
     def words(self, said: Said) -> Words | None:
         """The words an update adds. After the end of an attempt its tool calls are told in words."""

@@ -15,7 +15,7 @@ from itertools import zip_longest
 from typing import Any
 from uuid import UUID, uuid5
 
-from django.db.models.functions import Length
+from django.db.models.functions import Length, Right
 from django.utils import timezone
 
 from agents.protocol.updates import PlanReplaced, ToolCall
@@ -33,6 +33,7 @@ from clawgroups.core.changes import (
     one_of,
 )
 from clawgroups.core.lifecycle import ATTEMPT_LIVE
+from clawgroups.core.novelty import Memory, call_mark, plan_mark, step_mark
 from clawgroups.core.shrinking import shrink
 from clawgroups.core.task_events import PlanTicked, StepRecorded
 from clawgroups.core.transcript import (
@@ -45,11 +46,13 @@ from clawgroups.core.transcript import (
     after_stop,
     plan_counts,
 )
-from clawgroups.models import Command, Part, Session, Step
+from clawgroups.models import Attempt, Command, Part, Session, Step
 from clawgroups.services.attempts import TURNS
 
 MAX_PART = 1_000_000
 MAX_PLAN = 200
+REMEMBERED = 20  # parts and steps that are read to know what was said and done before
+REMEMBERED_TEXT = 4000
 ENDED = frozenset({"completed", "failed", "cancelled", "unknown"})
 
 
@@ -97,7 +100,21 @@ def _standing(session: Session) -> Standing:
         plan=plan_counts(attempt.plan),
         parts={pk: (ordinal, length) for pk, ordinal, _, _, length, _ in reversed(recent)},
         steps={pk: None for pk, _ in reversed(steps)},
+        memory=_memory(attempt),
     )
+
+
+def _memory(attempt: Attempt) -> Memory:
+    """What an attempt said and did last, so that a repetition is known as one after a restart, too."""
+    memory = Memory(attempt.repeats)
+    parts = Part.objects.filter(attempt=attempt, after_stop=False).order_by("-ordinal", "-pk")
+    said = list(parts.values_list(Right("text", REMEMBERED_TEXT), flat=True)[:REMEMBERED])
+    steps = Step.objects.filter(attempt=attempt).order_by("-ordinal")
+    done: list[str] = [plan_mark(attempt.plan)] if attempt.plan else []
+    for kind, title, status, detail in reversed(steps.values_list("kind", "title", "status", "detail")[:REMEMBERED]):
+        done += [call_mark(kind, title, detail), step_mark(kind, title, status, detail)]
+    memory.recall(reversed(said), done)
+    return memory
 
 
 def _in_turn(session: Session, at: datetime) -> bool:
@@ -174,6 +191,8 @@ class _Page:
         self.writes: list[Write] = []
         self.facts: list[Fact] = []
         self._attempt: dict[str, Any] = {}
+        self._new_thing = False
+        self._repeats = standing.memory.repeats
         self._texts: dict[UUID, list[str]] = {}
         self._new: dict[UUID, dict[str, Any]] = {}
         self._existing: set[UUID] = set()
@@ -233,14 +252,20 @@ class _Page:
         standing = self.standing
         self.expects.append(Expect("clawgroups.Task", standing.task_id, {"epoch": standing.epoch}))
         live = {"state": one_of(*(state.value for state in ATTEMPT_LIVE)), "epoch": standing.epoch}
+        repeats = standing.memory.repeats
+        if self._new_thing:
+            self._attempt |= {"progress_at": self.now, "repeats": repeats}
+        elif repeats != self._repeats:
+            self._attempt["repeats"] = repeats
         if self.writes or self._attempt:
-            values = {**self._attempt, "progress_at": self.now}
+            values = self._attempt
             self.writes.append(Update("clawgroups.Attempt", standing.attempt_id, values, live))
 
     def _words(self, words: Words) -> None:
         place = self.standing.place(words)
         if place is None:
             return
+        self._new_thing |= self.standing.memory.hear(words.text, begins=not place.exists)
         self._texts.setdefault(place.part_id, []).append(words.text)
         if place.part_id not in self._existing and place.part_id not in self._new:
             self._new[place.part_id] = {
@@ -264,8 +289,16 @@ class _Page:
         _fold(step, call)
         if step["status"] in ENDED and step["ended_at"] is None:
             step["ended_at"] = self.now
+        self._look(step, begins=is_new)
         if is_new or (was not in ENDED and step["status"] in ENDED):
             self._step_fact(pk, step["status"])
+
+    def _look(self, step: dict[str, Any], *, begins: bool) -> None:
+        """A call is new by what it asks for, and by what comes of it."""
+        memory = self.standing.memory
+        if begins:
+            self._new_thing |= memory.see(call_mark(step["kind"], step["title"], step["detail"]), begins=True)
+        self._new_thing |= memory.see(step_mark(step["kind"], step["title"], step["status"], step["detail"]))
 
     def _begin(self, pk: UUID, call: ToolCall, ordinal: int) -> dict[str, Any]:
         return {
@@ -286,6 +319,7 @@ class _Page:
             {"content": one.content[:1000], "priority": one.priority, "status": one.status}
             for one in plan.entries[:MAX_PLAN]
         ]
+        self._new_thing |= self.standing.memory.see(plan_mark(entries), begins=True)
         self._attempt["plan"] = entries
         counts = plan_counts(entries)
         if counts != self.standing.plan:
