@@ -11,7 +11,21 @@ from hypothesis import strategies as st
 
 from clawgroups.core.novelty import SEEN, TAIL, WINDOW, Memory, call_mark, plan_mark, step_mark
 
-WORDS = [w for w in "north south sales region rose fell because customers weather price month table sum".split()]
+WORDS = [
+    "north",
+    "south",
+    "sales",
+    "region",
+    "rose",
+    "fell",
+    "because",
+    "customers",
+    "weather",
+    "price",
+    "month",
+    "table",
+    "sum",
+]
 
 
 def prose(number: int, seed: int = 1) -> str:
