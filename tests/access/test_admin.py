@@ -35,7 +35,7 @@ from clawgroups.models import (
 )
 from clawgroups.services import people
 from tests.access.markup import INLINE
-from tests.conftest import Team
+from tests.conftest import Team, quarantine
 
 pytestmark = pytest.mark.django_db
 OURS = [model for model, page in site._registry.items() if isinstance(page, ReadOnlyAdmin)]
@@ -148,6 +148,14 @@ def test_an_agent_is_retired_and_its_workspaces_hear_of_it(full: Team, client: C
     assert Agent.objects.get(handle="judge").retired_at is not None
     fact = Entry.objects.get(type="agent.retired")
     assert fact.actor["user"] == full.users["sue"].pk
+
+
+def test_staff_give_an_agent_in_quarantine_work_again(full: Team, client: Client) -> None:
+    client.force_login(full.users["sue"])
+    quarantine(full.agents["judge"])
+    assert "Cleared: 1" in do(client, Agent, "clear", full.agents["judge"])
+    assert Agent.objects.get(handle="judge").breaker == "closed"
+    assert Entry.objects.get(type="agent.breaker_set").payload["state"] == "closed"
 
 
 def test_a_token_is_revoked_for_its_owner(full: Team, client: Client) -> None:

@@ -11,7 +11,7 @@ from django.test import Client
 
 from clawgroups.models import Approval, Artifact, Draft, Message, Run, Task, Workspace
 from tests.api.conftest import As, problem
-from tests.conftest import Team
+from tests.conftest import Team, quarantine
 from tests.services.late_support import came_late
 
 pytestmark = pytest.mark.django_db
@@ -80,6 +80,20 @@ def test_an_agent_is_registered_with_a_key_that_is_shown_once(team: Team, as_: A
     assert problem(as_("ada").get(f"/agents/{made['id']}")) == (404, "not_found")
     seat = as_("ada").post(f"/workspaces/{team.workspace.pk}/members", {"agent": str(team.agents["scribe"].pk)})
     assert problem(seat)[0] == 409
+
+
+def test_an_agent_that_keeps_failing_is_cleared_by_its_owner(team: Team, as_: As) -> None:
+    scribe, ada = team.agents["scribe"], as_("ada")
+    assert ada.get(f"/agents/{scribe.pk}").json()["breaker"] == {"state": "closed", "until": None, "reason": ""}
+    quarantine(scribe, "it crashed")
+    shown = ada.get(f"/agents/{scribe.pk}").json()["breaker"]
+    assert shown == {"state": "quarantined", "until": None, "reason": "it crashed"}
+    task = team.one_task()
+    refused = ada.post(f"/tasks/{task.pk}/assign", {"member": str(team.seat("scribe").pk)})
+    assert problem(refused) == (409, "breaker_open")
+    assert problem(as_("bob").post(f"/agents/{scribe.pk}/clear")) == (404, "not_found")
+    assert ada.post(f"/agents/{scribe.pk}/clear").json() == {"id": str(scribe.pk), "state": "closed"}
+    assert ada.post(f"/tasks/{task.pk}/assign", {"member": str(team.seat("scribe").pk)}).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["<b>Robo</b>", "Robo\nInjected: yes", "Robo <"])

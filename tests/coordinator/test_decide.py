@@ -11,7 +11,7 @@ import pytest
 from clawgroups.coordinator import builtin
 from clawgroups.coordinator.decide import Assign, Consolidate, Explain, Plan, Review, Start, decide
 from clawgroups.coordinator.situation import InputView, Situation, TaskView
-from clawgroups.core.matching import Candidate
+from clawgroups.core.matching import QUARANTINED, RESTING, Candidate
 from clawgroups.core.plan import parse_plan
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -157,6 +157,29 @@ def test_an_agent_that_did_not_confirm_a_stop_gets_nothing_new() -> None:
 def test_what_a_person_must_decide_is_given_to_nobody_before(failure: str) -> None:
     waits = task(state="stuck", failure=failure, next_actor="ada")
     assert decide(situation(waits, people=(candidate("Able", writing=5),))) == []
+
+
+def test_one_that_rests_is_named_with_the_time_and_one_in_quarantine_needs_its_owner() -> None:
+    resting = replace(candidate("Shaky", writing=5), rests=f"{RESTING} until 12:01:00 UTC")
+    (step,) = decide(situation(task(), people=(resting,)))
+    assert isinstance(step, Explain)
+    assert step.reason == "Shaky could do it and keeps failing and gets no work until 12:01:00 UTC."
+    assert (step.stuck, step.who) == (False, "the owner of Shaky")
+    told = task(next_actor=step.who, reason=step.reason)
+    assert decide(situation(told, people=(resting,))) == []
+    later = replace(resting, rests=f"{RESTING} until 12:09:00 UTC")
+    (again,) = decide(situation(told, people=(later,)))
+    assert isinstance(again, Explain)
+    (barred,) = decide(situation(told, people=(replace(resting, rests=QUARANTINED),)))
+    assert isinstance(barred, Explain)
+    assert (barred.stuck, barred.who) == (True, "the owner of Shaky")
+    assert "Clear it" in barred.reason
+
+
+def test_one_on_trial_gets_one_task_only() -> None:
+    shaky = replace(candidate("Shaky", writing=5), on_trial=True, capacity=4)
+    steps = decide(situation(task("a"), task("b", position=1), people=(shaky,)))
+    assert [type(step) for step in steps] == [Assign]
 
 
 def test_a_handed_back_task_goes_to_the_agent_that_knows_it() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clawgroups.core.matching import Candidate, Need, best, rank
+from clawgroups.core.matching import QUARANTINED, RESTING, Candidate, Need, best, rank
 
 A, B, C = (UUID(int=number) for number in (1, 2, 3))
 WRITING = Need(("writing",))
@@ -34,6 +34,10 @@ def names(need: Need, *candidates: Candidate) -> list[str]:
         (WRITING, writer(needs_login=True), "needs a login on its own machine", False),
         (WRITING, writer(busy=2, capacity=2), "is busy with 2 of 2", True),
         (WRITING, writer(busy=1, capacity=0), "is busy with 1 of 0", True),
+        (WRITING, writer(rests=RESTING), RESTING, False),
+        (WRITING, writer(rests=QUARANTINED, busy=1), QUARANTINED, False),
+        (WRITING, writer(rests=RESTING, online=False), "is offline", False),
+        (WRITING, writer(on_trial=True, busy=1, capacity=4), "is busy with 1 of 4 and on trial with one task", True),
         (WRITING, writer(can_work=False, online=False, skills={}), "has no right to work here", False),
         (Need(("sql",)), writer(online=False, busy=1), "lacks sql", False),
         (WRITING, writer(online=False, busy=1), "is offline", False),
@@ -55,6 +59,17 @@ def test_the_better_skill_wins_over_the_freer_hands() -> None:
 def test_who_knows_the_task_wins_and_who_failed_at_it_comes_last() -> None:
     need = Need(("writing",), preferred=B, failed=frozenset({A}))
     assert names(need, writer(A, "failed"), writer(C, "fresh"), writer(B, "knows")) == ["knows", "fresh", "failed"]
+
+
+def test_who_failed_lately_comes_after_equals_and_before_the_less_able() -> None:
+    shaky = writer(A, "a shaky one", failures=2)
+    assert names(WRITING, shaky, writer(B, "novice", skills={"writing": 1}), writer(C, "steady")) == [
+        "steady",
+        "a shaky one",
+        "novice",
+    ]
+    (match,) = rank(WRITING, [writer(failures=1, on_trial=True, capacity=4)])
+    assert match.reasons[-2:] == ("failed 1 of its last tasks", "is on trial with one task")
 
 
 def test_equal_scores_are_ordered_by_name_and_then_by_id() -> None:

@@ -8,13 +8,13 @@ from uuid import uuid4
 
 import pytest
 
-from agents.models import Connection
+from agents.models import Agent, Connection
 from clawgroups import ingest
 from clawgroups.core.transcript import MAX_ORDINAL
 from clawgroups.models import Approval, Attempt, Command, Part, Step
 from clawgroups.services.perform import read_async
 from tests.conftest import Team
-from tests.gateway.support import Socket, attempt_of, connected, new_key, steps, task_state, texts
+from tests.gateway.support import Socket, attempt_of, connected, new_key, steps, task_state, texts, until_row
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -98,6 +98,25 @@ async def test_no_frame_of_the_table_breaks_the_socket_or_the_turn(team: Team, k
         counted = [text for text in agent.said if "_clawgroups/" not in text]
         await agent.acked(len(counted))
         assert (await read_async(Connection.objects.get, pk=agent.link)).received == len(counted)
+
+
+async def test_an_agent_that_breaks_the_protocol_three_times_gets_no_work_and_goes_on_with_what_it_has(
+    team: Team, key: str
+) -> None:
+    task = await read_async(team.assigned)
+    async with connected(key) as agent:
+        prompt = await agent.asked("session/prompt")
+        for _ in range(5):
+            agent.say("not json")
+        opened = await until_row(lambda: Agent.objects.get(handle="scribe"), lambda row: row.breaker == "open")
+        assert opened.health["reason"] == (
+            "It broke the protocol 3 times within 60 seconds: what it sent is no message of the protocol"
+        )
+        agent.chunk(prompt["params"]["sessionId"], "Done")
+        agent.end_turn(prompt)
+        await task_state(task, "in_review")
+        assert agent.closed is None
+    assert (await read_async(team.journal)).count("agent.breaker_set") == 1
 
 
 async def test_binary_frames_mean_nothing(team: Team, key: str) -> None:
