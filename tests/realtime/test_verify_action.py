@@ -42,7 +42,7 @@ from tests.machine.history import differences
 from tests.realtime.test_fold import STORIES
 
 # What nothing says yet. Whoever writes the verb tells its story below and takes the name out here.
-PENDING = {"task.failed", "task.late_result_adopted", "agent.breaker_set"}
+PENDING = {"task.failed", "agent.breaker_set"}
 
 
 def now() -> datetime:
