@@ -27,6 +27,7 @@ from clawgroups.services import (
     members,
     messages,
     outage,
+    regenerate,
     review,
     runs,
     takeover,
@@ -41,7 +42,7 @@ from tests.machine.history import differences
 from tests.realtime.test_fold import STORIES
 
 # What nothing says yet. Whoever writes the verb tells its story below and takes the name out here.
-PENDING = {"task.failed", "task.late_result_adopted", "task.regenerated", "task.split", "agent.breaker_set"}
+PENDING = {"task.failed", "agent.breaker_set"}
 
 
 def now() -> datetime:
@@ -83,17 +84,29 @@ def question_void_by_takeover(team: Team) -> None:
 
 
 def tried_in_vain(team: Team) -> None:
+    task = written_anew(team)
+    for _ in range(3):
+        team.try_once(task, {"stopReason": "max_tokens"})
+    assert Task.objects.get(pk=task.pk).state == "stuck"
+
+
+def written_anew(team: Team) -> Task:
     task = team.one_task()
     for _ in range(3):
-        perform(tasks.assign_task, task.pk, member_id=team.seat("scribe").pk, actor=team.actor("ada"))
-        task.refresh_from_db()
-        perform(tasks.release_task, task.pk, reason="r", epoch=task.epoch, actor=team.actor("ada"))
-    assert Task.objects.get(pk=task.pk).state == "stuck"
+        team.try_once(task, {"stopReason": "max_tokens"})
+    perform(regenerate.regenerate_task, task.pk, instructions="Less", actor=team.actor("ada"))
+    return task
+
+
+def split(team: Team) -> None:
+    task = team.one_task()
+    parts = [{"title": "North"}, {"title": "South"}]
+    perform(regenerate.regenerate_task, task.pk, instructions="Both", parts=parts, actor=team.actor("ada"))
 
 
 def returned_in_vain(team: Team) -> None:
     task = team.working()
-    Task.objects.filter(pk=task.pk).update(tries=3)
+    Task.objects.filter(pk=task.pk).update(tries=3, regenerated=1)
     team.finish("scribe", "The end.")
     perform(review.return_task, task.pk, reasons=["r"], actor=team.actor("ada"))
     assert Task.objects.get(pk=task.pk).state == "stuck"
@@ -238,7 +251,7 @@ def turn(team: Team) -> None:
 
 TOLD: list[Callable[[Team], None]] = [
     *STORIES, question_open, question_decided, question_expired, question_withdrawn, question_void_by_takeover,
-    tried_in_vain, returned_in_vain, stuck, timed_out, parked, returned_to_its_author, acknowledged, late,
+    tried_in_vain, split, returned_in_vain, stuck, timed_out, parked, returned_to_its_author, acknowledged, late,
     stop_unconfirmed, contact_lost_and_restored, quiet_and_stirred, steps_and_plan, planned_paused_and_over,
     done_and_consolidated, after_an_outage, people_and_agents, a_room_of_its_own,
 ]  # fmt: skip
