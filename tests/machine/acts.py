@@ -22,14 +22,27 @@ from agents.models import AgentKey, Connection
 from agents.protocol.updates import MessageChunk, ToolCall
 from clawgroups import bus, commit
 from clawgroups.coordinator.loop import take_turn
-from clawgroups.core.actors import Actor, ActorKind
+from clawgroups.core.actors import SYSTEM, Actor, ActorKind
 from clawgroups.core.changes import Change, Outcome
 from clawgroups.core.errors import ClawError
 from clawgroups.core.transcript import Standing
 from clawgroups.gateway import reads
 from clawgroups.models import Attempt, Command, Member, Run, Session, Task
 from clawgroups.reactions import react
-from clawgroups.services import approvals, contact, members, review, runs, sessions, takeover, tasks, transcript
+from clawgroups.services import (
+    approvals,
+    breakers,
+    contact,
+    late,
+    members,
+    regenerate,
+    review,
+    runs,
+    sessions,
+    takeover,
+    tasks,
+    transcript,
+)
 from clawgroups.services.perform import perform
 from clawgroups.services.sweep import sweep
 from tests.conftest import Team
@@ -47,6 +60,7 @@ ENDS: dict[str, Mapping[str, Any]] = {
     "login": {"error": {"code": -32000, "message": "sign in"}},
 }
 OPTIONS = [{"optionId": "y", "kind": "allow_once"}, {"optionId": "n", "kind": "reject_once"}]
+PARTS = [{"title": "One half", "instructions": "The first."}, {"title": "Other half", "instructions": "The rest."}]
 PLANS: tuple[list[dict[str, Any]], ...] = (
     [{"key": "a", "title": "A"}],
     [{"key": "a", "title": "A"}, {"key": "b", "title": "B", "depends_on": ["a"]}],
@@ -266,6 +280,22 @@ class Acts:
             given["epoch"] = epoch if verb == "release" else max(epoch - 1, 0)
         how(BY_HAND[verb], task_id, actor=self.person(who), **given)
 
+    def adopt(self, pick: int, who: str, *, later: bool) -> None:
+        """Somebody takes up a result that came too late."""
+        known = list(Attempt.objects.filter(late_at__isnull=False).order_by("offered_at", "pk"))
+        if known:
+            attempt = known[pick % len(known)]
+            how = self.decide if later else self.do
+            how(late.adopt_late, attempt.task_id, attempt.pk, actor=self.person(who))
+
+    def misbehave(self, name: str) -> None:
+        """An agent breaks the protocol."""
+        self.do(breakers.violated, self.team.agents[name].pk, reason="a broken frame", actor=SYSTEM)
+
+    def clear(self, name: str) -> None:
+        """An agent's owner vouches for it."""
+        self.do(breakers.clear_breaker, self.team.agents[name].pk, actor=self.person("ada"))
+
     def decide_approval(self, approval_id: UUID, option: str, who: str, *, later: bool) -> None:
         how = self.decide if later else self.do
         how(approvals.decide_approval, approval_id, option_id=option, actor=self.person(who))
@@ -300,6 +330,8 @@ BY_HAND: dict[str, Callable[..., Future[Outcome]]] = {
     "reassign": takeover.reassign_task,
     "accept": review.accept_task,
     "return": review.return_task,
+    "rephrase": regenerate.regenerate_task,
+    "split": regenerate.regenerate_task,
 }
 # What a verb is given beside the task and the actor; `other` is the name of an agent.
 GIVEN: dict[str, dict[str, Callable[[Acts, str], Any]]] = {
@@ -312,6 +344,8 @@ GIVEN: dict[str, dict[str, Callable[[Acts, str], Any]]] = {
     "hand_back": {"note": lambda acts, other: "n", "text": lambda acts, other: "t"},
     "reassign": {"member_id": lambda acts, other: acts.seat(other).pk},
     "return": {"reasons": lambda acts, other: ["too short"]},
+    "rephrase": {"instructions": lambda acts, other: "Otherwise."},
+    "split": {"instructions": lambda acts, other: "Put them together.", "parts": lambda acts, other: PARTS},
 }
 
 

@@ -155,6 +155,19 @@ class Engine(RuleBasedStateMachine):
         known = list(Run.objects.order_by("created_at", "pk").values_list("pk", flat=True))
         how(verbs[verb], known[pick % len(known)], actor=self.acts.person("ada"))
 
+    @rule(pick=picks, who=people, later=st.booleans())
+    def a_late_result_is_taken_up(self, pick: int, who: str, later: bool) -> None:
+        self.acts.adopt(pick, who, later=later)
+
+    @rule(name=agents, times=st.integers(1, 3))
+    def an_agent_breaks_the_protocol(self, name: str, times: int) -> None:
+        for _ in range(times):
+            self.acts.misbehave(name)
+
+    @rule(name=agents)
+    def its_owner_vouches_for_an_agent(self, name: str) -> None:
+        self.acts.clear(name)
+
     @rule(name=st.sampled_from(["bob", *AGENTS]), later=st.booleans())
     def a_member_leaves(self, name: str, later: bool) -> None:
         self.acts.leave(name, later=later)

@@ -15,9 +15,8 @@ from clawgroups.models import Attempt, Part, Step, Task
 
 OPEN = frozenset(state.value for state in ATTEMPT_OPEN)
 OVER = frozenset(state.value for state in TASK_TERMINAL)
-# What may still be written to an attempt that is over: evidence, and how its stop went.
-EVIDENCE = ("late_result", "late_at", "stop")
-SHOWN = ("state", "epoch", "result", "reason", "failure", "verdicts", "plan", "acknowledgement", "number", "member_id")
+# What nobody writes any more once an attempt is over. Evidence (a late result, how its stop went) is not among it.
+SHOWN = ("state", "epoch", "result", "reason", "failure", "plan", "acknowledgement", "number", "member_id")
 
 
 class History:
