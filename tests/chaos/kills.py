@@ -55,13 +55,16 @@ class Scene:
         until(lambda: self.done() >= wanted, seconds=20 * MINUTES, what=f"{wanted} tasks done")
 
     def moves_again(self, seconds: float) -> float:
-        """Seconds until the database shows another task moved on."""
+        """Seconds until the database shows that something moved on; 0 once there is nothing left to do."""
         began, before = time.monotonic(), self.moved()
-        until(lambda: self.moved() > before, seconds=seconds, what="a task that moves on")
+        until(lambda: self.moved() > before or self.over(), seconds=seconds, what="a task that moves on")
         return time.monotonic() - began
 
     def moved(self) -> int:
         return int(self.stack.rows("SELECT coalesce(max(head), 0) FROM clawgroups_workspace")[0][0])
+
+    def over(self) -> bool:
+        return any(entry["type"] == "run.done" for entry in self.followers[0].entries.all())
 
     def finish(self, row: Row, *, repeated: bool = True) -> Row:
         """Wait for the end of the run and judge it."""
@@ -260,7 +263,6 @@ def rolled(stack: Stack, size: Size, seed: int) -> Row:
     """T10: every process is told to stop and started again, one after the other, in the middle of the run."""
     assert isinstance(stack, Servers)
     took = [0.0]
-    closed: Counter[int] = Counter()
 
     def act(scene: Scene, row: Row) -> None:
         for blow in range(scene.size.blows):
@@ -271,13 +273,15 @@ def rolled(stack: Stack, size: Size, seed: int) -> Row:
                 if part == "web":
                     scene.room.script.reachable()
             scene.moves_again(60)
-        closed.update(line.get("code", 0) for line in scene.crew.lines() if line["what"] == "down")
+        lost = [line["why"] for line in scene.crew.lines() if line["what"] == "down"]
+        row.measure(
+            "sockets cut off without 1012", sum(1 for why in lost if why.startswith("connection lost")), 0, "of them"
+        )
         told = {line["agent"] for line in scene.crew.lines() if line["what"] == "draining"}
         row.measure("agents not told that it drains", scene.size.agents - len(told), 0, "of them")
 
     row = staged("T10", f"rolling SIGTERM {size.blows} times", stack, size, seed, act)
     row.measure("exit, worst", max(took), 20)
-    row.check(f"sockets closed with {dict(closed)}", set(closed) == {1012})
     row.measure("reassigned", released(stack), 0, "tasks")
     return row
 
