@@ -64,8 +64,7 @@ def judge(
 def journal(stack: Stack, workspace: str) -> list[Json]:
     """A workspace's journal as its rows stand."""
     rows = stack.rows(
-        "SELECT seq, at, type, payload FROM clawgroups_entry "  # noqa: S608  (our own id)
-        f"WHERE {_is('workspace_id', workspace)} ORDER BY seq"
+        f"SELECT seq, at, type, payload FROM clawgroups_entry WHERE {_is('workspace_id', workspace)} ORDER BY seq"
     )
     return [
         {"seq": seq, "at": str(at), "type": type_, "payload": json.loads(said) if isinstance(said, str) else said}
@@ -73,18 +72,24 @@ def journal(stack: Stack, workspace: str) -> list[Json]:
     ]
 
 
+def head_of(stack: Stack, workspace: str) -> int:
+    """The number of the journal's last entry."""
+    rows = stack.rows(f"SELECT head FROM clawgroups_workspace WHERE {_is('id', workspace)}")
+    return int(rows[0][0])
+
+
 def _is(column: str, pk: str) -> str:
     return f"replace(CAST({column} AS text), '-', '') = '{hexed(pk)}'"
 
 
 def _tasks(stack: Stack, run: str) -> dict[str, str]:
-    rows = stack.rows(f"SELECT id, state FROM clawgroups_task WHERE {_is('run_id', run)}")  # noqa: S608
+    rows = stack.rows(f"SELECT id, state FROM clawgroups_task WHERE {_is('run_id', run)}")
     return {_uuid(pk): state for pk, state in rows}
 
 
 def _accepted(stack: Stack, run: str) -> Counter[str]:
     rows = stack.rows(
-        "SELECT a.task_id FROM clawgroups_attempt a JOIN clawgroups_task t ON t.id = a.task_id "  # noqa: S608
+        "SELECT a.task_id FROM clawgroups_attempt a JOIN clawgroups_task t ON t.id = a.task_id "
         f"WHERE a.state = 'accepted' AND {_is('t.run_id', run)}"
     )
     return Counter(_uuid(pk) for (pk,) in rows)
@@ -98,7 +103,7 @@ def _uuid(pk: Any) -> str:
 def open_without_deadline(stack: Stack) -> list[str]:
     """Open tasks that do not say whom they wait for, until when, and what happens then."""
     rows = stack.rows(
-        f"SELECT key, state FROM clawgroups_task WHERE {OPEN} "  # noqa: S608
+        f"SELECT key, state FROM clawgroups_task WHERE {OPEN} "
         "AND (blocked_on = '' OR next_actor = '' OR deadline_at IS NULL OR deadline_effect = '')"
     )
     return [f"task {key} is {state} and says nothing of what comes next" for key, state in rows]

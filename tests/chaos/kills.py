@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.chaos.crew import Crew, Room, furnish, working
-from tests.chaos.history import judge
+from tests.chaos.history import head_of, judge
 from tests.chaos.processes import children_of
 from tests.chaos.rows import CI, FULL, Row, Size, percentile
 from tests.chaos.stacks import Servers, Stack, gone
@@ -24,11 +24,11 @@ from tests.stories.script import Follower
 from tests.stories.waiting import until
 
 SIZES = {
-    "T06": {FULL: Size(FULL, 300, 4000, 20, 0.5), CI: Size(CI, 24, 150, 3, 0.2)},
-    "T07": {FULL: Size(FULL, 300, 4000, 10, 12.0), CI: Size(CI, 24, 48, 2, 2.0)},
-    "T08": {FULL: Size(FULL, 300, 4000, 10, 0.5), CI: Size(CI, 24, 150, 2, 0.2)},
-    "T09": {FULL: Size(FULL, 300, 4000, 5, 0.5), CI: Size(CI, 24, 150, 1, 0.2)},
-    "T10": {FULL: Size(FULL, 300, 4000, 5, 2.0), CI: Size(CI, 24, 96, 1, 0.5)},
+    "T06": {FULL: Size(FULL, 300, 4000, 20, 0.5), CI: Size(CI, 16, 60, 3, 0.2)},
+    "T07": {FULL: Size(FULL, 300, 4000, 10, 12.0), CI: Size(CI, 16, 32, 2, 2.0)},
+    "T08": {FULL: Size(FULL, 300, 4000, 10, 0.5), CI: Size(CI, 16, 60, 2, 0.2)},
+    "T09": {FULL: Size(FULL, 300, 4000, 5, 0.5), CI: Size(CI, 16, 60, 1, 0.2)},
+    "T10": {FULL: Size(FULL, 300, 4000, 5, 2.0), CI: Size(CI, 16, 48, 1, 0.5)},
 }
 MINUTES = 60.0
 
@@ -61,7 +61,7 @@ class Scene:
         return time.monotonic() - began
 
     def moved(self) -> int:
-        return int(self.stack.rows("SELECT coalesce(max(head), 0) FROM clawgroups_workspace")[0][0])
+        return head_of(self.stack, self.room.workspace)
 
     def over(self) -> bool:
         return any(entry["type"] == "run.done" for entry in self.followers[0].entries.all())
@@ -169,7 +169,7 @@ def web_killed(stack: Stack, size: Size, seed: int) -> Row:
 def released(stack: Stack) -> int:
     """How many attempts ended without a result."""
     ended = "('expired', 'refused', 'superseded', 'cancelled')"
-    return int(stack.rows(f"SELECT count(*) FROM clawgroups_attempt WHERE state IN {ended}")[0][0])  # noqa: S608
+    return int(stack.rows(f"SELECT count(*) FROM clawgroups_attempt WHERE state IN {ended}")[0][0])
 
 
 def redis_killed(stack: Stack, size: Size, seed: int) -> Row:

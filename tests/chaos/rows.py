@@ -45,7 +45,7 @@ class Row:
         if value > at_most:
             self.missed.append(said)
 
-    def check(self, name: str, ok: bool) -> None:  # noqa: FBT001
+    def check(self, name: str, ok: bool) -> None:
         """A condition that must hold."""
         self.figures.append(name)
         if not ok:

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import psycopg
 
@@ -31,40 +31,6 @@ PARTS = {
     "coordinator": (*WORKER, "--pool", "threads", "--concurrency", "8", "-Q", "coordinator", "-n", "coordinator@%h"),
 }
 SECRET = "chaos-" + "0123456789abcdef" * 4
-
-
-class Stack(Protocol):
-    """What a scenario needs of an installation. `workers` are the parts that carry jobs."""
-
-    name: str
-    url: str
-    data: Path
-    environment: dict[str, str]
-    workers: Sequence[str]
-
-    def kill(self, part: str) -> list[int]:
-        """kill -9; the children it had."""
-        ...
-
-    def back(self, part: str) -> None:
-        """Make sure that a killed part runs again."""
-        ...
-
-    def stop(self, part: str) -> float:
-        """SIGTERM; the seconds it took to end."""
-        ...
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Read the database directly."""
-        ...
-
-    def manage(self, *arguments: str) -> str:
-        """Run a management command; what it printed."""
-        ...
-
-    def said(self, part: str) -> str:
-        """The log of a part."""
-        ...
 
 
 class Servers:
@@ -114,7 +80,7 @@ class Servers:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.postgres.url, autocommit=True) as connection:
-            return connection.execute(sql).fetchall()  # type: ignore[arg-type]
+            return connection.execute(sql).fetchall()
 
     def manage(self, *arguments: str) -> str:
         return _manage(self.environment, *arguments)
@@ -173,11 +139,14 @@ class Embedded:
         self._up.remove()
 
 
+Stack = Servers | Embedded
+"""What a scenario breaks. `workers` are the parts that carry jobs."""
+
 KINDS: dict[str, type[Servers] | type[Embedded]] = {"servers": Servers, "embedded": Embedded}
 
 
 @contextlib.contextmanager
-def running(kind: str, **settings: str) -> Iterator[Servers | Embedded]:
+def running(kind: str, **settings: str) -> Iterator[Stack]:
     """A running installation, gone afterwards; on a failure the ends of its logs are printed."""
     stack = KINDS[kind](**settings)
     try:

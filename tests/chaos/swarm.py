@@ -157,17 +157,22 @@ def bridge_of(config: Json, one: Json, diary: Diary, root: Path) -> Bridge:
     return Bridge(settings, start, say=partial(_told, diary, one["name"]))
 
 
-async def swarm(config: Json) -> None:
+async def swarm(config: Json, file: TextIO) -> None:
     """Run all agents until a signal asks for the end."""
     loop = asyncio.get_running_loop()
-    with tempfile.TemporaryDirectory(prefix="claw-swarm-") as root, Path(config["diary"]).open("a") as file:
+    with tempfile.TemporaryDirectory(prefix="claw-swarm-") as root:
         diary = Diary(file)
         bridges = [bridge_of(config, one, diary, Path(root)) for one in config["agents"]]
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, lambda: [bridge.stop() for bridge in bridges] and None)
+            loop.add_signal_handler(number, _stop_all, bridges)
         await asyncio.gather(
             *(_carry(bridge, one["name"], diary) for bridge, one in zip(bridges, config["agents"], strict=True))
         )
+
+
+def _stop_all(bridges: list[Bridge]) -> None:
+    for bridge in bridges:
+        bridge.stop()
 
 
 async def _carry(bridge: Bridge, name: str, diary: Diary) -> None:
@@ -177,4 +182,6 @@ async def _carry(bridge: Bridge, name: str, diary: Diary) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(swarm(json.loads(Path(sys.argv[1]).read_text())))
+    given = json.loads(Path(sys.argv[1]).read_text())
+    with Path(given["diary"]).open("a") as diary_file:
+        asyncio.run(swarm(given, diary_file))

@@ -62,7 +62,7 @@ class Postgres:
         if self._account is not None:
             self.folder.chmod(0o755)
             os.chown(data, pwd.getpwnam(self._account).pw_uid, pwd.getpwnam(self._account).pw_gid)
-        command = [self._programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
+        command = [str(self._programs / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
         made = subprocess.run(
             [*command, "--no-sync"], capture_output=True, text=True, user=self._account, cwd="/", check=False
         )
