@@ -1,12 +1,15 @@
 PYTHON ?= python3
 
-.PHONY: run test lint types lock
+.PHONY: run test chaos lint types lock
 
 run:
 	@exec $(PYTHON) claw up
 
 test:
 	@exec $(PYTHON) claw test
+
+chaos:
+	@exec $(PYTHON) claw chaos
 
 lint:
 	@exec $(PYTHON) claw lint

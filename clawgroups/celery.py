@@ -10,6 +10,9 @@ from celery.concurrency import get_implementation
 from celery.concurrency.prefork import TaskPool as Forking
 from celery.signals import celeryd_init, worker_init, worker_process_init
 from django.conf import settings
+from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport import redis as redis_transport
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from clawgroups import startup
 from clawgroups.core.parent import die_with
@@ -18,6 +21,26 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clawgroups.settings")
 
 app = Celery("clawgroups")
 HARD_LIMIT = 300  # seconds; it holds on prefork, on threads every blocking call keeps to `core.deadline`
+
+
+class Channel(redis_transport.Channel):
+    """kombu's, but a channel whose connection was closed says so: the worker takes what kombu raises there for a
+    fault of its own and ends, when Redis goes away a second time."""
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        if self.connection.client is None:
+            raise RedisConnectionError("This connection to the broker was closed.")
+        params: dict[str, Any] = super()._connparams(asynchronous=asynchronous)
+        return params
+
+
+class Transport(redis_transport.Transport):
+    """kombu's Redis transport with our channels."""
+
+    Channel = Channel
+
+
+TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "clawgroups.celery:Transport"
 
 
 def broker_url(url: str) -> str:

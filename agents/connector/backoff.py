@@ -19,11 +19,12 @@ class Backoff:
         self._tries = 0
 
     def next(self) -> float:
-        """Seconds until the next try: 0.5 to 8 at full jitter, then doubling up to 30."""
+        """Seconds until the next try: 0.5 to 8 at full jitter, then 4 to 8, doubling up to 30."""
         self._tries += 1
         if self._tries == 1:
             return self._rng.uniform(*FIRST) * self._scale
-        longest = min(LONGEST, FIRST[1] * 2 ** min(self._tries - 1, 8))
+        # The second try comes soon: a server that restarts takes longer than many a first try waits.
+        longest = min(LONGEST, FIRST[1] * 2 ** min(self._tries - 2, 8))
         return self._rng.uniform(longest / 2, longest) * self._scale
 
     def reset(self) -> None:

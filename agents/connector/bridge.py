@@ -35,6 +35,8 @@ LAST_ACKS = 105.0
 LAST_FILES = 60.0
 """Seconds that its last files are."""
 _PROVEN = 30.0
+_CONNECTED = 5.0
+"""Seconds after which a connection counts as a good one, so that its loss is met with the first waiting time."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,7 @@ class Bridge:
             except Lost as lost:
                 if life.over:
                     return 0
-                if clock() - self._since > _PROVEN * self._settings.scale:
+                if clock() - self._since > _CONNECTED * self._settings.scale:
                     self._backoff.reset()
                 delay = self._backoff.next()
                 self._say(f"{lost}, trying again in {delay:.0f} s")

@@ -17,6 +17,7 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from ninja.errors import HttpError, ValidationError
 
+from clawgroups.commit.faults import outage
 from clawgroups.core.errors import ClawError, Forbidden, Invalid, NotFound, TooLarge, Unauthenticated
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,9 @@ def answer_for(error: Exception) -> HttpResponse:
             return problem_of(NotFound(DETAILS[404]))
         case SuspiciousOperation():
             return plain(400)
+        case _ if (away := outage(error)) is not None:
+            log.warning("the API waits for the database: %s", error)
+            return problem_of(away)
         case _:
             log.error("unhandled in the API", exc_info=error)
             detail = "Something went wrong on our side. It has been logged; try again."

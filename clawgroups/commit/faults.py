@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from django.db import DataError, IntegrityError, connections
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connections
 
-from clawgroups.core.errors import Conflict, Invalid
+from clawgroups.core.errors import Busy, Conflict, Invalid
 
 # Serialisation failure, deadlock, lock not available.
 _LOCKS = frozenset({"40001", "40P01", "55P03"})
@@ -29,6 +29,13 @@ def passes(fault: BaseException) -> bool:
         return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     state = getattr(cause, "sqlstate", None)
     return state is None or state in _LOCKS or state.startswith(_AWAY)
+
+
+def outage(fault: BaseException) -> Busy | None:
+    """What a door answers to an error of a read while the database is away; None for any other fault."""
+    if not isinstance(fault, (OperationalError, InterfaceError)) or not passes(fault):
+        return None
+    return Busy("The database does not answer; nothing was lost. Try again in a moment.")
 
 
 def connection_lost(fault: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from uuid import uuid4
@@ -9,9 +10,12 @@ from uuid import uuid4
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
+from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.views import defaults
 
-from clawgroups.core.errors import ClawError, Unauthenticated
+from clawgroups.commit.faults import outage
+from clawgroups.core.errors import Busy, ClawError, Unauthenticated
 from clawgroups.web.http import is_htmx, see
 
 # These answer in their own form (problem+json, JSON-RPC).
@@ -30,13 +34,34 @@ class ErrorMiddleware:
 
     def process_exception(self, request: HttpRequest, fault: Exception) -> HttpResponse | None:
         """The answer for an expected failure; None leaves the exception to Django."""
-        if not isinstance(fault, ClawError) or request.path.startswith(OTHER_DOORS):
+        away = outage(fault)
+        if request.path.startswith(OTHER_DOORS) or not (away or isinstance(fault, ClawError)):
             return None
+        if away is not None:
+            return _one_moment(request, away)
+        assert isinstance(fault, ClawError)
         if isinstance(fault, Unauthenticated):
             return _sign_in(request)
         if is_htmx(request):
             return toast(request, fault.message, fault.status)
         return explain(request, fault.message, fault.status)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The last resort: an outage of the database is said to be one wherever it was met, with when to come back."""
+    fault = sys.exc_info()[1]
+    away = None if fault is None else outage(fault)
+    return defaults.server_error(request) if away is None else _one_moment(request, away)
+
+
+def _one_moment(request: HttpRequest, away: Busy) -> HttpResponse:
+    """The database is away: an answer made without it."""
+    if is_htmx(request):
+        response = toast(request, away.message, away.status)
+    else:
+        response = HttpResponse(render_to_string("503.html"), status=away.status)
+    response["Retry-After"] = "5"
+    return response
 
 
 def toast(request: HttpRequest, message: str, status: int) -> HttpResponse:

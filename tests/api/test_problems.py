@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
 from django.utils import timezone
 
 from clawgroups.api import health, problems
@@ -75,6 +76,18 @@ def test_an_unforeseen_failure_tells_nothing(team: Team, as_: As, monkeypatch: p
     response = as_("ada").post(f"/workspaces/{team.workspace.pk}/messages", {"body": "x"})
     assert problem(response) == (500, "internal_error")
     assert "secret" not in response.content.decode()
+
+
+def test_an_outage_of_the_database_is_told_with_when_to_come_back(
+    team: Team, as_: As, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(messages, "post_message", away)
+    response = as_("ada").post(f"/workspaces/{team.workspace.pk}/messages", {"body": "x"})
+    assert problem(response) == (503, "busy")
+    assert response["Retry-After"]
 
 
 def test_every_error_of_ours_has_its_document() -> None:

@@ -4,6 +4,7 @@
     types     mypy, strict
     unit      everything but the browser tests and the stories, on an SQLite file
     services  the services, the writer and the integration tests again, on a real PostgreSQL and a real Valkey
+    chaos     processes and servers are killed under a swarm of agents (reduced; `make chaos` is the full size)
     stories   outside scripts against a real `up`, whose processes are killed in some of them
     browser   a real Chromium against a real `up`
 
@@ -31,6 +32,8 @@ from tests.run.results import Results
 ROOT = Path(__file__).resolve().parent.parent.parent
 # The tests that must hold on every database; a folder that does not exist is an error of pytest's.
 ON_POSTGRES = ("tests/services", "tests/commit", "tests/machine")
+# What has a stage of its own.
+LEFT_OUT = ("--ignore=tests/browser", "--ignore=tests/stories", "--ignore=tests/chaos/test_kills.py")
 OURS = ("CLAWGROUPS_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PORT", "DJANGO_")
 
 
@@ -68,7 +71,7 @@ def types(run: Run) -> None:
 def unit(run: Run) -> None:
     # Side by side: most of these tests wait for a process, a socket or a disk.
     side_by_side = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
-    run.pytest("unit", "-p", "no:playwright", *side_by_side, "--ignore=tests/browser", "--ignore=tests/stories")
+    run.pytest("unit", "-p", "no:playwright", *side_by_side, *LEFT_OUT)
 
 
 def services(run: Run) -> None:
@@ -79,6 +82,10 @@ def services(run: Run) -> None:
     except (servers.Unavailable, CannotRun) as reason:
         print(reason, flush=True)
         run.results.check(ok=False)
+
+
+def chaos(run: Run) -> None:
+    run.pytest("chaos", "-p", "no:playwright", "tests/chaos/test_kills.py")
 
 
 def stories(run: Run) -> None:
@@ -100,6 +107,7 @@ STAGES: dict[str, Callable[[Run], None]] = {
     "types": types,
     "unit": unit,
     "services": services,
+    "chaos": chaos,
     "stories": stories,
     "browser": in_browser,
 }

@@ -29,6 +29,7 @@ QUICK = (
     "max_connections=60",
     "unix_socket_directories=",
 )
+SAFE = ("max_connections=100", "unix_socket_directories=")
 
 
 class Unavailable(Exception):
@@ -42,47 +43,78 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def postgres() -> Iterator[str]:
-    """A fresh PostgreSQL; gives its DATABASE_URL."""
-    folder = Path(tempfile.mkdtemp(prefix="claw-pg-"))
-    account = UNPRIVILEGED if os.geteuid() == 0 else None
-    try:
-        programs, data = _programs(folder, account), folder / "data"
+class Postgres:
+    """One PostgreSQL with a folder and a port of its own. `quick` gives up durability for speed."""
+
+    def __init__(self, *, quick: bool) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="claw-pg-"))
+        self.port = free_port()
+        self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
+        self._account = UNPRIVILEGED if os.geteuid() == 0 else None
+        self._options = [item for option in (QUICK if quick else SAFE) for item in ("-c", option)]
+        self._programs = _programs(self.folder, self._account)
+        self._server: subprocess.Popen[bytes] | None = None
+        self._init()
+
+    def _init(self) -> None:
+        data = self.folder / "data"
         data.mkdir(mode=0o700)
-        if account is not None:
-            folder.chmod(0o755)
-            os.chown(data, pwd.getpwnam(account).pw_uid, pwd.getpwnam(account).pw_gid)
+        if self._account is not None:
+            self.folder.chmod(0o755)
+            os.chown(data, pwd.getpwnam(self._account).pw_uid, pwd.getpwnam(self._account).pw_gid)
+        command = [str(self._programs / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
         made = subprocess.run(
-            [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"],
-            capture_output=True,
-            text=True,
-            user=account,
-            cwd="/",
-            check=False,
+            [*command, "--no-sync"], capture_output=True, text=True, user=self._account, cwd="/", check=False
         )
         if made.returncode:
             raise Unavailable(f"PostgreSQL cannot be set up: {made.stderr.strip()}")
-        port = free_port()
-        options = [item for option in QUICK for item in ("-c", option)]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), *options],
-                stdout=log,
-                stderr=log,
-                user=account,
+
+    def start(self) -> None:
+        """Start it (again, on the same data) and wait until it answers."""
+        log, port = self.folder / "log", str(self.port)
+        with log.open("ab") as out:
+            self._server = subprocess.Popen(
+                [
+                    self._programs / "postgres",
+                    "-D",
+                    self.folder / "data",
+                    "-h",
+                    "127.0.0.1",
+                    "-p",
+                    port,
+                    *self._options,
+                ],
+                stdout=out,
+                stderr=out,
+                user=self._account,
                 cwd="/",
                 start_new_session=True,
-                preexec_fn=tie_to(os.getpid(), signal.SIGQUIT),  # noqa: PLW1509  (one thread)
+                preexec_fn=tie_to(os.getpid(), signal.SIGQUIT),  # noqa: PLW1509  (calls the kernel only)
             )
-        try:
-            _await_postgres(server, programs / "pg_isready", port, folder / "log")
-            yield f"postgres://postgres@127.0.0.1:{port}/postgres"
-        finally:
-            server.send_signal(signal.SIGINT)  # its "fast" shutdown
-            server.wait(30)
+        _await_postgres(self._server, self._programs / "pg_isready", self.port, log)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End it: SIGINT is its "fast" shutdown, SIGQUIT its "immediate" one, which is a crash to come back from."""
+        if self._server is not None:
+            self._server.send_signal(how)
+            self._server.wait(30)
+
+    def remove(self) -> None:
+        """End what still runs and take the folder away."""
+        if self._server is not None and self._server.poll() is None:
+            self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A fresh PostgreSQL; gives its DATABASE_URL."""
+    server = Postgres(quick=True)
+    try:
+        server.start()
+        yield server.url
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        server.remove()
 
 
 def _programs(folder: Path, account: str | None) -> Path:
@@ -110,27 +142,52 @@ def _await_postgres(server: subprocess.Popen[bytes], probe: Path, port: int, log
         time.sleep(0.05)
 
 
+class Redis:
+    """One Valkey with a folder of its own, run with the product's own options."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="claw-vk-"))
+        self._place = read_place({"CLAWGROUPS_DATA": str(self.folder)})
+        self._place.runtime.mkdir()
+        self._address = valkey.choose_address(self._place)
+        self.url = self._address.url
+        self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT)
+        spec: Spec = valkey.server_spec(self._place, valkey.find_server(), self._address)
+        self._child = Child(spec, environment=os.environ, log=Log(self.folder / "log"), lock=self._lock)
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid
+
+    def start(self) -> None:
+        """Start it (again, on the same data) and wait until it answers."""
+        self._child.start()
+        until = time.monotonic() + 30
+        while not self._address.answers():
+            if self._child.ended() is not None or time.monotonic() > until:
+                raise Unavailable(f"Valkey does not start: {self._child.log.last_line()}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self.pid is not None
+        os.kill(self.pid, signal.SIGKILL)
+        while self._child.running:
+            time.sleep(0.01)
+
+    def remove(self) -> None:
+        """End what still runs and take the folder away."""
+        self._child.stop()
+        os.close(self._lock)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 @contextmanager
 def redis() -> Iterator[str]:
-    """A fresh Valkey, run with the product's own options; gives its REDIS_URL."""
-    folder = Path(tempfile.mkdtemp(prefix="claw-vk-"))
+    """A fresh Valkey; gives its REDIS_URL."""
+    server = Redis()
     try:
-        place = read_place({"CLAWGROUPS_DATA": str(folder)})
-        place.runtime.mkdir()
-        address = valkey.choose_address(place)
-        spec: Spec = valkey.server_spec(place, valkey.find_server(), address)
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
-        child = Child(spec, environment=os.environ, log=Log(folder / "log"), lock=lock)
-        child.start()
-        try:
-            until = time.monotonic() + 30
-            while not address.answers():
-                if child.ended() is not None or time.monotonic() > until:
-                    raise Unavailable(f"Valkey does not start: {child.log.last_line()}")
-                time.sleep(0.02)
-            yield address.url
-        finally:
-            child.stop()
-            os.close(lock)
+        server.start()
+        yield server.url
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        server.remove()

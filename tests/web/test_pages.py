@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
@@ -242,3 +243,31 @@ def test_the_details_of_a_step_have_an_address_of_their_own(team: Team, sign_in:
     assert "three rows" in told
     page(sign_in("mallory"), "step-detail", task.attempt.pk, step.pk, status=404)
     page(sign_in("bob"), "step-detail", task.attempt.pk, uuid4(), status=404)
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_a_page_says_that_the_database_is_away_and_when_to_come_back(
+    team: Team, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, htmx: bool
+) -> None:
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr("clawgroups.web.tasks.get_task", away)
+    task = team.one_task()
+    answer = sign_in("ada", htmx=htmx).get(reverse("task", args=[team.workspace.pk, task.pk]))
+    assert answer.status_code == 503
+    assert answer["Retry-After"]
+    assert "does not answer" in answer.content.decode()
+
+
+def test_an_outage_met_outside_of_any_view_is_told_in_the_same_way(
+    team: Team, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("the server closed the connection")
+
+    client = sign_in("ada")
+    client.raise_request_exception = False
+    monkeypatch.setattr("django.contrib.sessions.middleware.SessionMiddleware.process_request", away)
+    answer = client.get("/")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")

@@ -1,0 +1,62 @@
+"""`python -m tests.chaos [T06 ...] [--size full|ci] [--stack servers|embedded|both] [--seed N] [--write FILE]`.
+
+Runs the tests of reliability.md 4A that break things, prints a row for each, and ends with 1 when one failed.
+`--write` adds the rows to a Markdown table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.chaos.kills import KILLS, SIZES
+from tests.chaos.others import OTHERS
+from tests.chaos.rows import CI, FULL, Row
+from tests.chaos.stacks import running
+
+ON_EMBEDDED = ("T06", "T07", "T08")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("tests", nargs="*", help=f"some of {' '.join(sorted([*KILLS, *OTHERS]))}; default: all")
+    parser.add_argument("--size", choices=(FULL, CI), default=FULL)
+    parser.add_argument("--stack", choices=("servers", "embedded", "both"), default="both")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
+    parser.add_argument("--write", type=Path)
+    given = parser.parse_args()
+    given.tests = given.tests or sorted([*KILLS, *OTHERS])
+    return given
+
+
+def rows(given: argparse.Namespace) -> Iterator[Row]:
+    """One test after the other, each on a stack of its own."""
+    for test in given.tests:
+        if test in OTHERS:
+            yield OTHERS[test](given.size, given.seed)
+            continue
+        for kind in ("servers", "embedded") if given.stack == "both" else (given.stack,):
+            if kind == "embedded" and test not in ON_EMBEDDED:
+                continue
+            with running(kind) as stack:
+                yield KILLS[test](stack, SIZES[test][given.size], given.seed)
+
+
+def main() -> int:
+    given = arguments()
+    failed = 0
+    for row in rows(given):
+        print(row.line() if row.passed else row.complaint(), flush=True)
+        failed += not row.passed
+        if given.write is not None:
+            with given.write.open("a", encoding="utf-8") as table:
+                table.write(f"| {' | '.join(row.cells())} |\n")
+    print(f"{failed} failed" if failed else "all passed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""The swarm beside a stack: its processes, its diary, and the run that it works on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.chaos.plans import layered
+from tests.chaos.processes import ROOT, Process, python
+from tests.chaos.stacks import Stack
+from tests.stories.script import Script
+from tests.stories.waiting import until
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Room:
+    """A workspace with registered agents, and its owner's script."""
+
+    workspace: str
+    agents: list[Json]
+    script: Script
+
+    def start_run(self, tasks: int, seed: int, **extra: Any) -> str:
+        """Give a plan of this size and start it; the run."""
+        plan = [{**task, **extra} for task in layered(tasks, seed)]
+        path = f"/api/v1/workspaces/{self.workspace}/runs"
+        return str(self.script.post(path, {"goal": "Lose nothing", "plan": plan, "start": True})["id"])
+
+
+def furnish(stack: Stack, count: int) -> Room:
+    """A new workspace with `count` agents on this stack."""
+    done = subprocess.run(
+        python("-m", "tests.chaos.seed", str(count)),
+        cwd=ROOT,
+        env={**stack.environment, "DJANGO_SETTINGS_MODULE": "clawgroups.settings"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout.splitlines()[-1])
+    token = stack.manage("token", "owner").split()[-1]
+    return Room(made["workspace"], made["agents"], Script(stack.url, token))
+
+
+class Crew:
+    """The processes of a swarm: agents in their roles, spread over `processes`."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        agents: Sequence[Json],
+        *,
+        seed: int,
+        work: float,
+        roles: Mapping[str, str] | None = None,
+        processes: int = 1,
+        url: str = "",
+    ) -> None:
+        self.diary = stack.data / f"diary-{agents[0]['id'][-8:]}.jsonl"
+        scale = float(stack.environment.get("CLAWGROUPS_CLOCK_SCALE", "1"))
+        self.processes = []
+        self._count = len(agents)
+        for number in range(processes):
+            share = [
+                {"name": one["name"], "key": one["key"], "role": (roles or {}).get(one["name"], "obedient")}
+                for one in agents[number::processes]
+            ]
+            config = {
+                "url": url or stack.url, "seed": seed, "work": work, "scale": max(scale, 0.2),
+                "diary": str(self.diary), "agents": share,
+            }  # fmt: skip
+            file = stack.data / f"swarm-{agents[0]['id'][-8:]}-{number}.json"
+            file.write_text(json.dumps(config))
+            self.processes.append(
+                Process(
+                    "swarm", python("-m", "tests.chaos.swarm", str(file)), stack.environment, file.with_suffix(".log")
+                )
+            )
+
+    def start(self) -> None:
+        for process in self.processes:
+            process.start()
+        until(lambda: len(self.up()) == self._count, seconds=90, what=f"{self._count} agents online")
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.signal(signal.SIGCONT)
+            process.stop()
+
+    def freeze(self) -> None:
+        """SIGSTOP to all of it."""
+        for process in self.processes:
+            process.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        for process in self.processes:
+            process.signal(signal.SIGCONT)
+
+    # The diary
+
+    def lines(self) -> list[Json]:
+        """Everything noted so far; a line that is just being written is left for later."""
+        if not self.diary.exists():
+            return []
+        text = self.diary.read_text()
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+    def up(self) -> set[str]:
+        """Who was connected at least once."""
+        return {line["agent"] for line in self.lines() if line["what"] == "up"}
+
+    def prompts(self) -> Counter[str]:
+        """How often each task was really begun by an agent."""
+        return Counter(line["task"] for line in self.lines() if line["what"] == "prompt" and line["turn"] == "work")
+
+    def absences(self, after: float = 0) -> list[float]:
+        """For each time that an agent lost its socket: how many seconds until it was back."""
+        gone: dict[str, float] = {}
+        found = []
+        for line in self.lines():
+            if line["what"] == "down" and line["at"] >= after:
+                gone.setdefault(line["agent"], line["at"])
+            elif line["what"] == "up" and line["agent"] in gone:
+                found.append(line["at"] - gone.pop(line["agent"]))
+        return found
+
+    def times(self, what: str) -> dict[str, list[float]]:
+        """When this happened, by agent."""
+        found: dict[str, list[float]] = defaultdict(list)
+        for line in self.lines():
+            if line["what"] == what:
+                found[line["agent"]].append(line["at"])
+        return found
+
+
+@contextlib.contextmanager
+def working(crew: Crew) -> Iterator[Crew]:
+    """A swarm that is online, gone afterwards."""
+    try:
+        crew.start()
+        yield crew
+    finally:
+        crew.stop()

@@ -1,0 +1,295 @@
+"""T06 to T10: processes and servers are killed in the middle of a run with many agents."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.chaos.crew import Crew, Room, furnish, working
+from tests.chaos.history import head_of, judge
+from tests.chaos.processes import children_of
+from tests.chaos.rows import CI, FULL, Row, Size, percentile
+from tests.chaos.stacks import Servers, Stack, gone
+from tests.stories.script import Follower
+from tests.stories.waiting import until
+
+SIZES = {
+    "T06": {FULL: Size(FULL, 300, 4000, 20, 0.5), CI: Size(CI, 16, 60, 3, 0.2)},
+    "T07": {FULL: Size(FULL, 300, 4000, 10, 12.0), CI: Size(CI, 16, 32, 2, 2.0)},
+    "T08": {FULL: Size(FULL, 300, 4000, 10, 0.5), CI: Size(CI, 16, 60, 2, 0.2)},
+    "T09": {FULL: Size(FULL, 300, 4000, 5, 0.5), CI: Size(CI, 16, 60, 1, 0.2)},
+    "T10": {FULL: Size(FULL, 300, 4000, 5, 2.0), CI: Size(CI, 16, 48, 1, 0.5)},
+}
+MINUTES = 60.0
+
+
+@dataclass
+class Scene:
+    """A run under way on a stack, with its swarm and those who watch."""
+
+    stack: Stack
+    room: Room
+    crew: Crew
+    followers: list[Follower]
+    run: str
+    dice: random.Random
+    size: Size
+
+    def done(self) -> int:
+        """How many tasks are done, as the first client has heard."""
+        return sum(1 for entry in self.followers[0].entries.all() if entry["type"] == "task.done")
+
+    def reach(self, share: float) -> None:
+        """Wait until this share of the tasks is done."""
+        wanted = int(self.size.tasks * share)
+        until(lambda: self.done() >= wanted, seconds=20 * MINUTES, what=f"{wanted} tasks done")
+
+    def moves_again(self, seconds: float) -> float:
+        """Seconds until the database shows that something moved on; 0 once there is nothing left to do."""
+        began, before = time.monotonic(), self.moved()
+        until(lambda: self.moved() > before or self.over(), seconds=seconds, what="a task that moves on")
+        return time.monotonic() - began
+
+    def moved(self) -> int:
+        return head_of(self.stack, self.room.workspace)
+
+    def over(self) -> bool:
+        return any(entry["type"] == "run.done" for entry in self.followers[0].entries.all())
+
+    def finish(self, row: Row, *, repeated: bool = True) -> Row:
+        """Wait for the end of the run and judge it."""
+        began = time.monotonic()
+        state = self.followers[0].ended(self.run, seconds=20 * MINUTES)
+        row.check("the run is done", state == "done")
+        head = int(self.moved())
+        for one in self.followers:
+            one.caught_up(head, seconds=20)
+        row.note(f"{self.size.tasks} tasks, {self.size.agents} agents")
+        prompts = self.crew.prompts() if repeated else None
+        row.verdict = judge(
+            self.stack, self.room.script, self.room.workspace, self.run, prompts=prompts, followers=self.followers
+        )
+        row.note(f"judged in {time.monotonic() - began:.0f} s")
+        return row
+
+
+def staged(
+    test: str, what: str, stack: Stack, size: Size, seed: int, act: Callable[[Scene, Row], None], **options: Any
+) -> Row:
+    """Set a scene, let `act` do its worst, and judge what became of the run."""
+    row = Row(test, what, stack.name, seed)
+    room = furnish(stack, size.agents)
+    began = time.monotonic()
+    with ExitStack() as over:
+        crew = over.enter_context(working(Crew(stack, room.agents, seed=seed, work=size.work)))
+        followers = [over.enter_context(Follower(room.script, room.workspace)) for _ in range(2)]
+        run = room.start_run(size.tasks, seed)
+        scene = Scene(stack, room, crew, followers, run, random.Random(seed), size)
+        act(scene, row)
+        scene.finish(row)
+        row.note(f"{time.monotonic() - began:.0f} s in all")
+    return row
+
+
+def worker_killed(stack: Stack, size: Size, seed: int) -> Row:
+    """T06: kill -9 a worker, parent or child, at random moments."""
+    stuck = [0.0]
+
+    def act(scene: Scene, row: Row) -> None:
+        for blow in range(scene.size.blows):
+            scene.reach((blow + scene.dice.random()) / (scene.size.blows + 1))
+            _strike(stack, scene.dice.choice(list(stack.workers)), scene.dice)
+            stuck.append(scene.moves_again(60))
+
+    row = staged("T06", f"kill -9 a worker {size.blows} times", stack, size, seed, act)
+    row.measure("moving again, worst", max(stuck), 15)
+    row.measure("waiting for a verdict, worst", longest_review(stack), 15)
+    return row
+
+
+def _strike(stack: Stack, part: str, dice: random.Random) -> None:
+    """Kill a prefork child alone, or the parent, whose children must go with it."""
+    if isinstance(stack, Servers) and part == "worker" and dice.random() < 0.5:
+        children = children_of(stack.parts["worker"].pid)
+        if children:
+            os.kill(dice.choice(children), signal.SIGKILL)
+            return
+    orphans = stack.kill(part)
+    gone(orphans, seconds=5)
+    stack.back(part)
+
+
+def longest_review(stack: Stack) -> float:
+    """The longest time from a result to its verdict, which is the workers' part of a task."""
+    rows = stack.rows(
+        "SELECT submitted_at, ended_at FROM clawgroups_attempt WHERE state = 'accepted' AND submitted_at IS NOT NULL"
+    )
+    return max((seconds_of(ended) - seconds_of(submitted) for submitted, ended in rows), default=0.0)
+
+
+def seconds_of(at: Any) -> float:
+    """A time of either database, in seconds since 1970; SQLite keeps text without a zone."""
+    moment = datetime.fromisoformat(at).replace(tzinfo=UTC) if isinstance(at, str) else at
+    return float(moment.timestamp())
+
+
+def web_killed(stack: Stack, size: Size, seed: int) -> Row:
+    """T07: kill -9 the web process while all agents are in a turn; it is started again a second later."""
+    times: list[float] = []
+
+    def act(scene: Scene, row: Row) -> None:
+        for blow in range(scene.size.blows):
+            scene.reach((blow + 0.5) / (scene.size.blows + 2))
+            times.append(time.time())
+            stack.kill("web")
+            if isinstance(stack, Servers):
+                time.sleep(1.0)  # As long as the test says that it is away.
+            stack.back("web")
+            scene.room.script.reachable()
+            scene.moves_again(60)
+        absences = scene.crew.absences()
+        row.measure("agents back, p95", percentile(absences, 0.95), 15)
+        row.measure("agents back, worst", max(absences, default=0.0), 30)
+
+    row = staged("T07", f"kill -9 web {size.blows} times, agents mid-turn", stack, size, seed, act)
+    row.measure("reassigned", released(stack), 0, "tasks")
+    return row
+
+
+def released(stack: Stack) -> int:
+    """How many attempts ended without a result."""
+    ended = "('expired', 'refused', 'superseded', 'cancelled')"
+    return int(stack.rows(f"SELECT count(*) FROM clawgroups_attempt WHERE state IN {ended}")[0][0])
+
+
+def redis_killed(stack: Stack, size: Size, seed: int) -> Row:
+    """T08: kill -9 Redis; it stays away for 2 to 20 seconds, again and again."""
+    resumed = [0.0]
+
+    def act(scene: Scene, row: Row) -> None:
+        longest = 20 if scene.size.name == FULL else 4
+        pids = _pids(stack)
+        for blow in range(scene.size.blows):
+            scene.reach((blow + 0.5) / (scene.size.blows + 1))
+            if isinstance(stack, Servers):
+                stack.redis.kill()
+                time.sleep(scene.dice.uniform(2, longest))  # As long as the test says that it is away.
+                stack.redis.start()
+            else:
+                stack.kill("valkey")
+                stack.back("valkey")
+            resumed.append(scene.moves_again(60))
+        row.check("no process was started anew", _pids(stack) == pids)
+
+    row = staged("T08", f"kill -9 Redis {size.blows} times, away 2-20 s", stack, size, seed, act)
+    row.measure("work resumes, worst", max(resumed), 15)
+    row.measure("reassigned", released(stack), 0, "tasks")
+    return row
+
+
+def _pids(stack: Stack) -> list[int]:
+    return [part.pid for part in stack.parts.values()] if isinstance(stack, Servers) else []
+
+
+class Writes(threading.Thread):
+    """Somebody who keeps writing, and remembers which writes were acknowledged and how others were refused."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(daemon=True)
+        self._room = room
+        self._over = threading.Event()
+        self.acknowledged: list[str] = []
+        self.refusals: Counter[str] = Counter()
+
+    def run(self) -> None:
+        number = 0
+        path = f"/api/v1/workspaces/{self._room.workspace}/messages"
+        while not self._over.wait(0.2):
+            number += 1
+            try:
+                answer = self._room.script.send("POST", path, {"body": f"word {number}"})
+            except (OSError, http.client.HTTPException):
+                self.refusals["no connection"] += 1
+                continue
+            if answer.status < 300:
+                self.acknowledged.append(str(answer.json["id"]))
+            else:
+                told = "with" if "retry-after" in answer.headers else "without"
+                self.refusals[f"{answer.status} {told} Retry-After"] += 1
+
+    def end(self) -> None:
+        self._over.set()
+        self.join(60)
+
+
+def postgres_stopped(stack: Stack, size: Size, seed: int) -> Row:
+    """T09: PostgreSQL is stopped at once, as by a crash, and stays away for ten seconds."""
+    assert isinstance(stack, Servers)
+    resumed = [0.0]
+
+    def act(scene: Scene, row: Row) -> None:
+        writes = Writes(scene.room)
+        writes.start()
+        for blow in range(scene.size.blows):
+            scene.reach((blow + 0.5) / (scene.size.blows + 1))
+            stack.postgres.stop(signal.SIGQUIT)
+            time.sleep(10)  # As long as the test says that it is away.
+            stack.postgres.start()
+            resumed.append(scene.moves_again(60))
+        writes.end()
+        stored = {str(pk) for (pk,) in stack.rows("SELECT id FROM clawgroups_message")}
+        row.measure("acknowledged writes lost", len(set(writes.acknowledged) - stored), 0, "of them")
+        row.note(f"{len(writes.acknowledged)} writes acknowledged")
+        allowed = {"503 with Retry-After", "504 with Retry-After", "no connection"}
+        row.check(f"refusals were {dict(writes.refusals)}", set(writes.refusals) <= allowed)
+
+    row = staged("T09", f"PostgreSQL stopped hard {size.blows} times, away 10 s", stack, size, seed, act)
+    row.measure("work resumes, worst", max(resumed), 30)
+    row.measure("reassigned", released(stack), 0, "tasks")
+    return row
+
+
+def rolled(stack: Stack, size: Size, seed: int) -> Row:
+    """T10: every process is told to stop and started again, one after the other, in the middle of the run."""
+    assert isinstance(stack, Servers)
+    took = [0.0]
+
+    def act(scene: Scene, row: Row) -> None:
+        for blow in range(scene.size.blows):
+            scene.reach((blow + 0.5) / (scene.size.blows + 1))
+            for part in ("web", *stack.workers):
+                took.append(stack.stop(part))
+                stack.back(part)
+                if part == "web":
+                    scene.room.script.reachable()
+            scene.moves_again(60)
+        lost = [line["why"] for line in scene.crew.lines() if line["what"] == "down"]
+        row.measure(
+            "sockets cut off without 1012", sum(1 for why in lost if why.startswith("connection lost")), 0, "of them"
+        )
+        told = {line["agent"] for line in scene.crew.lines() if line["what"] == "draining"}
+        row.measure("agents not told that it drains", scene.size.agents - len(told), 0, "of them")
+
+    row = staged("T10", f"rolling SIGTERM {size.blows} times", stack, size, seed, act)
+    row.measure("exit, worst", max(took), 20)
+    row.measure("reassigned", released(stack), 0, "tasks")
+    return row
+
+
+KILLS: dict[str, Callable[[Stack, Size, int], Row]] = {
+    "T06": worker_killed,
+    "T07": web_killed,
+    "T08": redis_killed,
+    "T09": postgres_stopped,
+    "T10": rolled,
+}

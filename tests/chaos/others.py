@@ -1,0 +1,43 @@
+"""The tests of reliability.md 4A that need no swarm: refused starts, crash points, the state machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.chaos.crash_points import crash_points
+from tests.chaos.history import Verdict
+from tests.chaos.rows import FULL, Row
+from tests.machine.full import machine_full
+from tests.tooling.refusals import refusals
+
+
+def refused_starts(size: str, seed: int) -> Row:
+    """T12: whatever would go wrong later is refused at the start, in one clear line each."""
+    row = Row("T12", "starts that are refused", "both", seed)
+    found = list(refusals())
+    row.note(f"{len(found)} cases")
+    row.verdict = Verdict(faults=[f"{name}: {line}" for name, line, ok in found if not ok])
+    return row
+
+
+def crashed_turns(size: str, seed: int) -> Row:
+    """T14: the coordinator is stopped at each commit of a plan of 30 tasks, before and after it."""
+    row = Row("T14", "the coordinator stopped at each commit", "SQLite", seed)
+    found = crash_points(sample=None if size == FULL else 12, seed=seed)
+    row.note(f"{found.points} points of {found.commits} commits, {found.seconds:.0f} s")
+    row.measure("another end", found.differing, 0, "of them")
+    row.verdict = Verdict(doubled=found.doubled, repeated=found.repeated, faults=list(found.faults))
+    return row
+
+
+def played_through(size: str, seed: int) -> Row:
+    """T23: a state machine over everything that people, agents, time and the coordinator may do."""
+    row = Row("T23", "state machine on both databases", "both", seed)
+    found = machine_full(seed=seed) if size == FULL else machine_full(examples=30, steps=20, pure=300, seed=seed)
+    row.note(f"{found.examples} x {found.steps} steps, {found.pure_seeds} seeds of the core, {found.seconds:.0f} s")
+    row.measure("violations", found.violations, 0, "of them")
+    row.verdict = Verdict(faults=list(found.faults))
+    return row
+
+
+OTHERS: dict[str, Callable[[str, int], Row]] = {"T12": refused_starts, "T14": crashed_turns, "T23": played_through}

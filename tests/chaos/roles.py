@@ -1,0 +1,96 @@
+"""How a fake agent behaves: a role takes one turn and says how it ended. Small, seeded, without any model."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Protocol
+
+
+class Turn(Protocol):
+    """One prompt, as a role sees it."""
+
+    dice: random.Random
+    work: float
+    """About how many seconds an honest turn takes."""
+    tries: int
+    """How often this agent was prompted for this task before."""
+
+    async def say(self, text: str) -> None:
+        """A piece of the message."""
+        ...
+
+    async def act(self, title: str, *, output: str = "", ended: bool = True) -> None:
+        """A tool call, from its beginning to its end."""
+        ...
+
+    async def fail(self, code: int, message: str) -> None:
+        """Answer the prompt with an error; the turn is over then."""
+        ...
+
+    async def garble(self, line: str) -> None:
+        """Write this line as it is."""
+        ...
+
+
+Outcome = str | None
+"""A stop reason; None where the prompt was answered already, or never is."""
+
+
+async def obedient(turn: Turn) -> Outcome:
+    """Works for a while, shows it, and hands over a result."""
+    pause = turn.work * turn.dice.uniform(0.7, 1.3) / 3
+    await asyncio.sleep(pause)
+    await turn.act("Look at the material", output=f"seen {turn.dice.random():.6f}")
+    await asyncio.sleep(pause)
+    await turn.say("The result stands, ")
+    await asyncio.sleep(pause)
+    await turn.say("as it was asked for.")
+    return "end_turn"
+
+
+async def slow(turn: Turn) -> Outcome:
+    """Takes thirty times as long, and is seen to get on all the time."""
+    for step in range(30):
+        await asyncio.sleep(turn.work)
+        await turn.say(f"Line {step}: {turn.dice.random():.9f}. ")
+    return "end_turn"
+
+
+async def silent(_turn: Turn) -> Outcome:
+    """Takes the prompt and is never heard of again; its socket stays open."""
+    await asyncio.Event().wait()
+    return None
+
+
+async def looping(turn: Turn) -> Outcome:
+    """Does and says the same for ever."""
+    while True:
+        await turn.act("Look at the material", output="nothing new")
+        await turn.say("Let me look again. ")
+        await asyncio.sleep(max(turn.work / 4, 0.05))
+
+
+async def liar(turn: Turn) -> Outcome:
+    """Always fails, each time in another way: claims, errors, broken protocol, strange ends."""
+    await asyncio.sleep(turn.work / 4)
+    match turn.dice.randrange(4):
+        case 0:
+            return "end_turn"  # Done, it says, and there is nothing.
+        case 1:
+            await turn.fail(-32603, "the tool fell over")
+            return None
+        case 2:
+            for broken in ('{"jsonrpc": "2.0", "method": ', "[1, 2, 3]", '{"id": 7}'):
+                await turn.garble(broken)
+            return "splendid"
+        case _:
+            return "max_turn_requests"
+
+
+async def late(turn: Turn) -> Outcome:
+    """Answers, but only when the process it lives in is let go on."""
+    return await obedient(turn)
+
+
+ROLES = {role.__name__: role for role in (obedient, slow, silent, looping, liar, late)}

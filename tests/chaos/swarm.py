@@ -1,0 +1,187 @@
+"""`python -m tests.chaos.swarm CONFIG.json`: many fake agents in one process, each over the real connector.
+
+The configuration is {"url", "seed", "work", "scale", "diary", "agents": [{"name", "key", "role"}]}. Whatever
+an agent lives through is a line of the diary: JSON with the moment, the agent, what happened, and of which task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+from agents.connector.bridge import Bridge, Settings
+from agents.connector.inprocess import InProcessChild
+from tests.chaos.roles import ROLES
+
+Json = dict[str, Any]
+
+
+class Diary:
+    """What the agents lived through, a line each, on disk at once."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def note(self, agent: str, what: str, **more: Any) -> None:
+        self._file.write(json.dumps({"at": time.time(), "agent": agent, "what": what, **more}) + "\n")
+        self._file.flush()
+
+
+class Prompted:
+    """One turn of a fake agent; see `roles.Turn`."""
+
+    def __init__(self, agent: FakeAgent, frame: Json, number: int) -> None:
+        self._agent = agent
+        self._frame = frame
+        self._calls = 0
+        self.session = str(frame["params"]["sessionId"])
+        told = frame["params"].get("_meta", {}).get("clawgroups", {})
+        self.kind = str(told.get("turn", "work"))
+        self.task = str(told.get("task", {}).get("id", ""))
+        self.dice, self.work = agent.dice, agent.work
+        self.tries = number
+
+    async def say(self, text: str) -> None:
+        content = {"type": "text", "text": text}
+        await self._update({"sessionUpdate": "agent_message_chunk", "content": content})
+
+    async def act(self, title: str, *, output: str = "", ended: bool = True) -> None:
+        self._calls += 1
+        call = f"{self._frame['id']}-{self._calls}"
+        begun = {"sessionUpdate": "tool_call", "toolCallId": call, "title": title, "kind": "read"}
+        await self._update({**begun, "status": "in_progress", "rawInput": {"path": "material"}})
+        if ended:
+            over = {"sessionUpdate": "tool_call_update", "toolCallId": call, "status": "completed"}
+            await self._update({**over, "rawOutput": output})
+
+    async def fail(self, code: int, message: str) -> None:
+        await self._agent.tell({"id": self._frame["id"], "error": {"code": code, "message": message}})
+
+    async def garble(self, line: str) -> None:
+        await self._agent.write(line)
+
+    async def _update(self, update: Json) -> None:
+        params = {"sessionId": self.session, "update": update}
+        await self._agent.tell({"method": "session/update", "params": params})
+
+
+class FakeAgent:
+    """One agent: speaks ACP, one message a line, and works in its role."""
+
+    def __init__(self, name: str, role: str, *, work: float, diary: Diary, seed: str) -> None:
+        self.name = name
+        self.role = ROLES[role]
+        self.work = work
+        self.dice = random.Random(f"{seed}:{name}")
+        self._diary = diary
+        self._writer: asyncio.StreamWriter | None = None
+        self._turns: dict[str, asyncio.Task[None]] = {}
+        self._prompts: Counter[str] = Counter()
+        self._sessions = 0
+
+    async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        while line := await reader.readline():
+            await self._hear(json.loads(line))
+
+    async def write(self, line: str) -> None:
+        assert self._writer is not None
+        self._writer.write(line.encode() + b"\n")
+        await self._writer.drain()
+
+    async def tell(self, frame: Json) -> None:
+        await self.write(json.dumps({"jsonrpc": "2.0", **frame}))
+
+    async def _hear(self, frame: Json) -> None:
+        match frame.get("method"):
+            case "initialize":
+                about = {"protocolVersion": 1, "agentInfo": {"name": "fake", "version": "1"}}
+                await self.tell({"id": frame["id"], "result": about})
+            case "session/new":
+                self._sessions += 1
+                await self.tell({"id": frame["id"], "result": {"sessionId": f"{self.name}-{self._sessions}"}})
+            case "session/prompt":
+                turn = Prompted(self, frame, self._prompts[frame["params"]["sessionId"]])
+                self._turns[turn.session] = asyncio.create_task(self._work(turn, frame["id"]))
+            case "session/cancel":
+                task = self._turns.get(frame["params"]["sessionId"])
+                if task is not None:
+                    task.cancel()
+            case None:
+                pass
+            case method:
+                if "id" in frame:
+                    await self.tell({"id": frame["id"], "error": {"code": -32601, "message": f"no {method}"}})
+
+    async def _work(self, turn: Prompted, frame_id: Any) -> None:
+        self._prompts[turn.task] += 1
+        self._diary.note(self.name, "prompt", task=turn.task, session=turn.session, turn=turn.kind, id=frame_id)
+        try:
+            stop = await self.role(turn)
+        except asyncio.CancelledError:
+            stop = "cancelled"
+        self._diary.note(self.name, "end", task=turn.task, session=turn.session, stop=stop, id=frame_id)
+        if stop is not None:
+            await self.tell({"id": frame_id, "result": {"stopReason": stop}})
+
+
+def _told(diary: Diary, name: str, text: str) -> None:
+    """The connector's own words: what matters of them goes into the diary."""
+    if text.startswith("connected"):
+        diary.note(name, "up")
+    elif "trying again" in text:
+        diary.note(name, "down", why=text)
+    elif "restart" in text:
+        diary.note(name, "draining")
+    elif not text.startswith("it works in"):
+        diary.note(name, "said", text=text)
+
+
+def bridge_of(config: Json, one: Json, diary: Diary, root: Path) -> Bridge:
+    """The connector of one agent."""
+    agent = FakeAgent(one["name"], one["role"], work=config["work"], diary=diary, seed=str(config["seed"]))
+    settings = Settings(
+        config["url"], one["key"], root / one["name"], one["name"], restart=True, scale=config.get("scale", 1.0)
+    )
+    start = partial(InProcessChild.start, agent.run, grace=0.2)
+    return Bridge(settings, start, say=partial(_told, diary, one["name"]))
+
+
+async def swarm(config: Json, file: TextIO) -> None:
+    """Run all agents until a signal asks for the end."""
+    loop = asyncio.get_running_loop()
+    with tempfile.TemporaryDirectory(prefix="claw-swarm-") as root:
+        diary = Diary(file)
+        bridges = [bridge_of(config, one, diary, Path(root)) for one in config["agents"]]
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _stop_all, bridges)
+        await asyncio.gather(
+            *(_carry(bridge, one["name"], diary) for bridge, one in zip(bridges, config["agents"], strict=True))
+        )
+
+
+def _stop_all(bridges: list[Bridge]) -> None:
+    for bridge in bridges:
+        bridge.stop()
+
+
+async def _carry(bridge: Bridge, name: str, diary: Diary) -> None:
+    with contextlib.suppress(asyncio.CancelledError):
+        code = await bridge.run()
+        diary.note(name, "over", code=code)
+
+
+if __name__ == "__main__":
+    given = json.loads(Path(sys.argv[1]).read_text())
+    with Path(given["diary"]).open("a") as diary_file:
+        asyncio.run(swarm(given, diary_file))
