@@ -92,8 +92,8 @@ def tried_in_vain(team: Team) -> None:
     for name in ("scribe", "counter", "judge"):
         perform(tasks.assign_task, task.pk, member_id=team.seat(name).pk, actor=team.actor("ada"))
         task.refresh_from_db()
-        failed = {"failure": Failure.STALLED, "actor": SYSTEM}
-        perform(tasks.release_task, task.pk, reason="r", epoch=task.epoch, **failed)
+        stalled = Failure.STALLED
+        perform(tasks.release_task, task.pk, reason="r", epoch=task.epoch, failure=stalled, actor=SYSTEM)
     assert Task.objects.get(pk=task.pk).state == "stuck"
 
 
