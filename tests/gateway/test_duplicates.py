@@ -79,7 +79,9 @@ def projection(task: Task) -> dict[str, Any]:
     attempts = Attempt.objects.filter(task=task).order_by("number")
     asked = Approval.objects.filter(task=task).order_by("request_id")
     calls = Step.objects.filter(attempt__task=task).values_list("tool_call_id", "title", "kind", "status", "detail")
-    moves = Entry.objects.filter(payload__task_id=str(task.pk)).exclude(type__in=["step.recorded", "artifact.added"])
+    # The line is cut on purpose: that contact was lost and came back is no trace of the turn.
+    besides = ["step.recorded", "artifact.added", "attempt.contact_lost", "attempt.contact_restored"]
+    moves = Entry.objects.filter(payload__task_id=str(task.pk)).exclude(type__in=besides)
     return {
         "task": [row.state, row.epoch, row.tries, row.blocked_on],
         "attempts": [[a.number, a.state, a.stop, a.result, a.late_result, a.plan] for a in attempts],
