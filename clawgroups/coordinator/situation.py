@@ -201,4 +201,4 @@ def _rests(health: Breaker) -> str:
         return QUARANTINED
     if health.state is not BreakerState.OPEN:
         return ""
-    return RESTING if health.until is None else f"{RESTING} until {health.until:%H:%M:%S} UTC"
+    return RESTING if health.until is None else f"{RESTING}; it is tried again at {health.until:%H:%M:%S} UTC"

@@ -16,8 +16,8 @@ FAILED_LATELY = -1.5  # for each of its last tasks that failed
 OFFLINE = "is offline"
 NEEDS_LOGIN = "needs a login on its own machine"
 UNCONFIRMED = "was asked to stop and has not confirmed it"
-QUARANTINED = "keeps failing and is in quarantine until its owner clears it"
-RESTING = "keeps failing and gets no work"
+QUARANTINED = "is in quarantine, as it keeps failing, until its owner clears it"
+RESTING = "gets no work, as it keeps failing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,14 +160,16 @@ def test_what_a_person_must_decide_is_given_to_nobody_before(failure: str) -> No
 
 
 def test_one_that_rests_is_named_with_the_time_and_one_in_quarantine_needs_its_owner() -> None:
-    resting = replace(candidate("Shaky", writing=5), rests=f"{RESTING} until 12:01:00 UTC")
+    resting = replace(candidate("Shaky", writing=5), rests=f"{RESTING}; it is tried again at 12:01:00 UTC")
     (step,) = decide(situation(task(), people=(resting,)))
     assert isinstance(step, Explain)
-    assert step.reason == "Shaky could do it and keeps failing and gets no work until 12:01:00 UTC."
+    assert step.reason == (
+        "Shaky could do it and gets no work, as it keeps failing; it is tried again at 12:01:00 UTC."
+    )
     assert (step.stuck, step.who) == (False, "the owner of Shaky")
     told = task(next_actor=step.who, reason=step.reason)
     assert decide(situation(told, people=(resting,))) == []
-    later = replace(resting, rests=f"{RESTING} until 12:09:00 UTC")
+    later = replace(resting, rests=f"{RESTING}; it is tried again at 12:09:00 UTC")
     (again,) = decide(situation(told, people=(later,)))
     assert isinstance(again, Explain)
     (barred,) = decide(situation(told, people=(replace(resting, rests=QUARANTINED),)))

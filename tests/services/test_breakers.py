@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection
 
 from agents.models import Agent
 from clawgroups import commit
@@ -16,7 +19,7 @@ from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.changes import Change
 from clawgroups.core.errors import Conflict, NotFound
 from clawgroups.core.failures import Failure
-from clawgroups.core.matching import QUARANTINED
+from clawgroups.core.matching import QUARANTINED, RESTING
 from clawgroups.models import Attempt, Entry, Run, Session, Task
 from clawgroups.services import breakers, review, sessions, tasks, workspaces
 from clawgroups.services.members import add_agent
@@ -213,7 +216,7 @@ def test_the_coordinator_says_who_rests_until_when_and_who_must_clear_whom(clock
     (step,) = decide(situation_of(run, clock()))
     assert isinstance(step, Explain)
     until = clock.at(60)
-    assert step.reason == f"Scribe could do it and keeps failing and gets no work until {until:%H:%M:%S} UTC."
+    assert step.reason == f"Scribe could do it and {RESTING}; it is tried again at {until:%H:%M:%S} UTC."
     assert (step.who, step.stuck) == ("ada, who owns Scribe", False)
     for _ in range(2):
         pause(clock, team)
@@ -225,3 +228,52 @@ def test_the_coordinator_says_who_rests_until_when_and_who_must_clear_whom(clock
     perform(breakers.clear_breaker, team.agents["scribe"].pk, actor=team.actor("ada"))
     (step,) = decide(situation_of(run, clock()))
     assert isinstance(step, Assign)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_failures_at_the_same_moment_are_all_counted(team: Team) -> None:
+    Agent.objects.update(max_sessions=4)
+    found = list(Task.objects.filter(run=team.run(plan(2))))
+    for task in found:
+        offer(team, task)
+    start = threading.Barrier(len(found))
+
+    def stall(task: Task) -> None:
+        start.wait()
+        try:
+            perform(
+                tasks.release_task,
+                task.pk,
+                reason="no progress",
+                epoch=task.epoch + 1,
+                actor=team.actor("ada"),
+                failure=Failure.STALLED,
+            )
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(found)) as pool:
+        list(pool.map(stall, found))
+    assert scribe(team).health == {"recent": [False, False]}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_tasks_for_one_on_trial_at_the_same_moment_one_is_offered(team: Team) -> None:
+    Agent.objects.filter(pk=scribe(team).pk).update(breaker="probing", max_sessions=4)
+    found = list(Task.objects.filter(run=team.run(plan(2))))
+    start = threading.Barrier(len(found))
+
+    def give(task: Task) -> bool:
+        start.wait()
+        try:
+            offer(team, task)
+        except Conflict:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(len(found)) as pool:
+        given = list(pool.map(give, found))
+    assert sorted(given) == [False, True]
+    assert Attempt.objects.filter(member=team.seat("scribe"), state="offered").count() == 1
