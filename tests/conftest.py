@@ -132,9 +132,9 @@ class Team:
         return self.answer(name, {"stopReason": "end_turn"}, text=text)
 
 
-def quarantine(agent: Agent, reason: str = "It failed the task it was tried with: no model") -> None:
+def quarantine(agent: Agent, reason: str = "It failed the task it was tried with", detail: str = "no model") -> None:
     """An agent that kept failing."""
-    Agent.objects.filter(pk=agent.pk).update(breaker="quarantined", health={"reason": reason})
+    Agent.objects.filter(pk=agent.pk).update(breaker="quarantined", health={"reason": reason, "detail": detail})
 
 
 SKILLS = {"scribe": "writing", "counter": "data-analysis", "judge": "review"}

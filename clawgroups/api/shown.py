@@ -67,7 +67,12 @@ def agent(row: Agent) -> Json:
         row, "id", "name", "handle", "description", "toolkits", "model", "device", "max_sessions", "created_at"
     )
     skills = [{"name": s.name, "description": s.description, "level": s.level} for s in row.skills.all()]
-    health = {"state": row.breaker, "until": moment(row.breaker_until), "reason": row.health.get("reason", "")}
+    health = {
+        "state": row.breaker,
+        "until": moment(row.breaker_until),
+        "reason": row.health.get("reason", ""),
+        "detail": row.health.get("detail", ""),
+    }
     return {
         **said,
         "skills": skills,

@@ -58,6 +58,8 @@ class Breaker:
     opens: tuple[datetime, ...] = ()
     violations: tuple[datetime, ...] = ()
     reason: str = ""
+    # What was said about the last failure: from one workspace, so for the agent's owner alone.
+    detail: str = ""
     # The attempt that a probing agent was last offered.
     probe: str = ""
 
@@ -74,6 +76,7 @@ class Breaker:
             "opens": [one.isoformat() for one in self.opens],
             "violations": [one.isoformat() for one in self.violations],
             "reason": self.reason,
+            "detail": self.detail,
             "probe": self.probe,
         }
         return {key: value for key, value in said.items() if value}
@@ -88,6 +91,7 @@ def read(state: str, until: datetime | None, health: Mapping[str, Any]) -> Break
         _times(health.get("opens", ())),
         _times(health.get("violations", ())),
         str(health.get("reason", "")),
+        str(health.get("detail", "")),
         str(health.get("probe", "")),
     )
 
@@ -96,16 +100,16 @@ def _times(values: Iterable[str]) -> tuple[datetime, ...]:
     return tuple(datetime.fromisoformat(one) for one in values)
 
 
-def failed(before: Breaker, now: datetime, limits: Limits, reason: str) -> Breaker:
+def failed(before: Breaker, now: datetime, limits: Limits, detail: str) -> Breaker:
     """A task failed by the agent's fault. What it still had in hand when it was opened does not count again."""
     if before.state in NO_WORK:
         return before
     if before.state is BreakerState.PROBING:
-        return _opened(before, now, limits, f"It failed the task it was tried with: {reason}")
+        return _opened(before, now, limits, "It failed the task it was tried with", detail)
     after = replace(before, recent=_recent(before, done=False, limits=limits))
     if after.failures < limits.failures:
         return after
-    return _opened(after, now, limits, f"It failed {after.failures} of its last {limits.of_last} tasks: {reason}")
+    return _opened(after, now, limits, f"It failed {after.failures} of its last {limits.of_last} tasks", detail)
 
 
 def succeeded(before: Breaker, limits: Limits) -> Breaker:
@@ -147,11 +151,12 @@ def cleared() -> Breaker:
     return Breaker()
 
 
-def _opened(before: Breaker, now: datetime, limits: Limits, reason: str) -> Breaker:
+def _opened(before: Breaker, now: datetime, limits: Limits, reason: str, detail: str = "") -> Breaker:
     opens = (*_within(before.opens, now, limits.opens_within), now)
     if len(opens) >= limits.opens:
-        return Breaker(BreakerState.QUARANTINED, None, opens=opens, reason=reason)
-    return Breaker(BreakerState.OPEN, now + timedelta(seconds=limits.pause), opens=opens, reason=reason)
+        return Breaker(BreakerState.QUARANTINED, None, opens=opens, reason=reason, detail=detail)
+    until = now + timedelta(seconds=limits.pause)
+    return Breaker(BreakerState.OPEN, until, opens=opens, reason=reason, detail=detail)
 
 
 def _recent(before: Breaker, *, done: bool, limits: Limits) -> tuple[bool, ...]:

@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from agents.models import Agent, Connection
+from clawgroups.core.breaker import Breaker, read
 from clawgroups.core.lifecycle import RUN_TERMINAL, TASK_TERMINAL, RunState
 from clawgroups.core.timers import Timers
 from clawgroups.fragments.tasks import TaskCard, cards
@@ -118,9 +119,10 @@ class Seat:
         return self.member.agent
 
     @property
-    def breaker(self) -> dict[str, str]:
+    def breaker(self) -> Breaker:
         """Whether an agent gets work."""
-        return {"state": self.member.agent.breaker if self.member.agent else ""}
+        agent = self.member.agent
+        return Breaker() if agent is None else read(agent.breaker, agent.breaker_until, agent.health)
 
     @property
     def name(self) -> str:

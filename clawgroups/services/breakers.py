@@ -79,7 +79,10 @@ def _in_hand(agent: Agent) -> bool:
 
 
 def says(found: Breaker) -> str:
-    """Why an agent gets no work, and what ends that; empty while it gets some."""
+    """Why an agent gets no work, and what ends that; empty while it gets some.
+
+    Told in every workspace where it sits, so without what was said about its work in one of them.
+    """
     match found.state:
         case BreakerState.OPEN:
             at = f" at {found.until:%H:%M:%S} UTC" if found.until else ""

@@ -84,10 +84,11 @@ def test_an_agent_is_registered_with_a_key_that_is_shown_once(team: Team, as_: A
 
 def test_an_agent_that_keeps_failing_is_cleared_by_its_owner(team: Team, as_: As) -> None:
     scribe, ada = team.agents["scribe"], as_("ada")
-    assert ada.get(f"/agents/{scribe.pk}").json()["breaker"] == {"state": "closed", "until": None, "reason": ""}
+    closed = {"state": "closed", "until": None, "reason": "", "detail": ""}
+    assert ada.get(f"/agents/{scribe.pk}").json()["breaker"] == closed
     quarantine(scribe, "it crashed")
     shown = ada.get(f"/agents/{scribe.pk}").json()["breaker"]
-    assert shown == {"state": "quarantined", "until": None, "reason": "it crashed"}
+    assert shown == {"state": "quarantined", "until": None, "reason": "it crashed", "detail": "no model"}
     task = team.one_task()
     refused = ada.post(f"/tasks/{task.pk}/assign", {"member": str(team.seat("scribe").pk)})
     assert problem(refused) == (409, "breaker_open")

@@ -64,7 +64,7 @@ def test_it_opens_after_three_failures_of_five_or_three_violations(outcomes: str
 def test_an_open_one_says_why_and_until_when() -> None:
     opened = after("fff")
     assert opened.until == at(2 + 60)
-    assert opened.reason == "It failed 3 of its last 5 tasks: it crashed"
+    assert (opened.reason, opened.detail) == ("It failed 3 of its last 5 tasks", "it crashed")
     assert after("vvv").reason == "It broke the protocol 3 times within 60 seconds: no JSON"
 
 
@@ -91,7 +91,7 @@ def test_a_success_on_trial_closes_it_and_forgets_the_failures() -> None:
 def test_a_failure_on_trial_opens_it_at_once() -> None:
     again = breaker.failed(breaker.probed(after("fff"), at(62)), at(70), LIMITS, "no answer")
     assert (again.state, again.until) == (OPEN, at(130))
-    assert again.reason == "It failed the task it was tried with: no answer"
+    assert (again.reason, again.detail) == ("It failed the task it was tried with", "no answer")
 
 
 @pytest.mark.parametrize(("between", "state"), [(61, QUARANTINED), (1799, QUARANTINED), (1801, OPEN)])

@@ -71,7 +71,8 @@ def test_after_three_failures_it_gets_nothing_and_everybody_is_told_why_and_unti
     fail(team)
     agent = scribe(team)
     assert (agent.breaker, agent.breaker_until, opened(team)) == ("open", clock.at(60), ["open"])
-    assert agent.health["reason"] == "It failed 3 of its last 5 tasks: the turn ended with “confused”"
+    assert agent.health["reason"] == "It failed 3 of its last 5 tasks"
+    assert agent.health["detail"] == "the turn ended with “confused”"
     with pytest.raises(Conflict, match=r"Scribe gets no work now\. It failed 3 of its last 5 tasks.*One task is tried"):
         offer(team, team.one_task())
 
@@ -83,6 +84,22 @@ def test_a_fact_stands_in_every_workspace_where_it_sits(team: Team) -> None:
     fail(team, 3)
     assert Entry.objects.filter(type="agent.breaker_set", workspace_id=other).count() == 1
     assert opened(team) == ["open"]
+
+
+def test_what_was_said_about_its_work_stays_in_the_workspace_of_that_work(team: Team) -> None:
+    ada = team.actor("ada")
+    other = UUID(perform(workspaces.create_workspace, name="Other", goal="", actor=ada).answer["id"])
+    perform(add_agent, other, agent_id=team.agents["scribe"].pk, actor=ada)
+    for task in Task.objects.filter(run=team.run(plan(3))):
+        team.try_once(task, {"stopReason": "end_turn"}, text="Rubbish")
+        perform(review.return_task, task.pk, reasons=["The offer to Acme is too low."], actor=ada)
+    told = Entry.objects.get(type="agent.breaker_set", workspace_id=other).payload
+    assert "3 of its last 5 tasks" in told["reason"]
+    assert "Acme" not in told["reason"]
+    with pytest.raises(Conflict) as refused:
+        offer(team, team.one_task())
+    assert "Acme" not in str(refused.value)
+    assert scribe(team).health["detail"] == "The offer to Acme is too low."
 
 
 @pytest.mark.parametrize("reason", ["max_tokens", "max_turn_requests", "refusal"])
