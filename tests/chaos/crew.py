@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import subprocess
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,17 +92,7 @@ class Crew:
 
     def stop(self) -> None:
         for process in self.processes:
-            process.signal(signal.SIGCONT)
             process.stop()
-
-    def freeze(self) -> None:
-        """SIGSTOP to all of it."""
-        for process in self.processes:
-            process.signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        for process in self.processes:
-            process.signal(signal.SIGCONT)
 
     # The diary
 
@@ -131,14 +120,6 @@ class Crew:
                 gone.setdefault(line["agent"], line["at"])
             elif line["what"] == "up" and line["agent"] in gone:
                 found.append(line["at"] - gone.pop(line["agent"]))
-        return found
-
-    def times(self, what: str) -> dict[str, list[float]]:
-        """When this happened, by agent."""
-        found: dict[str, list[float]] = defaultdict(list)
-        for line in self.lines():
-            if line["what"] == what:
-                found[line["agent"]].append(line["at"])
         return found
 
 

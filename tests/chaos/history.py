@@ -41,20 +41,23 @@ def hexed(pk: str) -> str:
 
 def judge(
     stack: Stack, script: Script, workspace: str, run: str, *, prompts: Counter[str] | None = None,
-    followers: Sequence[Follower] = (), expect: str = "done",
+    followers: Sequence[Follower] = (),
 ) -> Verdict:  # fmt: skip
     """Judge one run. `prompts`: how often agents that survived were given each task."""
     verdict = Verdict()
     entries = journal(stack, workspace)
     tasks = _tasks(stack, run)
     done = Counter(e["payload"]["task_id"] for e in entries if e["type"] == "task.done")
-    verdict.lost = sum(1 for state in tasks.values() if state != expect)
+    verdict.lost = sum(1 for state in tasks.values() if state != "done")
     verdict.doubled = sum(n - 1 for n in done.values() if n > 1)
     accepted = _accepted(stack, run)
     verdict.doubled += sum(n - 1 for n in accepted.values() if n > 1)
     verdict.lost += sum(1 for task, state in tasks.items() if state == "done" and accepted[task] == 0)
     if prompts is not None:
         verdict.repeated = sum(n - 1 for task, n in prompts.items() if n > 1 and task in tasks)
+        # A diary that does not know the tasks proves nothing.
+        untold = tasks.keys() - prompts.keys()
+        verdict.faults += [f"{len(untold)} tasks are in no agent's diary"] if untold else []
     verdict.faults += checker.gapless(entries) + checker.fenced(entries) + checker.ended_as_journaled(entries, [])
     verdict.faults += open_without_deadline(stack)
     verdict.faults += same_everywhere(script, workspace, entries, followers)

@@ -11,12 +11,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from tests.chaos.crew import Crew, Room, furnish, working
-from tests.chaos.history import head_of, judge
+from tests.chaos.history import head_of, judge, open_without_deadline
 from tests.chaos.processes import children_of
 from tests.chaos.rows import CI, FULL, Row, Size, percentile
 from tests.chaos.stacks import Servers, Stack, gone
@@ -44,6 +44,7 @@ class Scene:
     run: str
     dice: random.Random
     size: Size
+    silent: list[str] = field(default_factory=list)
 
     def done(self) -> int:
         """How many tasks are done, as the first client has heard."""
@@ -55,7 +56,11 @@ class Scene:
         until(lambda: self.done() >= wanted, seconds=20 * MINUTES, what=f"{wanted} tasks done")
 
     def moves_again(self, seconds: float) -> float:
-        """Seconds until the database shows that something moved on; 0 once there is nothing left to do."""
+        """Seconds until the database shows that something moved on; 0 once there is nothing left to do.
+
+        Right after a blow is also when something open could wait without saying for what.
+        """
+        self.silent += open_without_deadline(self.stack)
         began, before = time.monotonic(), self.moved()
         until(lambda: self.moved() > before or self.over(), seconds=seconds, what="a task that moves on")
         return time.monotonic() - began
@@ -79,6 +84,7 @@ class Scene:
         row.verdict = judge(
             self.stack, self.room.script, self.room.workspace, self.run, prompts=prompts, followers=self.followers
         )
+        row.verdict.faults += self.silent
         row.note(f"judged in {time.monotonic() - began:.0f} s")
         return row
 
@@ -178,7 +184,7 @@ def redis_killed(stack: Stack, size: Size, seed: int) -> Row:
 
     def act(scene: Scene, row: Row) -> None:
         longest = 20 if scene.size.name == FULL else 4
-        pids = _pids(stack)
+        before = stack.pids()
         for blow in range(scene.size.blows):
             scene.reach((blow + 0.5) / (scene.size.blows + 1))
             if isinstance(stack, Servers):
@@ -189,16 +195,12 @@ def redis_killed(stack: Stack, size: Size, seed: int) -> Row:
                 stack.kill("valkey")
                 stack.back("valkey")
             resumed.append(scene.moves_again(60))
-        row.check("no process was started anew", _pids(stack) == pids)
+        row.check("no process was started anew", stack.pids() == before)
 
     row = staged("T08", f"kill -9 Redis {size.blows} times, away 2-20 s", stack, size, seed, act)
     row.measure("work resumes, worst", max(resumed), 15)
     row.measure("reassigned", released(stack), 0, "tasks")
     return row
-
-
-def _pids(stack: Stack) -> list[int]:
-    return [part.pid for part in stack.parts.values()] if isinstance(stack, Servers) else []
 
 
 class Writes(threading.Thread):

@@ -13,8 +13,6 @@ class Turn(Protocol):
     dice: random.Random
     work: float
     """About how many seconds an honest turn takes."""
-    tries: int
-    """How often this agent was prompted for this task before."""
 
     async def say(self, text: str) -> None:
         """A piece of the message."""
@@ -88,9 +86,4 @@ async def liar(turn: Turn) -> Outcome:
             return "max_turn_requests"
 
 
-async def late(turn: Turn) -> Outcome:
-    """Answers, but only when the process it lives in is let go on."""
-    return await obedient(turn)
-
-
-ROLES = {role.__name__: role for role in (obedient, slow, silent, looping, liar, late)}
+ROLES = {role.__name__: role for role in (obedient, slow, silent, looping, liar)}

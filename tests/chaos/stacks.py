@@ -76,7 +76,12 @@ class Servers:
             self.parts[part].start()
 
     def stop(self, part: str) -> float:
+        """SIGTERM; the seconds it took to end."""
         return self.parts[part].stop()
+
+    def pids(self) -> dict[str, int | None]:
+        """The process that runs as each part; None where none does."""
+        return {name: part.pid if part.runs else None for name, part in self.parts.items()}
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.postgres.url, autocommit=True) as connection:
@@ -120,8 +125,8 @@ class Embedded:
     def back(self, part: str) -> None:
         self._up.returned(part, self._killed[part])
 
-    def stop(self, part: str) -> float:
-        raise NotImplementedError("the supervisor stops its own children")
+    def pids(self) -> dict[str, int | None]:
+        return {part: self._up.pid(part) for part in ("web", "worker", "agents")}
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with contextlib.closing(sqlite3.connect(self.data / "clawgroups.sqlite3", timeout=20)) as connection:

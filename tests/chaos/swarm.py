@@ -14,7 +14,6 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -40,7 +39,7 @@ class Diary:
 class Prompted:
     """One turn of a fake agent; see `roles.Turn`."""
 
-    def __init__(self, agent: FakeAgent, frame: Json, number: int) -> None:
+    def __init__(self, agent: FakeAgent, frame: Json) -> None:
         self._agent = agent
         self._frame = frame
         self._calls = 0
@@ -49,7 +48,6 @@ class Prompted:
         self.kind = str(told.get("turn", "work"))
         self.task = str(told.get("task", {}).get("id", ""))
         self.dice, self.work = agent.dice, agent.work
-        self.tries = number
 
     async def say(self, text: str) -> None:
         content = {"type": "text", "text": text}
@@ -86,7 +84,6 @@ class FakeAgent:
         self._diary = diary
         self._writer: asyncio.StreamWriter | None = None
         self._turns: dict[str, asyncio.Task[None]] = {}
-        self._prompts: Counter[str] = Counter()
         self._sessions = 0
 
     async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -111,7 +108,7 @@ class FakeAgent:
                 self._sessions += 1
                 await self.tell({"id": frame["id"], "result": {"sessionId": f"{self.name}-{self._sessions}"}})
             case "session/prompt":
-                turn = Prompted(self, frame, self._prompts[frame["params"]["sessionId"]])
+                turn = Prompted(self, frame)
                 self._turns[turn.session] = asyncio.create_task(self._work(turn, frame["id"]))
             case "session/cancel":
                 task = self._turns.get(frame["params"]["sessionId"])
@@ -124,7 +121,6 @@ class FakeAgent:
                     await self.tell({"id": frame["id"], "error": {"code": -32601, "message": f"no {method}"}})
 
     async def _work(self, turn: Prompted, frame_id: Any) -> None:
-        self._prompts[turn.task] += 1
         self._diary.note(self.name, "prompt", task=turn.task, session=turn.session, turn=turn.kind, id=frame_id)
         try:
             stop = await self.role(turn)

@@ -11,7 +11,11 @@ from itertools import pairwise
 from typing import Any
 
 Json = dict[str, Any]
-RISES = frozenset({"task.assigned", "task.taken_over", "task.handed_back", "task.released"})
+# An attempt gets the task under a new epoch, or nobody has it under a new one.
+GIVEN = frozenset({"task.assigned", "task.taken_over", "task.late_result_adopted"})
+RISES = GIVEN | {"task.handed_back", "task.released", "task.regenerated", "task.split"}
+# The attempt that had the task is over; the epoch that goes with it is told by what comes next.
+OVER = frozenset({"task.returned", "task.stuck"})
 TERMINAL = {"task.done": "done", "task.cancelled": "cancelled", "task.failed": "failed"}
 
 
@@ -82,15 +86,13 @@ class _Fence:
         self.attempt: str | None = None
         self.begun: set[str] = set()
         self.submitted = False
-        self.returned = False
 
     def rise(self, entry: Json) -> list[str]:
         said = entry["payload"]
-        # A person's result goes back to them as a new attempt, under the epoch of the return.
-        rose = said["epoch"] > self.epoch or (self.returned and said["epoch"] == self.epoch)
+        rose = said["epoch"] > self.epoch
         found = [] if rose else [f"entry {entry['seq']}: the epoch did not rise above {self.epoch}"]
-        self.epoch, self.submitted, self.returned = said["epoch"], False, False
-        self.attempt = said["attempt_id"] if entry["type"] in ("task.assigned", "task.taken_over") else None
+        self.epoch, self.submitted = said["epoch"], entry["type"] == "task.late_result_adopted"
+        self.attempt = said["attempt_id"] if entry["type"] in GIVEN else None
         return found
 
     def write(self, entry: Json) -> list[str]:
@@ -136,7 +138,6 @@ def fenced(entries: Sequence[Json]) -> list[str]:
             step = fences[task].write
         if step is not None:
             found += step(entry)
-        if entry["type"] == "task.returned":
-            fences[task].returned, fences[task].submitted = True, False
-            fences[task].epoch += 1
+        if entry["type"] in OVER:
+            fences[task].attempt, fences[task].submitted = None, False
     return found

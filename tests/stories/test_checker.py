@@ -51,6 +51,11 @@ def copied(entries: list[Json], source: int, to: int, **payload: object) -> None
     numbered(entries)
 
 
+def returned(entries: list[Json], at: int) -> None:
+    entries.insert(at, {"type": "task.returned", "payload": {"task_id": "t", "attempt_id": "b"}})
+    numbered(entries)
+
+
 Harm = Callable[[list[Json], list[Json]], object]
 HARMS: dict[str, tuple[Harm, str]] = {
     "a gap": (lambda e, t: e.pop(4), "has the number"),
@@ -60,6 +65,7 @@ HARMS: dict[str, tuple[Harm, str]] = {
     "submitted twice": (lambda e, t: copied(e, 9, 10), "submits a second time"),
     "a late result that counted": (lambda e, t: copied(e, 9, 5, attempt_id="a"), "but p has the task"),
     "a late step": (lambda e, t: copied(e, 4, 7, attempt_id="a"), "but b has the task"),
+    "a result after a return": (lambda e, t: returned(e, 9), "but None has the task"),
     "an epoch that fell": (lambda e, t: e[6]["payload"].update(epoch=2), "did not rise"),
     "moved after its end": (lambda e, t: copied(e, 0, 11), "comes after the task's end"),
     "two accepted": (lambda e, t: t[0]["attempts"][0].update(state="accepted"), "accepted are ['a', 'b']"),
