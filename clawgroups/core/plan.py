@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -136,3 +137,11 @@ def levels(tasks: Sequence[PlanTask]) -> dict[str, int]:
             if waiting[child] == 0:
                 queue.append(child)
     return level
+
+
+def children_of(edges: Iterable[tuple[UUID, UUID]]) -> dict[UUID, list[UUID]]:
+    """The tasks that need each task, from edges (task, parent) as the rows of dependencies hold them."""
+    children: dict[UUID, list[UUID]] = {}
+    for task, parent in edges:
+        children.setdefault(parent, []).append(task)
+    return children

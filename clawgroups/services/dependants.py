@@ -13,6 +13,7 @@ from uuid import UUID
 from clawgroups import commit
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Change, Fact, Outcome, Update, Write
+from clawgroups.core.plan import children_of
 from clawgroups.core.task_events import TaskParked
 from clawgroups.core.timers import wait_for_parents
 from clawgroups.models import Dependency, Run, Task
@@ -38,7 +39,7 @@ def to_tell(run: Run) -> tuple[Told, ...]:
     marked = dict(tasks.filter(state="waiting").exclude(reason="").values_list("pk", "reason"))
     if not blocking:
         return tuple(_nothing(pk) for pk in list(marked)[:LIMIT])
-    edges = Dependency.objects.filter(task__run=run, task__state="waiting").values_list("parent_id", "task_id")
+    edges = Dependency.objects.filter(task__run=run, task__state="waiting").values_list("task_id", "parent_id")
     sources = nearest([t.pk for t in blocking], edges)
     author, by_id = name_of(run), {t.pk: t for t in blocking}
     wanted = {pk: _told(pk, by_id[source], author) for pk, source in sources.items()}
@@ -48,10 +49,8 @@ def to_tell(run: Run) -> tuple[Told, ...]:
 
 
 def nearest(sources: Sequence[UUID], edges: Iterable[tuple[UUID, UUID]]) -> Mapping[UUID, UUID]:
-    """For each task behind some of `sources` along (parent, child) edges: the nearest of them, the first of equals."""
-    children: dict[UUID, list[UUID]] = {}
-    for parent, child in edges:
-        children.setdefault(parent, []).append(child)
+    """For each task behind some of `sources` along (task, parent) edges: the nearest of them, the first of equals."""
+    children = children_of(edges)
     found = {pk: pk for pk in sources}
     queue = list(sources)
     for pk in queue:

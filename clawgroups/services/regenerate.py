@@ -18,7 +18,7 @@ from clawgroups.core.changes import Change, Count, Expect, Fact, Insert, Outcome
 from clawgroups.core.errors import Conflict, Invalid
 from clawgroups.core.events import Event
 from clawgroups.core.lifecycle import TaskState, TaskVerb, move_task
-from clawgroups.core.plan import MAX_TASKS, PlanTask, parse_plan
+from clawgroups.core.plan import MAX_TASKS, PlanTask, children_of, parse_plan
 from clawgroups.core.retries import MAX_REGENERATED
 from clawgroups.core.task_events import TaskReady, TaskRegenerated, TaskSplit
 from clawgroups.core.timers import Bounds, wait_for_coordinator, wait_for_parents
@@ -173,9 +173,7 @@ def _key(task: Task, number: int) -> str:
 
 def _levels_after(task: Task) -> list[Write]:
     """The dependants' levels, now that the task stands one further from the beginning."""
-    children: dict[UUID, list[UUID]] = {}
-    for child, parent in Dependency.objects.filter(task__run_id=task.run_id).values_list("task_id", "parent_id"):
-        children.setdefault(parent, []).append(child)
+    children = children_of(Dependency.objects.filter(task__run_id=task.run_id).values_list("task_id", "parent_id"))
     level = dict(Task.objects.filter(run_id=task.run_id).values_list("pk", "level"))
     moved = {task.pk: task.level + 1}
     queue = [task.pk]

@@ -19,6 +19,7 @@ from clawgroups.core.clocks import InHand
 from clawgroups.core.errors import Conflict, Invalid
 from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_task
+from clawgroups.core.plan import children_of
 from clawgroups.core.task_events import TaskAssigned, TaskCancelled, TaskStuck
 from clawgroups.core.timers import after, wait_for_help
 from clawgroups.models import Dependency, Member, Session, Task
@@ -306,9 +307,7 @@ def _cancel(task: Task, now: datetime) -> Decision:
 
 
 def _needing(task: Task) -> list[Task]:
-    children: dict[UUID, list[UUID]] = {}
-    for child, parent in Dependency.objects.filter(task__run_id=task.run_id).values_list("task_id", "parent_id"):
-        children.setdefault(parent, []).append(child)
+    children = children_of(Dependency.objects.filter(task__run_id=task.run_id).values_list("task_id", "parent_id"))
     found: dict[UUID, None] = {}
     queue = list(children.get(task.pk, ()))
     for pk in queue:

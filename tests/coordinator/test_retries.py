@@ -75,7 +75,7 @@ def test_without_a_list_of_two_to_eight_points_what_failed_is_named_as_data(poin
 
 def test_the_nearest_stuck_task_is_named_and_the_first_of_equals() -> None:
     ids = {name: task(name).id for name in "abcdef"}
-    edges = [(ids[p], ids[c]) for p, c in ("ac", "bc", "cd", "bd", "ef")]
+    edges = [(ids[c], ids[p]) for p, c in ("ac", "bc", "cd", "bd", "ef")]
     found = nearest([ids["a"], ids["b"]], edges)
     assert found == {ids["c"]: ids["a"], ids["d"]: ids["b"]}
 
