@@ -110,13 +110,22 @@ class Team:
             perform(sessions.command_sent, command.pk, link=link)
         return owed
 
-    def answer(self, name: str, result: dict[str, Any], *, text: str = "") -> Outcome:
+    def answer(
+        self, name: str, result: dict[str, Any], *, text: str = "", error: dict[str, Any] | None = None
+    ) -> Outcome:
         """The agent answers its oldest open request."""
         link = self.links[name]
         command = Command.objects.filter(agent=self.agents[name], state="sent").earliest("created_at")
         epoch = Connection.objects.get(pk=link).epoch
         return perform(
-            sessions.command_answered, command.pk, link=link, epoch=epoch, received=0, result=result, text=text
+            sessions.command_answered,
+            command.pk,
+            link=link,
+            epoch=epoch,
+            received=0,
+            result=result,
+            text=text,
+            error=error,
         )
 
     def try_once(self, task: Task, result: dict[str, Any], *, name: str = "scribe", text: str = "") -> Outcome:

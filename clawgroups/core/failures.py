@@ -32,42 +32,48 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """What follows: may another try be made, by the same member too, and whose fault is it?
+    """What follows: may another try be made, by the same member too, and at whose expense?
 
-    `burns` counts against the task's tries and the run's retry budget; `against_agent` counts for
-    the agent's breaker. `next_step` is said to people.
+    `burns` counts against the task's tries and the run's retry budget. `next_step` is said to people.
     """
 
     retryable: bool
     same_member: bool
     burns: bool
-    against_agent: bool
     next_step: str
+
+    @property
+    def against_agent(self) -> bool:
+        """Whether it counts for the agent's breaker: whatever is tried again at the run's expense does.
+
+        Whoever is to blame, an agent that never delivers would use up the tries of the whole run.
+        """
+        return self.retryable and self.burns
 
 
 _AGAIN = "it is given to the next best member, with what was done so far"
 _OTHER = "it is given to another member; this one is not asked again"
 
 CONSEQUENCES: dict[Failure, Consequence] = {
-    Failure.NOT_STARTED: Consequence(True, True, True, True, _AGAIN),
-    Failure.TIMED_OUT: Consequence(True, True, True, True, _AGAIN),
-    Failure.TASK_TIMED_OUT: Consequence(False, False, True, False, "a person decides how it goes on"),
-    Failure.STALLED: Consequence(True, True, True, True, _AGAIN),
-    Failure.LOOPING: Consequence(True, False, True, True, _OTHER),
-    Failure.LOST_CONTACT: Consequence(True, True, True, True, _AGAIN),
-    Failure.CRASHED: Consequence(True, True, True, True, _AGAIN),
-    Failure.ERROR: Consequence(True, True, True, True, _AGAIN),
-    Failure.MALFORMED: Consequence(True, True, True, True, _AGAIN),
-    Failure.OUT_OF_TOKENS: Consequence(True, True, True, False, _AGAIN),
-    Failure.OUT_OF_TURNS: Consequence(True, True, True, False, _AGAIN),
-    Failure.LOGIN_NEEDED: Consequence(True, True, False, False, "it waits for another member, or for the login"),
-    Failure.REFUSED: Consequence(True, False, True, False, _OTHER),
-    Failure.SCOPE_DENIED: Consequence(True, False, True, False, _OTHER),
-    Failure.IMPOSSIBLE: Consequence(False, False, True, False, "it is written anew, then a person decides"),
-    Failure.STOPPED: Consequence(True, True, True, True, _AGAIN),
-    Failure.NOT_ACKNOWLEDGED: Consequence(True, True, True, True, "the person who handed it back is asked"),
-    Failure.NOT_ACCEPTED: Consequence(True, True, True, True, "it goes back with the reasons"),
-    Failure.RELEASED: Consequence(True, True, False, False, "it is given to the next best member"),
+    Failure.NOT_STARTED: Consequence(True, True, True, _AGAIN),
+    Failure.TIMED_OUT: Consequence(True, True, True, _AGAIN),
+    Failure.TASK_TIMED_OUT: Consequence(False, False, True, "a person decides how it goes on"),
+    Failure.STALLED: Consequence(True, True, True, _AGAIN),
+    Failure.LOOPING: Consequence(True, False, True, _OTHER),
+    Failure.LOST_CONTACT: Consequence(True, True, True, _AGAIN),
+    Failure.CRASHED: Consequence(True, True, True, _AGAIN),
+    Failure.ERROR: Consequence(True, True, True, _AGAIN),
+    Failure.MALFORMED: Consequence(True, True, True, _AGAIN),
+    Failure.OUT_OF_TOKENS: Consequence(True, True, True, _AGAIN),
+    Failure.OUT_OF_TURNS: Consequence(True, True, True, _AGAIN),
+    Failure.LOGIN_NEEDED: Consequence(True, True, False, "it waits for another member, or for the login"),
+    Failure.REFUSED: Consequence(True, False, True, _OTHER),
+    Failure.SCOPE_DENIED: Consequence(True, False, True, _OTHER),
+    Failure.IMPOSSIBLE: Consequence(False, False, True, "it is written anew, then a person decides"),
+    Failure.STOPPED: Consequence(True, True, True, _AGAIN),
+    Failure.NOT_ACKNOWLEDGED: Consequence(True, True, True, "the person who handed it back is asked"),
+    Failure.NOT_ACCEPTED: Consequence(True, True, True, "it goes back with the reasons"),
+    Failure.RELEASED: Consequence(True, True, False, "it is given to the next best member"),
 }
 
 

@@ -10,7 +10,8 @@ from uuid import UUID
 
 import django
 
-SKILLS = ("reading", "writing", "counting", "drawing", "checking")
+# None of the built-in agents': they would be given these tasks too.
+SKILLS = ("reading", "counting", "drawing", "folding", "sorting")
 
 
 def seed(count: int) -> dict[str, Any]:

@@ -106,13 +106,15 @@ class World:
         else:
             end = {"member": str(member), "reason": "it crashed"}
             brief = {"dead_ends": [*one.brief.get("dead_ends", []), end]}
+            if not consequence(self.failure).same_member:
+                brief["refused"] = [*one.brief.get("refused", []), str(member)]
         state = "stuck" if follows.course == "person" else "ready"
         wait = self.now + timedelta(seconds=20 * self.chance.random())
         self.tasks[task_id] = replace(one, tries=follows.tries, brief=brief, state=state, not_before=wait)
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("failure", [Failure.CRASHED, Failure.NOT_ACCEPTED])
+@pytest.mark.parametrize("failure", [Failure.CRASHED, Failure.NOT_ACCEPTED, Failure.REFUSED])
 def test_thirty_of_three_hundred_that_always_fail_cost_little(failure: Failure, seed: int) -> None:
     world = World(30, 300, 1200, Random(seed), failure)
     while world.round():

@@ -103,8 +103,16 @@ def test_what_was_said_about_its_work_stays_in_the_workspace_of_that_work(team: 
 
 
 @pytest.mark.parametrize("reason", ["max_tokens", "max_turn_requests", "refusal"])
-def test_what_is_not_the_agents_fault_does_not_count(team: Team, reason: str) -> None:
-    fail(team, 4, {"stopReason": reason})
+def test_an_agent_that_never_delivers_does_not_use_up_the_tries_of_a_run(team: Team, reason: str) -> None:
+    fail(team, 3, {"stopReason": reason})
+    assert scribe(team).breaker == "open"
+
+
+def test_a_login_that_is_missing_does_not_count(team: Team) -> None:
+    for task in Task.objects.filter(run=team.run(plan(4))):
+        offer(team, task)
+        team.send("scribe")
+        team.answer("scribe", {}, error={"code": sessions.LOGIN_NEEDED, "message": "sign in"})
     assert (scribe(team).breaker, scribe(team).health) == ("closed", {})
 
 
