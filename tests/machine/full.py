@@ -17,7 +17,8 @@ from typing import Any
 from tests.run import servers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-EXAMPLES, WALKS, STEPS, SEEDS = 2000, 300, 50, 10_000
+EXAMPLES, STEPS, SEEDS = 2000, 50, 10_000
+EXAMPLES_A_WALK = 6
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,16 @@ class Report:
 
 
 def machine_full(
-    *, examples: int = EXAMPLES, walks: int = WALKS, steps: int = STEPS, pure: int = SEEDS, seed: int | None = None
+    *,
+    examples: int = EXAMPLES,
+    walks: int | None = None,
+    steps: int = STEPS,
+    pure: int = SEEDS,
+    seed: int | None = None,
 ) -> Report:
     """Run all of it, the two databases beside each other. A fault holds the steps and the seed that led to it."""
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
+    walks = examples // EXAMPLES_A_WALK if walks is None else walks
     size = ["--examples", str(examples), "--walks", str(walks), "--steps", str(steps), "--seed", str(seed)]
     with ExitStack() as stack:
         database = stack.enter_context(servers.postgres())
