@@ -14,7 +14,7 @@ from tests.conftest import Team
 from tests.machine import engine
 from tests.machine.engine import Engine, run, walk
 
-EXAMPLES, WALKS, STEPS = 15, 12, 30
+EXAMPLES, WALKS, STEPS = 10, 8, 30
 
 pytestmark = pytest.mark.django_db
 
