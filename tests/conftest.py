@@ -27,7 +27,7 @@ from clawgroups.commit import Collected
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Outcome
 from clawgroups.models import Command, Entry, Member, Run, Task, Workspace
-from clawgroups.services import agents, contact, members, runs, sessions, tasks, workspaces
+from clawgroups.services import agents, breakers, contact, members, runs, sessions, tasks, workspaces
 from clawgroups.services.perform import perform
 
 # Speed is measured in benchmarks, never in a test.
@@ -135,6 +135,10 @@ class Team:
         self.answer(name, {"sessionId": f"acp-{task.pk}"})
         self.send(name)
         return self.answer(name, result, text=text)
+
+    def vouch(self, name: str) -> None:
+        """Its owner has looked at an agent that keeps failing: it gets work again."""
+        perform(breakers.clear_breaker, self.agents[name].pk, actor=self.actor("ada"))
 
     def finish(self, name: str, text: str) -> Outcome:
         """The agent's turn ends with this message."""

@@ -54,7 +54,7 @@ def _tasks() -> Iterator[OpenTask]:
         "next_actor", "deadline_at", "deadline_effect", "attempt_id", "assignee_id", "holder_id",
         "assignee__left_at", "holder__left_at", "assignee__agent__retired_at",
     )  # fmt: skip
-    for row in rows.values_list(*columns).iterator(2000):
+    for row in rows.values_list(*columns):
         pk, run, title, run_state, paused, state, epoch, waiting_on, blocked_on, who, deadline, effect = row[:12]
         attempt, assignee, holder, assignee_left, holder_left, retired = row[12:]
         yield OpenTask(
@@ -84,7 +84,7 @@ def _attempts() -> Iterator[OpenAttempt]:
         "task__state", "task__epoch", "task__attempt_id", "ends_at",
     )  # fmt: skip
     ends_at = Coalesce("start_by", "close_by", "back_by")
-    for row in rows.annotate(ends_at=ends_at).values_list(*columns).iterator(2000):
+    for row in rows.annotate(ends_at=ends_at).values_list(*columns):
         pk, task, run, title, state, epoch, contact, agent, task_state, task_epoch, current, deadline = row
         yield OpenAttempt(
             id=pk,
@@ -107,7 +107,7 @@ def _approvals() -> Iterator[OpenApproval]:
     columns = (
         "pk", "task_id", "task__run_id", "task__title", "expires_at", "attempt__state", "epoch", "task__epoch",
     )  # fmt: skip
-    for row in rows.values_list(*columns).iterator(2000):
+    for row in rows.values_list(*columns):
         yield OpenApproval(*row)
 
 

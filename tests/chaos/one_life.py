@@ -131,7 +131,8 @@ def stopped_at(base: Path, folder: Path, number: int, kind: str) -> End:
     _copy(base, folder)
     ended = _child(folder, BEGIN, lambda: _live(folder), stop=(number, kind))
     assert ended == STOPPED, f"{kind} commit {number}: it ended with {ended}, before it was stopped"
-    assert _child(folder, BEGIN + AWAY, lambda: _live(folder, again=True)) == 0
+    went_on = _child(folder, BEGIN + AWAY, lambda: _live(folder, again=True))
+    assert went_on == 0, "who came after did not come to the end of the run"
     return _end(folder)
 
 

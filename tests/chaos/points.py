@@ -9,17 +9,31 @@ import random
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from tests.chaos import one_life
 from tests.chaos.crash_points import AFTER, BEFORE, Report
+
+WORKERS = min(os.cpu_count() or 1, 4)
 
 
 def chosen(commits: int, sample: int | None, seed: int) -> list[tuple[int, str]]:
     """The points to try, as (number of the commit, before or after it)."""
     every = [(n, kind) for n in range(1, commits + 1) for kind in (BEFORE, AFTER)]
     return every if sample is None else sorted(random.Random(seed).sample(every, min(sample, len(every))))
+
+
+def _try(base: Path, folder: Path, clean: one_life.End, point: tuple[int, str]) -> tuple[list[str], ...]:
+    """What was done twice, what is there again, and what is otherwise, when the process ends at this point."""
+    try:
+        end = one_life.stopped_at(base, folder / f"point-{os.getpid()}", *point)
+    except AssertionError as fault:
+        return [], [], [str(fault)]
+    return end.doubled(), end.repeated(clean), end.differences(clean)
 
 
 def main(arguments: list[str]) -> int:
@@ -32,13 +46,16 @@ def main(arguments: list[str]) -> int:
     base = one_life.lay_down(folder / "base")
     clean = one_life.to_the_end(base, folder / "clean")
     points = chosen(clean.commits, given.sample, given.seed)
-    doubled = repeated = differing = 0
-    faults: list[str] = []
-    for number, kind in points:
-        end = one_life.stopped_at(base, folder / "point", number, kind)
-        twice, again, other = end.doubled(), end.repeated(clean), end.differences(clean)
-        doubled, repeated, differing = doubled + bool(twice), repeated + bool(again), differing + bool(other)
-        faults += [f"{kind} commit {number}: {fault}" for fault in (*twice, *again, *other)]
+    # Forked before there is any thread: the lives themselves are forked again.
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("fork")) as pool:
+        tried = list(pool.map(partial(_try, base, folder, clean), points))
+    doubled, repeated, differing = (sum(bool(one[part]) for one in tried) for part in range(3))
+    faults = [
+        f"{kind} commit {number}: {fault}"
+        for (number, kind), one in zip(points, tried, strict=True)
+        for part in one
+        for fault in part
+    ]
     took = round(time.monotonic() - started, 1)
     report = Report(len(points), clean.commits, doubled, repeated, differing, given.seed, took, tuple(faults[:50]))
     print(json.dumps(asdict(report)), flush=True)

@@ -9,7 +9,7 @@ from clawgroups.coordinator.decide import Assign, Regenerate, Tell, decide
 from clawgroups.coordinator.loop import take_turn
 from clawgroups.models import Run, Task
 from clawgroups.reactions import react
-from clawgroups.services import breakers, tasks
+from clawgroups.services import tasks
 from clawgroups.services.dependants import Told, nearest
 from clawgroups.services.perform import perform
 from clawgroups.services.regenerate import regenerate_task
@@ -97,7 +97,7 @@ def fail(team: Team, text: str = "") -> None:
     team.answer("scribe", {"sessionId": "s"})
     team.send("scribe")
     team.answer("scribe", {"stopReason": "max_tokens"}, text=text)
-    perform(breakers.clear_breaker, team.agents["scribe"].pk, actor=team.actor("ada"))
+    team.vouch("scribe")
     turn(team)
 
 

@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 
 import tests.environment  # noqa: F401  before Django's settings are read
 
@@ -27,7 +28,7 @@ from django.db import connection, transaction  # noqa: E402
 
 from clawgroups import commit  # noqa: E402
 from tests.conftest import make_team, make_users  # noqa: E402
-from tests.machine.engine import Engine, run  # noqa: E402
+from tests.machine.engine import Engine, run, walk  # noqa: E402
 from tests.machine.pure import play  # noqa: E402
 
 
@@ -52,6 +53,7 @@ def main(arguments: list[str]) -> int:
     options.add_argument("--examples", type=int, default=2000)
     options.add_argument("--steps", type=int, default=50)
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    options.add_argument("--walks", type=int, default=0)
     options.add_argument("--pure", type=int, default=0)
     given = options.parse_args(arguments)
     call_command("migrate", verbosity=0)
@@ -63,16 +65,21 @@ def main(arguments: list[str]) -> int:
     violations = counted(lambda: play_many(given.pure, given.seed))
     with transaction.atomic(), commit.inline():
         Engine.team = make_team(make_users())
-        violations += counted(lambda: run(examples=given.examples, steps=given.steps, seed=given.seed))
+        if given.examples:
+            violations += counted(lambda: run(examples=given.examples, steps=given.steps, seed=given.seed))
+        violations += sum(
+            counted(partial(walk, seed=seed, steps=given.steps)) for seed in range(given.seed, given.seed + given.walks)
+        )
         transaction.set_rollback(True)
     report = {
         "database": connection.vendor,
         "examples": given.examples,
         "steps": given.steps,
         "seed": given.seed,
+        "walks": given.walks,
         "pure": given.pure,
         "violations": violations,
-        "types": sorted(Engine.seen),
+        "types": dict(sorted(Engine.seen.items())),
         "seconds": round(time.monotonic() - started, 1),
     }
     print(json.dumps(report), flush=True)

@@ -280,13 +280,23 @@ class Acts:
             given["epoch"] = epoch if verb == "release" else max(epoch - 1, 0)
         how(BY_HAND[verb], task_id, actor=self.person(who), **given)
 
-    def adopt(self, pick: int, who: str, *, later: bool) -> None:
+    def steer(self, pick: int, verb: str) -> None:
+        """Something a person can do to a run."""
+        known = list(Run.objects.order_by("created_at", "pk").values_list("pk", flat=True))
+        how = self.decide if pick % 3 == 0 else self.do
+        how(STEER[verb], known[pick % len(known)], actor=self.person("ada"))
+
+    def holder_of(self, task_id: UUID) -> str:
+        holder = Task.objects.select_related("holder__user").get(pk=task_id).holder
+        return holder.user.username if holder is not None and holder.user is not None else "ada"
+
+    def late_results(self) -> list[Attempt]:
+        return list(Attempt.objects.filter(late_at__isnull=False).order_by("offered_at", "pk"))
+
+    def adopt(self, attempt: Attempt, who: str, *, later: bool) -> None:
         """Somebody takes up a result that came too late."""
-        known = list(Attempt.objects.filter(late_at__isnull=False).order_by("offered_at", "pk"))
-        if known:
-            attempt = known[pick % len(known)]
-            how = self.decide if later else self.do
-            how(late.adopt_late, attempt.task_id, attempt.pk, actor=self.person(who))
+        how = self.decide if later else self.do
+        how(late.adopt_late, attempt.task_id, attempt.pk, actor=self.person(who))
 
     def misbehave(self, name: str) -> None:
         """An agent breaks the protocol."""
@@ -313,10 +323,13 @@ class Acts:
             agent = self.team.agents[name].pk
             self.do(members.add_agent, self.team.workspace.pk, agent_id=agent, actor=self.person("ada"))
 
-    def open_attempts(self) -> list[Attempt]:
-        return list(Attempt.objects.filter(ended_at=None).order_by("offered_at", "pk"))
 
-
+STEER: dict[str, Callable[..., Future[Outcome]]] = {
+    "start": runs.start_run,
+    "pause": runs.pause_run,
+    "resume": runs.resume_run,
+    "cancel": runs.cancel_run,
+}
 BY_HAND: dict[str, Callable[..., Future[Outcome]]] = {
     "assign": tasks.assign_task,
     "release": tasks.release_task,

@@ -18,13 +18,15 @@ from tests.run import servers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES, STEPS, SEEDS = 2000, 50, 10_000
+EXAMPLES_A_WALK = 6
 
 
 @dataclass(frozen=True)
 class Report:
-    """What came of it: examples and steps on each database, seeds of the pure core, violations of any of them."""
+    """What came of it: how much was tried on each database and of the pure core, and what did not hold."""
 
     examples: int
+    walks: int
     steps: int
     pure_seeds: int
     databases: tuple[str, ...]
@@ -39,10 +41,18 @@ class Report:
         return self.violations == 0 and len(self.databases) == 2
 
 
-def machine_full(*, examples: int = EXAMPLES, steps: int = STEPS, pure: int = SEEDS, seed: int | None = None) -> Report:
+def machine_full(
+    *,
+    examples: int = EXAMPLES,
+    walks: int | None = None,
+    steps: int = STEPS,
+    pure: int = SEEDS,
+    seed: int | None = None,
+) -> Report:
     """Run all of it, the two databases beside each other. A fault holds the steps and the seed that led to it."""
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
-    size = ["--examples", str(examples), "--steps", str(steps), "--seed", str(seed)]
+    walks = examples // EXAMPLES_A_WALK if walks is None else walks
+    size = ["--examples", str(examples), "--walks", str(walks), "--steps", str(steps), "--seed", str(seed)]
     with ExitStack() as stack:
         database = stack.enter_context(servers.postgres())
         pool = stack.enter_context(ThreadPoolExecutor(2))
@@ -53,6 +63,7 @@ def machine_full(*, examples: int = EXAMPLES, steps: int = STEPS, pure: int = SE
         found = [run.result() for run in runs]
     return Report(
         examples=examples,
+        walks=walks,
         steps=steps,
         pure_seeds=pure,
         databases=tuple(one["database"] for one in found),

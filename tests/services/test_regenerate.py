@@ -35,6 +35,7 @@ def used_up(team: Team) -> Task:
     task = Task.objects.get(run=run, key="write")
     for _ in range(3):
         team.try_once(task, {"stopReason": "max_tokens"})
+    team.vouch("scribe")
     task.refresh_from_db()
     assert (task.state, task.tries, task.next_actor) == ("ready", 3, "coordinator")
     assert "written anew" in task.reason

@@ -135,6 +135,7 @@ def test_a_failing_agent_is_tried_three_times_then_the_task_is_written_anew_then
         Task.objects.filter(pk=task.pk).update(tries=0, regenerated=regenerated)
         for _ in range(3):
             team.try_once(task, {"stopReason": "max_tokens"})
+        team.vouch("scribe")
         task.refresh_from_db()
         assert (task.state, task.blocked_on, task.tries) == (*after, 3)
     assert len(task.brief["dead_ends"]) == 6
