@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from uuid import UUID
 
 from clawgroups.coordinator import builtin
@@ -19,13 +20,13 @@ from clawgroups.coordinator.decide import (
     Step,
     Tell,
 )
-from clawgroups.coordinator.review import ask_for_review, consider_late, leave_late, review_task
+from clawgroups.coordinator.review import ask_for_review, consider_late, leave_late, nothing_more, review_task
 from clawgroups.coordinator.situation import Situation
 from clawgroups.core.actors import Actor, coordinator_for
 from clawgroups.core.errors import ClawError, Conflict, Invalid
 from clawgroups.models import Run
 from clawgroups.services import dependants, runs, tasks, turns, waiting
-from clawgroups.services.perform import perform
+from clawgroups.services.perform import begin, perform
 from clawgroups.services.regenerate import regenerate_task
 
 log = logging.getLogger(__name__)
@@ -33,45 +34,65 @@ log = logging.getLogger(__name__)
 PARKED = "The coordinator was ended three times at this very point, so a person has to look at it."
 
 
-def act(step: Step, situation: Situation) -> bool:
-    """Carry a step out. False when the world had moved on; the next round sees it as it is now."""
-    actor = coordinator_for(situation.asked_by)
+Wait = Callable[[], object]
+Done = Callable[[], bool]
+
+
+def act(step: Step, situation: Situation) -> Done | None:
+    """Decide a step and hand it over; what is returned waits until it is carried out.
+
+    None, or False in the end, when the world had moved on; the next round sees it as it is now.
+    """
     try:
-        _act(step, situation, actor)
+        wait = _act(step, situation, coordinator_for(situation.asked_by))
     except Conflict as moved:
-        log.info("run %s: %s was not needed any more: %s", situation.run_id, type(step).__name__, moved)
-        return False
-    return True
+        _not_needed(step, situation, moved)
+        return None
+
+    def done() -> bool:
+        try:
+            wait()
+        except Conflict as moved:
+            _not_needed(step, situation, moved)
+            return False
+        return True
+
+    return done
 
 
-def _act(step: Step, situation: Situation, actor: Actor) -> None:
+def _not_needed(step: Step, situation: Situation, moved: Conflict) -> None:
+    log.info("run %s: %s was not needed any more: %s", situation.run_id, type(step).__name__, moved)
+
+
+def _act(step: Step, situation: Situation, actor: Actor) -> Wait:  # noqa: PLR0911  (a case for each kind)
     match step:
         case Plan():
-            _plan(situation, actor)
+            return _plan(situation, actor)
         case Start():
-            perform(runs.start_run, situation.run_id, actor=actor)
+            return begin(runs.start_run, situation.run_id, actor=actor)
         case Assign(task_id, member_id, match):
-            perform(tasks.assign_task, task_id, member_id=member_id, match=match, actor=actor)
-        case Explain():
-            _explain(step, actor)
+            return begin(tasks.assign_task, task_id, member_id=member_id, match=match, actor=actor)
+        case Explain(task_id, reason, who, match, stuck):
+            verb = tasks.stick_task if stuck else waiting.park_task
+            return begin(verb, task_id, reason=reason, who=who, match=match, actor=actor)
         case Adopt(task_id, attempt_id):
-            consider_late(task_id, attempt_id, actor)
+            return consider_late(task_id, attempt_id, actor)
         case Regenerate(task_id):
-            _write_anew(task_id, situation, actor)
+            return _write_anew(task_id, situation, actor)
         case Tell(told):
-            perform(dependants.tell_dependants, situation.run_id, told=told, actor=actor)
+            return begin(dependants.tell_dependants, situation.run_id, told=told, actor=actor)
         case Review(task_id):
-            review_task(task_id, actor)
+            return review_task(task_id, actor)
         case Consolidate():
             consolidate_run(situation.run_id, actor)
+            return nothing_more
 
 
-def _plan(situation: Situation, actor: Actor) -> None:
+def _plan(situation: Situation, actor: Actor) -> Wait:
     planned = builtin.plan(situation)
     if not planned.tasks:
-        perform(runs.fail_run, situation.run_id, reason=planned.rationale, actor=actor)
-        return
-    perform(
+        return begin(runs.fail_run, situation.run_id, reason=planned.rationale, actor=actor)
+    return begin(
         runs.propose_run,
         situation.run_id,
         plan=planned.tasks,
@@ -81,21 +102,16 @@ def _plan(situation: Situation, actor: Actor) -> None:
     )
 
 
-def _explain(said: Explain, actor: Actor) -> None:
-    verb = tasks.stick_task if said.stuck else waiting.park_task
-    perform(verb, said.task_id, reason=said.reason, who=said.who, match=said.match, actor=actor)
-
-
-def _write_anew(task_id: UUID, situation: Situation, actor: Actor) -> None:
+def _write_anew(task_id: UUID, situation: Situation, actor: Actor) -> Wait:
     task = next(task for task in situation.tasks if task.id == task_id)
     anew = builtin.anew(task)
     try:
-        perform(regenerate_task, task_id, instructions=anew.instructions, parts=anew.parts, actor=actor)
+        return begin(regenerate_task, task_id, instructions=anew.instructions, parts=anew.parts, actor=actor)
     except Invalid:
         if not anew.parts:
             raise
         # The run has no room for more tasks.
-        perform(regenerate_task, task_id, instructions=builtin.rephrased(task), actor=actor)
+        return begin(regenerate_task, task_id, instructions=builtin.rephrased(task), actor=actor)
 
 
 def give_up(run_id: UUID, fault: ClawError, asked_by: int) -> None:

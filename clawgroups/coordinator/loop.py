@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,9 +18,9 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.utils import timezone
 
 from clawgroups import bus, commit
-from clawgroups.coordinator.act import act, give_up, park
+from clawgroups.coordinator.act import Done, act, give_up, park
 from clawgroups.coordinator.decide import Step, decide
-from clawgroups.coordinator.situation import situation_of
+from clawgroups.coordinator.situation import Situation, situation_of
 from clawgroups.core import deadline
 from clawgroups.core.deadline import Overrun
 from clawgroups.core.errors import Busy, ClawError, Forbidden, Invalid, NotFound, OutcomeUnknown
@@ -30,6 +30,8 @@ from clawgroups.services import turns
 log = logging.getLogger(__name__)
 
 MAX_ROUNDS = 20
+# Steps that are under way at once, and so are committed together.
+SIDE_BY_SIDE = 50
 
 
 def take_turn(run_id: UUID, *, stuck: Callable[[UUID], None] | None = None) -> bool:
@@ -87,15 +89,33 @@ def _round(turn: _Turn) -> bool:
     # The step at which turns died comes first: whatever came before it would hide it again.
     steps.sort(key=lambda step: name_of(step) != turn.suspect)
     try:
-        for step in steps:
-            deadline.check()
-            if not turn.begins(step):
+        size = 1 if turn.crashes else SIDE_BY_SIDE
+        for start in range(0, len(steps), size):
+            if not _steps(turn, steps[start : start + size], situation):
                 return False
-            turn.acted |= act(step, situation)
     except (Forbidden, NotFound, Invalid) as fault:
         give_up(turn.run_id, fault, situation.asked_by)
         return False
     return bool(steps)
+
+
+def _steps(turn: _Turn, steps: Sequence[Step], situation: Situation) -> bool:
+    """Carry some steps out side by side; False when the run is not held any more."""
+    begun: list[Done] = []
+    try:
+        for step in steps:
+            deadline.check()
+            if not turn.begins(step):
+                return False
+            if (done := act(step, situation)) is not None:
+                begun.append(done)
+        for done in begun:
+            turn.acted |= done()
+    except Overrun:
+        # What was handed over is written, whether anybody waits for it or not.
+        turn.acted |= bool(begun)
+        raise
+    return True
 
 
 def name_of(step: Step) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from clawgroups.coordinator.checking import judge
@@ -12,23 +13,29 @@ from clawgroups.models import Approval, Artifact, Attempt, Task
 from clawgroups.queries import late_files
 from clawgroups.services import late, review, waiting
 from clawgroups.services.files import path_of
-from clawgroups.services.perform import perform
+from clawgroups.services.perform import begin, perform
 
 
-def review_task(task_id: UUID, actor: Actor) -> None:
-    """Judge the result that is in review. Does nothing when the task has moved on."""
+def nothing_more() -> None:
+    """What is left of a step that is carried out, or that nothing calls for any more."""
+
+
+def review_task(task_id: UUID, actor: Actor) -> Callable[[], object]:
+    """Judge the result that is in review; what is returned waits for the verdict to be written.
+
+    Does nothing when the task has moved on.
+    """
     task = Task.objects.select_related("attempt", "attempt__member").get(pk=task_id)
     if task.state != "in_review" or task.attempt is None:
-        return
+        return nothing_more
     verdicts = judge(task.acceptance, result_of(task))
     failed = [f"{v.line}: {v.reason}" for v in verdicts if v.finding is Finding.FAILED]
     if failed:
         failed += _refused_operations(task.attempt)
-        perform(review.return_task, task.pk, reasons=failed, verdicts=verdicts, actor=actor)
-    elif any(v.finding is Finding.OPEN for v in verdicts):
-        perform(waiting.ask_judge, task.pk, verdicts=[v.as_json() for v in verdicts], actor=actor)
-    else:
-        perform(review.accept_task, task.pk, verdicts=verdicts, actor=actor)
+        return begin(review.return_task, task.pk, reasons=failed, verdicts=verdicts, actor=actor)
+    if any(v.finding is Finding.OPEN for v in verdicts):
+        return begin(waiting.ask_judge, task.pk, verdicts=[v.as_json() for v in verdicts], actor=actor)
+    return begin(review.accept_task, task.pk, verdicts=verdicts, actor=actor)
 
 
 def ask_for_review(task_id: UUID, reason: str, actor: Actor) -> None:
@@ -47,15 +54,17 @@ def _refused_operations(attempt: Attempt) -> list[str]:
     return [f"“{title}” was refused by a person; find a way without it" for title in titles]
 
 
-def consider_late(task_id: UUID, attempt_id: UUID, actor: Actor) -> None:
-    """Take a late result up where no check speaks against it; else note which does, for people."""
+def consider_late(task_id: UUID, attempt_id: UUID, actor: Actor) -> Callable[[], object]:
+    """Take a late result up where no check speaks against it; else note which does, for people.
+
+    What is returned waits until that is written.
+    """
     task = Task.objects.get(pk=task_id)
     source = Attempt.objects.get(pk=attempt_id)
     verdicts = judge(task.acceptance, late_result_of(task, source))
     if any(v.finding is Finding.FAILED for v in verdicts):
-        perform(late.turn_down, source.pk, verdicts=verdicts, actor=actor)
-    else:
-        perform(late.adopt_late, task.pk, source.pk, actor=actor)
+        return begin(late.turn_down, source.pk, verdicts=verdicts, actor=actor)
+    return begin(late.adopt_late, task.pk, source.pk, actor=actor)
 
 
 def leave_late(task_id: UUID, reason: str, actor: Actor) -> None:

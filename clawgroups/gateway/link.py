@@ -138,8 +138,7 @@ class Link:
             return
         for command_id in self._pump.overdue():
             self._backlog.put(Overdue(0, command_id))
-        if found.owed:
-            self._pump.kick()
+        self._pump.owe(found.owed)
 
     def store(self, token: str) -> None:
         """Store everything heard so far, and say so under `token`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -45,11 +45,14 @@ class Pump:
         self._given_up: dict[UUID, Command] = {}
         self._sent_at: dict[UUID, float] = {}
         self._turns: dict[UUID, UUID] = {}
+        self._owed: Sequence[Command] = ()
         self._news = asyncio.Event()
 
-    def kick(self) -> None:
-        """There may be something to send."""
-        self._news.set()
+    def owe(self, commands: Sequence[Command]) -> None:
+        """What the rows say is to be sent: whatever of it was sent meanwhile is not sent again."""
+        self._owed = commands
+        if commands:
+            self._news.set()
 
     def opening(self) -> bool:
         """Whether the answer to a `session/new` is waited for."""
@@ -71,7 +74,7 @@ class Pump:
             self._sent_at.pop(command_id, None)
             if command.session_id is not None and self._turns.get(command.session_id) == command_id:
                 del self._turns[command.session_id]
-            self.kick()
+            self._news.set()  # Something may have waited for this turn.
         return command
 
     def overdue(self) -> list[UUID]:
@@ -93,7 +96,7 @@ class Pump:
         self._given_up = {command.pk: command for command in given_up}
 
     async def run(self) -> None:
-        """Send what is owed, now and at every kick, until cancelled."""
+        """Send what is owed, now and whenever there is news, until cancelled."""
         link = self._hello.link
         for command in list(self.outstanding.values()):
             await self._send(self._frame(command))
@@ -104,14 +107,18 @@ class Pump:
             if command.session is not None:
                 await self._send(acp.session_cancel(command.session.acp_id).notification())
         while True:
-            self._news.clear()
-            for command in await patiently(read_async, sessions.owed_commands, self._agent_id, link):
-                if command.state == "open" and self._may_go(command):
-                    await self._dispatch(command)
             await self._news.wait()
-
-    def _may_go(self, command: Command) -> bool:
-        return command.method != version.SESSION_PROMPT or command.session_id not in self._turns
+            self._news.clear()
+            owed, self._owed = self._owed, ()
+            later = []
+            for command in owed:
+                if command.pk in self.outstanding:
+                    continue
+                if command.method == version.SESSION_PROMPT and command.session_id in self._turns:
+                    later.append(command)
+                else:
+                    await self._dispatch(command)
+            self._owed = self._owed or later
 
     async def _dispatch(self, command: Command) -> None:
         answered = command.purpose not in ("cancel", "reply")

@@ -15,7 +15,7 @@ from agents.models import Agent, AgentKey, Connection
 from agents.protocol import version
 from clawgroups.models import Command, Session
 from clawgroups.services.contact import unconfirmed
-from clawgroups.services.sessions import links_lost
+from clawgroups.services.sessions import links_lost, may_go_to, open_commands
 
 MAX_SESSIONS = 1000
 TURNS = ("work", "acknowledge", "steer")
@@ -35,13 +35,14 @@ class Held:
 class Look:
     """What the rows say about a held socket."""
 
-    owed: bool = False
+    # In the order in which they are to be sent.
+    owed: tuple[Command, ...] = ()
     close: int = 0
     reason: str = ""
 
 
 def look(held: Mapping[UUID, Held]) -> dict[UUID, Look]:
-    """For each held socket: is anything owed to its agent, and must it go?"""
+    """For each held socket: what is owed to its agent, and must it go?"""
     keys, links = {one.key_id for one in held.values()}, {one.link for one in held.values()}
     seen = _Seen(
         timezone.now(),
@@ -51,10 +52,18 @@ def look(held: Mapping[UUID, Held]) -> dict[UUID, Look]:
             pk: row
             for pk, *row in Connection.objects.filter(pk__in=links).values_list("pk", "epoch", "closed_at", "opened_at")
         },
-        set(Command.objects.filter(agent_id__in=held, state="open").values_list("agent_id", flat=True).distinct()),
+        _owed(held),
         unconfirmed(held),
     )
     return {agent_id: seen.of(one) for agent_id, one in held.items()}
+
+
+def _owed(held: Mapping[UUID, Held]) -> dict[UUID, list[Command]]:
+    owed: dict[UUID, list[Command]] = {}
+    for command in open_commands(held):
+        if may_go_to(command, held[command.agent_id].link):
+            owed.setdefault(command.agent_id, []).append(command)
+    return owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,7 @@ class _Seen:
     agents: dict[UUID, list[Any]]
     keys: dict[UUID, list[Any]]
     links: dict[UUID, list[Any]]
-    owed: set[UUID]
+    owed: dict[UUID, list[Command]]
     unconfirmed: dict[UUID, datetime]
 
     def of(self, one: Held) -> Look:
@@ -85,7 +94,7 @@ class _Seen:
             return Look(close=version.CLOSE_DRAINING, reason="The link was given up as silent.")
         if self._ignores_a_stop(one.agent_id, opened_at):
             return Look(close=version.CLOSE_UNRESPONSIVE, reason="The agent did not confirm a stop.")
-        return Look(owed=one.agent_id in self.owed)
+        return Look(owed=tuple(self.owed.get(one.agent_id, ())))
 
     def _ignores_a_stop(self, agent_id: UUID, opened_at: datetime) -> bool:
         """Whether a stop was ignored for too long by this very socket; the next one is given its own chance."""

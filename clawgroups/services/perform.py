@@ -7,9 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from django.db import close_old_connections, connections
+from django.db import InterfaceError, OperationalError, connections
 
 from clawgroups import commit
+from clawgroups.commit import faults
 from clawgroups.core.changes import Outcome
 from clawgroups.core.errors import Conflict
 
@@ -26,12 +27,25 @@ def perform(verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwarg
     A change that found its rows moved is decided again from the rows as they are; when that does
     not help either, raises `Conflict` saying who holds them now.
     """
-    outcome = commit.wait(verb(*args, **kwargs))
-    for _ in range(TRIES - 1):
-        if outcome.applied:
-            return outcome
-        outcome = commit.wait(verb(*args, **kwargs))
-    return outcome if outcome.applied else _lost(outcome)
+    return begin(verb, *args, **kwargs)()
+
+
+def begin(verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs) -> Callable[[], Outcome]:
+    """Decide `verb` and hand it to the writer; what is returned waits for the commit, as `perform` does.
+
+    What is begun before the first is waited for is committed together.
+    """
+    future = verb(*args, **kwargs)
+
+    def finish() -> Outcome:
+        outcome = commit.wait(future)
+        for _ in range(TRIES - 1):
+            if outcome.applied:
+                return outcome
+            outcome = commit.wait(verb(*args, **kwargs))
+        return outcome if outcome.applied else _lost(outcome)
+
+    return finish
 
 
 async def perform_async(verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs) -> Outcome:
@@ -46,17 +60,24 @@ async def perform_async(verb: Callable[P, Future[Outcome]], *args: P.args, **kwa
 
 
 async def read_async(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a synchronous read in our executor (8 threads), with its connection closed after use."""
+    """Run a synchronous read in our executor (8 threads), each of which keeps its connection."""
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_executor, lambda: _closing(fn, *args, **kwargs))
+    return await loop.run_in_executor(_executor, lambda: _keeping(fn, *args, **kwargs))
 
 
-def _closing(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    close_old_connections()
+def _keeping(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call `fn`; once more where it met a connection that had died since it was used last.
+
+    Taking a connection from the pool and asking whether it lives would cost as much as a read.
+    """
+    used = connections["default"].connection is not None
     try:
         return fn(*args, **kwargs)
-    finally:
+    except (OperationalError, InterfaceError) as fault:
         connections.close_all()
+        if not used or not faults.connection_lost(fault):
+            raise
+        return _keeping(fn, *args, **kwargs)
 
 
 def _lost(outcome: Outcome) -> Outcome:

@@ -6,7 +6,7 @@ is taken on any later connection; only the task's epoch decides whether it still
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 from uuid import UUID
@@ -48,10 +48,17 @@ def owed_commands(agent_id: UUID, link: UUID) -> list[Command]:
     commands = Command.objects.select_related("session", "attempt").filter(
         agent_id=agent_id, state__in=["open", "sent"]
     )
-    return [c for c in commands.order_by("created_at", "pk") if _for_link(c, link)]
+    return [c for c in commands.order_by("created_at", "pk") if may_go_to(c, link)]
 
 
-def _for_link(command: Command, link: UUID) -> bool:
+def open_commands(agents: Iterable[UUID]) -> list[Command]:
+    """What these agents have not been sent yet, in order."""
+    commands = Command.objects.select_related("session").filter(agent_id__in=agents, state="open")
+    return list(commands.order_by("created_at", "pk"))
+
+
+def may_go_to(command: Command, link: UUID) -> bool:
+    """Whether this link is the one that a command belongs on."""
     if command.state == "sent":
         return command.link == link
     if command.purpose == "open" or command.session is None:

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from clawgroups import reactions
 from clawgroups.coordinator import checking, loop
-from clawgroups.coordinator.act import act
+from clawgroups.coordinator.act import Done, act
 from clawgroups.coordinator.checks import Result, ResultFile
 from clawgroups.coordinator.decide import Plan, Review, Step, decide
 from clawgroups.coordinator.loop import take_turn
@@ -59,7 +59,7 @@ def killing(monkeypatch: pytest.MonkeyPatch, kills: Callable[[Step], bool]) -> l
     """Steps of this kind kill the process that takes them; the others are carried out. Those begun."""
     begun: list[Step] = []
 
-    def deadly(step: Step, situation: Situation) -> bool:
+    def deadly(step: Step, situation: Situation) -> Done | None:
         begun.append(step)
         if kills(step):
             raise Killed
@@ -92,12 +92,12 @@ def test_a_deadly_step_is_known_although_others_come_before_it(team: Team, monke
     monkeypatch.setattr(loop, "MAX_ROUNDS", 3)
     deaths = 0
 
-    def deadly(step: Step, situation: Situation) -> bool:
+    def deadly(step: Step, situation: Situation) -> Done | None:
         nonlocal deaths
         if step == Review(task.pk):
             deaths += 1
             raise Killed
-        return step is harmless or act(step, situation)
+        return (lambda: True) if step is harmless else act(step, situation)
 
     monkeypatch.setattr(loop, "act", deadly)
     for _ in range(3):
@@ -188,10 +188,10 @@ def test_a_turn_over_its_deadline_stops_acting_and_another_one_goes_on(
     Workspace.objects.filter(pk=team.workspace.pk).update(timers={"turn": 0.2})
     begun: list[Step] = []
 
-    def slow(step: Step, _situation: Situation) -> bool:
+    def slow(step: Step, _situation: Situation) -> Done:
         begun.append(step)
         threading.Event().wait(0.3)
-        return True
+        return lambda: True
 
     monkeypatch.setattr(loop, "act", slow)
     assert take_turn(run.pk)

@@ -157,15 +157,14 @@ def test_a_long_turn_keeps_its_run(team: Team, settings: object, monkeypatch: py
     react(team.workspace.pk)
     held: list[object] = []
 
-    def long_step(*given: object) -> bool:
+    def long_step(*_given: object) -> None:
         first = Run.objects.get(pk=run.pk).turn_until
         patience = threading.Event()
         for _ in range(500):
             if (until := Run.objects.get(pk=run.pk).turn_until) != first:
                 held.append(until)
-                return False
+                return
             patience.wait(0.01)
-        return False
 
     monkeypatch.setattr(loop, "act", long_step)
     monkeypatch.setattr(loop, "MAX_ROUNDS", 1)
