@@ -30,8 +30,9 @@ from clawgroups.services import turns
 log = logging.getLogger(__name__)
 
 MAX_ROUNDS = 20
-# Steps that are under way at once, and so are committed together.
+# Steps that are under way at once, and so are committed together; fewer where turns have died and it is noted at which.
 SIDE_BY_SIDE = 50
+NOTED_TOGETHER = 8
 
 
 def take_turn(run_id: UUID, *, stuck: Callable[[UUID], None] | None = None) -> bool:
@@ -63,7 +64,7 @@ def _carry_out(turn: _Turn) -> bool | None:
     """Whether everything was seen to; None leaves the turn to be counted as one that died."""
     try:
         if turn.crashes >= turns.MAX_CRASHES:
-            park(turn.run_id, turn.suspect)
+            park(turn.run_id, turn.suspects[0] if len(turn.suspects) == 1 else "")
             turn.forget()
         for _ in range(MAX_ROUNDS):
             if turn.lost or not _round(turn):
@@ -86,12 +87,9 @@ def _round(turn: _Turn) -> bool:
     run = Run.objects.get(pk=turn.run_id)
     situation = situation_of(run, timezone.now())
     steps = decide(situation)
-    # The step at which turns died comes first: whatever came before it would hide it again.
-    steps.sort(key=lambda step: name_of(step) != turn.suspect)
     try:
-        size = 1 if turn.crashes else SIDE_BY_SIDE
-        for start in range(0, len(steps), size):
-            if not _steps(turn, steps[start : start + size], situation):
+        for part in _parts(turn, steps):
+            if not _carry_out_part(turn, part, situation):
                 return False
     except (Forbidden, NotFound, Invalid) as fault:
         give_up(turn.run_id, fault, situation.asked_by)
@@ -99,13 +97,26 @@ def _round(turn: _Turn) -> bool:
     return bool(steps)
 
 
-def _steps(turn: _Turn, steps: Sequence[Step], situation: Situation) -> bool:
+def _parts(turn: _Turn, steps: Sequence[Step]) -> list[list[Step]]:
+    """The steps as they are carried out side by side.
+
+    Those among which turns died come first and one by one: whatever came before them would hide them again.
+    """
+    suspects = [step for step in steps if name_of(step) in turn.suspects]
+    others = [step for step in steps if step not in suspects]
+    size = NOTED_TOGETHER if turn.crashes else SIDE_BY_SIDE
+    return [[step] for step in suspects] + [others[at : at + size] for at in range(0, len(others), size)]
+
+
+def _carry_out_part(turn: _Turn, steps: Sequence[Step], situation: Situation) -> bool:
     """Carry some steps out side by side; False when the run is not held any more."""
+    if not turn.begins(steps):
+        return False
     begun: list[Done] = []
     try:
         for step in steps:
             deadline.check()
-            if not turn.begins(step):
+            if turn.lost:
                 return False
             if (done := act(step, situation)) is not None:
                 begun.append(done)
@@ -132,7 +143,7 @@ class _Turn:
         self.run_id = run_id
         self.lost = self.acted = False
         self.crashes: int = claimed["crashes"]
-        self.suspect: str = claimed["suspect"]
+        self.suspects: list[str] = claimed["suspect"].splitlines()
         self._owner, self._stuck = owner, stuck
         self._lease: float = claimed["lease"]
         self._limit: float = claimed["limit"]
@@ -147,20 +158,20 @@ class _Turn:
         self._over.set()
         self._thread.join()
 
-    def begins(self, step: Step) -> bool:
-        """Note a step before it is taken, where turns have died before; False when the run is not held any more."""
-        name = name_of(step)
+    def begins(self, steps: Sequence[Step]) -> bool:
+        """Note steps before they are taken, where turns have died before; False when the run is not held any more."""
+        names = [name_of(step) for step in steps]
         if self.crashes and not self.lost:
-            if name != self.suspect:
-                # Not the one that it died at, or that one is not known: this may still be it.
-                self.crashes, self.suspect = 1, name
-            noted = turns.note_step(self.run_id, owner=self._owner, step=name, crashes=self.crashes)
+            if names != self.suspects:
+                # Not those that it died at, or fewer of them, or they are not known: this may still be it.
+                self.crashes, self.suspects = 1, names
+            noted = turns.note_steps(self.run_id, owner=self._owner, steps=names, crashes=self.crashes)
             self.lost = not commit.wait(noted).applied
         return not self.lost
 
     def forget(self) -> None:
         """What it died at is in a person's hands now."""
-        self.crashes, self.suspect = 0, ""
+        self.crashes, self.suspects = 0, []
 
     def _renew(self) -> None:
         # The deadline of a thread does not reach into this one.

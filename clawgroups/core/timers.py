@@ -31,7 +31,7 @@ class Timers:
     retry_base: float = 2
     retry_cap: float = 60
     turn: float = 120
-    turn_lease: float = 10
+    turn_lease: float = 5
 
     def overridden(self, by: Mapping[str, float]) -> Timers:
         """These timers with a workspace's own values; unknown names are ignored."""

@@ -41,7 +41,7 @@ class Run(models.Model):
     turn_until = models.DateTimeField(null=True, blank=True)
     # Turns in a row that did not give the run back, and the step they were at as far as it is known.
     turn_crashes = models.PositiveSmallIntegerField(default=0)
-    turn_step = models.CharField(max_length=64, blank=True)
+    turn_step = models.TextField(blank=True)
 
     class Meta:
         ordering = ["-created_at"]

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 
+from django.conf import settings
 from django.utils.module_loading import import_string
 from twisted.internet.error import CannotListenError
 
@@ -46,7 +47,9 @@ def main() -> int:
     """Serve until SIGTERM or SIGINT; the exit status is 2 when the address is taken."""
     given = arguments()
     limits = dataclasses.replace(Limits(), drain_seconds=given.drain_seconds, linger_seconds=given.linger_seconds)
-    server = BoundedServer(import_string(given.app), limits=limits, proxy_headers=given.proxy_headers)
+    application = import_string(given.app)
+    limits = limits.scaled(settings.CLOCK_SCALE if settings.configured else 1.0)
+    server = BoundedServer(application, limits=limits, proxy_headers=given.proxy_headers)
 
     def leave() -> None:
         watchdog = threading.Timer(limits.exit_seconds, exit_hard, [1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MIB = 1024 * 1024
 
@@ -27,6 +27,10 @@ class Limits:
     flood_timeout: float = 60.0
     retry_after: float = 8.0
     drain_seconds: float = 15.0
+
+    def scaled(self, factor: float) -> Limits:
+        """These limits with the times by which a silent peer is found times `factor`."""
+        return replace(self, ping_interval=self.ping_interval * factor, ping_timeout=self.ping_timeout * factor)
 
     @property
     def exit_seconds(self) -> float:

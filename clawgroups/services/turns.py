@@ -4,7 +4,8 @@ A run wants a turn while `wanted > turned`. A turn holds the run by a lease; who
 run out may begin the next one, and whatever it does is fenced by the tasks' epochs.
 
 A turn that does not give its run back has died: its worker was killed, or it hung. The next one counts
-that and notes each step before it takes it, so that a step that kills its worker is known by the third time.
+that and notes what it is about to do, a few steps at a time; those it died at come first and one by one in the
+next, so that a step that kills its worker is known by the third time that it was noted.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def claim_turn(run_id: UUID, *, owner: str) -> Future[Outcome] | None:
     """Hold a run for one turn, as long as it is renewed. None when no turn is wanted, or another holds it.
 
     Answer: {"wanted", "lease", "limit", "crashes", "suspect"}: lease and the turn's time limit in seconds,
-    how many turns in a row have died and at which step (empty: not known).
+    how many turns in a row have died and at which steps (one a line; empty: not known).
     """
     run = Run.objects.select_related("workspace").get(pk=run_id)
     now = timezone.now()
@@ -86,9 +87,9 @@ def claim_turn(run_id: UUID, *, owner: str) -> Future[Outcome] | None:
     )
 
 
-def note_step(run_id: UUID, *, owner: str, step: str, crashes: int) -> Future[Outcome]:
-    """Say which step a turn takes next, and how often turns have died at it. A mismatch: the run is not held."""
-    values = {"turn_step": step, "turn_crashes": crashes}
+def note_steps(run_id: UUID, *, owner: str, steps: Iterable[str], crashes: int) -> Future[Outcome]:
+    """Say which steps a turn takes next, and how often turns have died at them. A mismatch: the run is not held."""
+    values = {"turn_step": "\n".join(steps), "turn_crashes": crashes}
     noted = Update("clawgroups.Run", run_id, values, {"turn_owner": owner})
     return commit.submit(Change(SYSTEM, writes=(noted,), verb="turn.note"))
 

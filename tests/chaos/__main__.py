@@ -12,23 +12,26 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.chaos.kills import KILLS, SIZES
+from tests.chaos import behaviour, kills
+from tests.chaos.behaviour import BEHAVIOUR
+from tests.chaos.kills import KILLS
 from tests.chaos.others import OTHERS
 from tests.chaos.rows import CI, FULL, Row
 from tests.chaos.stacks import running
 
 ON_EMBEDDED = ("T06", "T07", "T08")
+EVERY = sorted([*KILLS, *BEHAVIOUR, *OTHERS])
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("tests", nargs="*", help=f"some of {' '.join(sorted([*KILLS, *OTHERS]))}; default: all")
+    parser.add_argument("tests", nargs="*", help=f"some of {' '.join(EVERY)}; default: all")
     parser.add_argument("--size", choices=(FULL, CI), default=FULL)
     parser.add_argument("--stack", choices=("servers", "embedded", "both"), default="both")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--write", type=Path)
     given = parser.parse_args()
-    given.tests = given.tests or sorted([*KILLS, *OTHERS])
+    given.tests = given.tests or EVERY
     return given
 
 
@@ -38,11 +41,15 @@ def rows(given: argparse.Namespace) -> Iterator[Row]:
         if test in OTHERS:
             yield OTHERS[test](given.size, given.seed)
             continue
+        if test in BEHAVIOUR:
+            with behaviour.scaled(test) as stack:
+                yield BEHAVIOUR[test](stack, behaviour.SIZES[test][given.size], given.seed)
+            continue
         for kind in ("servers", "embedded") if given.stack == "both" else (given.stack,):
             if kind == "embedded" and test not in ON_EMBEDDED:
                 continue
             with running(kind) as stack:
-                yield KILLS[test](stack, SIZES[test][given.size], given.seed)
+                yield KILLS[test](stack, kills.SIZES[test][given.size], given.seed)
 
 
 def main() -> int:

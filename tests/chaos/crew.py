@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.chaos.plans import layered
 from tests.chaos.processes import ROOT, Process, python
 from tests.chaos.stacks import Stack
 from tests.stories.script import Script
@@ -27,17 +27,16 @@ class Room:
     agents: list[Json]
     script: Script
 
-    def start_run(self, tasks: int, seed: int, **extra: Any) -> str:
-        """Give a plan of this size and start it; the run."""
-        plan = [{**task, **extra} for task in layered(tasks, seed)]
+    def start_run(self, plan: Sequence[Json]) -> str:
+        """Give this plan and start it; the run."""
         path = f"/api/v1/workspaces/{self.workspace}/runs"
-        return str(self.script.post(path, {"goal": "Lose nothing", "plan": plan, "start": True})["id"])
+        return str(self.script.post(path, {"goal": "Lose nothing", "plan": [*plan], "start": True})["id"])
 
 
-def furnish(stack: Stack, count: int) -> Room:
-    """A new workspace with `count` agents on this stack."""
+def furnish(stack: Stack, count: int, *, alike: bool = False, timers: Mapping[str, float] | None = None) -> Room:
+    """A new workspace with `count` agents on this stack; see `scene.Stage`."""
     done = subprocess.run(
-        python("-m", "tests.chaos.seed", str(count)),
+        python("-m", "tests.chaos.seed", str(count), *(["alike"] if alike else [])),
         cwd=ROOT,
         env={**stack.environment, "DJANGO_SETTINGS_MODULE": "clawgroups.settings"},
         capture_output=True,
@@ -47,7 +46,11 @@ def furnish(stack: Stack, count: int) -> Room:
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout.splitlines()[-1])
     token = stack.manage("token", "owner").split()[-1]
-    return Room(made["workspace"], made["agents"], Script(stack.url, token))
+    room = Room(made["workspace"], made["agents"], Script(stack.url, token))
+    if timers:
+        told = room.script.send("PATCH", f"/api/v1/workspaces/{room.workspace}", {"timers": dict(timers)})
+        assert told.status == 200, told.bytes
+    return room
 
 
 class Crew:
@@ -106,6 +109,21 @@ class Crew:
     def up(self) -> set[str]:
         """Who was connected at least once."""
         return {line["agent"] for line in self.lines() if line["what"] == "up"}
+
+    def freeze(self) -> None:
+        """Stop all of them where they are, as a machine that sleeps does."""
+        for process in self.processes:
+            process.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        for process in self.processes:
+            process.signal(signal.SIGCONT)
+
+    # What they noted
+
+    def said(self, words: str) -> list[Json]:
+        """What their connectors told the person at the machine and that holds these words."""
+        return [line for line in self.lines() if line["what"] == "said" and words in line["text"]]
 
     def prompts(self) -> Counter[str]:
         """How often each task was really begun by an agent."""

@@ -15,6 +15,7 @@ from clawgroups.core.fold import digest, empty, fold
 from tests.chaos.stacks import Stack
 from tests.stories import checker
 from tests.stories.script import Follower, Script
+from tests.stories.waiting import until
 
 Json = dict[str, Any]
 OPEN = "state NOT IN ('done', 'failed', 'cancelled')"
@@ -45,7 +46,7 @@ def judge(
 ) -> Verdict:  # fmt: skip
     """Judge one run. `prompts`: how often agents that survived were given each task."""
     verdict = Verdict()
-    entries = journal(stack, workspace)
+    entries, snapshot = at_one_moment(stack, script, workspace)
     tasks = _tasks(stack, run)
     done = Counter(e["payload"]["task_id"] for e in entries if e["type"] == "task.done")
     verdict.lost = sum(1 for state in tasks.values() if state != "done")
@@ -60,8 +61,21 @@ def judge(
         verdict.faults += [f"{len(untold)} tasks are in no agent's diary"] if untold else []
     verdict.faults += checker.gapless(entries) + checker.fenced(entries) + checker.ended_as_journaled(entries, [])
     verdict.faults += open_without_deadline(stack)
-    verdict.faults += same_everywhere(script, workspace, entries, followers)
+    verdict.faults += same_everywhere(snapshot, entries, followers)
     return verdict
+
+
+def at_one_moment(stack: Stack, script: Script, workspace: str) -> tuple[list[Json], Json]:
+    """The journal and what the server shows, of the same head: agents come and go while we look."""
+
+    def look() -> tuple[list[Json], Json] | None:
+        entries = journal(stack, workspace)
+        snapshot = script.get(f"/api/v1/workspaces/{workspace}/snapshot")
+        return (entries, snapshot) if snapshot["seq"] == entries[-1]["seq"] else None
+
+    found = until(look, seconds=30, what="a journal that rests")
+    assert found is not None
+    return found
 
 
 def journal(stack: Stack, workspace: str) -> list[Json]:
@@ -112,15 +126,13 @@ def open_without_deadline(stack: Stack) -> list[str]:
     return [f"task {key} is {state} and says nothing of what comes next" for key, state in rows]
 
 
-def same_everywhere(
-    script: Script, workspace: str, entries: Sequence[Json], followers: Sequence[Follower]
-) -> list[str]:
+def same_everywhere(snapshot: Json, entries: Sequence[Json], followers: Sequence[Follower]) -> list[str]:
     """What each client heard, folded, is what the server shows; nothing missing, nothing twice."""
-    snapshot = script.get(f"/api/v1/workspaces/{workspace}/snapshot")
     found = []
     truth = _seen(snapshot["state"])
     for number, one in enumerate(followers):
-        heard = one.entries.all()
+        one.caught_up(entries[-1]["seq"])
+        heard = [entry for entry in one.entries.all() if entry["seq"] <= entries[-1]["seq"]]
         seqs = [entry["seq"] for entry in heard]
         if seqs != list(range(1, len(entries) + 1)):
             found.append(

@@ -10,18 +10,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.chaos.crew import Crew, Room, furnish, working
-from tests.chaos.history import head_of, judge, open_without_deadline
+from tests.chaos.crew import Room
 from tests.chaos.processes import children_of
 from tests.chaos.rows import CI, FULL, Row, Size, percentile
+from tests.chaos.scene import Scene, staged
 from tests.chaos.stacks import Servers, Stack, gone
-from tests.stories.script import Follower
-from tests.stories.waiting import until
 
 SIZES = {
     "T06": {FULL: Size(FULL, 300, 4000, 20, 0.5), CI: Size(CI, 16, 60, 3, 0.2)},
@@ -30,81 +26,6 @@ SIZES = {
     "T09": {FULL: Size(FULL, 300, 4000, 5, 0.5), CI: Size(CI, 16, 60, 1, 0.2)},
     "T10": {FULL: Size(FULL, 300, 4000, 5, 2.0), CI: Size(CI, 16, 48, 1, 0.5)},
 }
-MINUTES = 60.0
-
-
-@dataclass
-class Scene:
-    """A run under way on a stack, with its swarm and those who watch."""
-
-    stack: Stack
-    room: Room
-    crew: Crew
-    followers: list[Follower]
-    run: str
-    dice: random.Random
-    size: Size
-    silent: list[str] = field(default_factory=list)
-
-    def done(self) -> int:
-        """How many tasks are done, as the first client has heard."""
-        return sum(1 for entry in self.followers[0].entries.all() if entry["type"] == "task.done")
-
-    def reach(self, share: float) -> None:
-        """Wait until this share of the tasks is done."""
-        wanted = int(self.size.tasks * share)
-        until(lambda: self.done() >= wanted, seconds=20 * MINUTES, what=f"{wanted} tasks done")
-
-    def moves_again(self, seconds: float) -> float:
-        """Seconds until the database shows that something moved on; 0 once there is nothing left to do.
-
-        Right after a blow is also when something open could wait without saying for what.
-        """
-        self.silent += open_without_deadline(self.stack)
-        began, before = time.monotonic(), self.moved()
-        until(lambda: self.moved() > before or self.over(), seconds=seconds, what="a task that moves on")
-        return time.monotonic() - began
-
-    def moved(self) -> int:
-        return head_of(self.stack, self.room.workspace)
-
-    def over(self) -> bool:
-        return any(entry["type"] == "run.done" for entry in self.followers[0].entries.all())
-
-    def finish(self, row: Row, *, repeated: bool = True) -> Row:
-        """Wait for the end of the run and judge it."""
-        began = time.monotonic()
-        state = self.followers[0].ended(self.run, seconds=20 * MINUTES)
-        row.check("the run is done", state == "done")
-        head = int(self.moved())
-        for one in self.followers:
-            one.caught_up(head, seconds=20)
-        row.note(f"{self.size.tasks} tasks, {self.size.agents} agents")
-        prompts = self.crew.prompts() if repeated else None
-        row.verdict = judge(
-            self.stack, self.room.script, self.room.workspace, self.run, prompts=prompts, followers=self.followers
-        )
-        row.verdict.faults += self.silent
-        row.note(f"judged in {time.monotonic() - began:.0f} s")
-        return row
-
-
-def staged(
-    test: str, what: str, stack: Stack, size: Size, seed: int, act: Callable[[Scene, Row], None], **options: Any
-) -> Row:
-    """Set a scene, let `act` do its worst, and judge what became of the run."""
-    row = Row(test, what, stack.name, seed)
-    room = furnish(stack, size.agents)
-    began = time.monotonic()
-    with ExitStack() as over:
-        crew = over.enter_context(working(Crew(stack, room.agents, seed=seed, work=size.work)))
-        followers = [over.enter_context(Follower(room.script, room.workspace)) for _ in range(2)]
-        run = room.start_run(size.tasks, seed)
-        scene = Scene(stack, room, crew, followers, run, random.Random(seed), size)
-        act(scene, row)
-        scene.finish(row)
-        row.note(f"{time.monotonic() - began:.0f} s in all")
-    return row
 
 
 def worker_killed(stack: Stack, size: Size, seed: int) -> Row:
@@ -117,7 +38,8 @@ def worker_killed(stack: Stack, size: Size, seed: int) -> Row:
             _strike(stack, scene.dice.choice(list(stack.workers)), scene.dice)
             stuck.append(scene.moves_again(60))
 
-    row = staged("T06", f"kill -9 a worker {size.blows} times", stack, size, seed, act)
+    row = Row("T06", f"kill -9 a worker {size.blows} times", stack.name, seed)
+    staged(row, stack, size, act)
     row.measure("moving again, worst", max(stuck), 15)
     row.measure("waiting for a verdict, worst", longest_review(stack), 15)
     return row
@@ -167,7 +89,8 @@ def web_killed(stack: Stack, size: Size, seed: int) -> Row:
         row.measure("agents back, p95", percentile(absences, 0.95), 15)
         row.measure("agents back, worst", max(absences, default=0.0), 30)
 
-    row = staged("T07", f"kill -9 web {size.blows} times, agents mid-turn", stack, size, seed, act)
+    row = Row("T07", f"kill -9 web {size.blows} times, agents mid-turn", stack.name, seed)
+    staged(row, stack, size, act)
     row.measure("reassigned", released(stack), 0, "tasks")
     return row
 
@@ -197,7 +120,8 @@ def redis_killed(stack: Stack, size: Size, seed: int) -> Row:
             resumed.append(scene.moves_again(60))
         row.check("no process was started anew", stack.pids() == before)
 
-    row = staged("T08", f"kill -9 Redis {size.blows} times, away 2-20 s", stack, size, seed, act)
+    row = Row("T08", f"kill -9 Redis {size.blows} times, away 2-20 s", stack.name, seed)
+    staged(row, stack, size, act)
     row.measure("work resumes, worst", max(resumed), 15)
     row.measure("reassigned", released(stack), 0, "tasks")
     return row
@@ -255,7 +179,8 @@ def postgres_stopped(stack: Stack, size: Size, seed: int) -> Row:
         allowed = {"503 with Retry-After", "504 with Retry-After", "no connection"}
         row.check(f"refusals were {dict(writes.refusals)}", set(writes.refusals) <= allowed)
 
-    row = staged("T09", f"PostgreSQL stopped hard {size.blows} times, away 10 s", stack, size, seed, act)
+    row = Row("T09", f"PostgreSQL stopped hard {size.blows} times, away 10 s", stack.name, seed)
+    staged(row, stack, size, act)
     row.measure("work resumes, worst", max(resumed), 30)
     row.measure("reassigned", released(stack), 0, "tasks")
     return row
@@ -282,7 +207,8 @@ def rolled(stack: Stack, size: Size, seed: int) -> Row:
         told = {line["agent"] for line in scene.crew.lines() if line["what"] == "draining"}
         row.measure("agents not told that it drains", scene.size.agents - len(told), 0, "of them")
 
-    row = staged("T10", f"rolling SIGTERM {size.blows} times", stack, size, seed, act)
+    row = Row("T10", f"rolling SIGTERM {size.blows} times", stack.name, seed)
+    staged(row, stack, size, act)
     row.measure("exit, worst", max(took), 20)
     row.measure("reassigned", released(stack), 0, "tasks")
     return row

@@ -27,3 +27,14 @@ def layered(count: int, seed: int) -> list[dict[str, Any]]:
             }
         )
     return plan
+
+
+def flat(count: int, seed: int, *, last: int = 0) -> list[dict[str, Any]]:
+    """`count` tasks that need nothing, and `last` more that each need three of them."""
+    dice = random.Random(seed)
+    keys = [f"t{number}" for number in range(count)]
+    plan = [{"key": key, "title": f"Task {key}", "skills": [dice.choice(SKILLS)], "depends_on": []} for key in keys]
+    for number in range(last):
+        before = sorted(dice.sample(keys, min(3, count)))
+        plan.append({"key": f"l{number}", "title": f"Last {number}", "skills": [SKILLS[0]], "depends_on": before})
+    return plan

@@ -13,6 +13,7 @@ class Turn(Protocol):
     dice: random.Random
     work: float
     """About how many seconds an honest turn takes."""
+    title: str
 
     async def say(self, text: str) -> None:
         """A piece of the message."""
@@ -44,6 +45,23 @@ async def obedient(turn: Turn) -> Outcome:
     await turn.say("The result stands, ")
     await asyncio.sleep(pause)
     await turn.say("as it was asked for.")
+    return "end_turn"
+
+
+async def steady(turn: Turn) -> Outcome:
+    """Works as its task says, whoever it is given to: the same calls and the same words each time."""
+    for part in ("first", "second", "third"):
+        await asyncio.sleep(turn.work / 4)
+        await turn.act(f"{turn.title}: look at the {part} part", output=f"the {part} part of {turn.title}")
+        await turn.say(f"The {part} part of {turn.title}. ")
+    return "end_turn"
+
+
+async def late(turn: Turn) -> Outcome:
+    """Works in one long breath: frozen meanwhile, it is done the moment it wakes."""
+    await turn.say("I look into it. ")
+    await asyncio.sleep(turn.work)
+    await turn.say("Here it is.")
     return "end_turn"
 
 
@@ -86,4 +104,7 @@ async def liar(turn: Turn) -> Outcome:
             return "max_turn_requests"
 
 
-ROLES = {role.__name__: role for role in (obedient, slow, silent, looping, liar)}
+DUPLICATOR = "duplicator"
+"""Works as `steady` does; whatever it says and that has an identity comes one to three times, in any order."""
+
+ROLES = {role.__name__: role for role in (obedient, steady, late, slow, silent, looping, liar)} | {DUPLICATOR: steady}

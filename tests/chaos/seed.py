@@ -1,4 +1,7 @@
-"""`python -m tests.chaos.seed COUNT`: a workspace with fake agents in it, written by the services; JSON on stdout."""
+"""`python -m tests.chaos.seed COUNT [alike]`: a workspace with fake agents, written by the services; JSON on stdout.
+
+Each has two of the skills; with `alike` all of them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ import django
 SKILLS = ("reading", "counting", "drawing", "folding", "sorting")
 
 
-def seed(count: int) -> dict[str, Any]:
+def seed(count: int, skills: int) -> dict[str, Any]:
     """Register `count` agents of the first person in a new workspace; their keys, and a token of that person."""
     from clawgroups.auth import actor_of_user  # noqa: PLC0415  (Django is set up first)
     from clawgroups.services import agents, people, workspaces  # noqa: PLC0415
@@ -30,7 +33,7 @@ def seed(count: int) -> dict[str, Any]:
             agents.register_agent,
             name=f"Agent {number}",
             handle=f"agent-{workspace.hex[-6:]}-{number}",
-            skills=[{"name": SKILLS[(number + more) % len(SKILLS)], "level": 3} for more in range(2)],
+            skills=[{"name": SKILLS[(number + more) % len(SKILLS)], "level": 3} for more in range(skills)],
             workspace_id=workspace,
             key=key,
             actor=owner,
@@ -44,7 +47,7 @@ def main() -> None:
     django.setup()
     from clawgroups import commit  # noqa: PLC0415
 
-    print(json.dumps(seed(int(sys.argv[1]))))
+    print(json.dumps(seed(int(sys.argv[1]), len(SKILLS) if "alike" in sys.argv else 2)))
     commit.drain()
 
 

@@ -20,9 +20,10 @@ from typing import Any, TextIO
 
 from agents.connector.bridge import Bridge, Settings
 from agents.connector.inprocess import InProcessChild
-from tests.chaos.roles import ROLES
+from tests.chaos.roles import DUPLICATOR, ROLES
 
 Json = dict[str, Any]
+WINDOW = 2.0  # seconds in which a duplicator's words come out of order
 
 
 class Diary:
@@ -47,11 +48,13 @@ class Prompted:
         told = frame["params"].get("_meta", {}).get("clawgroups", {})
         self.kind = str(told.get("turn", "work"))
         self.task = str(told.get("task", {}).get("id", ""))
+        self.title = str(told.get("task", {}).get("title", ""))
         self.dice, self.work = agent.dice, agent.work
 
     async def say(self, text: str) -> None:
         content = {"type": "text", "text": text}
-        await self._update({"sessionUpdate": "agent_message_chunk", "content": content})
+        message = {"messageId": f"m-{self._frame['id']}"}
+        await self._update({"sessionUpdate": "agent_message_chunk", "content": content, **message})
 
     async def act(self, title: str, *, output: str = "", ended: bool = True) -> None:
         self._calls += 1
@@ -79,6 +82,8 @@ class FakeAgent:
     def __init__(self, name: str, role: str, *, work: float, diary: Diary, seed: str) -> None:
         self.name = name
         self.role = ROLES[role]
+        self._scatters = role == DUPLICATOR
+        self._copies: set[asyncio.Task[None]] = set()
         self.work = work
         self.dice = random.Random(f"{seed}:{name}")
         self._diary = diary
@@ -97,7 +102,21 @@ class FakeAgent:
         await self._writer.drain()
 
     async def tell(self, frame: Json) -> None:
-        await self.write(json.dumps({"jsonrpc": "2.0", **frame}))
+        line = json.dumps({"jsonrpc": "2.0", **frame})
+        if not self._scatters or _is_text(frame):
+            await self.write(line)
+            return
+        # An answer says that the turn is over: one copy of everything before it has come by then.
+        soonest = WINDOW if "method" not in frame else 0.0
+        for number in range(self.dice.randint(1, 3)):
+            latest = soonest + WINDOW * (2 if number else 1)
+            copy = asyncio.create_task(self._later(line, self.dice.uniform(soonest, latest)))
+            self._copies.add(copy)
+            copy.add_done_callback(self._copies.discard)
+
+    async def _later(self, line: str, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self.write(line)
 
     async def _hear(self, frame: Json) -> None:
         match frame.get("method"):
@@ -129,6 +148,11 @@ class FakeAgent:
         self._diary.note(self.name, "end", task=turn.task, session=turn.session, stop=stop, id=frame_id)
         if stop is not None:
             await self.tell({"id": frame_id, "result": {"stopReason": stop}})
+
+
+def _is_text(frame: Json) -> bool:
+    """A piece of text has no identity: its place is its order, and nobody could tell a copy from a repetition."""
+    return bool(frame.get("params", {}).get("update", {}).get("sessionUpdate") == "agent_message_chunk")
 
 
 def _told(diary: Diary, name: str, text: str) -> None:

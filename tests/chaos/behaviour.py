@@ -1,0 +1,211 @@
+"""T15 to T18: agents that say everything several times, sleep, fall silent, go round in circles, or never deliver."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from clawgroups.core.failures import Failure
+from tests.chaos.crew import Crew, Room
+from tests.chaos.history import hexed
+from tests.chaos.kills import seconds_of
+from tests.chaos.plans import flat
+from tests.chaos.rows import CI, FULL, Row, Size
+from tests.chaos.scene import Scene, Stage, staged
+from tests.chaos.stacks import Stack, running
+from tests.stories.waiting import until
+
+# Of T16, T17 and T18 `blows` are the agents that misbehave; T17 has as many silent ones, and 2 of 5 of each other kind.
+SIZES = {
+    "T15": {FULL: Size(FULL, 300, 4000, 0, 0.5), CI: Size(CI, 12, 24, 0, 0.2)},
+    "T16": {FULL: Size(FULL, 200, 100, 100, 20.0), CI: Size(CI, 16, 8, 8, 8.0)},
+    "T17": {FULL: Size(FULL, 300, 400, 50, 0.7), CI: Size(CI, 16, 20, 4, 0.4)},
+    "T18": {FULL: Size(FULL, 300, 4000, 30, 0.5), CI: Size(CI, 16, 60, 2, 0.2)},
+}
+# How the clock of the stack is scaled for each: nobody waits five minutes for a stall.
+SCALES = {"T15": 1.0, "T16": 0.1, "T17": 0.05, "T18": 0.1}
+# Agents that are only slow to be heard, as the machine is busy, are no part of these tests.
+PATIENT = {"lost_contact": 1200.0, "grace": 1200.0}
+STALL = 200.0
+TOO_LATE = "came too late"
+
+
+def scaled(test: str) -> AbstractContextManager[Stack]:
+    """The servers, on the clock of this test."""
+    return running("servers", CLAWGROUPS_CLOCK_SCALE=str(SCALES[test]))
+
+
+def repeated_words(stack: Stack, size: Size, seed: int) -> Row:
+    """T15: the same run twice; in the second every message comes one to three times, in another order."""
+    row = Row("T15", "every message 1 to 3 times, out of order", stack.name, seed)
+    found = []
+    for role in ("steady", "duplicator"):
+        roles = {f"agent-{number}": role for number in range(size.agents)}
+        scene = staged(row, stack, size, lambda _scene, _row: None, Stage(roles=roles))
+        found.append(projection(stack, scene.run))
+        if not row.passed:
+            break
+    clean, disturbed = found[0], found[-1]
+    other = [key for key in clean.keys() | disturbed.keys() if clean.get(key) != disturbed.get(key)]
+    row.verdict.faults += [f"{key}: {clean.get(key)} became {disturbed.get(key)}" for key in sorted(other)[:5]]
+    row.measure("tasks that came to another end", len(other), 0, "of them")
+    row.check("compared with a clean run", len(found) == 2)
+    return row
+
+
+def of_run(run: str) -> str:
+    return f"replace(CAST(t.run_id AS text), '-', '') = '{hexed(run)}'"
+
+
+def projection(stack: Stack, run: str) -> dict[str, Any]:
+    """What a run has come to, task by task: everything that does not depend on who did it and when."""
+    said: dict[str, Any] = {}
+    tasks = stack.rows(f"SELECT t.id, t.key, t.state, t.epoch, t.tries FROM clawgroups_task t WHERE {of_run(run)}")
+    keys = {hexed(str(pk)): key for pk, key, *_ in tasks}
+    for _, key, *columns in tasks:
+        said[key] = {"task": columns, "attempts": [], "steps": [], "journal": Counter()}
+    tries = stack.rows(
+        "SELECT t.key, a.number, a.state, a.stop, a.result, a.late_result FROM clawgroups_attempt a "
+        f"JOIN clawgroups_task t ON t.id = a.task_id WHERE {of_run(run)} ORDER BY t.key, a.number"
+    )
+    steps = stack.rows(
+        "SELECT t.key, s.title, s.kind, s.status FROM clawgroups_step s JOIN clawgroups_attempt a "
+        "ON a.id = s.attempt_id JOIN clawgroups_task t ON t.id = a.task_id "
+        f"WHERE {of_run(run)} ORDER BY t.key, s.title"
+    )
+    for part, rows in (("attempts", tries), ("steps", steps)):
+        for key, *columns in rows:
+            said[key][part].append(columns)
+    for type_, payload in stack.rows(
+        "SELECT type, payload FROM clawgroups_entry WHERE type LIKE 'task.%' AND type <> 'task.parked'"
+    ):
+        told = json.loads(payload) if isinstance(payload, str) else payload
+        if key := keys.get(hexed(str(told.get("task_id", "")))):
+            said[key]["journal"][type_] += 1
+    return said
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One attempt as its row stands; `agent` is the agent's number in the crew, times are seconds since 1970."""
+
+    task: str
+    number: int
+    agent: int
+    state: str
+    failure: str
+    late: bool
+    progress: float
+    ended: float
+
+
+def attempts(stack: Stack, run: str) -> list[Tried]:
+    """All attempts of a run, task by task."""
+    rows = stack.rows(
+        "SELECT t.key, a.number, m.name, a.state, a.failure, a.late_at, a.progress_at, a.ended_at "
+        "FROM clawgroups_attempt a JOIN clawgroups_task t ON t.id = a.task_id "
+        f"JOIN clawgroups_member m ON m.id = a.member_id WHERE {of_run(run)} ORDER BY t.key, a.number"
+    )
+    return [
+        Tried(key, number, int(name.split()[-1]), state, failure, late is not None, *map(_seconds, (progress, ended)))
+        for key, number, name, state, failure, late, progress, ended in rows
+    ]
+
+
+def _seconds(at: Any) -> float:
+    return 0.0 if at is None else seconds_of(at)
+
+
+def woken_late(stack: Stack, size: Size, seed: int) -> Row:
+    """T16: agents are frozen in the middle of their work until others have it; then they wake and deliver."""
+    frozen = size.blows
+    row = Row("T16", f"{frozen} agents frozen until others have their work", stack.name, seed)
+
+    def at_first(stack: Stack, room: Room) -> Crew:
+        roles = {one["name"]: "late" for one in room.agents}
+        return Crew(stack, room.agents[:frozen], seed=seed, work=size.work, roles=roles, processes=4)
+
+    def act(scene: Scene, row: Row) -> None:
+        # As the agents say: what was sent may not have been read yet.
+        until(lambda: len(scene.crew.prompts()) == frozen, seconds=60, what="everybody at work")
+        scene.crew.freeze()
+        scene.comes(Crew(stack, scene.room.agents[frozen:], seed=seed, work=2.0))
+        until(lambda: _given_again(stack, scene.run) == frozen, seconds=120, what="their work with others")
+        scene.crew.thaw()
+        scene.followers[0].ended(scene.run, seconds=120)
+        until(lambda: len(scene.crew.said(TOO_LATE)) >= frozen, seconds=60, what="everybody told")
+
+    stage = Stage(plan=flat(size.tasks, seed), alike=True, crew=at_first, again=True)
+    scene = staged(row, stack, size, act, stage)
+    first = [one for one in attempts(stack, scene.run) if one.number == 1]
+    told = {line["agent"] for line in scene.crew.said(TOO_LATE)}
+    row.measure("late results not kept", frozen - sum(one.late for one in first), 0, "of them")
+    row.measure("late results applied", sum(one.state == "accepted" for one in first), 0, "of them")
+    row.measure("agents not told", frozen - len(told), 0, "of them")
+    return row
+
+
+def _given_again(stack: Stack, run: str) -> int:
+    """How many tasks were given to a second agent."""
+    return sum(1 for one in attempts(stack, run) if one.number == 2)
+
+
+def stuck_ones(stack: Stack, size: Size, seed: int) -> Row:
+    """T17: some never say anything, some say the same for ever, some are slow but get on."""
+    mute, few = size.blows, 2 * size.blows // 5
+    row = Row("T17", f"{mute} silent, {few} looping, {few} slow agents", stack.name, seed)
+    kinds = ["silent"] * mute + ["looping"] * few + ["slow"] * few
+    stage = Stage(
+        plan=flat(size.agents, seed, last=size.tasks - size.agents),
+        roles={f"agent-{number}": kind for number, kind in enumerate(kinds)},
+        alike=True,
+        timers={**PATIENT, "hard_stall": STALL},
+        again=True,
+    )
+    scene = staged(row, stack, size, lambda _scene, _row: None, stage)
+    tried = attempts(stack, scene.run)
+    bad, slow = range(mute + few), range(mute + few, mute + 2 * few)
+    caught = [one for one in tried if one.agent in bad]
+    limit = STALL * SCALES["T17"]
+    row.measure("silent ones not caught", mute - _different(caught, Failure.STALLED, range(mute)), 0, "of them")
+    row.measure("looping ones not caught", few - _different(caught, Failure.LOOPING, bad), 0, "of them")
+    row.measure("caught after, worst", max(one.ended - one.progress for one in caught), 1.1 * limit)
+    given_up = [one for one in tried if one.agent in slow and one.state != "accepted"]
+    row.measure("slow ones given up", len(given_up), 0, "of them")
+    first = {one.task: one.agent for one in tried if one.number == 1}
+    again = {one.task for one in tried if one.number > 1 and first[one.task] not in bad}
+    row.measure("results of others done again", len(again), 0, "of them")
+    return row
+
+
+def _different(tried: list[Tried], failure: Failure, agents: range) -> int:
+    """How many of these agents have failed so."""
+    return len({one.agent for one in tried if one.failure == failure and one.agent in agents})
+
+
+def never_delivering(stack: Stack, size: Size, seed: int) -> Row:
+    """T18: some agents always fail, each time in another way; nobody else may have to pay for that."""
+    row = Row("T18", f"{size.blows} of {size.agents} agents always fail", stack.name, seed)
+    roles = {f"agent-{number}": "liar" for number in range(size.blows)}
+    scene = staged(row, stack, size, lambda _scene, _row: None, Stage(roles=roles, timers=PATIENT, again=True))
+    tried = attempts(stack, scene.run)
+    failed = Counter(one.agent for one in tried if one.agent < size.blows)
+    row.measure("tries of a task, most", max(one.number for one in tried), 3, "of them")
+    row.measure("failures of an agent, most", max(failed.values()), 5, "of them")
+    row.measure("attempts per task", len(tried) / size.tasks, 1.2, "of them")
+    if size.name == FULL:
+        barred = stack.rows("SELECT count(*) FROM agents_agent WHERE breaker = 'quarantined'")[0][0]
+        row.measure("failing agents not quarantined", size.blows - barred, 0, "of them")
+    return row
+
+
+BEHAVIOUR: dict[str, Callable[[Stack, Size, int], Row]] = {
+    "T15": repeated_words,
+    "T16": woken_late,
+    "T17": stuck_ones,
+    "T18": never_delivering,
+}
