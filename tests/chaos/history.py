@@ -30,6 +30,13 @@ class Verdict:
     repeated: int = 0
     faults: list[str] = field(default_factory=list)
 
+    def add(self, other: Verdict) -> None:
+        """Take what was found in another run to this."""
+        self.lost += other.lost
+        self.doubled += other.doubled
+        self.repeated += other.repeated
+        self.faults += other.faults
+
     @property
     def good(self) -> bool:
         return not (self.lost or self.doubled or self.repeated or self.faults)

@@ -23,7 +23,7 @@ from agents.connector.inprocess import InProcessChild
 from tests.chaos.roles import DUPLICATOR, ROLES
 
 Json = dict[str, Any]
-WINDOW = 2.0  # seconds in which a duplicator's words come out of order
+WINDOW = 4  # times the usual work: in so many seconds a duplicator's words come out of order
 
 
 class Diary:
@@ -107,9 +107,10 @@ class FakeAgent:
             await self.write(line)
             return
         # An answer says that the turn is over: one copy of everything before it has come by then.
-        soonest = WINDOW if "method" not in frame else 0.0
+        window = WINDOW * self.work
+        soonest = window if "method" not in frame else 0.0
         for number in range(self.dice.randint(1, 3)):
-            latest = soonest + WINDOW * (2 if number else 1)
+            latest = soonest + window * (2 if number else 1)
             copy = asyncio.create_task(self._later(line, self.dice.uniform(soonest, latest)))
             self._copies.add(copy)
             copy.add_done_callback(self._copies.discard)
