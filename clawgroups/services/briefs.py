@@ -40,7 +40,9 @@ def task_inputs(task: Task) -> list[InputFile]:
     found: dict[str, InputFile] = {}
     for row in Artifact.objects.filter(run_id=task.run_id, kind="input").order_by("created_at"):
         found[row.name] = InputFile(row.name, row, "")
-    parents = ancestors(task)
+    # Most runs have no files: then nobody has to be asked for them.
+    made = Artifact.objects.filter(run_id=task.run_id, kind="result").exists()
+    parents = ancestors(task) if made else []
     files = _accepted_files(parents)
     for parent in parents:
         for row in files.get(parent.pk, ()):
@@ -48,7 +50,7 @@ def task_inputs(task: Task) -> list[InputFile]:
             clash = known is not None and known.source != parent.key
             name = f"{parent.key}/{row.name}" if clash else row.name
             found[name] = InputFile(name, row, parent.key)
-    for row in _left(task):
+    for row in _left(task) if made else ():
         found[BEFORE + row.name] = InputFile(BEFORE + row.name, row, task.key)
     return list(found.values())
 
@@ -60,8 +62,8 @@ def _left(task: Task) -> QuerySet[Artifact]:
 
 def _accepted_files(tasks: Sequence[Task]) -> dict[UUID, list[Artifact]]:
     """The files of the accepted attempt of each task, oldest first."""
-    accepted = _accepted(tasks)
     files: dict[UUID, list[Artifact]] = {}
+    accepted = _accepted(tasks) if tasks else {}
     for row in Artifact.objects.filter(attempt__in=accepted.values(), kind="result").order_by("created_at"):
         if row.task_id is not None:
             files.setdefault(row.task_id, []).append(row)

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from agents.ids import new_id
+from agents.models import Agent
 from clawgroups import bus, commit
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, Write, one_of
@@ -38,6 +39,9 @@ ENDINGS = {
     "max_turn_requests": (Failure.OUT_OF_TURNS, "the agent used up its turns"),
     "cancelled": (Failure.STOPPED, "the agent stopped by itself"),
 }
+
+# Of an agent's columns only the name is needed for every frame that goes out or is answered.
+_BESIDES_NAME = tuple(f"agent__{f.name}" for f in Agent._meta.concrete_fields if f.name not in ("id", "name"))
 
 
 def owed_commands(agent_id: UUID, link: UUID) -> list[Command]:
@@ -350,9 +354,8 @@ def _submit(command: Command, decision: Decision, verb: str, expects: tuple[Expe
 
 
 def _command(command_id: UUID) -> Command:
-    found = (
-        Command.objects.select_related("agent", "session", "attempt", "attempt__member").filter(pk=command_id).first()
-    )
+    commands = Command.objects.select_related("agent", "session", "attempt", "attempt__member")
+    found = commands.defer(*_BESIDES_NAME).filter(pk=command_id).first()
     if found is None:
         raise NotFound("There is no such request.")
     return found
