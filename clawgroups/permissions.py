@@ -6,6 +6,9 @@ those who may. A stranger gets the same `NotFound` for a foreign row as for a mi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -91,8 +94,34 @@ def may_see_event(role: str, type_: str) -> bool:
     return role != Role.GUEST or type_ not in HIDDEN_FROM_GUESTS
 
 
+_kept: ContextVar[dict[tuple[Actor, UUID], Member | None] | None] = ContextVar("seats", default=None)
+
+
+@contextmanager
+def seats_kept() -> Iterator[None]:
+    """Within it each seat is read once, for whoever carries out many verbs together.
+
+    A right that is lost meanwhile is still lost: whatever is written expects the seat as it was read.
+    """
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
 def seat_of(actor: Actor, workspace_id: UUID) -> Member | None:
     """The seat whose rights the actor uses here: its own, or of the person it acts for."""
+    kept = _kept.get()
+    if kept is None:
+        return _seat_of(actor, workspace_id)
+    key = (actor, workspace_id)
+    if key not in kept:
+        kept[key] = _seat_of(actor, workspace_id)
+    return kept[key]
+
+
+def _seat_of(actor: Actor, workspace_id: UUID) -> Member | None:
     seats = Member.objects.filter(workspace_id=workspace_id, left_at=None)
     if actor.kind is ActorKind.AGENT:
         return seats.filter(agent=actor.agent_id, agent__retired_at=None).first()
@@ -146,7 +175,9 @@ def get_run(actor: Actor, pk: UUID, action: str) -> Run:
 
 def get_task(actor: Actor, pk: UUID, action: str) -> Task:
     """The task, if the actor may do `action` to it."""
-    return _get(Task, actor, pk, action, "run", "workspace", "assignee", "holder", "attempt")
+    task = _get(Task, actor, pk, action, "run", "workspace", "assignee", "holder", "attempt")
+    task.run.workspace = task.workspace
+    return task
 
 
 def get_attempt(actor: Actor, pk: UUID, action: str) -> Attempt:

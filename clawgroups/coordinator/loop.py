@@ -25,14 +25,15 @@ from clawgroups.core import deadline
 from clawgroups.core.deadline import Overrun
 from clawgroups.core.errors import Busy, ClawError, Forbidden, Invalid, NotFound, OutcomeUnknown
 from clawgroups.models import Run
+from clawgroups.permissions import seats_kept
 from clawgroups.services import turns
 
 log = logging.getLogger(__name__)
 
-MAX_ROUNDS = 20
-# Steps that are under way at once, and so are committed together; fewer where turns have died and it is noted at which.
-SIDE_BY_SIDE = 50
-NOTED_TOGETHER = 8
+MAX_ROUNDS = 60
+MAX_STEPS = 100  # of a round: what comes up meanwhile, results above all, shall not wait for long
+SIDE_BY_SIDE = 50  # steps that are under way at once, and so are committed together
+FEW = 8
 
 
 def take_turn(run_id: UUID, *, stuck: Callable[[UUID], None] | None = None) -> bool:
@@ -88,7 +89,7 @@ def _round(turn: _Turn) -> bool:
     situation = situation_of(run, timezone.now())
     steps = decide(situation)
     try:
-        for part in _parts(turn, steps):
+        for part in _parts(turn, steps[:MAX_STEPS]):
             if not _carry_out_part(turn, part, situation):
                 return False
     except (Forbidden, NotFound, Invalid) as fault:
@@ -100,12 +101,16 @@ def _round(turn: _Turn) -> bool:
 def _parts(turn: _Turn, steps: Sequence[Step]) -> list[list[Step]]:
     """The steps as they are carried out side by side.
 
-    Those among which turns died come first and one by one: whatever came before them would hide them again.
+    Those among which turns died come first and in smaller parts, in the end one by one: whatever came before them
+    would hide them again.
     """
     suspects = [step for step in steps if name_of(step) in turn.suspects]
     others = [step for step in steps if step not in suspects]
-    size = NOTED_TOGETHER if turn.crashes else SIDE_BY_SIDE
-    return [[step] for step in suspects] + [others[at : at + size] for at in range(0, len(others), size)]
+    return _cut(suspects, FEW if len(suspects) > FEW else 1) + _cut(others, SIDE_BY_SIDE)
+
+
+def _cut(steps: Sequence[Step], size: int) -> list[list[Step]]:
+    return [list(steps[at : at + size]) for at in range(0, len(steps), size)]
 
 
 def _carry_out_part(turn: _Turn, steps: Sequence[Step], situation: Situation) -> bool:
@@ -114,12 +119,13 @@ def _carry_out_part(turn: _Turn, steps: Sequence[Step], situation: Situation) ->
         return False
     begun: list[Done] = []
     try:
-        for step in steps:
-            deadline.check()
-            if turn.lost:
-                return False
-            if (done := act(step, situation)) is not None:
-                begun.append(done)
+        with seats_kept():
+            for step in steps:
+                deadline.check()
+                if turn.lost:
+                    return False
+                if (done := act(step, situation)) is not None:
+                    begun.append(done)
         for done in begun:
             turn.acted |= done()
     except Overrun:

@@ -110,7 +110,8 @@ def offer(task: Task, member: Member, now: datetime, start_by: datetime) -> tupl
     agent_id = member.agent_id
     assert agent_id is not None
     assert member.agent is not None
-    attempt, number = new_id(), task.attempts.count() + 1
+    # A task at its first epoch was never given to anybody.
+    attempt, number = new_id(), 1 + (task.attempts.count() if task.epoch else 0)
     live = _live_session(task, agent_id)
     brief = _brief_for(task, live)
     values = {
@@ -178,7 +179,7 @@ def prompt_command(task: Task, brief: dict[str, Any], session: Session) -> dict[
 def _brief_for(task: Task, live: Session | None) -> dict[str, Any]:
     """The task's brief. A session that lives on knows what it did, and is not asked again for what it acknowledged."""
     if live is None:
-        work = earlier_work(task)
+        work = earlier_work(task) if task.epoch else {}
         return {**task.brief, "earlier": work} if work else dict(task.brief)
     told = live.attempt.brief
     known = bool(told.get("acknowledged")) and told.get("handback") == task.brief.get("handback")

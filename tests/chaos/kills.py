@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,17 +31,19 @@ SIZES = {
 def worker_killed(stack: Stack, size: Size, seed: int) -> Row:
     """T06: kill -9 a worker, parent or child, at random moments."""
     stuck = [0.0]
+    struck: list[float] = []
 
     def act(scene: Scene, row: Row) -> None:
         for blow in range(scene.size.blows):
             scene.reach((blow + scene.dice.random()) / (scene.size.blows + 1))
+            struck.append(time.time())
             _strike(stack, scene.dice.choice(list(stack.workers)), scene.dice)
             stuck.append(scene.moves_again(60))
 
     row = Row("T06", f"kill -9 a worker {size.blows} times", stack.name, seed)
     staged(row, stack, size, act)
     row.measure("moving again, worst", max(stuck), 15)
-    row.measure("waiting for a verdict, worst", longest_review(stack), 15)
+    row.measure("waiting for a verdict after a blow, worst", longest_review(stack, struck), 15)
     return row
 
 
@@ -57,12 +59,13 @@ def _strike(stack: Stack, part: str, dice: random.Random) -> None:
     stack.back(part)
 
 
-def longest_review(stack: Stack) -> float:
-    """The longest time from a result to its verdict, which is the workers' part of a task."""
+def longest_review(stack: Stack, struck: Sequence[float]) -> float:
+    """The longest time from a result, or a blow that came after it, to its verdict: the workers' part of a task."""
     rows = stack.rows(
         "SELECT submitted_at, ended_at FROM clawgroups_attempt WHERE state = 'accepted' AND submitted_at IS NOT NULL"
     )
-    return max((seconds_of(ended) - seconds_of(submitted) for submitted, ended in rows), default=0.0)
+    waits = ((seconds_of(submitted), seconds_of(ended)) for submitted, ended in rows)
+    return max((end - max([begun, *(at for at in struck if at < end)]) for begun, end in waits), default=0.0)
 
 
 def seconds_of(at: Any) -> float:
