@@ -19,6 +19,7 @@ from agents.models import Agent
 from clawgroups.core.actors import Actor, ActorKind, Role
 from clawgroups.core.changes import Expect
 from clawgroups.core.errors import Forbidden, NotFound
+from clawgroups.keyed import row_of
 from clawgroups.models import Approval, Artifact, Attempt, Member, Run, Task, Workspace
 
 EVERYONE = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.GUEST, Role.AGENT})
@@ -155,7 +156,7 @@ M = TypeVar("M", bound=models.Model)
 
 
 def _get(model: type[M], actor: Actor, pk: Any, action: str, *related: str) -> M:
-    row = model._default_manager.select_related(*related).filter(pk=pk).first()
+    row = row_of(model, pk, *related)
     if row is None:
         raise NotFound("There is no such thing here, or it is not yours to see.")
     workspace_id = row.pk if isinstance(row, Workspace) else row.workspace_id  # type: ignore[attr-defined]

@@ -6,7 +6,6 @@ import logging
 import os
 import queue
 import random
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -26,9 +25,6 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH = 500
 MAX_WAITING = 4 * MAX_BATCH
-# A batch holds locks that other processes wait for, and asks for the interpreter after each answer of the database:
-# threads that compute beside it give way sooner than after the 5 ms that are usual.
-GIVE_WAY = 0.0005  # seconds
 RETRY_FOR = 20.0  # seconds a batch is repeated while the database is away or deadlocks
 
 
@@ -105,7 +101,6 @@ class Writer:
         """Start the thread of this process; one that died leaves its queue to the next."""
         if self._pid != os.getpid():
             self._queue = queue.Queue()
-        sys.setswitchinterval(GIVE_WAY)
         self._thread = threading.Thread(target=self._run, args=(self._queue,), name="writer", daemon=True)
         self._thread.start()
         self._pid = os.getpid()

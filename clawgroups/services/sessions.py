@@ -14,7 +14,6 @@ from uuid import UUID
 from django.utils import timezone
 
 from agents.ids import new_id
-from agents.models import Agent
 from clawgroups import bus, commit
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, Write, one_of
@@ -23,6 +22,7 @@ from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
 from clawgroups.core.task_events import AttemptAcknowledged, TaskBegun, TaskSubmitted
 from clawgroups.core.timers import after, wait_for_review
+from clawgroups.keyed import row_of
 from clawgroups.models import Attempt, Command, Session, Task
 from clawgroups.services import breakers, late
 from clawgroups.services.attempts import Decision, end_attempt, fence, release, void_approvals
@@ -39,9 +39,6 @@ ENDINGS = {
     "max_turn_requests": (Failure.OUT_OF_TURNS, "the agent used up its turns"),
     "cancelled": (Failure.STOPPED, "the agent stopped by itself"),
 }
-
-# Of an agent's columns only the name is needed for every frame that goes out or is answered.
-_BESIDES_NAME = tuple(f"agent__{f.name}" for f in Agent._meta.concrete_fields if f.name not in ("id", "name"))
 
 
 def owed_commands(agent_id: UUID, link: UUID) -> list[Command]:
@@ -354,15 +351,18 @@ def _submit(command: Command, decision: Decision, verb: str, expects: tuple[Expe
 
 
 def _command(command_id: UUID) -> Command:
-    commands = Command.objects.select_related("agent", "session", "attempt", "attempt__member")
-    found = commands.defer(*_BESIDES_NAME).filter(pk=command_id).first()
+    found = row_of(Command, command_id, "agent", "session")
     if found is None:
         raise NotFound("There is no such request.")
+    if found.attempt_id is not None:
+        found.attempt = row_of(Attempt, found.attempt_id, "member")
     return found
 
 
 def _task(attempt: Attempt) -> Task:
-    return Task.objects.select_related("workspace", "run", "attempt").get(pk=attempt.task_id)
+    task = row_of(Task, attempt.task_id, "workspace", "run", "attempt")
+    assert task is not None
+    return task
 
 
 def _current(attempt: Attempt) -> Task | None:
