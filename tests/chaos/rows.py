@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from dataclasses import dataclass, field
 
 from tests.chaos.history import Verdict
@@ -20,6 +22,14 @@ class Size:
 
 FULL = "full"
 CI = "ci"
+NAMED_SEED = "CLAW_CHAOS_SEED"
+
+
+def chosen_seed() -> int:
+    """The seed that the environment names, else any; it is printed, so that a failure can be repeated."""
+    seed = int(os.environ.get(NAMED_SEED) or random.SystemRandom().randrange(1_000_000))
+    print(f"{NAMED_SEED}={seed}")
+    return seed
 
 
 @dataclass
