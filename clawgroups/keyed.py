@@ -19,14 +19,22 @@ DATABASE = "default"
 
 
 def row_of(model: type[M], key: Any, *related: str) -> M | None:
-    """The row of this primary key, None where there is none; `related` names foreign keys whose rows come along."""
+    """The row of this primary key, None where there is none; `related` names foreign keys whose rows come along.
+
+    They are read one after the other: a row that was deleted meanwhile is none.
+    """
     row = _read(model, key)
     if row is None:
         return None
     for name in related:
         field: Any = model._meta.get_field(name)
         other = getattr(row, field.attname)
-        setattr(row, name, None if other is None else _read(field.related_model, other))
+        if other is None:
+            continue
+        found = _read(field.related_model, other)
+        if found is None:
+            return None
+        setattr(row, name, found)
     return row
 
 

@@ -89,7 +89,7 @@ def _round(turn: _Turn) -> bool:
     situation = situation_of(run, timezone.now())
     steps = decide(situation)
     try:
-        for part in _parts(turn, steps[:MAX_STEPS]):
+        for part in _parts(turn, steps):
             if not _carry_out_part(turn, part, situation):
                 return False
     except (Forbidden, NotFound, Invalid) as fault:
@@ -99,14 +99,14 @@ def _round(turn: _Turn) -> bool:
 
 
 def _parts(turn: _Turn, steps: Sequence[Step]) -> list[list[Step]]:
-    """The steps as they are carried out side by side.
+    """The steps of this round, as they are carried out side by side.
 
     Those among which turns died come first and in smaller parts, in the end one by one: whatever came before them
     would hide them again.
     """
     suspects = [step for step in steps if name_of(step) in turn.suspects]
     others = [step for step in steps if step not in suspects]
-    return _cut(suspects, FEW if len(suspects) > FEW else 1) + _cut(others, SIDE_BY_SIDE)
+    return _cut(suspects, FEW if len(suspects) > FEW else 1) + _cut(others[:MAX_STEPS], SIDE_BY_SIDE)
 
 
 def _cut(steps: Sequence[Step], size: int) -> list[list[Step]]:

@@ -10,7 +10,10 @@ import pytest
 from django.utils import timezone
 
 from clawgroups.coordinator import loop
+from clawgroups.coordinator.act import Done, act
+from clawgroups.coordinator.decide import Step
 from clawgroups.coordinator.loop import take_turn
+from clawgroups.coordinator.situation import Situation
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.events import WAKING
 from clawgroups.models import Artifact, Attempt, Run, Session, Task, Workspace
@@ -18,7 +21,7 @@ from clawgroups.reactions import REACTIONS, react
 from clawgroups.services import approvals, members, runs, turns
 from clawgroups.services.files import StoredFile, open_file, store
 from clawgroups.services.perform import perform
-from tests.conftest import Team
+from tests.conftest import SKILLS, Team
 
 pytestmark = pytest.mark.django_db
 
@@ -172,6 +175,29 @@ def test_a_long_turn_keeps_its_run(team: Team, settings: object, monkeypatch: py
     assert held
     run.refresh_from_db()
     assert (run.turn_owner, run.turn_until) == ("", None)
+
+
+def test_the_steps_of_a_round_are_all_handed_over_before_one_is_waited_for(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = team.run([{"key": skill, "title": skill, "skills": [skill]} for skill in SKILLS.values()])
+    react(team.workspace.pk)
+    told: list[str] = []
+
+    def noted(step: Step, situation: Situation) -> Done | None:
+        told.append("handed over")
+        done = act(step, situation)
+
+        def waited() -> bool:
+            told.append("waited for")
+            return done is not None and done()
+
+        return waited
+
+    monkeypatch.setattr(loop, "act", noted)
+    assert take_turn(run.pk)
+    assert told[:6] == ["handed over"] * 3 + ["waited for"] * 3
+    assert set(Task.objects.filter(run=run).values_list("state", flat=True)) == {"assigned"}
 
 
 def test_a_try_that_failed_after_a_no_is_told_what_was_refused(team: Team) -> None:
