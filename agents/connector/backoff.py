@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 
 FIRST = (0.5, 8.0)
+# A server that restarts is away for longer than many a first try waits, and back before most of these.
+SOON = (2.0, 5.0)
+SOON_TRIES = 2
 LONGEST = 30.0
 
 
@@ -19,12 +22,13 @@ class Backoff:
         self._tries = 0
 
     def next(self) -> float:
-        """Seconds until the next try: 0.5 to 8 at full jitter, then 4 to 8, doubling up to 30."""
+        """Seconds until the next try: 0.5 to 8 at full jitter, twice 2 to 5, then 4 to 8, doubling up to 30."""
         self._tries += 1
         if self._tries == 1:
             return self._rng.uniform(*FIRST) * self._scale
-        # The second try comes soon: a server that restarts takes longer than many a first try waits.
-        longest = min(LONGEST, FIRST[1] * 2 ** min(self._tries - 2, 8))
+        if self._tries <= 1 + SOON_TRIES:
+            return self._rng.uniform(*SOON) * self._scale
+        longest = min(LONGEST, FIRST[1] * 2 ** min(self._tries - 2 - SOON_TRIES, 8))
         return self._rng.uniform(longest / 2, longest) * self._scale
 
     def reset(self) -> None:

@@ -77,6 +77,7 @@ def seconds_of(at: Any) -> float:
 def web_killed(stack: Stack, size: Size, seed: int) -> Row:
     """T07: kill -9 the web process while all agents are in a turn; it is started again a second later."""
     times: list[float] = []
+    boots: list[float] = []
 
     def act(scene: Scene, row: Row) -> None:
         for blow in range(scene.size.blows):
@@ -87,7 +88,9 @@ def web_killed(stack: Stack, size: Size, seed: int) -> Row:
                 time.sleep(1.0)  # As long as the test says that it is away.
             stack.back("web")
             scene.room.script.reachable()
+            boots.append(time.time() - times[-1])
             scene.moves_again(60)
+        row.note(f"web back, worst {max(boots):.1f} s")
         absences = scene.crew.absences()
         row.measure("agents back, p95", percentile(absences, 0.95), 15)
         row.measure("agents back, worst", max(absences, default=0.0), 30)
