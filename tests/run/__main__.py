@@ -32,6 +32,8 @@ from tests.run.results import Results
 ROOT = Path(__file__).resolve().parent.parent.parent
 # The tests that must hold on every database; a folder that does not exist is an error of pytest's.
 ON_POSTGRES = ("tests/services", "tests/commit", "tests/machine")
+# Most tests wait for a process, a socket or a disk.
+SIDE_BY_SIDE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 # What has a stage of its own.
 CHAOS = ("tests/chaos/test_kills.py", "tests/chaos/test_behaviour.py")
 LEFT_OUT = ("--ignore=tests/browser", "--ignore=tests/stories", *(f"--ignore={file}" for file in CHAOS))
@@ -70,16 +72,15 @@ def types(run: Run) -> None:
 
 
 def unit(run: Run) -> None:
-    # Side by side: most of these tests wait for a process, a socket or a disk.
-    side_by_side = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
-    run.pytest("unit", "-p", "no:playwright", *side_by_side, *LEFT_OUT)
+    run.pytest("unit", "-p", "no:playwright", *SIDE_BY_SIDE, *LEFT_OUT)
 
 
 def services(run: Run) -> None:
     try:
         with servers.postgres() as database, servers.redis() as redis:
             print("PostgreSQL and Valkey run for these tests, from their wheels, on free ports.", flush=True)
-            run.pytest("services", "-p", "no:playwright", *ON_POSTGRES, DATABASE_URL=database, REDIS_URL=redis)
+            given = {"DATABASE_URL": database, "REDIS_URL": redis}
+            run.pytest("services", "-p", "no:playwright", *SIDE_BY_SIDE, *ON_POSTGRES, **given)
     except (servers.Unavailable, CannotRun) as reason:
         print(reason, flush=True)
         run.results.check(ok=False)
@@ -87,7 +88,7 @@ def services(run: Run) -> None:
 
 def chaos(run: Run) -> None:
     # Two installations side by side: most of this is waiting for what was killed to come back.
-    run.pytest("chaos", "-p", "no:playwright", "-n", "2", "--dist", "loadfile", *CHAOS)
+    run.pytest("chaos", "-p", "no:playwright", *SIDE_BY_SIDE, *CHAOS)
 
 
 def stories(run: Run) -> None:
