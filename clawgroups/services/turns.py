@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -23,12 +24,14 @@ from clawgroups import commit
 from clawgroups.core.actors import SYSTEM
 from clawgroups.core.changes import Change, Count, Fact, Outcome, Update
 from clawgroups.core.events import RunPaused
+from clawgroups.core.timers import Timers
 from clawgroups.models import Run, Workspace
 from clawgroups.services.deadlines import timers_of
 from clawgroups.services.messages import message
 
 ACTIVE = ("planning", "proposed", "running", "consolidating")
 MAX_CRASHES = 3
+LEAST_SCALE = 0.5
 MOST_DUE = 500
 
 
@@ -65,8 +68,8 @@ def claim_turn(run_id: UUID, *, owner: str) -> Future[Outcome] | None:
     held = run.turn_until is not None and run.turn_until > now
     if held or run.wanted <= run.turned or run.state not in ACTIVE:
         return None
-    timers = timers_of(run.workspace)
-    until = now + timedelta(seconds=timers.turn_lease)
+    lease = _lease(run.workspace)
+    until = now + timedelta(seconds=lease)
     crashes = run.turn_crashes + bool(run.turn_owner)
     expect = {"turn_owner": run.turn_owner, "turn_until": run.turn_until, "turned": run.turned}
     values = {"turn_owner": owner, "turn_until": until, "turn_crashes": crashes}
@@ -78,13 +81,19 @@ def claim_turn(run_id: UUID, *, owner: str) -> Future[Outcome] | None:
             verb="turn.claim",
             answer={
                 "wanted": run.wanted,
-                "lease": timers.turn_lease,
-                "limit": timers.turn,
+                "lease": lease,
+                "limit": timers_of(run.workspace).turn,
                 "crashes": crashes,
                 "suspect": run.turn_step,
             },
         )
     )
+
+
+def _lease(workspace: Workspace) -> float:
+    """The seconds for which a turn holds its run: renewed through the database, which no clock scale makes faster."""
+    scale: float = max(settings.CLOCK_SCALE, LEAST_SCALE)
+    return Timers().overridden(workspace.timers).turn_lease * scale
 
 
 def note_steps(run_id: UUID, *, owner: str, steps: Iterable[str], crashes: int) -> Future[Outcome]:
