@@ -168,10 +168,10 @@ def woken_late(stack: Stack, size: Size, seed: int) -> Row:
 
     stage = Stage(plan=flat(size.tasks, seed), alike=True, crew=at_first, again=True)
     scene = staged(row, stack, size, act, stage)
-    first = [one for one in attempts(stack, scene.run) if one.agent < frozen]
+    late = [one for one in attempts(stack, scene.run) if one.late]
     told = {line["agent"] for line in scene.crew.said(TOO_LATE)}
-    row.measure("late results not kept", frozen - sum(one.late for one in first), 0, "of them")
-    row.measure("late results applied", sum(one.state == "accepted" for one in first), 0, "of them")
+    row.measure("late results not kept", frozen - len({one.agent for one in late if one.agent < frozen}), 0, "of them")
+    row.measure("late results applied", sum(one.state == "accepted" for one in late), 0, "of them")
     row.measure("agents not told", frozen - len(told), 0, "of them")
     return row
 
