@@ -190,7 +190,7 @@ def stuck_ones(stack: Stack, size: Size, seed: int) -> Row:
         plan=flat(size.agents, seed, last=size.tasks - size.agents),
         roles={f"agent-{number}": kind for number, kind in enumerate(kinds)},
         alike=True,
-        timers={**PATIENT, "hard_stall": STALL},
+        timers={**PATIENT, "soft_stall": STALL / 2, "hard_stall": STALL},
         again=True,
     )
     scene = staged(row, stack, size, _undisturbed, stage)
