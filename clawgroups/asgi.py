@@ -23,8 +23,10 @@ from clawgroups import commit, draining  # noqa: E402
 from clawgroups.api.bodies import Application, BodyLimit  # noqa: E402
 from clawgroups.gateway.switchboard import lifespan  # noqa: E402
 from clawgroups.routing import urlpatterns  # noqa: E402
+from clawgroups.services.perform import let_go  # noqa: E402
 
 draining.at_end(commit.drain)
+draining.at_end(let_go)
 bodies = BodyLimit(cast("Application", pages))
 application = ProtocolTypeRouter({"http": bodies, "websocket": URLRouter(urlpatterns), "lifespan": lifespan})
 # So that our own server need not take in what would be refused.

@@ -28,7 +28,7 @@ from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Outcome
 from clawgroups.models import Command, Entry, Member, Run, Task, Workspace
 from clawgroups.services import agents, breakers, contact, members, runs, sessions, tasks, workspaces
-from clawgroups.services.perform import perform
+from clawgroups.services.perform import let_go, perform
 
 # Speed is measured in benchmarks, never in a test.
 hypothesis_settings.register_profile("ours", deadline=None)
@@ -45,6 +45,7 @@ def writer(request: pytest.FixtureRequest) -> Iterator[Collected | None]:
         yield None
         commit.drain()
         commit.reopen()
+        let_go()
     elif marker or "db" in request.fixturenames:
         request.getfixturevalue("db")
         with commit.inline() as collected:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connections
@@ -18,7 +20,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 TRIES = 3
-_executor = ThreadPoolExecutor(8, thread_name_prefix="door")
+THREADS = 8
+_executor = ThreadPoolExecutor(THREADS, thread_name_prefix="door")
 
 
 def perform(verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs) -> Outcome:
@@ -60,7 +63,7 @@ async def perform_async(verb: Callable[P, Future[Outcome]], *args: P.args, **kwa
 
 
 async def read_async(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a synchronous read in our executor (8 threads), each of which keeps its connection."""
+    """Run a synchronous read in our executor (8 threads), each of which keeps its connection; see `let_go`."""
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(_executor, lambda: _keeping(fn, *args, **kwargs))
 
@@ -78,6 +81,22 @@ def _keeping(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if not used or not faults.connection_lost(fault):
             raise
         return _keeping(fn, *args, **kwargs)
+
+
+def let_go(patience: float = 5.0) -> None:
+    """Have the threads of our executor close their connections: at the end of a process, or before its database goes.
+
+    One that is still at work after `patience` seconds keeps its own.
+    """
+    # Each waits for the others, so that none does it twice.
+    all_there = threading.Barrier(THREADS, timeout=patience)
+
+    def close() -> None:
+        connections.close_all()
+        with contextlib.suppress(threading.BrokenBarrierError):
+            all_there.wait()
+
+    wait([_executor.submit(close) for _ in range(THREADS)], timeout=2 * patience)
 
 
 def _lost(outcome: Outcome) -> Outcome:
