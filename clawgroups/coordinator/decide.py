@@ -10,7 +10,17 @@ from uuid import UUID
 from clawgroups.coordinator.choice import Choice
 from clawgroups.coordinator.situation import Situation, TaskView
 from clawgroups.core.failures import FOR_A_PERSON
-from clawgroups.core.matching import NEEDS_LOGIN, OFFLINE, QUARANTINED, RESTING, UNCONFIRMED, Match, Need, best
+from clawgroups.core.matching import (
+    NEEDS_LOGIN,
+    OFFLINE,
+    QUARANTINED,
+    RESTING,
+    UNCONFIRMED,
+    Match,
+    Need,
+    best,
+    for_the_last_try,
+)
 from clawgroups.core.retries import MAX_REGENERATED, MAX_TRIES
 from clawgroups.services.dependants import Told
 
@@ -130,6 +140,8 @@ def _given(task: TaskView, choice: Choice, situation: Situation) -> Step | None:
     if choice.must_wait(need, only):
         return None
     ranking = choice.ranking(need, only)
+    if task.tries == MAX_TRIES - 1:
+        ranking = for_the_last_try(ranking)
     chosen = best(ranking)
     if chosen is None:
         return _explain(task, ranking, situation)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ NEEDS_LOGIN = "needs a login on its own machine"
 UNCONFIRMED = "was asked to stop and has not confirmed it"
 QUARANTINED = "is in quarantine, as it keeps failing, until its owner clears it"
 RESTING = "gets no work, as it keeps failing"
+DOUBTFUL = "has failed lately, and this is the last try"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class Match:
     excluded: str = ""
     # True when only waiting is needed: it fits and is online, but all its sessions are in use.
     later: bool = False
+    # It failed at this task or lately, and nobody asked for it all the same.
+    doubtful: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -99,6 +102,14 @@ def best(matches: Sequence[Match]) -> Match | None:
     return next((m for m in matches if not m.excluded), None)
 
 
+def for_the_last_try(matches: Sequence[Match]) -> list[Match]:
+    """The same matches with the doubtful ones behind the others; if the others are all busy, nobody for now."""
+    sound = [m for m in matches if not m.doubtful]
+    if best(sound) is None and any(m.later for m in sound):
+        return [m if m.excluded else replace(m, excluded=DOUBTFUL) for m in matches]
+    return sorted(matches, key=lambda m: (bool(m.excluded), m.doubtful))
+
+
 def _judge(need: Need, candidate: Candidate) -> Match:
     missing = [s for s in need.skills if s not in candidate.skills]
     excluded, later = _exclusion(need, candidate, missing)
@@ -123,7 +134,9 @@ def _judge(need: Need, candidate: Candidate) -> Match:
         reasons.append(f"failed {candidate.failures} of its last tasks")
     if candidate.on_trial:
         reasons.append("is on trial with one task")
-    return Match(candidate.member_id, candidate.name, score, tuple(reasons), excluded, later)
+    bad = candidate.member_id in need.failed or candidate.failures > 0 or candidate.on_trial
+    doubtful = bad and candidate.member_id != need.preferred
+    return Match(candidate.member_id, candidate.name, score, tuple(reasons), excluded, later, doubtful)
 
 
 def _exclusion(need: Need, candidate: Candidate, missing: list[str]) -> tuple[str, bool]:

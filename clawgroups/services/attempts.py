@@ -203,6 +203,8 @@ def _with_dead_end(task: Task, reason: str, failure: Failure) -> dict[str, Any]:
     member = str(task.assignee_id)
     end = {"member": member, "reason": reason, "failure": failure.value}
     brief["dead_ends"] = [*brief.get("dead_ends", []), end][-10:]
+    if brief.get("preferred") == member:
+        brief["preferred"] = ""
     if not consequence(failure).same_member:
         brief["refused"] = [*brief.get("refused", []), member][-20:]
     return brief

@@ -13,12 +13,12 @@ from django.utils import timezone
 from agents.ids import new_id
 from clawgroups import commit
 from clawgroups.core.acceptance import Verdict
-from clawgroups.core.actors import Actor
+from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.changes import Change, Count, Fact, Insert, Outcome, Update, Write
 from clawgroups.core.errors import Conflict, Invalid
 from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
-from clawgroups.core.retries import Course
+from clawgroups.core.retries import MAX_TRIES, Course
 from clawgroups.core.task_events import TaskDone, TaskReady, TaskReturned, TaskStuck, TaskTakenOver
 from clawgroups.core.timers import wait_for_holder
 from clawgroups.models import Attempt, Dependency, Member, Task
@@ -106,7 +106,7 @@ def return_task(
         "verdicts": [v.as_json() for v in verdicts],
         "failure": Failure.NOT_ACCEPTED.value,
     }
-    values, writes, facts = _after_return(task, attempt, said, now)
+    values, writes, facts = _after_return(task, attempt, said, now, by_person=actor.kind is ActorKind.PERSON)
     health, told = breakers.after_failure(attempt, Failure.NOT_ACCEPTED, "; ".join(said), now)
     return commit.submit(
         Change(
@@ -128,7 +128,7 @@ def return_task(
 
 
 def _after_return(
-    task: Task, attempt: Attempt, said: tuple[str, ...], now: datetime
+    task: Task, attempt: Attempt, said: tuple[str, ...], now: datetime, *, by_person: bool
 ) -> tuple[dict[str, Any], list[Write], tuple[Fact, ...]]:
     reason, timers = "; ".join(said), timers_of(task.workspace)
     returned = Fact(task.workspace_id, TaskReturned(task_id=task.pk, attempt_id=attempt.pk, reasons=said))
@@ -143,16 +143,17 @@ def _after_return(
     failure = Failure.NOT_ACCEPTED
     follows = what_follows(task, failure)
     values |= goes_on(task, follows, now, reason=reason, failure=failure, verb=TaskVerb.RETURN)
-    values["brief"] = _returned_brief(task, attempt, said)
+    values["brief"] = _returned_brief(task, attempt, said, by_person=by_person)
     if follows.course is not Course.PERSON:
         return values, retried(task, follows), (returned,)
     stuck = TaskStuck(task_id=task.pk, reason=values["reason"], epoch=task.epoch + 1)
     return values, retried(task, follows), (returned, Fact(task.workspace_id, stuck))
 
 
-def _returned_brief(task: Task, attempt: Attempt, said: tuple[str, ...]) -> dict[str, Any]:
-    # Whoever made it mends it; after that others are as good.
-    again = task.attempts.filter(member=attempt.member_id, state="returned").exists()
+def _returned_brief(task: Task, attempt: Attempt, said: tuple[str, ...], *, by_person: bool) -> dict[str, Any]:
+    # Whoever made it mends it; after that others are as good, and for a last try better, unless a person spoke to it.
+    last = task.tries == MAX_TRIES - 1 and not by_person
+    again = last or task.attempts.filter(member=attempt.member_id, state="returned").exists()
     return {
         **task.brief,
         "feedback": list(said),

@@ -21,7 +21,7 @@ from clawgroups.core import breaker
 from clawgroups.core.breaker import NO_WORK, Breaker, BreakerState, Limits
 from clawgroups.core.failures import Failure, consequence
 from clawgroups.core.matching import QUARANTINED, RESTING, Candidate
-from clawgroups.core.retries import Standing, after_failure
+from clawgroups.core.retries import MAX_TRIES, Standing, after_failure
 from clawgroups.models import Attempt, Command, Run, Task
 from clawgroups.reactions import react
 from clawgroups.services import sessions
@@ -100,9 +100,10 @@ class World:
         self.retries += follows.counts
         brief: dict[str, Any]
         if self.failure is Failure.NOT_ACCEPTED:
-            # Whoever made it mends it, once.
+            # Whoever made it mends it, once, and not at the last try.
             returned = [*one.brief.get("returned", []), member]
-            brief = {"returned": returned, "preferred": "" if returned.count(member) > 1 else str(member)}
+            anew = returned.count(member) > 1 or follows.tries >= MAX_TRIES - 1
+            brief = {"returned": returned, "preferred": "" if anew else str(member)}
         else:
             end = {"member": str(member), "reason": "it crashed"}
             brief = {"dead_ends": [*one.brief.get("dead_ends", []), end]}
@@ -124,6 +125,7 @@ def test_thirty_of_three_hundred_that_always_fail_cost_little(failure: Failure, 
     assert not world.tasks, said
     assert sum(world.attempts.values()) / world.number <= 1.2, said
     assert max(world.failed_by.values()) <= 5, said
+    assert max(world.attempts.values()) <= MAX_TRIES, said
     assert all(world.breakers[pk].state in NO_WORK for pk in world.failing), said
     assert all(one.state is BreakerState.CLOSED for pk, one in world.breakers.items() if pk not in world.failing)
     assert world.stuck == [], said

@@ -192,6 +192,21 @@ def test_a_handed_back_task_goes_to_the_agent_that_knows_it() -> None:
     assert step.member_id == former.member_id
 
 
+def test_a_last_try_waits_for_a_sound_agent_that_is_busy_and_takes_what_there_is_when_none_is() -> None:
+    shaky = replace(candidate("Shaky", writing=5), failures=1)
+    sound = replace(candidate("Sound", writing=2), busy=1)
+    assert decide(situation(task(tries=2), people=(shaky, sound))) == []
+    (early,) = decide(situation(task(tries=1), people=(shaky, sound)))
+    (alone,) = decide(situation(task(tries=2), people=(shaky, replace(sound, online=False))))
+    assert isinstance(early, Assign)
+    assert isinstance(alone, Assign)
+    assert early.member_id == alone.member_id == shaky.member_id
+    (waited,) = decide(situation(task(tries=2), people=(shaky, replace(sound, busy=0))))
+    assert isinstance(waited, Assign)
+    assert waited.member_id == sound.member_id
+    assert waited.match["chosen"]["name"] == "Sound"
+
+
 def test_nobody_reviews_their_own_work() -> None:
     author, other = candidate("Author", review=5), candidate("Other", review=1)
     check = task("check", skills=("review",), authors=frozenset({author.member_id}))

@@ -9,7 +9,9 @@ from django.utils import timezone
 
 from agents.ids import new_id
 from agents.models import Agent, Connection
+from clawgroups.core.actors import coordinator_for
 from clawgroups.core.failures import Failure
+from clawgroups.core.retries import MAX_TRIES
 from clawgroups.models import Artifact, Attempt, Command, Entry, Run, Session, Task
 from clawgroups.services import review, sessions, takeover, tasks
 from clawgroups.services.artifacts import work_files
@@ -139,6 +141,31 @@ def test_every_retry_of_a_run_is_counted_returned_results_too(team: Team) -> Non
     task.refresh_from_db()
     assert (task.state, task.failure, Run.objects.get(pk=task.run_id).retries) == ("ready", "not_accepted", 2)
     assert Attempt.objects.get(task=task, number=2).failure == "not_accepted"
+
+
+@pytest.mark.parametrize("judge", ["ada", "coordinator"])
+def test_before_the_last_try_only_a_person_sends_a_result_back_to_its_maker(team: Team, judge: str) -> None:
+    task = team.one_task()
+    team.try_once(task, {"stopReason": "max_tokens"}, name="scribe")
+    team.try_once(task, {"stopReason": "end_turn"}, text="Short.")
+    actor = team.actor("ada") if judge == "ada" else coordinator_for(team.users["ada"].pk)
+    perform(review.return_task, task.pk, reasons=["Too short."], actor=actor)
+    task.refresh_from_db()
+    assert task.tries == MAX_TRIES - 1
+    assert task.brief["preferred"] == (str(team.seat("scribe").pk) if judge == "ada" else "")
+
+
+def test_who_fails_at_mending_its_result_is_not_preferred_any_more(team: Team) -> None:
+    task = team.one_task()
+    team.try_once(task, {"stopReason": "end_turn"}, text="Short.")
+    perform(review.return_task, task.pk, reasons=["Too short."], actor=team.actor("ada"))
+    task.refresh_from_db()
+    assert task.brief["preferred"] == str(team.seat("scribe").pk)
+    assign(team, task)
+    team.send("scribe")
+    team.answer("scribe", {"stopReason": "max_tokens"})
+    task.refresh_from_db()
+    assert task.brief["preferred"] == ""
 
 
 def test_after_the_last_try_and_the_rewriting_a_returned_result_names_who_must_act(team: Team) -> None:
