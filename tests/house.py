@@ -67,6 +67,8 @@ DOORS = 10
 ALLOWED: dict[str, frozenset[str]] = {
     "clawgroups.core": frozenset({"pydantic"}),
     "clawgroups.core.matching": frozenset({"pydantic", "numpy"}),
+    "clawgroups.core.roster": frozenset({"numpy"}),
+    "clawgroups.core.assignment": frozenset({"numpy"}),
     "agents.protocol": frozenset({"pydantic", "acp"}),
     "agents.llm": frozenset({"pydantic", "openai", "httpx2"}),
     "agents.connector": frozenset({"websockets"}),

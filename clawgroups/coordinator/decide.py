@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from clawgroups.coordinator.choice import Choice
 from clawgroups.coordinator.situation import Situation, TaskView
 from clawgroups.core.failures import FOR_A_PERSON
 from clawgroups.core.matching import (
@@ -18,13 +17,10 @@ from clawgroups.core.matching import (
     UNCONFIRMED,
     Match,
     Need,
-    best,
-    for_the_last_try,
 )
 from clawgroups.core.retries import MAX_REGENERATED, MAX_TRIES
+from clawgroups.core.roster import Roster
 from clawgroups.services.dependants import Told
-
-SHOWN_RUNNERS_UP = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +110,21 @@ def _running(situation: Situation) -> list[Step]:
     steps += [Review(t.id) for t in situation.tasks if t.state == "in_review" and t.blocked_on != "person"]
     if situation.paused:
         return steps
-    choice = Choice(situation.candidates)
-    for task in sorted(situation.tasks, key=lambda t: (t.level, t.position)):
+    due: list[TaskView] = []
+    for task in sorted(situation.tasks, key=urgency):
         if task.late is not None:
             steps.append(Adopt(task.id, task.late))
-            continue
-        if not _is_due(task, situation):
-            continue
-        if task.tries >= MAX_TRIES and task.regenerated < MAX_REGENERATED:
-            steps.append(Regenerate(task.id))
-        elif step := _given(task, choice, situation):
-            steps.append(step)
-    return steps
+        elif _is_due(task, situation):
+            if task.tries >= MAX_TRIES and task.regenerated < MAX_REGENERATED:
+                steps.append(Regenerate(task.id))
+            else:
+                due.append(task)
+    return steps + _given(due, situation)
+
+
+def urgency(task: TaskView) -> tuple[int, int, int]:
+    """The order in which tasks are given out: whatever most others have to follow comes first."""
+    return -task.bottom_level, task.level, task.position
 
 
 def _is_due(task: TaskView, situation: Situation) -> bool:
@@ -135,46 +134,41 @@ def _is_due(task: TaskView, situation: Situation) -> bool:
     return task.state == "ready" and (task.not_before is None or task.not_before <= situation.now)
 
 
-def _given(task: TaskView, choice: Choice, situation: Situation) -> Step | None:
-    need, only = need_of(task), str(task.brief.get("only") or "")
-    if choice.must_wait(need, only):
-        return None
-    ranking = choice.ranking(need, only)
-    if task.tries == MAX_TRIES - 1:
-        ranking = for_the_last_try(ranking)
-    chosen = best(ranking)
-    if chosen is None:
-        return _explain(task, ranking, situation)
-    step = Assign(task.id, chosen.member_id, shown(ranking))
-    choice.take(chosen.member_id)
-    return step
+def _given(due: Sequence[TaskView], situation: Situation) -> list[Step]:
+    """Who gets the tasks that are due, and a word on those that nobody can take, however long they wait."""
+    roster = Roster(situation.candidates)
+    needs = [need_of(task) for task in due]
+    steps: list[Step] = []
+    waiting: list[tuple[TaskView, Need]] = []
+    for task, need, member in zip(due, needs, roster.share_out(needs, situation.allowance), strict=True):
+        if member is None:
+            waiting.append((task, need))
+        else:
+            steps.append(Assign(task.id, member, roster.shown(need, member)))
+            roster.take(member)
+    explained = (_explain(task, need, roster, situation) for task, need in waiting if not roster.anybody(need))
+    return [*steps, *(step for step in explained if step is not None)]
 
 
 def need_of(task: TaskView) -> Need:
     """What a task asks of a member, from its skills and what happened to it before."""
-    preferred = task.brief.get("preferred")
     return Need(
         skills=task.skills,
-        preferred=UUID(preferred) if preferred else None,
+        preferred=_id_or_none(task.brief.get("preferred")),
         failed=frozenset(UUID(e["member"]) for e in task.brief.get("dead_ends", []) if _is_id(e.get("member"))),
         refused=frozenset(UUID(m) for m in task.brief.get("refused", []) if _is_id(m)),
         authors=task.authors,
+        only=_id_or_none(task.brief.get("only")),
+        last_try=task.tries == MAX_TRIES - 1,
     )
+
+
+def _id_or_none(text: object) -> UUID | None:
+    return UUID(str(text)) if _is_id(text) else None
 
 
 def _is_id(text: object) -> bool:
     return isinstance(text, str) and text not in ("", "None")
-
-
-def shown(ranking: Sequence[Match]) -> dict[str, Any]:
-    """A ranking as it is stored with the task: the chosen, the runners-up, who is out and why."""
-    fits = [m for m in ranking if not m.excluded]
-    out = [m for m in ranking if m.excluded]
-    return {
-        "chosen": fits[0].as_json() if fits else None,
-        "runners_up": [m.as_json() for m in fits[1 : 1 + SHOWN_RUNNERS_UP]],
-        "out": [m.as_json() for m in out[:SHOWN_RUNNERS_UP]],
-    }
 
 
 def _owner(agent: Match, situation: Situation) -> str:
@@ -183,9 +177,8 @@ def _owner(agent: Match, situation: Situation) -> str:
     return f"{name}, who owns {agent.name}" if name else f"the owner of {agent.name}"
 
 
-def _explain(task: TaskView, ranking: Sequence[Match], situation: Situation) -> Explain | None:
-    if any(m.later for m in ranking):
-        return None
+def _explain(task: TaskView, need: Need, roster: Roster, situation: Situation) -> Explain | None:
+    ranking = roster.ranking(need)
     offline = [m for m in ranking if m.excluded == OFFLINE]
     locked = [m for m in ranking if m.excluded in (NEEDS_LOGIN, UNCONFIRMED) or m.excluded.startswith(RESTING)]
     barred = [m for m in ranking if m.excluded == QUARANTINED]
@@ -206,4 +199,4 @@ def _explain(task: TaskView, ranking: Sequence[Match], situation: Situation) -> 
     told = task.state == "stuck" or (not stuck and task.reason in ("", reason))
     if task.next_actor == who and told:
         return None
-    return Explain(task.id, reason, who, shown(ranking), stuck and task.state != "stuck")
+    return Explain(task.id, reason, who, roster.shown(need), stuck and task.state != "stuck")

@@ -11,6 +11,7 @@ from django.db.models import Count as RowCount
 from django.db.models import Q
 
 from agents.models import Connection
+from clawgroups.coordinator.contenders import left_by_others
 from clawgroups.core.breaker import Breaker, BreakerState
 from clawgroups.core.matching import QUARANTINED, RESTING, Candidate
 from clawgroups.models import Artifact, Attempt, Member, Run, Task
@@ -37,6 +38,8 @@ class TaskView:
     next_actor: str
     failure: str = ""
     regenerated: int = 0
+    # The longest path from here to an end of the run, in tasks, this one too.
+    bottom_level: int = 1
     instructions: str = ""
     reason: str = ""
     authors: frozenset[UUID] = frozenset()
@@ -73,6 +76,8 @@ class Situation:
     # Names: who asked for the run (or stands in), and whose each agent is, by its seat.
     author: str = ""
     owners: dict[UUID, str] = field(default_factory=dict)
+    # How many more tasks it may give out now, where other runs want the same members; None: as many as it can.
+    allowance: int | None = None
     # Waiting tasks that shall say something else than they do.
     to_tell: tuple[Told, ...] = ()
 
@@ -85,6 +90,7 @@ def situation_of(run: Run, now: datetime) -> Situation:
         .filter(workspace_id=run.workspace_id, left_at=None, agent__isnull=False, agent__retired_at=None)
     )
     inputs = Artifact.objects.filter(run=run, kind="input").order_by("created_at")
+    candidates = tuple(_candidates(seats, run, now))
     return Situation(
         run_id=run.pk,
         workspace_id=run.workspace_id,
@@ -95,7 +101,8 @@ def situation_of(run: Run, now: datetime) -> Situation:
         asked_by=run.created_by_id,
         now=now,
         tasks=tuple(_tasks(run)),
-        candidates=tuple(_candidates(seats, run, now)),
+        candidates=candidates,
+        allowance=left_by_others(run, seats, candidates, now),
         descriptions={s.pk: _description(s) for s in seats},
         builtin=frozenset(s.pk for s in seats if s.agent and s.agent.is_builtin),
         inputs=tuple(InputView(a.name, a.sha256, a.content_type) for a in inputs),
@@ -137,6 +144,7 @@ def _tasks(run: Run) -> list[TaskView]:
             next_actor=task.next_actor,
             failure=task.failure,
             regenerated=task.regenerated,
+            bottom_level=task.bottom_level,
             instructions=task.instructions,
             reason=task.reason,
             authors=authors.get(task.pk, frozenset()),

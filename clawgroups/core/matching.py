@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ NEEDS_LOGIN = "needs a login on its own machine"
 UNCONFIRMED = "was asked to stop and has not confirmed it"
 QUARANTINED = "is in quarantine, as it keeps failing, until its owner clears it"
 RESTING = "gets no work, as it keeps failing"
+DIGITS = 6  # scores that differ by less are equal
 DOUBTFUL = "has failed lately, and this is the last try"
 
 
@@ -31,6 +32,9 @@ class Need:
     refused: frozenset[UUID] = frozenset()
     # Authors of what is to be reviewed: nobody reviews their own work.
     authors: frozenset[UUID] = frozenset()
+    # The one member that a person asked for.
+    only: UUID | None = None
+    last_try: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,17 @@ class Candidate:
         """How many tasks it may be given now."""
         return max((min(self.capacity, 1) if self.on_trial else self.capacity) - self.busy, 0)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it may and can work at all, be it busy or not."""
+        away = not self.online or self.needs_login or self.unconfirmed or bool(self.rests)
+        return self.can_work and not away
+
+    @property
+    def is_shaky(self) -> bool:
+        """Whether it failed lately."""
+        return self.failures > 0 or self.on_trial
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -84,17 +99,16 @@ class Match:
 
 
 def rank(need: Need, candidates: Sequence[Candidate]) -> list[Match]:
-    """All candidates, best first; excluded ones last, each with its reason.
+    """All candidates, best first; excluded ones last, each with its reason. `roster.Roster` does the same for many.
 
     Equal scores are ordered by load, then name, so that the same situation gives the same answer.
     """
-    matches = [_judge(need, candidate) for candidate in candidates]
-    return in_order(matches, {c.member_id: c.busy for c in candidates})
-
-
-def in_order(matches: Sequence[Match], busy: Mapping[UUID, int]) -> list[Match]:
-    """Matches as `rank` orders them."""
-    return sorted(matches, key=lambda m: (bool(m.excluded), -m.score, busy[m.member_id], m.name, str(m.member_id)))
+    busy = {c.member_id: c.busy for c in candidates}
+    matches = [judge(need, one) for one in candidates if need.only in (None, one.member_id)]
+    matches.sort(key=lambda m: (-m.score, busy[m.member_id], m.name, str(m.member_id)))
+    if need.last_try:
+        matches = _for_the_last_try(matches)
+    return sorted(matches, key=lambda m: bool(m.excluded))
 
 
 def best(matches: Sequence[Match]) -> Match | None:
@@ -102,15 +116,16 @@ def best(matches: Sequence[Match]) -> Match | None:
     return next((m for m in matches if not m.excluded), None)
 
 
-def for_the_last_try(matches: Sequence[Match]) -> list[Match]:
-    """The same matches with the doubtful ones behind the others; if the others are all busy, nobody for now."""
+def _for_the_last_try(matches: Sequence[Match]) -> list[Match]:
+    """The doubtful ones behind the others; while the others are all busy, nobody."""
     sound = [m for m in matches if not m.doubtful]
     if best(sound) is None and any(m.later for m in sound):
         return [m if m.excluded else replace(m, excluded=DOUBTFUL) for m in matches]
-    return sorted(matches, key=lambda m: (bool(m.excluded), m.doubtful))
+    return sorted(matches, key=lambda m: m.doubtful)
 
 
-def _judge(need: Need, candidate: Candidate) -> Match:
+def judge(need: Need, candidate: Candidate) -> Match:
+    """What one candidate is worth for a need, with the reasons, or why it is out."""
     missing = [s for s in need.skills if s not in candidate.skills]
     excluded, later = _exclusion(need, candidate, missing)
     reasons: list[str] = []
@@ -134,9 +149,9 @@ def _judge(need: Need, candidate: Candidate) -> Match:
         reasons.append(f"failed {candidate.failures} of its last tasks")
     if candidate.on_trial:
         reasons.append("is on trial with one task")
-    bad = candidate.member_id in need.failed or candidate.failures > 0 or candidate.on_trial
+    bad = candidate.is_shaky or candidate.member_id in need.failed
     doubtful = bad and candidate.member_id != need.preferred
-    return Match(candidate.member_id, candidate.name, score, tuple(reasons), excluded, later, doubtful)
+    return Match(candidate.member_id, candidate.name, round(score, DIGITS), tuple(reasons), excluded, later, doubtful)
 
 
 def _exclusion(need: Need, candidate: Candidate, missing: list[str]) -> tuple[str, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -120,23 +121,38 @@ def find_cycle(parents: dict[str, tuple[str, ...]]) -> list[str]:
     return []
 
 
-def levels(tasks: Sequence[PlanTask]) -> dict[str, int]:
-    """The longest path to each task from one without dependencies. The graph must be acyclic."""
-    parents = {task.key: task.depends_on for task in tasks}
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a task stands in its graph, in tasks (the t-level and b-level of list scheduling: Kwok and Ahmad, 1999).
+
+    `level`: the longest path to it from a task without dependencies; `bottom_level`: the longest path from it to a
+    task that nothing depends on, itself counted. Their sum is largest on the critical path.
+    """
+
+    level: int
+    bottom_level: int
+
+
+def places(tasks: Sequence[PlanTask]) -> dict[str, Place]:
+    """Where each task stands, by key. The graph must be acyclic."""
+    parents = {task.key: tuple(dict.fromkeys(task.depends_on)) for task in tasks}
     children: dict[str, list[str]] = {key: [] for key in parents}
-    waiting = {key: len(set(ps)) for key, ps in parents.items()}
+    waiting = {key: len(ps) for key, ps in parents.items()}
     for key, ps in parents.items():
-        for parent in set(ps):
+        for parent in ps:
             children[parent].append(key)
-    level = {key: 0 for key, n in waiting.items() if n == 0}
-    queue = list(level)
-    for key in queue:
+    order = [key for key, n in waiting.items() if n == 0]
+    level = dict.fromkeys(order, 0)
+    for key in order:
         for child in children[key]:
             level[child] = max(level.get(child, 0), level[key] + 1)
             waiting[child] -= 1
             if waiting[child] == 0:
-                queue.append(child)
-    return level
+                order.append(child)
+    bottom: dict[str, int] = {}
+    for key in reversed(order):
+        bottom[key] = 1 + max((bottom[child] for child in children[key]), default=0)
+    return {key: Place(level[key], bottom[key]) for key in order}
 
 
 def children_of(edges: Iterable[tuple[UUID, UUID]]) -> dict[UUID, list[UUID]]:

@@ -20,6 +20,9 @@ class Task(models.Model):
     key = models.CharField(max_length=60)
     position = models.PositiveIntegerField()
     level = models.PositiveIntegerField(default=0, help_text="Longest path from a task without dependencies.")
+    bottom_level = models.PositiveIntegerField(
+        default=1, help_text="Longest path from it to a task that nothing depends on, itself counted."
+    )
     title = models.CharField(max_length=200)
     instructions = models.TextField(blank=True)
     kind = models.CharField(max_length=40, blank=True)

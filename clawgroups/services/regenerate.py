@@ -127,6 +127,7 @@ def _part_row(task: Task, part: PlanTask, position: int, now: datetime) -> dict[
         "key": part.key,
         "position": position,
         "level": task.level,
+        "bottom_level": task.bottom_level + 1,
         "title": part.title,
         "instructions": part.instructions,
         "kind": part.kind,

@@ -38,7 +38,7 @@ from clawgroups.core.lifecycle import (
     move_run,
     move_task,
 )
-from clawgroups.core.plan import PlanTask, levels, parse_plan
+from clawgroups.core.plan import PlanTask, parse_plan, places
 from clawgroups.core.task_events import ArtifactAdded, TaskCancelled, TaskReady
 from clawgroups.core.timers import Bounds, after, wait_for_coordinator, wait_for_parents, wait_for_resume
 from clawgroups.models import Attempt, Run, Task
@@ -145,7 +145,7 @@ def _task_rows(run: Run, plan: Sequence[PlanTask]) -> list[Write]:
     now = timezone.now()
     waits = wait_for_parents().columns(Bounds(run=run.deadline_at))
     ids = {task.key: new_id() for task in plan}
-    level = levels(plan)
+    place = places(plan)
     rows: list[Write] = []
     for position, task in enumerate(plan):
         parents = list(dict.fromkeys(task.depends_on))
@@ -154,7 +154,8 @@ def _task_rows(run: Run, plan: Sequence[PlanTask]) -> list[Write]:
             "run_id": run.pk,
             "key": task.key,
             "position": position,
-            "level": level[task.key],
+            "level": place[task.key].level,
+            "bottom_level": place[task.key].bottom_level,
             "title": task.title,
             "instructions": task.instructions,
             "kind": task.kind,

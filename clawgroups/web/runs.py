@@ -17,7 +17,8 @@ from clawgroups.coordinator.situation import situation_of
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Outcome
 from clawgroups.core.errors import NotFound
-from clawgroups.core.matching import Match, Need, best, rank
+from clawgroups.core.matching import Match, Need
+from clawgroups.core.roster import Roster
 from clawgroups.fragments import pieces, rooms
 from clawgroups.fragments.tasks import TaskCard
 from clawgroups.models import Run
@@ -61,8 +62,8 @@ def run(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
 
 def _fits(found: Run, cards: list[TaskCard]) -> list[tuple[TaskCard, Match | None]]:
     """Who would get each task if it were given out now."""
-    candidates = situation_of(found, timezone.now()).candidates
-    return [(card, best(rank(Need(tuple(card.task.skills)), candidates))) for card in cards]
+    roster = Roster(situation_of(found, timezone.now()).candidates)
+    return [(card, roster.best(Need(tuple(card.task.skills)))) for card in cards]
 
 
 @require_safe

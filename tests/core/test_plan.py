@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clawgroups.core.errors import Invalid
-from clawgroups.core.plan import MAX_TASKS, PlanTask, check_plan, find_cycle, levels, parse_plan
+from clawgroups.core.plan import MAX_TASKS, PlanTask, check_plan, find_cycle, parse_plan, places
 
 Graph = dict[str, tuple[str, ...]]
 
@@ -77,8 +77,15 @@ def test_a_circle_is_found_exactly_where_there_is_one_and_is_one(graph: Graph) -
 @given(acyclic())
 def test_a_level_is_one_more_than_the_highest_of_the_parents(graph: Graph) -> None:
     assert check_plan(plan_of(graph)) == []
-    found = levels(plan_of(graph))
+    found = {key: place.level for key, place in places(plan_of(graph)).items()}
     assert found == {key: max((found[p] + 1 for p in parents), default=0) for key, parents in graph.items()}
+
+
+@given(acyclic())
+def test_a_bottom_level_is_one_more_than_the_highest_of_those_that_wait_for_it(graph: Graph) -> None:
+    found = {key: place.bottom_level for key, place in places(plan_of(graph)).items()}
+    waiting = {key: [child for child, parents in graph.items() if key in parents] for key in graph}
+    assert found == {key: 1 + max((found[child] for child in children), default=0) for key, children in waiting.items()}
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(), st.text(), st.dictionaries(st.text(), st.text())), max_size=3))
@@ -91,7 +98,9 @@ def test_whatever_is_sent_is_a_plan_or_is_refused_in_words(tasks: list[Any]) -> 
 
 def test_a_chain_of_four_thousand_is_checked_without_recursion() -> None:
     chain = [task("t0"), *(task(f"t{n}", f"t{n - 1}") for n in range(1, MAX_TASKS))]
-    assert max(levels(parse_plan(chain)).values()) == MAX_TASKS - 1
+    place = places(parse_plan(chain))
+    assert {place[key].level + place[key].bottom_level for key in place} == {MAX_TASKS}
+    assert place[f"t{MAX_TASKS - 1}"].level == MAX_TASKS - 1
     chain[0]["depends_on"] = [f"t{MAX_TASKS - 1}"]
     assert "circle" in refused(*chain)[0]
 

@@ -24,7 +24,7 @@ from clawgroups.core.lifecycle import (
     move_attempt,
     move_task,
 )
-from clawgroups.core.plan import levels, parse_plan
+from clawgroups.core.plan import parse_plan, places
 
 TASK, ATTEMPT, RUN = "Task", "Attempt", "Run"
 Row = dict[str, Any]
@@ -92,12 +92,12 @@ class World:
             for n in range(size)
         ]
         plan = parse_plan(lines)
-        depth = levels(plan)
+        place = places(plan)
         self.parents = {task.key: tuple(dict.fromkeys(task.depends_on)) for task in plan}
         self.rows[RUN, "run"] = {"state": "running", "open_tasks": size}
         for task in plan:
             up = len(self.parents[task.key])
-            assert (depth[task.key] == 0) == (up == 0)
+            assert (place[task.key].level == 0) == (up == 0)
             values = {"state": "waiting" if up else "ready", "epoch": 0, "waiting_on": up, "attempt": None}
             self.rows[TASK, task.key] = {**values, "holder": None}
 

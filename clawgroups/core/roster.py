@@ -1,0 +1,166 @@
+"""The members of a round as arrays: whom its tasks go to, and why. It ranks as `matching.rank`, far quicker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clawgroups.core.assignment import NOBODY, assign
+from clawgroups.core.matching import (
+    DIGITS,
+    FAILED_BEFORE,
+    FAILED_LATELY,
+    FREE,
+    PREFERRED,
+    SKILL,
+    Candidate,
+    Match,
+    Need,
+    judge,
+)
+
+SHOWN = 4  # of the runners-up, and of those who are out
+KEPT = "leaves those who fit better to work that needs them more"
+_LESS_BUSY = 1e-9  # of equal scores, the less busy one
+Numbers = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """What skills alone say: their share of the score, and who has them all and could work if it were free."""
+
+    score: Numbers
+    able: Flags
+
+
+class Roster:
+    """The candidates of one round. `take` uses up a session; every later answer counts with that."""
+
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
+        # Of equals the first is chosen: by name.
+        self._people = sorted(candidates, key=lambda c: (c.name, str(c.member_id)))
+        self._at = {c.member_id: number for number, c in enumerate(self._people)}
+        self._free = np.array([c.free for c in self._people], dtype=np.intp)
+        self._busy = np.array([c.busy for c in self._people], dtype=np.float64)
+        self._capacity = np.array([max(c.capacity, 1) for c in self._people], dtype=np.float64)
+        self._failures = np.array([FAILED_LATELY * c.failures for c in self._people], dtype=np.float64)
+        self._shaky = np.array([c.is_shaky for c in self._people], dtype=np.bool_)
+        self._there = np.array([c.is_there for c in self._people], dtype=np.bool_)
+        self._fits: dict[tuple[str, ...], _Fit] = {}
+        self._now: dict[tuple[str, ...], tuple[Numbers, Flags]] = {}
+
+    def best(self, need: Need) -> Match | None:
+        """Whom a task would go to, were it the only one; None when nobody can take it now."""
+        scores = self._scores(need)
+        if not scores.size or scores[number := int(scores.argmax())] == -np.inf:
+            return None
+        return judge(need, self._people[number])
+
+    def share_out(self, needs: Sequence[Need], most: int | None = None) -> list[UUID | None]:
+        """Whom each of these tasks goes to, the most urgent first; at most `most` of them. Nothing is taken by that."""
+        if not needs or not self._free.any():
+            return [None] * len(needs)
+        scores = np.stack([self._scores(need) for need in needs])
+        given = assign(scores, self._free, FREE / self._capacity)
+        given[np.flatnonzero(given != NOBODY)[most:] if most is not None else []] = NOBODY
+        return [None if number == NOBODY else self._people[number].member_id for number in given]
+
+    def anybody(self, need: Need) -> bool:
+        """Whether somebody can do it, be it later, with a free session: only waiting is needed."""
+        return bool(self._judged(need)[1].any())
+
+    def take(self, member_id: UUID) -> None:
+        """One of this member's sessions is used."""
+        number = self._at[member_id]
+        taken = self._people[number]
+        self._people[number] = replace(taken, busy=taken.busy + 1)
+        self._free[number] = self._people[number].free
+        self._busy[number] += 1
+        self._now.clear()
+
+    def shown(self, need: Need, chosen: UUID | None = None) -> dict[str, Any]:
+        """A ranking as it is stored with the task: the chosen, the runners-up, who is out and why."""
+        order, free = self._order(need)
+        fits, out = [n for n in order if free[n]], [n for n in order if not free[n]]
+        match = None
+        if chosen is not None:
+            match = judge(need, self._people[self._at[chosen]])
+            if fits[0] != self._at[chosen]:
+                match = replace(match, reasons=(*match.reasons, KEPT))
+        others = [n for n in fits if self._people[n].member_id != chosen]
+        return {
+            "chosen": match.as_json() if match else None,
+            "runners_up": [judge(need, self._people[n]).as_json() for n in others[:SHOWN]],
+            "out": [judge(need, self._people[n]).as_json() for n in out[:SHOWN]],
+        }
+
+    def ranking(self, need: Need) -> list[Match]:
+        """Everybody who may be asked, each judged for this need, best first; those who are out come last."""
+        order, free = self._order(need)
+        return [judge(need, self._people[n]) for n in sorted(order, key=lambda number: not free[number])]
+
+    def _order(self, need: Need) -> tuple[list[int], Flags]:
+        """The members' places from the best on, and who can take it now."""
+        raw, _ = self._judged(need)
+        order = np.lexsort((self._busy, -raw, self._doubtful(need) & need.last_try))
+        if need.only:
+            order = order[np.isin(order, self._places({need.only}))]
+        now: Flags = np.isfinite(self._scores(need))
+        return order.tolist(), now
+
+    def _scores(self, need: Need) -> Numbers:
+        """What each member is worth for this need; `-inf` for who cannot take it now."""
+        raw, able = self._judged(need)
+        now = able & (self._free > 0)
+        if need.last_try:
+            sound = able & ~self._doubtful(need)
+            if sound.any():
+                now &= sound  # if need be, later
+        return np.where(now, raw - _LESS_BUSY * self._busy, -np.inf)
+
+    def _judged(self, need: Need) -> tuple[Numbers, Flags]:
+        """Everybody's score, and who could take it with a free session."""
+        known = self._now.get(need.skills)
+        if known is None:
+            fit = self._fit(need.skills)
+            raw = fit.score + FREE * self._free / self._capacity + self._failures
+            known = self._now[need.skills] = np.round(raw, DIGITS), fit.able
+        if not (need.preferred or need.failed or need.refused or need.authors or need.only):
+            return known
+        raw, able = known[0].copy(), known[1].copy()
+        raw[self._places({need.preferred})] += PREFERRED
+        raw[self._places(need.failed)] += FAILED_BEFORE
+        able[self._places(need.refused | need.authors)] = False
+        if need.only:
+            mine = able[self._places({need.only})]
+            able[:] = False
+            able[self._places({need.only})] = mine
+        return np.round(raw, DIGITS), able
+
+    def _places(self, members: Iterable[UUID | None]) -> list[int]:
+        return [self._at[one] for one in members if one in self._at]
+
+    def _doubtful(self, need: Need) -> Flags:
+        doubtful = self._shaky.copy()
+        doubtful[self._places(need.failed)] = True
+        doubtful[self._places({need.preferred})] = False
+        return doubtful
+
+    def _fit(self, skills: tuple[str, ...]) -> _Fit:
+        known = self._fits.get(skills)
+        if known is None:
+            score = np.zeros(len(self._people))
+            able = self._there.copy()
+            for skill in skills:
+                levels = np.array([c.skills.get(skill, 0) for c in self._people], dtype=np.float64)
+                has = np.array([skill in c.skills for c in self._people], dtype=np.bool_)
+                score += SKILL * levels / 5 / len(skills)
+                able &= has
+            known = self._fits[skills] = _Fit(score, able)
+        return known
