@@ -18,7 +18,7 @@ from uuid import UUID
 from django.db import DatabaseError, InterfaceError, OperationalError
 
 from agents.protocol.updates import MessageChunk, PlanReplaced, ThoughtChunk, ToolCall
-from clawgroups import bus
+from clawgroups import bus, commit
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Outcome
 from clawgroups.core.errors import Busy, OutcomeUnknown
@@ -134,7 +134,7 @@ class Intake:
             self._plan_flush(TEXT_EVERY)
         elif isinstance(said, (ToolCall, PlanReplaced, TurnEnded)):
             if isinstance(said, ToolCall):
-                session.ahead.begin(said)
+                session.ahead.begin(session.ahead.step_id(said))
             elif isinstance(said, TurnEnded):
                 session.ahead.end_turn()
             self._plan_flush(EDGE_EVERY)
@@ -223,7 +223,7 @@ class Intake:
             batches=batches,
             actor=self.actor,
         )
-        return await asyncio.wrap_future(future)
+        return await commit.outcome(future)
 
     def _moved(self, outcome: Outcome) -> int | None:
         """How far the link's row is, where that was the mismatch. Raises `Replaced`."""
@@ -247,7 +247,7 @@ class Intake:
                 if (words := session.ahead.words(said)) is not None:
                     session.ahead.place(words)
                 elif isinstance(said, ToolCall):
-                    session.ahead.begin(said)
+                    session.ahead.begin(session.ahead.step_id(said))
 
     def _plan_flush(self, every: float) -> None:
         at = max(time.monotonic(), self._flushed_at + every) if every < ACK_EVERY else time.monotonic() + every

@@ -132,6 +132,7 @@ class Sweeper:
                 # Whatever it was: a worker whose sweeper has ended finds nothing any more.
                 log.exception("a sweep failed")
             self._stop.wait(max(EVERY * min(settings.CLOCK_SCALE, 1), SOONEST))
+        connections.close_all()
 
     def once(self, now: datetime) -> bool:
         """One sweep, if the lease is ours. After an outage of our own a quiet time begins, in which nobody expires."""

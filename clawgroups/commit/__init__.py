@@ -1,7 +1,7 @@
 """The writer: every domain change goes through `submit` (design.md 2 idea 4, 2a).
 
 future = commit.submit(change)      # never waits
-outcome = wait(future)              # sync doors; async doors: await asyncio.wrap_future(future)
+outcome = wait(future)              # sync doors; async doors: await outcome(future)
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from clawgroups.commit import faults
+from clawgroups.commit.awaiting import outcome
 from clawgroups.commit.batch import Applied, apply
 from clawgroups.commit.writer import Writer, settle
 from clawgroups.core import deadline
 from clawgroups.core.changes import Change, Outcome
 from clawgroups.core.errors import OutcomeUnknown
+
+__all__ = ["Collected", "drain", "inline", "is_open", "outcome", "reopen", "submit", "wait"]
 
 _writer = Writer()
 _inline: list[Collected] = []
@@ -55,7 +58,7 @@ def wait(future: Future[Outcome], timeout: float = 30) -> Outcome:
     except RuntimeError:
         pass
     else:
-        raise RuntimeError("wait() would block the event loop: await asyncio.wrap_future(future)")
+        raise RuntimeError("wait() would block the event loop: await outcome(future)")
     try:
         return future.result(deadline.left(timeout))
     except TimeoutError:

@@ -16,6 +16,7 @@ from django.db import DataError, InterfaceError, OperationalError, connections, 
 from django.utils import timezone
 
 from clawgroups.commit import faults
+from clawgroups.commit.forms import form_of
 from clawgroups.commit.image import WORKSPACE, Image, unmet
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import (
@@ -89,14 +90,16 @@ def _apply_all(changes: Sequence[Change], done: Applied, using: str) -> None:
     image = Image(connection)
     image.load(changes)
     known = _known_operations(changes, using)
-    journal: list[Entry] = []
+    journal: list[dict[str, Any]] = []
     now = timezone.now()
     for change in changes:
         done.answers.append(_apply_one(image, change, known, journal, done, now))
     image.flush()
-    Entry.objects.using(using).bulk_create(journal, batch_size=500)
-    fresh = [op for op in known.values() if op._state.adding]
-    Operation.objects.using(using).bulk_create(sorted(fresh, key=lambda op: op.key), batch_size=500)
+    form = form_of(connection)
+    if journal:
+        form.insert(Entry, journal)
+    if fresh := [op for op in known.values() if op._state.adding]:
+        Operation.objects.using(using).bulk_create(sorted(fresh, key=lambda op: op.key), batch_size=500)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_current_xact_id_if_assigned()::text")
@@ -127,7 +130,7 @@ def _apply_one(
     image: Image,
     change: Change,
     known: dict[str, Operation],
-    journal: list[Entry],
+    journal: list[dict[str, Any]],
     done: Applied,
     now: datetime,
 ) -> Answer:
@@ -186,7 +189,7 @@ def _count(image: Image, write: Count) -> tuple[Fact, ...]:
 
 
 def _journal(
-    image: Image, actor: Actor, facts: Sequence[Fact], journal: list[Entry], done: Applied, now: datetime
+    image: Image, actor: Actor, facts: Sequence[Fact], journal: list[dict[str, Any]], done: Applied, now: datetime
 ) -> dict[UUID, int]:
     seqs: dict[UUID, int] = {}
     for fact in facts:
@@ -194,15 +197,15 @@ def _journal(
         seq = values["head"] + 1
         image.set(WORKSPACE, fact.workspace_id, {"head": seq})
         journal.append(
-            Entry(
-                workspace_id=fact.workspace_id,
-                generation=values["generation"],
-                seq=seq,
-                at=now,
-                actor=(fact.actor or actor).as_json(),
-                type=fact.event.type,
-                payload=payload_of(fact.event),
-            )
+            {
+                "workspace_id": fact.workspace_id,
+                "generation": values["generation"],
+                "seq": seq,
+                "at": now,
+                "actor": (fact.actor or actor).as_json(),
+                "type": fact.event.type,
+                "payload": payload_of(fact.event),
+            }
         )
         seqs[fact.workspace_id] = done.heads[fact.workspace_id] = seq
         done.types.setdefault(fact.workspace_id, set()).add(fact.event.type)

@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.apps import apps
-from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from clawgroups.commit.forms import Values, complete, form_of
 from clawgroups.core.changes import Append, Change, Count, Delete, Expect, Fact, Insert, OneOf, Put, Update
 
 WORKSPACE = "clawgroups.Workspace"
 AGENT = "agents.Agent"
-AT_ONCE = 5000  # below the number of variables that SQLite takes in a statement
 # Columns worth telling when somebody else was quicker.
 TOLD = {"clawgroups.Task": ("state", "epoch", "holder_id", "assignee_id", "attempt_id")}
 
@@ -42,19 +41,19 @@ def lock_order(label: str) -> tuple[int, str]:
 
 
 def touched(change: Change) -> Iterable[tuple[str, Any, tuple[str, ...]]]:
-    """(model, pk, columns) of everything a change reads or writes in existing rows."""
+    """(model, pk, columns to be read) of everything a change looks at or writes in existing rows."""
     for expect in change.expects:
         yield expect.model, expect.pk, tuple(expect.values)
     for write in change.writes:
         match write:
             case Update():
-                yield write.model, write.pk, (*write.expect, *write.values)
+                yield write.model, write.pk, tuple(write.expect)
             case Put():
-                yield write.model, write.pk, tuple(write.values)
+                yield write.model, write.pk, ()
             case Append():
                 yield write.model, write.pk, (write.column,)
             case Count():
-                yield write.model, write.pk, (write.column, *write.zero_expect, *write.zero_values)
+                yield write.model, write.pk, (write.column, *write.zero_expect)
             case Delete():
                 yield write.model, write.pk, ()
             case Insert():
@@ -76,6 +75,7 @@ class Image:
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
+        self._form = form_of(connection)
         self.rows: dict[Key, Row] = {}
         self.new: list[Key] = []
         self.gone: dict[str, list[Any]] = defaultdict(list)
@@ -90,27 +90,21 @@ class Image:
                 columns[label].update(names)
         for label in sorted(wanted, key=lock_order):
             model = apps.get_model(label)
-            pk_name = _pk(model).attname
-            read = {pk_name, *columns[label], *TOLD.get(label, ())}
-            lines = (
-                model._base_manager.using(self.connection.alias)
-                .select_for_update(no_key=True)
-                .order_by("pk")
-                .values(*sorted(read))
-            )
-            keys = sorted(wanted[label])
-            for start in range(0, len(keys), AT_ONCE):
-                chunk = keys[start : start + AT_ONCE]
-                rows = {row[pk_name]: row for row in lines.filter(pk__in=chunk)}
-                self.rows.update({(label, pk): Row(rows.get(pk)) for pk in chunk})
+            read = {*columns[label], *TOLD.get(label, ())}
+            keys = list(wanted[label])
+            rows = self._form.lock(model, sorted(read), keys)
+            self.rows.update({(label, pk): Row(rows.get(pk)) for pk in keys})
 
     def row(self, label: str, pk: Any) -> Row:
-        return self.rows.setdefault((label, pk), Row(None))
+        found = self.rows.get((label, pk))
+        if found is None:
+            found = self.rows[label, pk] = Row(None)
+        return found
 
     def matches(self, label: str, pk: Any, expected: Mapping[str, Any]) -> bool:
         """Whether the row exists and looks as expected."""
         values = self.row(label, pk).values
-        return values is not None and all(_holds(values.get(c), e) for c, e in expected.items())
+        return values is not None and all(_holds(values.get(column), value) for column, value in expected.items())
 
     def set(self, label: str, pk: Any, values: Mapping[str, Any]) -> None:
         row = self.row(label, pk)
@@ -120,10 +114,7 @@ class Image:
 
     def insert(self, label: str, pk: Any, values: Mapping[str, Any]) -> None:
         """Add a row; a row of that key that exists already is left to the database to refuse."""
-        model = apps.get_model(label)
-        instance = model(**{_pk(model).attname: pk, **values})
-        columns = {f.attname: getattr(instance, f.attname) for f in model._meta.concrete_fields}
-        self.rows[label, pk] = Row(columns, is_new=True)
+        self.rows[label, pk] = Row(complete(apps.get_model(label), pk, values), is_new=True)
         self.new.append((label, pk))
 
     def delete(self, label: str, pk: Any) -> None:
@@ -142,13 +133,11 @@ class Image:
             _, counts = apps.get_model(label)._base_manager.using(self.connection.alias).filter(pk__in=pks).delete()
             if counts.get(label, 0) != len(pks):
                 raise LostRow(f"{counts.get(label, 0)} of {len(pks)} locked rows of {label} were deleted")
-        groups: dict[str, list[models.Model]] = defaultdict(list)
+        groups: dict[str, list[Values]] = defaultdict(list)
         for label, pk in self.new:
-            row = self.rows[label, pk]
-            groups[label].append(apps.get_model(label)(**(row.values or {})))
+            groups[label].append(self.rows[label, pk].values or {})
         for label in sorted(groups, key=lock_order):
-            model = apps.get_model(label)
-            model._base_manager.using(self.connection.alias).bulk_create(groups[label], batch_size=500)
+            self._form.insert(apps.get_model(label), groups[label])
 
     def _flush_updates(self) -> None:
         groups: dict[tuple[str, tuple[str, ...]], list[Key]] = defaultdict(list)
@@ -156,31 +145,9 @@ class Image:
             if row.dirty and not row.is_new:
                 groups[label, tuple(sorted(row.dirty))].append((label, pk))
         for (label, columns), keys in sorted(groups.items(), key=lambda g: (lock_order(g[0][0]), g[0][1])):
-            self._update_many(apps.get_model(label), columns, [self.rows[key] for key in keys])
-
-    def _update_many(self, model: type[models.Model], columns: tuple[str, ...], rows: list[Row]) -> None:
-        quote = self.connection.ops.quote_name
-        fields = {f.attname: f for f in model._meta.concrete_fields}
-        pk = _pk(model)
-        sets = ", ".join(f"{quote(str(fields[c].column))} = %s" for c in columns)
-        sql = f"UPDATE {quote(model._meta.db_table)} SET {sets} WHERE {quote(pk.column)} = %s"  # noqa: S608
-        params = [
-            (
-                *(fields[c].get_db_prep_save((row.values or {})[c], self.connection) for c in columns),
-                pk.get_db_prep_save((row.values or {})[pk.attname], self.connection),
-            )
-            for row in rows
-        ]
-        with self.connection.cursor() as cursor:
-            cursor.executemany(sql, params)
-            if cursor.rowcount != len(rows):
-                raise LostRow(f"{cursor.rowcount} of {len(rows)} locked rows of {model._meta.label} were written")
-
-
-def _pk(model: type[models.Model]) -> Any:
-    pk = model._meta.pk
-    assert pk is not None
-    return pk
+            written = self._form.update(apps.get_model(label), columns, [self.rows[key].values or {} for key in keys])
+            if written != len(keys):
+                raise LostRow(f"{written} of {len(keys)} locked rows of {label} were written")
 
 
 class LostRow(RuntimeError):

@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH = 500
 MAX_WAITING = 4 * MAX_BATCH
+# What comes as an answer to the last batch shall go with one commit, not with many: seconds that a batch
+# stays open, and that it waits for another change.
+LINGER = 0.005
+PAUSE = 0.0005
 RETRY_FOR = 20.0  # seconds a batch is repeated while the database is away or deadlocks
 
 
@@ -121,14 +125,16 @@ class Writer:
 
 
 def _collect(waiting: queue.Queue[Waiting | None]) -> tuple[list[Waiting], bool]:
+    """What waits, and what follows upon it without a pause; whether it is the last."""
     batch: list[Waiting] = []
     item = waiting.get()
+    until = time.monotonic() + LINGER
     while item is not None:
         batch.append(item)
         if len(batch) >= MAX_BATCH:
             return batch, False
         try:
-            item = waiting.get_nowait()
+            item = waiting.get(timeout=PAUSE) if time.monotonic() < until else waiting.get_nowait()
         except queue.Empty:
             return batch, False
     return batch, True

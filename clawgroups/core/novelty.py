@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 WINDOW = 48  # characters that nobody says twice by chance
@@ -19,6 +19,7 @@ SEEN = 256  # fingerprints that are remembered
 STALE = 200  # repeated characters of one endless message that count as one repetition
 # What differs from call to call without meaning anything.
 NOISE = frozenset({"terminalId", "toolCallId", "_meta"})
+_SIMPLE = frozenset({str, int, bool, float})
 
 
 @dataclass(slots=True)
@@ -32,7 +33,7 @@ class Memory:
 
     def copy(self) -> Memory:
         """Another one that may go its own way."""
-        return replace(self, _seen=dict(self._seen))
+        return Memory(self.repeats, self._tail, dict(self._seen), self._stale)
 
     def recall(self, said: Iterable[str], done: Iterable[str]) -> None:
         """Take up what was said and done before, oldest first."""
@@ -100,11 +101,16 @@ def plan_mark(entries: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _mark(*what: Any) -> str:
-    text = json.dumps(_plain(what), sort_keys=True, ensure_ascii=False, default=str)
+    text = _ENCODER.encode(_plain(what))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=str)
+
+
 def _plain(value: Any) -> Any:
+    if value is None or type(value) in _SIMPLE:
+        return value
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items() if key not in NOISE}
     if isinstance(value, (list, tuple)):

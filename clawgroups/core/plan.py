@@ -155,6 +155,11 @@ def places(tasks: Sequence[PlanTask]) -> dict[str, Place]:
     return {key: Place(level[key], bottom[key]) for key in order}
 
 
+def path_length(tasks: Sequence[PlanTask]) -> int:
+    """How many tasks the longest path through the graph has: so many are done one after another, however many help."""
+    return max((place.level + place.bottom_level for place in places(tasks).values()), default=0)
+
+
 def children_of(edges: Iterable[tuple[UUID, UUID]]) -> dict[UUID, list[UUID]]:
     """The tasks that need each task, from edges (task, parent) as the rows of dependencies hold them."""
     children: dict[UUID, list[UUID]] = {}

@@ -65,6 +65,9 @@ class Standing:
     plan: tuple[int, int] = (0, 0)
     parts: dict[UUID, tuple[int, int]] = field(default_factory=dict)
     steps: dict[UUID, None] = field(default_factory=dict)
+    # Whether these are all there are, so that what is not among them is new.
+    all_parts: bool = False
+    all_steps: bool = False
     # Only what is recorded is remembered here; those who watch need no memory.
     memory: Memory = field(default_factory=Memory)
 
@@ -115,17 +118,18 @@ class Standing:
         ordinal, before = known if known is not None else (self._number(), 0)
         self.parts[part_id] = (ordinal, before + len(words.text))
         if len(self.parts) > RECENT_PARTS:
+            self.all_parts = False
             del self.parts[next(iter(self.parts))]
         self.tail = (words.kind, part_id)
         return Place(part_id, ordinal, before, known is not None)
 
-    def begin(self, call: ToolCall) -> int | None:
+    def begin(self, step_id: UUID) -> int | None:
         """The number of a tool call not heard of before; it ends the message before it."""
-        step_id = self.step_id(call)
         if step_id in self.steps or self.ordinal >= MAX_ORDINAL:
             return None
         self.steps[step_id] = None
         if len(self.steps) > RECENT_STEPS:
+            self.all_steps = False
             del self.steps[next(iter(self.steps))]
         self.tail = None
         return self._number()

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.utils import timezone
 
 from agents.models import Agent, Connection
@@ -24,11 +24,22 @@ SMALL = 16
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Tasks of a run that stand alike: how many, and the longest path from one of them to the end."""
+
+    state: str
+    blocked_on: str
+    number: int
+    path: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunView:
-    """A run at a glance: where it stands, and one mark per task."""
+    """A run at a glance: where it stands, and one mark per task while they are few enough to be told apart."""
 
     run: Run
-    marks: tuple[tuple[str, str], ...] = ()
+    groups: tuple[Group, ...] = ()
+    strip: tuple[str, ...] = ()
     files: tuple[Artifact, ...] = ()
     # When the goal was said: its card stands right below.
     said_at: datetime | None = None
@@ -45,21 +56,37 @@ class RunView:
 
     @property
     def total(self) -> int:
-        return len(self.marks)
+        return sum(group.number for group in self.groups)
 
     @property
     def closed(self) -> int:
-        return sum(1 for state, _ in self.marks if state in TASK_TERMINAL)
-
-    @property
-    def strip(self) -> tuple[tuple[str, str], ...]:
-        """One mark per task, while they are few enough to be told apart."""
-        return self.marks if len(self.marks) <= STRIP else ()
+        return sum(group.number for group in self.groups if group.state in TASK_TERMINAL)
 
     @property
     def counts(self) -> list[tuple[str, int]]:
         """How many tasks are in which state."""
-        return sorted(Counter(state for state, _ in self.marks).items())
+        found: Counter[str] = Counter()
+        for group in self.groups:
+            found[group.state] += group.number
+        return sorted(found.items())
+
+    @property
+    def path_left(self) -> int:
+        """How many tasks are still done one after another, at the least."""
+        return max((group.path for group in self.groups if group.state not in TASK_TERMINAL), default=0)
+
+    @property
+    def breadth(self) -> float:
+        """How many members can work side by side, on average over the longest path (work over span)."""
+        return self.total / max(self.run.path_length, 1)
+
+    @property
+    def speed_up(self) -> float | None:
+        """How many times as fast it went as one after another: accepted work over the time since the start."""
+        if self.run.started_at is None or not self.run.worked_ms:
+            return None
+        elapsed = (self.run.ended_at or timezone.now()) - self.run.started_at
+        return self.run.worked_ms / max(elapsed / timedelta(milliseconds=1), 1)
 
     @property
     def is_open(self) -> bool:
@@ -85,7 +112,7 @@ class RunView:
     @property
     def needs(self) -> int:
         """How many of its tasks wait for a person."""
-        return sum(1 for _, blocked_on in self.marks if blocked_on == "person")
+        return sum(group.number for group in self.groups if group.blocked_on == "person")
 
     @property
     def version(self) -> str:
@@ -138,19 +165,33 @@ class Room:
 
 
 def runs(wanted: Q, limit: int = 1000) -> list[RunView]:
-    """Runs with their marks and files, newest first, in four queries."""
+    """Runs with their tasks counted and their files, newest first, in five queries."""
     rows = list(Run.objects.filter(wanted).select_related("created_by", "workspace").order_by("-created_at")[:limit])
     ids = [run.pk for run in rows]
-    marks: dict[UUID, list[tuple[str, str]]] = {}
-    tasks = Task.objects.filter(run__in=ids).order_by("position")
-    for run_id, state, blocked in tasks.values_list("run_id", "state", "blocked_on"):
-        marks.setdefault(run_id, []).append((state, blocked))
+    groups: dict[UUID, list[Group]] = {}
+    tasks = Task.objects.filter(run__in=ids)
+    counted = tasks.order_by().values_list("run_id", "state", "blocked_on")
+    for run_id, *group in counted.annotate(number=Count("pk"), path=Max("bottom_level")):
+        groups.setdefault(run_id, []).append(Group(*group))
+    few = [pk for pk, found in groups.items() if sum(group.number for group in found) <= STRIP]
+    strips: dict[UUID, list[str]] = {}
+    for run_id, state in tasks.filter(run__in=few).order_by("position").values_list("run_id", "state"):
+        strips.setdefault(run_id, []).append(state)
     files: dict[UUID, list[Artifact]] = {}
     for row in Artifact.objects.filter(run__in=ids).exclude(kind="late").select_related("task"):
         files.setdefault(row.run_id, []).append(row)
     said = Message.objects.filter(run__in=ids).order_by("-created_at").values_list("run_id", "created_at")
     first: dict[UUID | None, datetime] = dict(said)
-    return [RunView(run, tuple(marks.get(run.pk, ())), tuple(files.get(run.pk, ())), first.get(run.pk)) for run in rows]
+    return [
+        RunView(
+            run,
+            tuple(groups.get(run.pk, ())),
+            tuple(strips.get(run.pk, ())),
+            tuple(files.get(run.pk, ())),
+            first.get(run.pk),
+        )
+        for run in rows
+    ]
 
 
 def runs_of(ids: Iterable[UUID]) -> list[RunView]:

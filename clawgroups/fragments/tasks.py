@@ -64,6 +64,12 @@ class TaskCard:
         return self.task.state not in TASK_TERMINAL
 
     @property
+    def is_critical(self) -> bool:
+        """Whether it stands on the longest path of a plan that is more than a single layer."""
+        length = self.task.run.path_length
+        return length > 1 and self.task.level + self.task.bottom_level == length
+
+    @property
     def seat(self) -> Any:
         """Whose hands it is in: the holder before the assignee."""
         return self.task.holder or self.task.assignee

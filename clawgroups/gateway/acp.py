@@ -5,14 +5,13 @@ A bare ASGI application: Channels' consumers would send every message through on
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
 from agents.protocol import version
-from clawgroups import bus, draining
+from clawgroups import bus, commit, draining
 from clawgroups.auth import Credential, credential_of_bearer
 from clawgroups.core.errors import ClawError, Conflict, NotFound, Unauthenticated
 from clawgroups.gateway import reads
@@ -108,7 +107,7 @@ async def _give_up_elsewhere(held: Held) -> None:
         await _lose(session_id, RESTARTED)
     forgotten = await read_async(late.forget_told, held.agent_id, held.link)
     if forgotten is not None:
-        await asyncio.wrap_future(forgotten)
+        await commit.outcome(forgotten)
 
 
 async def _close(link: Link) -> None:

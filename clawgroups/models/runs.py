@@ -31,6 +31,9 @@ class Run(models.Model):
     start_when_planned = models.BooleanField(default=False)
     # Tasks not yet terminal; reaching zero is journaled by the change that got it there.
     open_tasks = models.PositiveIntegerField(default=0)
+    # The critical path of the plan in tasks, and how long accepted work took in all, in milliseconds.
+    path_length = models.PositiveIntegerField(default=0)
+    worked_ms = models.PositiveBigIntegerField(default=0)
     # Tries after the first, over all tasks: the run's retry budget bounds them.
     retries = models.PositiveIntegerField(default=0)
     # Level-triggered wake-up of the coordinator: a turn is wanted while wanted > turned.

@@ -56,7 +56,7 @@ async def perform_async(verb: Callable[P, Future[Outcome]], *args: P.args, **kwa
     outcome = Outcome(False)
     for _ in range(TRIES):
         future = await read_async(verb, *args, **kwargs)
-        outcome = await asyncio.wrap_future(future)
+        outcome = await commit.outcome(future)
         if outcome.applied:
             return outcome
     return _lost(outcome)

@@ -114,6 +114,8 @@ def _split(task: Task, parts: Sequence[PlanTask], values: dict[str, Any], now: d
     decision.writes.append(Update("clawgroups.Task", task.pk, whole, fence(task)))
     decision.writes += _levels_after(task)
     decision.writes.append(Count("clawgroups.Run", task.run_id, "open_tasks", len(parts)))
+    if (longer := task.level + 1 + task.bottom_level) > task.run.path_length:
+        decision.writes.append(Update("clawgroups.Run", task.run_id, {"path_length": longer}))
     split = TaskSplit(task_id=task.pk, run_id=task.run_id, epoch=task.epoch + 1, parts=tuple(ids))
     events: list[Event] = [split, *(TaskReady(task_id=pk, run_id=task.run_id) for pk in ids)]
     decision.facts = [Fact(task.workspace_id, event) for event in events]

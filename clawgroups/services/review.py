@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -72,6 +72,7 @@ def accept_task(
                     for child in children
                 ),
                 closed(task),
+                Count("clawgroups.Run", task.run_id, "worked_ms", _worked(attempt, now)),
                 *health,
             ),
             (Fact(task.workspace_id, TaskDone(task_id=task.pk, attempt_id=attempt.pk)), *told),
@@ -80,6 +81,12 @@ def accept_task(
             answer={"id": str(task.pk), "state": "done"},
         )
     )
+
+
+def _worked(attempt: Attempt, now: datetime) -> int:
+    """How long an attempt was worked on, in milliseconds: to its result, not to the verdict."""
+    ended = attempt.submitted_at or now
+    return max(int((ended - (attempt.begun_at or ended)) / timedelta(milliseconds=1)), 0)
 
 
 def return_task(

@@ -38,7 +38,7 @@ from clawgroups.core.lifecycle import (
     move_run,
     move_task,
 )
-from clawgroups.core.plan import PlanTask, parse_plan, places
+from clawgroups.core.plan import PlanTask, parse_plan, path_length, places
 from clawgroups.core.task_events import ArtifactAdded, TaskCancelled, TaskReady
 from clawgroups.core.timers import Bounds, after, wait_for_coordinator, wait_for_parents, wait_for_resume
 from clawgroups.models import Attempt, Run, Task
@@ -87,6 +87,7 @@ def draft_run(
         "start_when_planned": start,
         "planner": "given by a person" if parsed else "",
         "open_tasks": len(parsed),
+        "path_length": path_length(parsed),
     }
     writes: list[Write] = [Insert("clawgroups.Run", pk, values), said]
     facts = [spoken, Fact(workspace_id, RunDrafted(run_id=pk, goal=goal[:500]))]
@@ -183,6 +184,7 @@ def propose_run(run_id: UUID, *, plan: Sequence[Any], planner: str, rationale: s
         "planner": planner,
         "rationale": rationale,
         "open_tasks": len(parsed),
+        "path_length": path_length(parsed),
         "reason": "",
     }
     return commit.submit(

@@ -53,6 +53,7 @@ MAX_PART = 1_000_000
 MAX_PLAN = 200
 REMEMBERED = 20  # parts and steps that are read to know what was said and done before
 REMEMBERED_TEXT = 4000
+LIVE = one_of(*(state.value for state in ATTEMPT_LIVE))
 ENDED = frozenset({"completed", "failed", "cancelled", "unknown"})
 
 
@@ -100,6 +101,8 @@ def _standing(session: Session) -> Standing:
         plan=plan_counts(attempt.plan),
         parts={pk: (ordinal, length) for pk, ordinal, _, _, length, _ in reversed(recent)},
         steps={pk: None for pk, _ in reversed(steps)},
+        all_parts=len(recent) < RECENT_PARTS,
+        all_steps=len(steps) < RECENT_STEPS,
         memory=_memory(attempt),
     )
 
@@ -186,7 +189,8 @@ class _Page:
         self.standing = standing
         self.now = now
         # A session that a person steers works on behalf of that person.
-        self.actor = replace(actor, on_behalf_of=standing.holder_id)
+        holder = standing.holder_id
+        self.actor = actor if actor.on_behalf_of == holder else replace(actor, on_behalf_of=holder)
         self.expects = [Expect("clawgroups.Session", standing.session_id, {"attempt_id": standing.attempt_id})]
         self.writes: list[Write] = []
         self.facts: list[Fact] = []
@@ -195,6 +199,7 @@ class _Page:
         self._repeats = standing.memory.repeats
         self._texts: dict[UUID, list[str]] = {}
         self._new: dict[UUID, dict[str, Any]] = {}
+        self._step_ids: dict[str, UUID] = {}
         self._existing: set[UUID] = set()
         self._steps: dict[UUID, dict[str, Any]] = {}
         self._stored: dict[UUID, dict[str, Any]] = {}
@@ -205,13 +210,16 @@ class _Page:
         named = {
             standing.part_id(words) for one in said if (words := standing.words(one)) is not None and words.name
         } - standing.parts.keys()
-        if named:
+        if named and not standing.all_parts:
             for pk, ordinal, length in Part.objects.filter(pk__in=named).values_list("pk", "ordinal", Length("text")):
                 standing.parts[pk] = (ordinal, length)
         self._existing = set(standing.parts)
-        ids = {standing.step_id(one) for one in said if isinstance(one, ToolCall)}
+        self._step_ids = {one.tool_call_id: standing.step_id(one) for one in said if isinstance(one, ToolCall)}
+        ids = set(self._step_ids.values())
+        if standing.all_steps:
+            ids &= standing.steps.keys()
         steps: list[Any] = list(Step.objects.filter(pk__in=ids).values()) if ids else []
-        if any(isinstance(one, TurnEnded) for one in said):
+        if any(isinstance(one, TurnEnded) for one in said) and (standing.steps or not standing.all_steps):
             steps += Step.objects.filter(attempt_id=standing.attempt_id, ended_at=None).values()[:1000]
         self._steps = {step["id"]: dict(step) for step in steps}
         self._stored = {step["id"]: step for step in steps}
@@ -251,7 +259,7 @@ class _Page:
     def _expect_live(self) -> None:
         standing = self.standing
         self.expects.append(Expect("clawgroups.Task", standing.task_id, {"epoch": standing.epoch}))
-        live = {"state": one_of(*(state.value for state in ATTEMPT_LIVE)), "epoch": standing.epoch}
+        live = {"state": LIVE, "epoch": standing.epoch}
         repeats = standing.memory.repeats
         if self._new_thing:
             self._attempt |= {"progress_at": self.now, "repeats": repeats}
@@ -277,8 +285,8 @@ class _Page:
             }
 
     def _tool_call(self, call: ToolCall) -> None:
-        pk = self.standing.step_id(call)
-        ordinal = self.standing.begin(call)
+        pk = self._step_ids[call.tool_call_id]
+        ordinal = self.standing.begin(pk)
         step = self._steps.get(pk)
         is_new = step is None
         if step is None:

@@ -162,7 +162,7 @@ def test_what_exists_already_is_a_conflict(ada: World) -> None:
 
 def test_a_waiter_that_gives_up_takes_nobody_with_it(ada: World) -> None:
     async def give_up(future: Future[Outcome]) -> None:
-        await asyncio.wait_for(asyncio.wrap_future(future), 0.01)
+        await asyncio.wait_for(commit.outcome(future), 0.01)
 
     with one_batch(ada):
         futures = [commit.submit(ada.change()) for _ in range(3)]

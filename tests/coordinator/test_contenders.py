@@ -61,8 +61,10 @@ def test_a_task_knows_the_longest_path_to_the_end_and_its_parts_stand_before_it(
     ]
     run = team.run(lines)
     assert dict(Task.objects.filter(run=run).values_list("key", "bottom_level")) == {"a": 3, "b": 2, "c": 1, "d": 1}
+    assert run.path_length == 3
     first = Task.objects.get(run=run, key="a")
     Task.objects.filter(pk=first.pk).update(tries=3)
     parts = [{"title": "One", "instructions": "1"}, {"title": "Two", "instructions": "2"}]
     perform(regenerate_task, first.pk, instructions="Put it together.", parts=parts, actor=team.actor("ada"))
     assert set(Task.objects.filter(run=run, key__startswith="a-").values_list("level", "bottom_level")) == {(0, 4)}
+    assert Run.objects.get(pk=run.pk).path_length == 4

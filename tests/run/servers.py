@@ -69,6 +69,10 @@ class Postgres:
         if made.returncode:
             raise Unavailable(f"PostgreSQL cannot be set up: {made.stderr.strip()}")
 
+    @property
+    def pid(self) -> int | None:
+        return None if self._server is None else self._server.pid
+
     def start(self) -> None:
         """Start it (again, on the same data) and wait until it answers."""
         log, port = self.folder / "log", str(self.port)

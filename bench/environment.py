@@ -1,0 +1,134 @@
+"""Where contestants run: servers of their own, databases that nobody used before, and an environment for the peers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from bench.swarm import BEGUN, cpu_of, descendants
+from tests.run.servers import Postgres, Redis
+
+ROOT = Path(__file__).resolve().parent.parent
+PEERS = ROOT / ".venv-bench"
+LOCK = ROOT / "requirements" / "bench.txt"
+Figures = dict[str, float]
+
+
+class Failed(Exception):
+    """A contestant did not finish; the text holds the end of what it said."""
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A program. `needs`: "postgres", "folder", "redis" or nothing; `peer`: it runs in the peers' environment."""
+
+    name: str
+    module: str
+    needs: str = ""
+    peer: bool = False
+    arguments: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+def peers_python() -> str:
+    """The peers' Python; makes their environment from its lock where it is missing."""
+    python, stamp = PEERS / "bin" / "python", PEERS / "bench.stamp"
+    if not stamp.exists() or stamp.read_text() != LOCK.read_text():
+        print("installing the peers, once", file=sys.stderr)
+        uv = Path(sys.executable).with_name("uv")
+        subprocess.run([uv, "venv", "-q", "--clear", PEERS], check=True)
+        options = ["--python", python, "--require-hashes", "-r", LOCK]
+        subprocess.run([uv, "pip", "install", "-q", *options], check=True)
+        stamp.write_text(LOCK.read_text())
+    return str(python)
+
+
+class Arena:
+    """The servers of a whole run; each start of a contestant gets a fresh database or folder."""
+
+    def __init__(self, postgres: Postgres, redis: Redis) -> None:
+        self._postgres, self._redis = postgres, redis
+        self._databases = 0
+
+    def run(self, one: Contestant, *, steps: int, seed: int, limit: float = 600) -> Figures:
+        """Run a contestant once. What it tells, with `cpu`: seconds of CPU of it, its children and the database.
+
+        Raises `Failed`.
+        """
+        with ExitStack() as stack:
+            told = ["--steps", str(steps), "--seed", str(seed), *one.arguments]
+            if one.needs == "postgres":
+                told += ["--database", self._fresh_database()]
+            elif one.needs == "folder":
+                told += ["--database", stack.enter_context(tempfile.TemporaryDirectory(prefix="claw-bench-"))]
+            environment = {
+                **{key: value for key, value in os.environ.items() if not key.startswith(("CLAWGROUPS_", "DATABASE_"))},
+                "CLAWGROUPS_DATA": stack.enter_context(tempfile.TemporaryDirectory(prefix="claw-bench-")),
+                "BENCH_REDIS": self._redis.url,
+                "PYTHONWARNINGS": "ignore",
+                **dict(one.environment),
+            }
+            python = peers_python() if one.peer else sys.executable
+            command = [python, "-m", one.module, *told]
+            return self._watched(one, command, environment, limit)
+
+    def _watched(self, one: Contestant, command: list[str], environment: dict[str, str], limit: float) -> Figures:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        child = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes)
+        clock = threading.Timer(limit, child.kill)
+        clock.start()
+        lines: list[str] = []
+        before = self._server_cpu()
+        try:
+            assert child.stdout is not None
+            for line in child.stdout:
+                if line.strip() == BEGUN:
+                    before = self._server_cpu()
+                lines.append(line)
+            after = self._server_cpu()
+            assert child.stderr is not None
+            lines.append(child.stderr.read())
+        finally:
+            clock.cancel()
+            child.kill()
+            child.wait()
+        told = [line for line in lines if line.startswith("{")]
+        if not told:
+            raise Failed(f"{one.name}: {''.join(lines)[-2000:]}")
+        found: Figures = json.loads(told[-1])
+        return {**found, "cpu": found["process_cpu"] + after - before}
+
+    def _fresh_database(self) -> str:
+        self._databases += 1
+        name = f"bench_{self._databases}"
+        with psycopg.connect(self._postgres.url, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS bench_{self._databases - 1} WITH (FORCE)")  # type: ignore[arg-type]
+            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+        return self._postgres.url.rpartition("/")[0] + "/" + name
+
+    def _server_cpu(self) -> float:
+        pids = [pid for pid in (self._postgres.pid, self._redis.pid) if pid is not None]
+        return sum(cpu_of(pid) for pid in [*pids, *(child for pid in pids for child in descendants(pid))])
+
+
+@contextmanager
+def arena() -> Iterator[Arena]:
+    """PostgreSQL with its real durability, and Valkey as the product runs it."""
+    postgres, redis = Postgres(quick=False), Redis()
+    try:
+        postgres.start()
+        redis.start()
+        yield Arena(postgres, redis)
+    finally:
+        redis.remove()
+        postgres.remove()
