@@ -1,6 +1,6 @@
 PYTHON ?= python3
 
-.PHONY: run test chaos lint types lock
+.PHONY: run test chaos bench bench-smoke lint types lock
 
 run:
 	@exec $(PYTHON) claw up
@@ -10,6 +10,12 @@ test:
 
 chaos:
 	@exec $(PYTHON) claw chaos
+
+bench:
+	@exec $(PYTHON) claw bench
+
+bench-smoke:
+	@exec $(PYTHON) claw bench --smoke
 
 lint:
 	@exec $(PYTHON) claw lint

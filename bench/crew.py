@@ -102,3 +102,26 @@ def _at_work(workspace: UUID, number: int, task_id: UUID, owner: Actor) -> Worke
     session = Session.objects.get(task_id=task_id)
     standing = transcript.load([session.pk])[session.pk]
     return Worker(link, epoch, 0, standing, Actor(ActorKind.AGENT, agent.name, agent_id=agent.pk))
+
+
+async def recorded(worker: Worker, step: int) -> UUID:
+    """Record a tool call that has ended, as the gateway does. The id of its row, once it is durable."""
+    from agents.protocol.updates import ToolCall  # noqa: PLC0415
+    from clawgroups import commit  # noqa: PLC0415
+    from clawgroups.services import transcript  # noqa: PLC0415
+
+    call = ToolCall(f"step-{step}", {"title": f"Step {step}", "kind": "execute", "status": "completed"})
+    batch = transcript.Batch(worker.standing, [call])
+    future = transcript.record(
+        worker.link,
+        epoch=worker.epoch,
+        since=worker.received,
+        received=worker.received + 1,
+        batches=[batch],
+        actor=worker.actor,
+    )
+    outcome = await commit.outcome(future)
+    assert outcome.applied, outcome
+    assert batch.after is not None
+    worker.received, worker.standing = worker.received + 1, batch.after
+    return worker.standing.step_id(call)

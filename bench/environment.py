@@ -47,7 +47,7 @@ def peers_python() -> str:
         print("installing the peers, once", file=sys.stderr)
         uv = Path(sys.executable).with_name("uv")
         subprocess.run([uv, "venv", "-q", "--clear", PEERS], check=True)
-        options = ["--python", python, "--require-hashes", "-r", LOCK]
+        options = ["--python", str(python), "--require-hashes", "-r", str(LOCK)]
         subprocess.run([uv, "pip", "install", "-q", *options], check=True)
         stamp.write_text(LOCK.read_text())
     return str(python)
@@ -66,7 +66,8 @@ class Arena:
         Raises `Failed`.
         """
         with ExitStack() as stack:
-            told = ["--steps", str(steps), "--seed", str(seed), *one.arguments]
+            # What a contestant names itself counts; a small run makes it small, too.
+            told = ["--seed", str(seed), *_sized(one.arguments, steps)]
             if one.needs == "postgres":
                 told += ["--database", self._fresh_database()]
             elif one.needs == "folder":
@@ -83,8 +84,8 @@ class Arena:
             return self._watched(one, command, environment, limit)
 
     def _watched(self, one: Contestant, command: list[str], environment: dict[str, str], limit: float) -> Figures:
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        child = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes)
+        pipe = subprocess.PIPE
+        child = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=pipe, stderr=pipe)
         clock = threading.Timer(limit, child.kill)
         clock.start()
         lines: list[str] = []
@@ -112,8 +113,8 @@ class Arena:
         self._databases += 1
         name = f"bench_{self._databases}"
         with psycopg.connect(self._postgres.url, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE IF EXISTS bench_{self._databases - 1} WITH (FORCE)")  # type: ignore[arg-type]
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+            connection.execute(f"DROP DATABASE IF EXISTS bench_{self._databases - 1} WITH (FORCE)")
+            connection.execute(f"CREATE DATABASE {name}")
         return self._postgres.url.rpartition("/")[0] + "/" + name
 
     def _server_cpu(self) -> float:
@@ -132,3 +133,10 @@ def arena() -> Iterator[Arena]:
     finally:
         redis.remove()
         postgres.remove()
+
+
+def _sized(arguments: tuple[str, ...], steps: int) -> list[str]:
+    if "--steps" not in arguments:
+        return [*arguments, "--steps", str(steps)]
+    at = arguments.index("--steps") + 1
+    return [*arguments[:at], str(min(int(arguments[at]), steps)), *arguments[at + 1 :]]

@@ -6,8 +6,8 @@ change as what it starts. Woken by a hint, else by the sweeper: a lost message o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from enum import Enum
 from uuid import UUID
 
 from clawgroups import commit
@@ -19,50 +19,40 @@ BATCH = 1000
 Runs = set[UUID]
 
 
-def _run_of(payload: dict[str, Any], _: UUID) -> Runs:
-    return {UUID(payload["run_id"])}
+class Whom(Enum):
+    """Whose coordinator an event wakes."""
+
+    RUN = "the run that it names"
+    # A member may be free now, or was used up.
+    TASK = "the run of its task, and those in which something waits for a member"
+    WAITING = "every run in which something waits for a member"
 
 
-def _run_of_task(payload: dict[str, Any], workspace_id: UUID) -> Runs:
-    """The task's run; and those in which something waits for a member that may be free now."""
-    own = Task.objects.filter(pk=payload["task_id"]).values_list("run_id", flat=True)
-    return {*own, *_waiting_runs(workspace_id)}
-
-
-def _every_waiting_run(_: dict[str, Any], workspace_id: UUID) -> Runs:
-    return _waiting_runs(workspace_id)
-
-
-def _waiting_runs(workspace_id: UUID) -> Runs:
-    open_tasks = Task.objects.filter(workspace_id=workspace_id, state__in=["ready", "stuck"], run__state="running")
-    return set(open_tasks.values_list("run_id", flat=True).distinct())
-
-
-REACTIONS: dict[str, Callable[[dict[str, Any], UUID], Runs]] = {
-    "run.drafted": _run_of,
-    "run.planning": _run_of,
-    "run.proposed": _run_of,
-    "run.started": _run_of,
-    "run.resumed": _run_of,
-    "run.consolidating": _run_of,
-    "task.ready": _run_of,
-    "task.submitted": _run_of_task,
-    "task.returned": _run_of_task,
-    "task.released": _run_of_task,
-    "task.stuck": _run_of_task,
-    "task.handed_back": _run_of_task,
-    "task.late_result_adopted": _run_of_task,
-    "task.regenerated": _run_of,
-    "task.split": _run_of,
-    "attempt.late_result_kept": _run_of_task,
-    "agent.breaker_set": _every_waiting_run,
-    "task.taken_over": _run_of_task,
-    "task.done": _run_of_task,
-    "task.failed": _run_of_task,
-    "task.cancelled": _run_of_task,
-    "member.joined": _every_waiting_run,
-    "agent.online": _every_waiting_run,
-    "agent.profile_set": _every_waiting_run,
+REACTIONS: dict[str, Whom] = {
+    "run.drafted": Whom.RUN,
+    "run.planning": Whom.RUN,
+    "run.proposed": Whom.RUN,
+    "run.started": Whom.RUN,
+    "run.resumed": Whom.RUN,
+    "run.consolidating": Whom.RUN,
+    "task.ready": Whom.RUN,
+    "task.submitted": Whom.TASK,
+    "task.returned": Whom.TASK,
+    "task.released": Whom.TASK,
+    "task.stuck": Whom.TASK,
+    "task.handed_back": Whom.TASK,
+    "task.late_result_adopted": Whom.TASK,
+    "task.regenerated": Whom.RUN,
+    "task.split": Whom.RUN,
+    "attempt.late_result_kept": Whom.TASK,
+    "agent.breaker_set": Whom.WAITING,
+    "task.taken_over": Whom.TASK,
+    "task.done": Whom.TASK,
+    "task.failed": Whom.TASK,
+    "task.cancelled": Whom.TASK,
+    "member.joined": Whom.WAITING,
+    "agent.online": Whom.WAITING,
+    "agent.profile_set": Whom.WAITING,
 }
 
 
@@ -92,12 +82,23 @@ def react(workspace_id: UUID) -> list[UUID]:
 
 
 def affected(entries: Iterable[Entry], workspace_id: UUID) -> Runs:
-    """The runs that these entries wake."""
+    """The runs that these entries wake, in two queries, however many entries."""
     found: Runs = set()
+    tasks: set[UUID] = set()
+    anybody = False
     for entry in entries:
-        reaction = REACTIONS.get(entry.type)
-        if reaction is not None:
-            found |= reaction(entry.payload, workspace_id)
+        whom = REACTIONS.get(entry.type)
+        if whom is Whom.RUN:
+            found.add(UUID(entry.payload["run_id"]))
+        elif whom is not None:
+            anybody = True
+            if whom is Whom.TASK:
+                tasks.add(UUID(entry.payload["task_id"]))
+    if tasks:
+        found.update(Task.objects.filter(pk__in=tasks).values_list("run_id", flat=True).distinct())
+    if anybody:
+        waiting = Task.objects.filter(workspace_id=workspace_id, state__in=["ready", "stuck"], run__state="running")
+        found.update(waiting.order_by().values_list("run_id", flat=True).distinct())
     return found
 
 

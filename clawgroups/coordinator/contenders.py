@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,8 +13,11 @@ from clawgroups.core.matching import Candidate
 from clawgroups.models import Attempt, Member, Run, Task
 
 
-def left_by_others(run: Run, seats: Sequence[Member], candidates: Sequence[Candidate], now: datetime) -> int | None:
-    """How many more tasks this run may give out; None while no other run wants any of its agents."""
+def left_by_others(run: Run, seats: Mapping[UUID, UUID], candidates: Sequence[Candidate], now: datetime) -> int | None:
+    """How many more tasks this run may give out; None while no other run wants any of its agents.
+
+    `seats`: the run's agents, and the member that each is here.
+    """
     wishes = _wishes(run, seats, now)
     if not wishes:
         return None
@@ -22,20 +25,24 @@ def left_by_others(run: Run, seats: Sequence[Member], candidates: Sequence[Candi
     return allowance(candidates, wishes, in_hand.count())
 
 
-def _wishes(run: Run, seats: Iterable[Member], now: datetime) -> list[Wish]:
+def _wishes(run: Run, mine: Mapping[UUID, UUID], now: datetime) -> list[Wish]:
     """The ready tasks of other running runs, where agents of this one sit too."""
-    mine = {seat.agent_id: seat.pk for seat in seats}
-    others = Run.objects.filter(state="running", paused=False).exclude(pk=run.pk)
-    places = dict(others.filter(workspace__members__agent_id__in=list(mine)).values_list("pk", "workspace_id"))
+    others = dict(
+        Run.objects.filter(state="running", paused=False).exclude(pk=run.pk).values_list("pk", "workspace_id")
+    )
+    if not others:
+        return []
+    here = Member.objects.filter(workspace_id__in=set(others.values()), agent_id__in=list(mine), left_at=None)
+    sitting: dict[UUID, set[UUID]] = {}
+    for workspace_id, agent_id in here.values_list("workspace_id", "agent_id"):
+        if agent_id is not None:
+            sitting.setdefault(workspace_id, set()).add(mine[agent_id])
+    places = {pk: workspace_id for pk, workspace_id in others.items() if workspace_id in sitting}
     if not places:
         return []
-    sitting: dict[UUID, set[UUID]] = {}
-    seated = Member.objects.filter(workspace_id__in=set(places.values()), agent_id__in=list(mine), left_at=None)
-    for workspace_id, agent_id in seated.values_list("workspace_id", "agent_id"):
-        sitting.setdefault(workspace_id, set()).add(mine[agent_id])
     due = Q(not_before=None) | Q(not_before__lte=now)
     ready = Task.objects.filter(due, run_id__in=list(places), state="ready").order_by()
     return [
-        Wish(run_id, tuple(skills), number, frozenset(sitting.get(places[run_id], ())))
+        Wish(run_id, tuple(skills), number, frozenset(sitting[places[run_id]]))
         for run_id, skills, number in ready.values_list("run_id", "skills").annotate(number=Count("pk"))
     ]

@@ -129,9 +129,9 @@ def login_needed(link: UUID, *, epoch: int, needed: bool, message: str = "") -> 
     )
 
 
-def login_is_needed(agent: Agent, now: datetime) -> bool:
-    """Whether to leave the agent alone because of a login. Nobody tells us of one, so it is tried again."""
-    needs = agent.announced.get("needs_login")
+def login_is_needed(announced: Mapping[str, Any], now: datetime) -> bool:
+    """Whether to leave an agent alone because of a login. Nobody tells us of one, so it is tried again."""
+    needs = announced.get("needs_login")
     if not needs:
         return False
     patience = timedelta(seconds=LOGIN_PATIENCE * settings.CLOCK_SCALE)

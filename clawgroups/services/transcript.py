@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from django.db.models.functions import Length, Right
@@ -46,7 +46,7 @@ from clawgroups.core.transcript import (
     after_stop,
     plan_counts,
 )
-from clawgroups.models import Attempt, Command, Part, Session, Step
+from clawgroups.models import Command, Part, Session, Step
 from clawgroups.services.attempts import TURNS
 
 MAX_PART = 1_000_000
@@ -68,61 +68,86 @@ class Batch:
 
 def load(session_ids: Iterable[UUID]) -> dict[UUID, Standing]:
     """Where sessions stand now, from their rows."""
-    rows = Session.objects.select_related("attempt", "attempt__member", "task").filter(pk__in=list(session_ids))
-    return {row.pk: _standing(row) for row in rows}
+    # Columns, not models: this is read for every turn of every agent.
+    rows = Session.objects.filter(pk__in=list(session_ids)).values_list(
+        "pk",
+        "workspace_id",
+        "task_id",
+        "attempt_id",
+        "attempt__epoch",
+        "attempt__state",
+        "attempt__plan",
+        "attempt__repeats",
+        "attempt__member__user_id",
+        "task__epoch",
+    )
+    return {row[0]: _standing(_Row(*row)) for row in rows}
 
 
-def _standing(session: Session) -> Standing:
-    attempt = session.attempt
+class _Row(NamedTuple):
+    session_id: UUID
+    workspace_id: UUID
+    task_id: UUID
+    attempt_id: UUID
+    epoch: int
+    state: str
+    plan: list[Any]
+    repeats: int
+    holder_id: int | None
+    task_epoch: int
+
+
+def _standing(row: _Row) -> Standing:
     recent = list(
-        Part.objects.filter(attempt_id=attempt.pk)
+        Part.objects.filter(attempt_id=row.attempt_id)
         .order_by("-ordinal", "-pk")
         .values_list("pk", "ordinal", "kind", "after_stop", Length("text"), "at")[:RECENT_PARTS]
     )
     steps = list(
-        Step.objects.filter(attempt_id=attempt.pk).order_by("-ordinal").values_list("pk", "ordinal")[:RECENT_STEPS]
+        Step.objects.filter(attempt_id=row.attempt_id).order_by("-ordinal").values_list("pk", "ordinal")[:RECENT_STEPS]
     )
     last_step = steps[0][1] if steps else 0
     last_part = recent[0][1] if recent else 0
-    live = attempt.state in ATTEMPT_LIVE and attempt.epoch == session.task.epoch
+    live = row.state in ATTEMPT_LIVE and row.epoch == row.task_epoch
     tail = None
-    if recent and last_part > last_step and recent[0][3] is not live and _in_turn(session, recent[0][5]):
+    if recent and last_part > last_step and recent[0][3] is not live and _in_turn(row.session_id, recent[0][5]):
         tail = (recent[0][2], recent[0][0])
     return Standing(
-        session_id=session.pk,
-        workspace_id=session.workspace_id,
-        task_id=session.task_id,
-        attempt_id=attempt.pk,
-        epoch=attempt.epoch,
+        session_id=row.session_id,
+        workspace_id=row.workspace_id,
+        task_id=row.task_id,
+        attempt_id=row.attempt_id,
+        epoch=row.epoch,
         live=live,
-        holder_id=attempt.member.user_id,
+        holder_id=row.holder_id,
         ordinal=max(last_part, last_step) + 1,
         tail=tail,
-        plan=plan_counts(attempt.plan),
+        plan=plan_counts(row.plan),
         parts={pk: (ordinal, length) for pk, ordinal, _, _, length, _ in reversed(recent)},
         steps={pk: None for pk, _ in reversed(steps)},
         all_parts=len(recent) < RECENT_PARTS,
         all_steps=len(steps) < RECENT_STEPS,
-        memory=_memory(attempt),
+        memory=_memory(row) if recent or steps or row.plan else Memory(row.repeats),
     )
 
 
-def _memory(attempt: Attempt) -> Memory:
+def _memory(row: _Row) -> Memory:
     """What an attempt said and did last, so that a repetition is known as one after a restart, too."""
-    memory = Memory(attempt.repeats)
-    parts = Part.objects.filter(attempt=attempt, after_stop=False).order_by("-ordinal", "-pk")
+    memory = Memory(row.repeats)
+    parts = Part.objects.filter(attempt=row.attempt_id, after_stop=False).order_by("-ordinal", "-pk")
     said = list(parts.values_list(Right("text", REMEMBERED_TEXT), flat=True)[:REMEMBERED])
-    steps = Step.objects.filter(attempt=attempt).order_by("-ordinal")
-    done: list[str] = [plan_mark(attempt.plan)] if attempt.plan else []
+    steps = Step.objects.filter(attempt=row.attempt_id).order_by("-ordinal")
+    done: list[str] = [plan_mark(row.plan)] if row.plan else []
     for kind, title, status, detail in reversed(steps.values_list("kind", "title", "status", "detail")[:REMEMBERED]):
         done += [call_mark(kind, title, detail), step_mark(kind, title, status, detail)]
     memory.recall(reversed(said), done)
     return memory
 
 
-def _in_turn(session: Session, at: datetime) -> bool:
+def _in_turn(session_id: UUID, at: datetime) -> bool:
     """Whether a turn runs that had begun by then: a message never goes on in another turn."""
-    return session.commands.filter(state="sent", purpose__in=TURNS, sent_at__lte=at).exists()
+    begun = Command.objects.filter(session=session_id, state="sent", purpose__in=TURNS, sent_at__lte=at)
+    return begun.exists()
 
 
 def last_message(command_id: UUID) -> str:

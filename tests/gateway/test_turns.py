@@ -111,9 +111,9 @@ async def test_an_agent_that_needs_a_login_is_shown_so_until_it_works(team: Team
         )
         needs = row.announced["needs_login"]
         assert (needs["message"], needs["methods"]) == ("Authentication required", [{"id": "login"}])
-        assert contact.login_is_needed(row, timezone.now())
+        assert contact.login_is_needed(row.announced, timezone.now())
         # It may have been signed in meanwhile: it gets this task again, later.
-        assert not contact.login_is_needed(row, timezone.now() + timedelta(minutes=6))
+        assert not contact.login_is_needed(row.announced, timezone.now() + timedelta(minutes=6))
         assert "refused" not in (await read_async(Task.objects.get, pk=task.pk)).brief
 
 

@@ -6,6 +6,7 @@
     services  the services, the writer and the integration tests again, on a real PostgreSQL and a real Valkey
     chaos     processes and servers are killed under a swarm of agents (reduced; `make chaos` is the full size)
     stories   outside scripts against a real `up`, whose processes are killed in some of them
+    bench     each benchmark of the product and each floor once, small: whether it is right, never how fast it is
     browser   a real Chromium against a real `up`
 
 `claw test unit services -x` runs some of them, what follows is for pytest; `claw test tests/core -k plan` hands
@@ -95,6 +96,10 @@ def stories(run: Run) -> None:
     run.pytest("stories", "-p", "no:playwright", "tests/stories")
 
 
+def bench(run: Run) -> None:
+    run.tool("bench", "--smoke")
+
+
 def in_browser(run: Run) -> None:
     found = browser.find_or_install()
     if found is None:
@@ -112,6 +117,7 @@ STAGES: dict[str, Callable[[Run], None]] = {
     "services": services,
     "chaos": chaos,
     "stories": stories,
+    "bench": bench,
     "browser": in_browser,
 }
 

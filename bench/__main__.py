@@ -1,0 +1,69 @@
+"""`python3 claw bench [P1 P5 ...] [--rounds 3] [--steps 4000] [--write FOLDER]`: everybody in turn, then the table.
+
+`--smoke` does each once, small, and looks only at whether it is right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from bench.claims import BENCHES, Bench, Round
+from bench.environment import Arena, Failed, arena
+from bench.report import Report
+
+SMOKE_STEPS = 400
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="claw bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=" ".join(bench.name for bench in BENCHES))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--write", type=Path, help="a folder for the figures as JSON and the table")
+    told = parser.parse_args()
+    if unknown := set(told.names) - {bench.name for bench in BENCHES}:
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
+    chosen = [bench for bench in BENCHES if not told.names or bench.name in told.names]
+    if told.smoke:
+        told.rounds, told.steps = 1, SMOKE_STEPS
+    report = Report(told.steps, told.seed)
+    with arena() as place:
+        for bench in chosen:
+            report.add(bench, _rounds(place, bench, told))
+    print(report.table())
+    if told.write:
+        report.write(told.write)
+    return 1 if report.failed else 0
+
+
+def _rounds(place: Arena, bench: Bench, told: argparse.Namespace) -> list[Round]:
+    """Everybody once per round, in an order that turns, so that nobody always follows the same one."""
+    rounds: list[Round] = []
+    contestants = [one for one in bench.contestants if not (told.smoke and one.peer)]
+    for number in range(told.rounds):
+        found: Round = {}
+        for at in range(len(contestants)):
+            one = contestants[(at + number) % len(contestants)]
+            try:
+                found[one.name] = place.run(one, steps=told.steps, seed=told.seed + number)
+            except Failed as fault:
+                print(fault, file=sys.stderr)
+                continue
+            print(f"{bench.name} round {number + 1}: {one.name}: {_said(found[one.name])}", file=sys.stderr, flush=True)
+        rounds.append(found)
+    return rounds
+
+
+def _said(figures: dict[str, float]) -> str:
+    if "seconds" not in figures:
+        return ", ".join(f"{name} {value:.3g}" for name, value in figures.items())
+    speed, cpu = figures["steps"] / figures["seconds"], 1000 * figures["cpu"] / figures["steps"]
+    return f"{speed:,.0f} a second, {cpu:.3f} s of CPU for 1,000"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
