@@ -170,7 +170,7 @@ class Link:
                 self._answer_initialize()
         elif method in _OPENING:
             self._open_session(frame, raw)
-        elif method == version.SESSION_PROMPT and session in self._workdirs:
+        elif method == version.SESSION_PROMPT and session in self._workdirs and not _brings_nothing(frame):
             self._fetching[session] = fetching = _Fetching(frame["id"])
             self._lanes.put(session, partial(self._fetch_then_prompt, session, fetching, raw))
         else:
@@ -345,6 +345,14 @@ def _unanswered(method: str) -> Frame:
     if method == version.REQUEST_PERMISSION:
         return {"result": {"outcome": {"outcome": "cancelled"}}}
     return {"error": {"code": version.REQUEST_CANCELLED, "message": "the server does not know of this request"}}
+
+
+def _brings_nothing(frame: Frame) -> bool:
+    """Whether the server says that no file goes with this prompt, so that there is nothing to ask for."""
+    found: object = frame
+    for name in ("params", "_meta", version.META_KEY, "files"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found == 0
 
 
 def _session_of(frame: Frame) -> str:

@@ -149,7 +149,10 @@ def work_prompt(task: Task, brief: dict[str, Any]) -> dict[str, Any]:
         }
         for f in inputs
     ]
-    return {"prompt": blocks, "_meta": {"clawgroups": {"turn": "work", "task": _meta(task, brief, inputs)}}}
+    # What `artifacts.work_files` will have for it; the connector asks for none where there is none.
+    files = len(inputs) + bool(brief.get("handback", {}).get("draft"))
+    meta = {"turn": "work", "files": files, "task": _meta(task, brief, inputs)}
+    return {"prompt": blocks, "_meta": {"clawgroups": meta}}
 
 
 def acknowledge_prompt(task: Task, brief: dict[str, Any]) -> dict[str, Any]:

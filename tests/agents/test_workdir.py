@@ -246,6 +246,19 @@ async def test_failed_files_are_named_in_the_answer(server: FakeServer, store: F
         assert "not delivered: out.md" in running.said
 
 
+async def test_a_prompt_that_brings_no_files_asks_for_none(
+    server: FakeServer, store: FileStore, tmp_path: Path
+) -> None:
+    # Whoever asks finds this, and fails.
+    store.listed = [{"name": "../../evil", "sha256": "x", "size": 1, "url": "evil"}]
+    async with bridged(server, tmp_path) as running:
+        await opened(server, running, store)
+        frame = prompt("p")
+        frame["params"]["_meta"] = {"clawgroups": {"files": 0}}
+        await server.send(frame)
+        await running.child.until(lambda: running.child.asked("session/prompt"))
+
+
 async def test_a_turn_without_its_inputs_is_answered_with_an_error(
     server: FakeServer, store: FileStore, tmp_path: Path
 ) -> None:
