@@ -23,6 +23,7 @@ PLAN = Contestant("Claw Groups, plan", f"{PRODUCT}.product_plan")
 FLOW = Contestant("OR-tools flow, 40 best", f"{OTHERS}.flow_plan", peer=True)
 ARGMAX = Contestant("numpy, one task", f"{FLOORS}.argmax_floor")
 
+KILLED = Contestant("Claw Groups, killed and gone on", f"{PRODUCT}.product_killed", PG)
 LIVE = Contestant("Claw Groups, live at 100 browsers", f"{PRODUCT}.product_live", PG)
 
 
@@ -124,6 +125,15 @@ BENCHES = (
         (
             Claim("P1s", "steps/s over LangGraph + SQLite", _faster(OURS_SQLITE, LANGGRAPH_SQLITE), 3, 8),
             Claim("P1s", "steps/s over SQLite-batch", _faster(OURS_SQLITE, SQLITE_BATCH), None, 0.1),
+        ),
+    ),
+    Bench(
+        "P1k",
+        (KILLED,),
+        (
+            Claim("P1k", "acknowledged steps lost", _of(KILLED, "lost"), 0, 0, most=True),
+            Claim("P1k", "steps never executed", _of(KILLED, "never"), 0, 0, most=True),
+            Claim("P1k", "steps executed again", _of(KILLED, "again"), 300, 300, most=True),
         ),
     ),
     Bench(

@@ -67,6 +67,21 @@ def gathered(count: int) -> Crew:
     return Crew(workspace, run, [_at_work(workspace, n, pk, owner) for n, pk in enumerate(tasks)])
 
 
+def found_again(run_id: UUID) -> Crew:
+    """The workers of a crew as their rows stand, for a process that comes after one that was killed."""
+    from agents.models import Connection  # noqa: PLC0415
+    from clawgroups.models import Run, Session  # noqa: PLC0415
+    from clawgroups.services import transcript  # noqa: PLC0415
+
+    workers = []
+    for session in Session.objects.filter(task__run_id=run_id).select_related("agent").order_by("task__position"):
+        link = Connection.objects.filter(agent_id=session.agent_id).latest("epoch")
+        actor = Actor(ActorKind.AGENT, session.agent.name, agent_id=session.agent_id)
+        standing = transcript.load([session.pk])[session.pk]
+        workers.append(Worker(link.pk, link.epoch, link.received, standing, actor))
+    return Crew(Run.objects.get(pk=run_id).workspace_id, run_id, workers)
+
+
 def _at_work(workspace: UUID, number: int, task_id: UUID, owner: Actor) -> Worker:
     from agents.ids import new_id  # noqa: PLC0415
     from agents.models import Agent  # noqa: PLC0415

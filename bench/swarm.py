@@ -55,12 +55,20 @@ def graph(steps: int, seed: int) -> Graph:
     return Graph(steps, tuple(waves), tuple(parents), tuple(map(tuple, children)))
 
 
-async def drive(plan: Graph, record: Callable[[int, int], Awaitable[None]], workers: int = WORKERS) -> float:
-    """Do all steps, at most one per worker at a time; the seconds it took. `record(step, worker)` acknowledges."""
-    missing = [len(of) for of in plan.parents]
-    ready = deque(step for step, n in enumerate(missing) if n == 0)
+async def drive(
+    plan: Graph,
+    record: Callable[[int, int], Awaitable[None]],
+    workers: int = WORKERS,
+    before: frozenset[int] = frozenset(),
+) -> float:
+    """Do all steps but those of `before`, at most one per worker at a time; the seconds it took.
+
+    `record(step, worker)` acknowledges.
+    """
+    missing = [len(set(of) - before) for of in plan.parents]
+    ready = deque(step for step, n in enumerate(missing) if n == 0 and step not in before)
     idle = deque(range(workers))
-    done, over = 0, asyncio.get_running_loop().create_future()
+    done, over = len(before), asyncio.get_running_loop().create_future()
     tasks: set[asyncio.Task[None]] = set()
 
     async def work(step: int, worker: int) -> None:
@@ -70,7 +78,7 @@ async def drive(plan: Graph, record: Callable[[int, int], Awaitable[None]], work
         idle.append(worker)
         for child in plan.children[step]:
             missing[child] -= 1
-            if missing[child] == 0:
+            if missing[child] == 0 and child not in before:
                 ready.append(child)
         begin()
         if done == plan.steps:

@@ -39,6 +39,7 @@ def tie_to(parent: int, death: signal.Signals) -> Callable[[], None]:
 class Child:
     """A process that is meant to run. Must be started from the thread that lives as long as the supervisor."""
 
+    young = 5.0  # who lived longer had got to work: its end says nothing about its next start
     window = 60.0
     quick_restarts = 5
     longest_pause = 30.0
@@ -49,6 +50,7 @@ class Child:
         self._environment = environment
         self._lock = lock
         self._process: subprocess.Popen[bytes] | None = None
+        self._born = 0.0
         self._deaths: deque[float] = deque(maxlen=50)
         self.restart_at: float | None = None
 
@@ -77,6 +79,7 @@ class Child:
             )
         finally:
             os.close(out)
+        self._born = time.monotonic()
         self.restart_at = None
 
     def ended(self) -> int | None:
@@ -84,11 +87,12 @@ class Child:
         return self._process.poll() if self._process is not None else None
 
     def plan_restart(self) -> float:
-        """Note a death, and say in how many seconds the next start is due."""
+        """Note a death, and say in how many seconds the next start is due. Only those that die young have to wait."""
         now = time.monotonic()
-        self._deaths.append(now)
+        if now - self._born < self.young:
+            self._deaths.append(now)
         recent = sum(1 for died in self._deaths if now - died < self.window)
-        pause = min(0.2 * 2.0 ** (recent - 1), 4.0) if recent <= self.quick_restarts else self.longest_pause
+        pause = min(0.2 * 2.0 ** max(recent - 1, 0), 4.0) if recent <= self.quick_restarts else self.longest_pause
         self.restart_at = now + pause
         return pause
 

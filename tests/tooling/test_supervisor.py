@@ -13,10 +13,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from clawgroups.supervisor import child as child_module
 from clawgroups.supervisor import valkey
+from clawgroups.supervisor.logs import Log
 from clawgroups.supervisor.place import read_place, take_lock
 from tests.run.servers import free_port
 from tests.tooling.processes import alive, eventually
@@ -225,3 +228,25 @@ def test_a_folder_with_a_long_path_gets_a_loopback_port_and_a_password(data: Pat
     finally:
         server.terminate()
         server.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("lived", "pauses"),
+    [(1.0, [0.2, 0.4, 0.8, 1.6, 3.2, 30.0]), (8.0, [0.2] * 6)],
+)
+def test_a_child_that_dies_young_again_and_again_has_to_wait_and_one_that_was_at_work_has_not(
+    data: Path, monkeypatch: pytest.MonkeyPatch, lived: float, pauses: list[float]
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(child_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    with (data / "lock").open("w") as lock:
+        spec = child_module.Spec("sleeper", [sys.executable, "-c", "pass"], patience=1)
+        child = child_module.Child(spec, environment=os.environ, log=Log(data / "log"), lock=lock.fileno())
+        found = []
+        for _ in pauses:
+            child.start()
+            child.stop()
+            now[0] += lived
+            found.append(child.plan_restart())
+            now[0] += 0.1
+    assert found == pauses
