@@ -13,7 +13,7 @@ from bench.claims import BENCHES, Bench, Round
 from bench.environment import Arena, Failed, arena
 from bench.report import Report
 
-SMOKE_STEPS = 400
+SMOKE_STEPS = 90
 
 
 def main() -> int:

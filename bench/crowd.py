@@ -13,11 +13,11 @@ LINE = 64 * 1024 * 1024
 
 
 class Listeners:
-    """Browsers in a process of their own. `seen` is the last event that all of them have."""
+    """Browsers in a process of their own. `seen` is the last event that all of them have, at first `after`."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, after: int = 0) -> None:
         self._arguments = arguments
-        self.seen = 0
+        self.seen = after
         self.arrivals: dict[str, float] = {}
         self._moved = asyncio.Event()
         self._ready = asyncio.Event()
@@ -52,6 +52,12 @@ class Listeners:
             elif line.startswith("{"):
                 self.arrivals = json.loads(line)
         await self._child.wait()
+        self._moved.set()
+
+    def give_up(self) -> None:
+        """Nothing more will come: whoever waits is told."""
+        if self._task is not None:
+            self._task.cancel()
         self._moved.set()
 
     async def reach(self, seq: int) -> None:

@@ -25,7 +25,11 @@ async def fan_out(
 
     async def one(number: int) -> None:
         at = time.perf_counter()
-        sent[await emit(number)] = at
+        try:
+            sent[await emit(number)] = at
+        except Exception:
+            browsers.give_up()
+            raise
 
     before, started = cpu(), begun()
     tasks: list[asyncio.Task[None]] = []

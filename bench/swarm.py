@@ -1,4 +1,4 @@
-"""swarm-4000: 300 workers, 4,000 no-op steps in 13 waves, each step after three of the wave before, then a join.
+"""swarm-4000: 300 workers, 4,000 no-op steps in 13 waves (a small one: three), each step after three of the wave before, then a join.
 
 A step counts when its recorder has acknowledged it; only then do its dependants start.
 """
@@ -38,7 +38,7 @@ class Graph:
 def graph(steps: int, seed: int) -> Graph:
     """The same graph for the same seed."""
     dice = random.Random(seed)
-    count = -(-steps // WAVE)
+    count = max(-(-steps // WAVE), 3)
     waves: list[tuple[int, ...]] = []
     begun = 0
     for number in range(count):

@@ -1,4 +1,4 @@
-"""Floor of P5r: numpy looks through 300 scores of one task, with a penalty for load."""
+"""Floor of P5r: numpy scores 300 members for one task (48 skills), takes off a penalty for load, finds the best."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from bench.matching import MEMBERS, instance
+from bench.matching import MEMBERS, levels_and_needs
 from bench.swarm import arguments, begun, tell
 
 AGAIN = 20_000
@@ -14,12 +14,12 @@ AGAIN = 20_000
 
 def main() -> None:
     told = arguments(__doc__)
-    scores = instance(200, told.seed)
+    levels, needs = levels_and_needs(200, told.seed)
     load = np.random.default_rng(told.seed).random(MEMBERS).astype(np.float32)
     begun()
     started = time.perf_counter()
     for number in range(AGAIN):
-        int((scores[number % 200] - load).argmax())
+        int((levels @ needs[number % 200] - load).argmax())
     tell(again=(time.perf_counter() - started) / AGAIN)
 
 

@@ -32,7 +32,7 @@ async def _fan_out(told, crew: Crew, server: Site) -> dict[str, float]:  # type:
     from clawgroups.services.perform import read_async  # noqa: PLC0415
 
     head = (await read_async(Workspace.objects.get, pk=crew.workspace_id)).head
-    browsers = Listeners(*server.journal(crew.workspace_id, head), *expected(told, head))
+    browsers = Listeners(*server.journal(crew.workspace_id, head), *expected(told, head), after=head)
     await browsers.start()
     idle: asyncio.Queue[int] = asyncio.Queue()
     for number in range(len(crew.workers)):

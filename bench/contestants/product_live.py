@@ -38,7 +38,7 @@ async def _live(plan: Graph, crew: Crew, server: Site) -> dict[str, float]:
     head = (await read_async(Workspace.objects.get, pk=crew.workspace_id)).head
     until = head + plan.steps
     where = server.journal(crew.workspace_id, head)
-    browsers = Listeners(*where, "--count", str(BROWSERS), "--until", str(until))
+    browsers = Listeners(*where, "--count", str(BROWSERS), "--until", str(until), after=head)
     await browsers.start()
     finished: dict[str, float] = {}
 
