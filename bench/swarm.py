@@ -1,4 +1,4 @@
-"""swarm-4000: 300 workers, 4,000 no-op steps in 13 waves (a small one: three), each step after three of the wave before, then a join.
+"""swarm-4000: 300 workers, 4,000 no-op steps in 13 waves (a small one: three), each after three of the wave before.
 
 A step counts when its recorder has acknowledged it; only then do its dependants start.
 """
