@@ -74,6 +74,7 @@ class Room:
         self._lines: deque[Line] = deque()
         self._bytes = 0
         self._made: dict[tuple[Any, ...], asyncio.Future[Any]] = {}
+        self._pieces: dict[tuple[Any, ...], Piece] = {}
         self._loop = asyncio.get_running_loop()
         self._hinted = asyncio.Event()
         self._leave = bus.subscribe(bus.workspace_topic(workspace_id), self._on_hint)
@@ -150,6 +151,7 @@ class Room:
         self.generation, self.head, self.floor = head.generation, head.seq, head.seq
         self._lines.clear()
         self._made.clear()
+        self._pieces.clear()
         self._bytes = 0
         for follower in self.followers:
             follower.wake()
@@ -181,6 +183,17 @@ class Room:
 
     async def entries(self, after: int, limit: int, role: str) -> Piece:
         """The `entries` frame of what follows `after`."""
+        key = (self.generation, "entries", after, min(limit, self.head - after), role == "guest")
+        return self._pieces.get(key) or self._keep(key, await self._entries(after, limit, role))
+
+    def _keep(self, key: tuple[Any, ...], piece: Piece) -> Piece:
+        """Whoever stands at the same place next is given the same piece, without another look at the lines."""
+        self._pieces[key] = piece
+        while len(self._pieces) > KEEP_FRAMES:
+            del self._pieces[next(iter(self._pieces))]
+        return piece
+
+    async def _entries(self, after: int, limit: int, role: str) -> Piece:
         lines = await self._lines_after(after, limit)
         seq = lines[-1].entry.seq if lines else after
         seen = [line for line in lines if may_see_event(role, line.entry.type)]
@@ -194,6 +207,10 @@ class Room:
 
     async def fragments(self, after: int, limit: int, role: str, language: str) -> Piece:
         """The `fragments` frame of what follows `after`."""
+        key = (self.generation, "fragments", after, min(limit, self.head - after), role == "guest", language)
+        return self._pieces.get(key) or self._keep(key, await self._fragments(after, limit, role, language))
+
+    async def _fragments(self, after: int, limit: int, role: str, language: str) -> Piece:
         lines = await self._lines_after(after, limit)
         seq = lines[-1].entry.seq if lines else after
         seen = [line.entry for line in lines if may_see_event(role, line.entry.type)]
