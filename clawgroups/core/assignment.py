@@ -29,18 +29,20 @@ def assign(scores: Scores, free: Sessions, crowding: NDArray[np.float64] | None 
     order serves goes without, and the sum of the scores is no smaller.
     """
     load = np.zeros(len(free)) if crowding is None else crowding
-    plain = _in_order(scores, free, load, np.zeros(len(free)))
+    nothing, none = np.zeros(len(free)), np.full(len(scores), NOBODY)
+    plain = _in_order(scores, free, load, nothing, none)
     served = np.flatnonzero(plain != NOBODY)
     best = scores[served].max(axis=1) if len(served) else np.zeros(0)
     if total(scores, plain) >= best.sum():
         return plain
     among = scores[served]
-    priced = _in_order(among, free, load, prices(among, free))
+    priced = _in_order(among, free, load, prices(among, free), none[served])
     if (priced == NOBODY).any() or total(among, priced) <= total(scores, plain):
         return plain
-    given = plain.copy()
+    given = none.copy()
     given[served] = priced
-    return given
+    # Sessions are left elsewhere now: somebody who went without may fit there.
+    return _in_order(scores, free, load, nothing, given)
 
 
 def total(scores: Scores, given: Given) -> float:
@@ -68,12 +70,15 @@ def prices(scores: Scores, free: Sessions) -> NDArray[np.float64]:
     return sum_of / (ROUNDS - ROUNDS // 2)
 
 
-def _in_order(scores: Scores, free: Sessions, crowding: NDArray[np.float64], price: NDArray[np.float64]) -> Given:
-    """Each task in turn to whom it fits best among those that are left; then room is made for those left over."""
-    left, cost = free.copy(), np.where(free > 0, price, np.inf)
-    given = np.full(len(scores), NOBODY)
-    for row, score in enumerate(scores):
-        net = score - cost
+def _in_order(
+    scores: Scores, free: Sessions, crowding: NDArray[np.float64], price: NDArray[np.float64], before: Given
+) -> Given:
+    """Each task that has nobody, in turn, to whom it fits best of those left; then room is made for the rest."""
+    given = before.copy()
+    left = free - np.bincount(given[given != NOBODY], minlength=len(free))
+    cost = np.where(left > 0, price, np.inf)
+    for row in np.flatnonzero(given == NOBODY):
+        net = scores[row] - cost
         member = int(net.argmax())
         if net[member] == -np.inf:
             continue

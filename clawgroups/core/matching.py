@@ -120,7 +120,7 @@ def _for_the_last_try(matches: Sequence[Match]) -> list[Match]:
     """The doubtful ones behind the others; while the others are all busy, nobody."""
     sound = [m for m in matches if not m.doubtful]
     if best(sound) is None and any(m.later for m in sound):
-        return [m if m.excluded else replace(m, excluded=DOUBTFUL) for m in matches]
+        matches = [m if m.excluded else replace(m, excluded=DOUBTFUL) for m in matches]
     return sorted(matches, key=lambda m: m.doubtful)
 
 

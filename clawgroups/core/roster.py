@@ -107,21 +107,27 @@ class Roster:
 
     def _order(self, need: Need) -> tuple[list[int], Flags]:
         """The members' places from the best on, and who can take it now."""
-        raw, _ = self._judged(need)
+        raw, able = self._judged(need)
         order = np.lexsort((self._busy, -raw, self._doubtful(need) & need.last_try))
         if need.only:
             order = order[np.isin(order, self._places({need.only}))]
-        now: Flags = np.isfinite(self._scores(need))
-        return order.tolist(), now
+        return order.tolist(), self._open(need, able)
 
-    def _scores(self, need: Need) -> Numbers:
-        """What each member is worth for this need; `-inf` for who cannot take it now."""
-        raw, able = self._judged(need)
+    def _open(self, need: Need, able: Flags) -> Flags:
+        """Who can take it now; before a last try nobody, while those who are sound are all busy."""
         now = able & (self._free > 0)
         if need.last_try:
             sound = able & ~self._doubtful(need)
-            if sound.any():
-                now &= sound  # if need be, later
+            if sound.any() and not (now & sound).any():
+                now[:] = False
+        return now
+
+    def _scores(self, need: Need) -> Numbers:
+        """What each member is worth for this need; `-inf` for who shall not get it now."""
+        raw, able = self._judged(need)
+        now = self._open(need, able)
+        if need.last_try and (sound := now & ~self._doubtful(need)).any():
+            now = sound
         return np.where(now, raw - _LESS_BUSY * self._busy, -np.inf)
 
     def _judged(self, need: Need) -> tuple[Numbers, Flags]:

@@ -331,7 +331,9 @@ def finish_run(run_id: UUID, *, deliverables: Sequence[StoredFile], note: str, a
     """Hand over the deliverables: consolidating -> done, with a card in the chat."""
     run = get_run(actor, run_id, "run.consolidate")
     expects = require(actor, "run.consolidate", run.workspace_id)
-    values = {"state": move_run(run.state, RunVerb.FINISH).value, "ended_at": timezone.now()}
+    values: dict[str, Any] = {"state": move_run(run.state, RunVerb.FINISH).value, "ended_at": timezone.now()}
+    # With the run its turn is over: whoever took it may die before giving it back, and nobody would ever do so.
+    values |= {"turn_owner": "", "turn_until": None}
     writes: list[Write] = [Update("clawgroups.Run", run.pk, values, {"state": run.state})]
     facts: list[Fact] = []
     for stored in deliverables:
