@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 from pathlib import Path
 
 from bench.claims import BENCHES, Bench, Round
-from bench.environment import Arena, Failed, arena
+from bench.environment import Arena, Contestant, Failed, arena
 from bench.report import Report
 
 SMOKE_STEPS = 90
+SMOKE_BROWSERS = 100
 
 
 def main() -> int:
@@ -30,6 +32,9 @@ def main() -> int:
     chosen = [bench for bench in BENCHES if not told.names or bench.name in told.names]
     if told.smoke:
         told.rounds, told.steps = 1, SMOKE_STEPS
+    # A thousand browsers need a thousand sockets, here and in the server.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     report = Report(told.steps, told.seed)
     with arena() as place:
         for bench in chosen:
@@ -43,7 +48,7 @@ def main() -> int:
 def _rounds(place: Arena, bench: Bench, told: argparse.Namespace) -> list[Round]:
     """Everybody once per round, in an order that turns, so that nobody always follows the same one."""
     rounds: list[Round] = []
-    contestants = [one for one in bench.contestants if not (told.smoke and one.peer)]
+    contestants = [one for one in bench.contestants if not (told.smoke and (one.peer or _is_large(one)))]
     for number in range(told.rounds):
         found: Round = {}
         for at in range(len(contestants)):
@@ -56,6 +61,12 @@ def _rounds(place: Arena, bench: Bench, told: argparse.Namespace) -> list[Round]
             print(f"{bench.name} round {number + 1}: {one.name}: {_said(found[one.name])}", file=sys.stderr, flush=True)
         rounds.append(found)
     return rounds
+
+
+def _is_large(one: Contestant) -> bool:
+    """Whether it takes more browsers than a small run is meant for."""
+    told = one.arguments
+    return "--browsers" in told and int(told[told.index("--browsers") + 1]) > SMOKE_BROWSERS
 
 
 def _said(figures: dict[str, float]) -> str:

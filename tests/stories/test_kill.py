@@ -34,7 +34,8 @@ def assert_whole(script: Script, journal: Follower, run: str, sales: Sales) -> N
     entries = script.journal(journal.workspace)
     assert not checker.faults(entries, in_full(script, run))
     journal.caught_up(entries[-1]["seq"])
-    assert journal.entries.all() == entries
+    # What came after the reading, an agent that is back, say, is heard all the same.
+    assert journal.entries.all()[: len(entries)] == entries
     compared, wrong = differences(sales, cited(script.files(run, "deliverable")["report.html"].decode()))
     assert not wrong
     assert compared >= 25
