@@ -11,7 +11,8 @@ from celery import Celery, chord
 
 from bench.swarm import arguments, graph, tell
 
-REDIS = os.environ.get("BENCH_REDIS", "redis://127.0.0.1:6379/0")
+# Celery's word for a Unix socket is another one than redis-py's.
+REDIS = os.environ.get("BENCH_REDIS", "redis://127.0.0.1:6379/0").replace("unix://", "redis+socket://")
 app = Celery("bench.peers.celery_swarm", broker=REDIS, backend=REDIS)
 app.conf.update(task_acks_late=True, worker_prefetch_multiplier=1, result_expires=600)
 
