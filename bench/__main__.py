@@ -39,14 +39,17 @@ def main() -> int:
     report = Report(told.steps, told.seed)
     with arena() as place:
         for bench in chosen:
-            report.add(bench, _rounds(place, bench, told))
-    print(report.table())
+            report.add(bench, _rounds(place, bench, told, report))
+    # So small, ratios say nothing.
+    print("Who ran was right." if told.smoke else report.table())
+    if report.failed:
+        print(f"Did not finish: {', '.join(report.failed)}.")
     if told.write:
         report.write(told.write)
     return 1 if report.failed else 0
 
 
-def _rounds(place: Arena, bench: Bench, told: argparse.Namespace) -> list[Round]:
+def _rounds(place: Arena, bench: Bench, told: argparse.Namespace, report: Report) -> list[Round]:
     """Everybody once per round, in an order that turns, so that nobody always follows the same one."""
     rounds: list[Round] = []
     contestants = [one for one in bench.contestants if not (told.smoke and (one.peer or _is_large(one)))]
@@ -58,6 +61,7 @@ def _rounds(place: Arena, bench: Bench, told: argparse.Namespace) -> list[Round]
                 found[one.name] = place.run(one, steps=told.steps, seed=told.seed + number)
             except Failed as fault:
                 print(fault, file=sys.stderr)
+                report.failed.append(one.name)
                 continue
             print(f"{bench.name} round {number + 1}: {one.name}: {_said(found[one.name])}", file=sys.stderr, flush=True)
         rounds.append(found)
