@@ -23,6 +23,7 @@ WORKERS = 300
 STEPS = 4000
 WAVE = 308
 PARENTS = 3
+BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,31 @@ async def drive(
     begin()
     await over
     return time.perf_counter() - started
+
+
+async def drive_batched(plan: Graph, write: Callable[[list[tuple[int, int]]], Awaitable[None]]) -> float:
+    """`drive` with one writer: whatever (step, worker) waits is written at once, and acknowledged after that."""
+    waiting: asyncio.Queue[tuple[int, int, asyncio.Future[None]]] = asyncio.Queue()
+
+    async def writer() -> None:
+        while True:
+            batch = [await waiting.get()]
+            while not waiting.empty() and len(batch) < BATCH:
+                batch.append(waiting.get_nowait())
+            await write([(step, worker) for step, worker, _ in batch])
+            for _, _, future in batch:
+                future.set_result(None)
+
+    async def record(step: int, worker: int) -> None:
+        future = asyncio.get_running_loop().create_future()
+        waiting.put_nowait((step, worker, future))
+        await future
+
+    task = asyncio.create_task(writer())
+    try:
+        return await drive(plan, record)
+    finally:
+        task.cancel()
 
 
 def body(worker: int) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from pathlib import Path
-from typing import Any
 
-from bench.swarm import arguments, body, drive, graph, tell
+from bench.swarm import arguments, body, drive_batched, graph, tell
 
 SCHEMA = """
 PRAGMA journal_mode = WAL;
@@ -24,33 +23,18 @@ async def main() -> None:
     connection.executescript(SCHEMA)
     connection.executemany("INSERT INTO step VALUES (?, 0, 'ready')", [(n,) for n in range(plan.steps)])
     connection.commit()
-    waiting: asyncio.Queue[tuple[int, int, asyncio.Future[Any]]] = asyncio.Queue()
 
-    async def writer() -> None:
-        while True:
-            batch = [await waiting.get()]
-            while not waiting.empty() and len(batch) < 500:
-                batch.append(waiting.get_nowait())
-            connection.executemany(
-                "UPDATE step SET state = 'done', version = version + 1 WHERE id = ? AND version = 0",
-                [(step,) for step, _, _ in batch],
-            )
-            connection.executemany(
-                "INSERT INTO event (step, body) VALUES (?, ?)",
-                [(step, body(worker)) for step, worker, _ in batch],
-            )
-            connection.commit()
-            for _, _, future in batch:
-                future.set_result(None)
+    async def write(batch: list[tuple[int, int]]) -> None:
+        connection.executemany(
+            "UPDATE step SET state = 'done', version = version + 1 WHERE id = ? AND version = 0",
+            [(step,) for step, _ in batch],
+        )
+        connection.executemany(
+            "INSERT INTO event (step, body) VALUES (?, ?)", [(step, body(worker)) for step, worker in batch]
+        )
+        connection.commit()
 
-    async def record(step: int, worker: int) -> None:
-        future = asyncio.get_running_loop().create_future()
-        waiting.put_nowait((step, worker, future))
-        await future
-
-    task = asyncio.create_task(writer())
-    seconds = await drive(plan, record)
-    task.cancel()
+    seconds = await drive_batched(plan, write)
     assert connection.execute("SELECT count(*), count(DISTINCT step) FROM event").fetchone() == (plan.steps,) * 2
     tell(steps=plan.steps, seconds=seconds)
 
