@@ -8,7 +8,6 @@ Tests marked `django_db` use the inline form of the writer; those marked
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,21 +33,6 @@ from clawgroups.services.perform import let_go, perform
 # Speed is measured in benchmarks, never in a test.
 hypothesis_settings.register_profile("ours", deadline=None)
 hypothesis_settings.load_profile("ours")
-
-
-@pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """At the end, wait for the pool: its own threads take back what was closed a moment ago."""
-    yield
-    with django_db_blocker.unblock():
-        connection.close()
-        pool = getattr(connection, "pool", None)
-        until = time.monotonic() + 10
-        while pool is not None and time.monotonic() < until:
-            stats = pool.get_stats()
-            if stats["pool_available"] == stats["pool_size"]:
-                break
-            time.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)
