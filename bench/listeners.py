@@ -55,7 +55,8 @@ class Browser(asyncio.Protocol):
             if not head.startswith(b"HTTP/1.1 101"):
                 raise RuntimeError(head.decode(errors="replace"))
             self.open, self.buffer = True, bytearray(rest)
-            self.crowd.joined(self)
+            if not self.crowd.acknowledges:
+                self.crowd.joined(self)
         while (payload := self._take()) is not None:
             self._hear(payload)
 
@@ -81,6 +82,8 @@ class Browser(asyncio.Protocol):
         return payload if kind == 1 else b""
 
     def _hear(self, payload: bytes) -> None:
+        if payload.startswith(b'{"type":"hello"') and self.crowd.acknowledges:
+            self.crowd.joined(self)
         if not payload.startswith(b'{"type":"entries"'):
             return
         found = PLACE.search(payload, 0, 200)

@@ -16,6 +16,8 @@ class Follower:
     `after` is None for a peer that must start anew; it may be ahead of the room, which then catches up.
     """
 
+    rendered = False
+
     def __init__(
         self, room: Room, *, generation: int | None, after: int | None, role: str, wake: Callable[[], None]
     ) -> None:
@@ -108,6 +110,7 @@ class EntryFollower(Follower):
 class FragmentFollower(Follower):
     """For pages: fragments, and where they would be too many the order to load the page again."""
 
+    rendered = True
     language = "en"
     halted = False  # until the page, loaded again, subscribes anew
 

@@ -58,6 +58,9 @@ class Piece:
 class Listener(Protocol):
     """What a room knows of its followers."""
 
+    rendered: bool
+    """Whether it asks for fragments, which take a while to make."""
+
     def wake(self) -> None: ...
     def tell(self, text: str) -> None: ...
 
@@ -75,6 +78,7 @@ class Room:
         self._bytes = 0
         self._made: dict[tuple[Any, ...], asyncio.Future[Any]] = {}
         self._pieces: dict[tuple[Any, ...], Piece] = {}
+        self._readers: set[tuple[str, str]] = set()
         self._loop = asyncio.get_running_loop()
         self._hinted = asyncio.Event()
         self._leave = bus.subscribe(bus.workspace_topic(workspace_id), self._on_hint)
@@ -134,11 +138,26 @@ class Room:
             self._hinted.set()
         if not entries:
             return
+        before = self.head
         self._append(entries)
         if any(entry.type in SEATS for entry in entries):
             self.on_seats()
+        self._wake(rendered=False)
+        await self._render_ahead(before)
+        self._wake(rendered=True)
+
+    def _wake(self, *, rendered: bool) -> None:
         for follower in self.followers:
-            follower.wake()
+            if follower.rendered == rendered:
+                follower.wake()
+
+    async def _render_ahead(self, after: int) -> None:
+        """Make what those will ask for who were up to date, so that a thousand of them find it made."""
+        readers, self._readers = self._readers, set()
+        for role, language in readers:
+            # What cannot be made is found, and told, by who asks for it.
+            with contextlib.suppress(Exception):
+                await self.fragments(after, self.pace.frame, role, language)
 
     def _read_on(self, generation: int, after: int) -> tuple[journal.Head, list[Entry]]:
         # Head first: entries that are read have been committed at least as late as it.
@@ -184,7 +203,8 @@ class Room:
     async def entries(self, after: int, limit: int, role: str) -> Piece:
         """The `entries` frame of what follows `after`."""
         key = (self.generation, "entries", after, min(limit, self.head - after), role == "guest")
-        return self._pieces.get(key) or self._keep(key, await self._entries(after, limit, role))
+        piece = self._pieces.get(key)
+        return piece or self._keep(key, self._entries(await self._lines_after(after, limit), after, role))
 
     def _keep(self, key: tuple[Any, ...], piece: Piece) -> Piece:
         """Whoever stands at the same place next is given the same piece, without another look at the lines."""
@@ -193,20 +213,16 @@ class Room:
             del self._pieces[next(iter(self._pieces))]
         return piece
 
-    async def _entries(self, after: int, limit: int, role: str) -> Piece:
-        lines = await self._lines_after(after, limit)
+    def _entries(self, lines: Sequence[Line], after: int, role: str) -> Piece:
         seq = lines[-1].entry.seq if lines else after
         seen = [line for line in lines if may_see_event(role, line.entry.type)]
-
-        async def make() -> str:
-            top = encode({"type": "entries", "generation": self.generation, "after": after, "seq": seq})
-            return f'{top[:-1]},"entries":[{",".join(line.text for line in seen)}]}}'
-
-        text = await self._once(("entries", after, seq, role == "guest"), make)
+        top = encode({"type": "entries", "generation": self.generation, "after": after, "seq": seq})
+        text = f'{top[:-1]},"entries":[{",".join(line.text for line in seen)}]}}'
         return Piece(text, seq, len(seen), seen[-1].entry.seq if seen else after)
 
     async def fragments(self, after: int, limit: int, role: str, language: str) -> Piece:
         """The `fragments` frame of what follows `after`."""
+        self._readers.add(("guest" if role == "guest" else "member", language))
         key = (self.generation, "fragments", after, min(limit, self.head - after), role == "guest", language)
         return self._pieces.get(key) or self._keep(key, await self._fragments(after, limit, role, language))
 

@@ -26,6 +26,7 @@ from twisted.logger import (
 from clawgroups import draining
 from clawgroups.server.inbox import BodyInbox, Inbox, Message, TakenBody
 from clawgroups.server.limits import CLOSE_DRAINING, Limits
+from clawgroups.server.port import listen
 from clawgroups.server.requests import Bodies, BoundedHTTPFactory
 from clawgroups.server.sockets import BoundedSocket
 
@@ -63,15 +64,16 @@ class BoundedServer(Server):
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Inbox | BodyInbox | None:
         """Start the application for one connection, and give the queue that its messages go into."""
         inbox: Inbox | BodyInbox
+        send = partial(self.handle_reply, protocol)
         if scope["type"] == "websocket":
-            inbox = protocol.inbox
+            inbox, send = protocol.inbox, partial(protocol.reply, send)
         else:
             inbox = BodyInbox(protocol.content)
             protocol.content = TakenBody(protocol.content)
         if protocol not in self.connections:
             return None
         scope.setdefault("asgi", {"version": "3.0"})
-        application = self.application(scope=scope, receive=inbox.get, send=partial(self.handle_reply, protocol))
+        application = self.application(scope=scope, receive=inbox.get, send=send)
         self.connections[protocol]["application_instance"] = asyncio.ensure_future(application)
         return inbox
 
@@ -102,7 +104,7 @@ class BoundedServer(Server):
             [FilteringLogObserver(STDLibLogObserver(), [errors])], redirectStandardIO=False, discardBuffer=True
         )
         asyncio.set_event_loop(twisted_loop)
-        self.ports.append(reactor.listenTCP(port, self.http_factory, backlog=1024, interface=host))
+        self.ports.append(listen(host, port, self.http_factory))
         reactor.callLater(1, self.application_checker)
         reactor.callLater(1, self.timeout_checker)
         reactor.addSystemEventTrigger("before", "shutdown", self.kill_all_applications)
