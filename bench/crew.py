@@ -48,6 +48,9 @@ def installed(database: str) -> None:
     from django.core.management import call_command  # noqa: PLC0415  (Django is set up first)
 
     call_command("migrate", verbosity=0)
+    from clawgroups.core.garbage import settle  # noqa: PLC0415
+
+    settle()  # As web and workers do.
 
 
 def gathered(count: int) -> Crew:

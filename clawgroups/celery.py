@@ -15,6 +15,7 @@ from kombu.transport import redis as redis_transport
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from clawgroups import startup
+from clawgroups.core.garbage import settle
 from clawgroups.core.parent import die_with
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clawgroups.settings")
@@ -111,6 +112,7 @@ _worker = 0
 def _remember(**_: object) -> None:
     global _worker
     _worker = os.getpid()
+    settle()
 
 
 @worker_process_init.connect(weak=False)

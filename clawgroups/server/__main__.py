@@ -17,6 +17,7 @@ from django.utils.module_loading import import_string
 from twisted.internet.error import CannotListenError
 
 from clawgroups import draining
+from clawgroups.core.garbage import settle
 from clawgroups.server.limits import Limits
 
 
@@ -49,6 +50,7 @@ def main() -> int:
     limits = dataclasses.replace(Limits(), drain_seconds=given.drain_seconds, linger_seconds=given.linger_seconds)
     application = import_string(given.app)
     limits = limits.scaled(settings.CLOCK_SCALE if settings.configured else 1.0)
+    settle()
     server = BoundedServer(application, limits=limits, proxy_headers=given.proxy_headers)
 
     def leave() -> None:

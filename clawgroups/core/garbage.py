@@ -1,0 +1,19 @@
+"""How a process that serves collects its garbage."""
+
+from __future__ import annotations
+
+import gc
+
+YOUNG = 20_000  # objects made before the youngest are looked through; Python's own figure is 700
+OLDER = 20  # looks at the younger before one at the older
+
+
+def settle() -> None:
+    """Call once everything is loaded, and before forking: what is there stays and is not looked through again.
+
+    A frame or a request makes thousands of small objects that go by themselves. With Python's own figures, searching
+    the rest of the heap for the few in cycles took a third of the time that a step takes.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, OLDER, OLDER)
