@@ -25,6 +25,9 @@ ARGMAX = Contestant("numpy, one task", f"{FLOORS}.argmax_floor")
 
 KILLED = Contestant("Claw Groups, killed and gone on", f"{PRODUCT}.product_killed", PG)
 LIVE = Contestant("Claw Groups, live at 100 browsers", f"{PRODUCT}.product_live", PG)
+TEXTBOOK = Contestant("A transaction per step and group_send", f"{OTHERS}.textbook_live", PG, peer=True)
+RECONNECT = Contestant("Claw Groups, web killed", f"{PRODUCT}.product_reconnect")
+REDELIVERY = Contestant("Celery, worker killed", f"{OTHERS}.celery_redelivery", peer=True)
 
 
 def _fan(name: str, module: str, needs: str, *arguments: object) -> Contestant:
@@ -167,11 +170,23 @@ BENCHES = (
     ),
     Bench(
         "P3",
-        (PG_COMMIT, LIVE, LANGGRAPH_PG),
+        (PG_COMMIT, LIVE, LANGGRAPH_PG, TEXTBOOK),
         (
             Claim("P3", "steps/s over PG-commit", _faster(LIVE, PG_COMMIT), 0.5, 1.0),
             Claim("P3", "steps/s over LangGraph + PostgreSQL, headless", _faster(LIVE, LANGGRAPH_PG), 3, 5),
             Claim("P3", "p99 in ms, the commit too", _of(LIVE, "p99_ms"), None, 300, most=True),
+            Claim("P3x", "events at browsers in a minute", _per(LIVE, TEXTBOOK, "delivered"), 10, 30),
+        ),
+    ),
+    Bench(
+        "P4",
+        (RECONNECT, REDELIVERY),
+        (
+            Claim("P4", "seconds until all are back", _of(RECONNECT, "seconds"), 15, None, most=True),
+            Claim("P4", "attempts under another epoch", _of(RECONNECT, "other_epoch"), 0, 0, most=True),
+            Claim("P4", "tasks reassigned", _of(RECONNECT, "reassigned"), 0, 0, most=True),
+            Claim("P4", "tasks begun twice", _of(RECONNECT, "doubled"), 0, 0, most=True),
+            Claim("P4", "seconds over Celery's", _per(RECONNECT, REDELIVERY, "seconds"), None, 0.15, most=True),
         ),
     ),
     Bench(

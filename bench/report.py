@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from bench.claims import Bench, Claim, Round
-from bench.environment import ROOT
+from bench.environment import ROOT, peers_python
 
 MARKS = {True: "met", False: "**not met**", None: ""}
 
@@ -49,12 +49,13 @@ class Report:
         return "\n".join(lines)
 
     def write(self, folder: Path) -> None:
-        """The figures of every round, with the machine and the commit, under the day."""
+        """The figures of every round, with the machine and the commit, under the day, and a picture of the ratios."""
         folder.mkdir(parents=True, exist_ok=True)
         names = "-".join(self.rounds)
         path = folder / f"{datetime.now(UTC):%Y-%m-%d}-{names}.json"
         said = {"machine": machine(), "steps": self.steps, "seed": self.seed, "rows": self.rows, "rounds": self.rounds}
         path.write_text(json.dumps(said, indent=1) + "\n")
+        subprocess.run([peers_python(), "-m", "bench.peers.plots", path], cwd=ROOT, check=True)
 
 
 def machine() -> dict[str, str]:

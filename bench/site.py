@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -52,16 +53,15 @@ def site() -> Iterator[Site]:
     command = [sys.executable, "-m", "clawgroups.server", "--host", "127.0.0.1", "--port", str(port)]
     child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
-        _await(port, child)
+        listening(port, child)
         yield Site(port, child.pid, token)
     finally:
         child.terminate()
         child.wait(30)
 
 
-def _await(port: int, child: subprocess.Popen[bytes]) -> None:
-    import socket  # noqa: PLC0415
-
+def listening(port: int, child: subprocess.Popen[bytes]) -> None:
+    """Wait until this child of ours listens."""
     until = time.monotonic() + 60
     while True:
         try:
