@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from agents.ids import new_id
 from clawgroups import bus
 from clawgroups.core.changes import Count, Fact, Insert, Update, Write
@@ -213,6 +215,12 @@ def _with_dead_end(task: Task, reason: str, failure: Failure) -> dict[str, Any]:
 def fence(task: Task) -> dict[str, Any]:
     """What a write to a task expects: nobody else has moved it since it was read."""
     return {"epoch": task.epoch, "state": task.state}
+
+
+def end_sessions(sessions: QuerySet[Session], now: datetime) -> list[Update]:
+    """Nobody works on a task that is over: its sessions end, and with them what their keys may read."""
+    living = sessions.filter(state__in=["opening", "open"]).order_by("pk").values_list("pk", flat=True)
+    return [Update("clawgroups.Session", pk, {"state": "closed", "closed_at": now}) for pk in living]
 
 
 def closed(task: Task) -> Count:

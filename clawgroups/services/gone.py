@@ -20,8 +20,8 @@ from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_task
 from clawgroups.core.task_events import TaskReleased
 from clawgroups.core.timers import wait_for_coordinator
-from clawgroups.models import Task
-from clawgroups.services import tasks
+from clawgroups.models import Command, Task
+from clawgroups.services import repairs, tasks
 from clawgroups.services.attempts import Decision, end_attempt, fence
 from clawgroups.services.deadlines import timers_of, waits
 
@@ -33,6 +33,13 @@ def left_behind(now: datetime, limit: int) -> list[Callable[[], Future[Outcome]]
     rows = Task.objects.select_related("assignee", "attempt", "run", "workspace")
     found = rows.filter(GONE, state__in=["assigned", "working", "held"])
     return [partial(_hand_back if task.state == "held" else _give_on, task, now) for task in found[:limit]]
+
+
+def owed_to_nobody(limit: int) -> list[Callable[[], Future[Outcome]]]:
+    """A verb for each retired agent for which frames of attempts that are over still wait: nobody comes for them."""
+    waiting = Command.objects.filter(state__in=["open", "sent"], agent__retired_at__isnull=False)
+    over = waiting.filter(attempt__ended_at__isnull=False).order_by("agent_id")
+    return [partial(repairs.void_owed, pk) for pk in over.values_list("agent_id", flat=True).distinct()[:limit]]
 
 
 def _reason(task: Task) -> str:

@@ -24,7 +24,7 @@ from clawgroups.core.timers import wait_for_holder
 from clawgroups.models import Attempt, Dependency, Member, Task
 from clawgroups.permissions import get_task, require
 from clawgroups.services import breakers
-from clawgroups.services.attempts import closed, fence, goes_on, retried, what_follows
+from clawgroups.services.attempts import closed, end_sessions, fence, goes_on, retried, what_follows
 from clawgroups.services.deadlines import CLOSED, timers_of, waits, waits_when_ready
 from clawgroups.services.workspaces import clean_text
 
@@ -71,6 +71,7 @@ def accept_task(
                     )
                     for child in children
                 ),
+                *end_sessions(task.sessions.all(), now),
                 closed(task),
                 Count("clawgroups.Run", task.run_id, "worked_ms", _worked(attempt, now)),
                 *health,

@@ -41,9 +41,9 @@ from clawgroups.core.lifecycle import (
 from clawgroups.core.plan import PlanTask, parse_plan, path_length, places
 from clawgroups.core.task_events import ArtifactAdded, TaskCancelled, TaskReady
 from clawgroups.core.timers import Bounds, after, wait_for_coordinator, wait_for_parents, wait_for_resume
-from clawgroups.models import Attempt, Run, Task
+from clawgroups.models import Attempt, Run, Session, Task
 from clawgroups.permissions import get_run, get_workspace, require
-from clawgroups.services.attempts import Decision, end_attempt
+from clawgroups.services.attempts import Decision, end_attempt, end_sessions
 from clawgroups.services.deadlines import CLOSED, name_of, timers_of, waits, waits_when_ready
 from clawgroups.services.files import StoredFile
 from clawgroups.services.messages import message
@@ -324,6 +324,7 @@ def _cancel_tasks(run: Run, reason: str) -> Decision:
         expect = {"epoch": task.epoch, "state": task.state}
         decision.writes.append(Update("clawgroups.Task", task.pk, values, expect))
         decision.facts.append(Fact(run.workspace_id, TaskCancelled(task_id=task.pk)))
+    decision.writes += end_sessions(Session.objects.filter(task__run=run), now)
     return decision
 
 
@@ -333,7 +334,7 @@ def finish_run(run_id: UUID, *, deliverables: Sequence[StoredFile], note: str, a
     expects = require(actor, "run.consolidate", run.workspace_id)
     values: dict[str, Any] = {"state": move_run(run.state, RunVerb.FINISH).value, "ended_at": timezone.now()}
     # With the run its turn is over: whoever took it may die before giving it back, and nobody would ever do so.
-    values |= {"turn_owner": "", "turn_until": None}
+    values |= {"turn_owner": "", "turn_until": None, "turned": run.wanted}
     writes: list[Write] = [Update("clawgroups.Run", run.pk, values, {"state": run.state})]
     facts: list[Fact] = []
     for stored in deliverables:

@@ -147,6 +147,8 @@ def _opened(
     session, attempt = command.session, command.attempt
     assert session is not None
     assert attempt is not None
+    if session.state == "closed":
+        return Decision()  # its task was over before it was open
     acp_id = str((result or {}).get("sessionId") or "")[:200]
     current = _current(attempt)
     if error is not None or not acp_id:

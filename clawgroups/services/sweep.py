@@ -59,6 +59,7 @@ def sweep(now: datetime, *, quiet: bool, away: bool = False) -> int:
         return started
     started += _do([*_approvals(now), *_unconfirmed(now), *_runs(now), *breakers.due(now, LIMIT)])
     started += _do(gone.left_behind(now, LIMIT))
+    started += _do(gone.owed_to_nobody(LIMIT))
     if not quiet:
         started += _do(_silent_links(now))
     started += _do([*_in_hand(now, expire=not quiet), *overdue.due_tasks(now, LIMIT, expire=not quiet)])

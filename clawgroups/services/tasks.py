@@ -29,6 +29,7 @@ from clawgroups.services.attempts import (
     Decision,
     closed,
     end_attempt,
+    end_sessions,
     fence,
     release,
 )
@@ -303,6 +304,7 @@ def _cancel(task: Task, now: datetime) -> Decision:
         **CLOSED,
     }
     decision.writes += [Update("clawgroups.Task", task.pk, values, fence(task)), closed(task)]
+    decision.writes += end_sessions(task.sessions.all(), now)
     decision.facts.append(Fact(task.workspace_id, TaskCancelled(task_id=task.pk)))
     return decision
 

@@ -1,0 +1,50 @@
+"""A session ends with its task: whoever worked on it is not given its files for ever, nor loses it at a restart."""
+
+from __future__ import annotations
+
+import pytest
+
+from clawgroups.models import Command, Session, Task
+from clawgroups.services import review, runs, takeover, tasks
+from clawgroups.services.perform import perform
+from clawgroups.services.sessions import links_lost
+from tests.conftest import Team
+
+pytestmark = pytest.mark.django_db
+
+
+def states(task: Task) -> list[str]:
+    return list(Session.objects.filter(task=task).order_by("opened_at").values_list("state", flat=True))
+
+
+def test_the_sessions_of_a_task_end_when_its_result_is_accepted(team: Team) -> None:
+    task = team.working()
+    team.finish("scribe", "Done.")
+    assert states(task) == ["open"]
+    perform(review.accept_task, task.pk, actor=team.actor("ada"))
+    assert states(task) == ["closed"]
+    assert Session.objects.get(task=task).closed_at is not None
+    assert links_lost(team.agents["scribe"].pk, team.workspace.pk) == []
+
+
+def test_the_sessions_of_a_task_end_when_it_is_cancelled(team: Team) -> None:
+    task = team.working()
+    perform(tasks.cancel_task, task.pk, actor=team.actor("ada"))
+    assert states(task) == ["closed"]
+
+
+def test_the_sessions_of_a_run_end_with_it(team: Team) -> None:
+    task = team.working()
+    perform(runs.cancel_run, task.run_id, actor=team.actor("ada"))
+    assert states(task) == ["closed"]
+
+
+def test_a_session_that_is_opened_after_the_end_of_its_task_stays_closed(team: Team) -> None:
+    task = team.assigned()
+    team.send("scribe")
+    perform(takeover.take_over, task.pk, actor=team.actor("ada"))
+    perform(takeover.submit_held, task.pk, result="By hand.", actor=team.actor("ada"))
+    perform(review.accept_task, task.pk, actor=team.actor("ada"))
+    team.answer("scribe", {"sessionId": "acp-1"})
+    assert states(task) == ["closed"]
+    assert not Command.objects.filter(attempt__task=task, state__in=["open", "sent"]).exists()
