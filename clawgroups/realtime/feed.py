@@ -93,10 +93,17 @@ def fragments(entries: Sequence[Entry], workspace_id: UUID) -> list[str]:
     made += [task_hint(pk, seq) for pk in wanted.pop("task_page", {})]
     for name, ids in wanted.items():
         made += pieces(name, ids)
-    made += [gone(f"seat-{e.payload['member_id']}") for e in entries if e.type == "member.left"]
+    made += [gone(f"seat-{pk}") for pk in _left(entries)]
     if _may_need_people(entries, wanted.get("task_card", {})):
         made.append(needs_piece(seq))
     return made
+
+
+def _left(entries: Sequence[Entry]) -> list[UUID]:
+    """Who has left and is not back by now: a seat that was taken again is a piece of its own."""
+    left = [UUID(e.payload["member_id"]) for e in entries if e.type == "member.left"]
+    back = set(Member.objects.filter(pk__in=left, left_at=None).values_list("pk", flat=True)) if left else set()
+    return [pk for pk in dict.fromkeys(left) if pk not in back]
 
 
 def _wanted(entries: Sequence[Entry], workspace_id: UUID) -> dict[str, dict[UUID, None]]:
@@ -108,6 +115,10 @@ def _wanted(entries: Sequence[Entry], workspace_id: UUID) -> dict[str, dict[UUID
         for name in FEED.get(entry.type, ()):
             for pk in _subjects(name, entry, workspace_id, run_of):
                 wanted.setdefault(name, {})[pk] = None
+    # The end of a cancelled task names nobody; whoever was at it is at it no more.
+    if over := {e.payload["task_id"] for e in entries if e.type == "task.cancelled"}:
+        for pk in Attempt.objects.filter(task__in=over).values_list("member_id", flat=True).distinct():
+            wanted.setdefault("seat", {})[pk] = None
     return wanted
 
 

@@ -187,6 +187,8 @@ class Hub:
             elif not peer.seated(seats):
                 await peer.close(4403, "no longer a member")
             elif since is not None and now - since > self.pace.behind:
+                # Whoever reads that slowly is seldom told: the code stands behind all that is on the way.
+                log.info("closing a socket that has been too far behind for %.0f s", now - since)
                 await peer.close(4413, "too far behind")
 
     async def say_goodbye(self, retry_after: float) -> None:

@@ -148,3 +148,20 @@ def test_a_line_that_falls_silent_is_noticed_and_replaced(people: People, script
     page.clock.fast_forward("01:00")
     expect(page.get_by_text("And now?")).to_be_visible()
     assert [frame["type"] for frame in line.sent].count("subscribe") == 2
+
+
+def test_a_browser_that_is_online_again_takes_a_new_line_for_one_that_may_be_dead(
+    people: People, script: Script
+) -> None:
+    workspace = script.workspace("Another network")
+    page = people.signed_in()
+    line = Line(page)
+    page.goto(f"{script.url}/w/{workspace}/")
+    tell(script, workspace, "Before the tunnel")
+    expect(page.get_by_text("Before the tunnel")).to_be_visible()
+    line.silence()
+    page.context.set_offline(True)
+    tell(script, workspace, "In the tunnel")
+    page.context.set_offline(False)
+    expect(page.get_by_text("In the tunnel")).to_be_visible()
+    assert [frame["type"] for frame in line.sent].count("subscribe") == 2

@@ -12,7 +12,7 @@ from clawgroups.core.events import EVENTS
 from clawgroups.fragments import FRAGMENTS, pieces
 from clawgroups.models import Entry
 from clawgroups.realtime.feed import FEED, SUBJECT, fragments
-from clawgroups.services import messages, takeover, workspaces
+from clawgroups.services import members, messages, takeover, workspaces
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 from tests.web.conftest import SignIn
@@ -102,9 +102,13 @@ def test_rows_that_are_gone_and_unknown_types_give_nothing(team: Team) -> None:
 
 
 @pytest.mark.django_db
-def test_a_member_who_left_leaves_the_page(team: Team) -> None:
-    seat = team.seat("gus")
-    left = Entry(
-        workspace=team.workspace, generation=1, seq=9, actor={}, type="member.left", payload={"member_id": str(seat.pk)}
-    )
-    assert fragments([left], team.workspace.pk) == [f'<div id="seat-{seat.pk}" hx-swap-oob="delete"></div>']
+def test_a_member_who_left_leaves_the_page_and_one_who_is_back_stays(team: Team) -> None:
+    seat = team.seat("scribe")
+    before = len(entries(team))
+    perform(members.remove_member, seat.pk, actor=team.actor("ada"))
+    assert fragments(entries(team, before), team.workspace.pk) == [
+        f'<div id="seat-{seat.pk}" hx-swap-oob="delete"></div>'
+    ]
+    perform(members.add_agent, team.workspace.pk, agent_id=team.agents["scribe"].pk, actor=team.actor("ada"))
+    (piece,) = fragments(entries(team, before), team.workspace.pk)
+    assert piece.startswith(f'<li id="seat-{seat.pk}" hx-swap-oob="merge:#seats-{team.workspace.pk}"')
