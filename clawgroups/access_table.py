@@ -85,6 +85,7 @@ ROUTES: dict[str, str] = {
     "runs": "run.view",
     "draft-run": "run.draft",
     "run": "run.view",
+    "run-tasks": "run.view",
     "run-actions": "run.view",
     "start-run": "run.start",
     "pause-run": "run.pause",

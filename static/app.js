@@ -5,12 +5,18 @@
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
   const words = $("#words").dataset;
 
-  // What a screen reader hears: politely, and not every frame.
+  // What a screen reader hears: politely, and not every frame. Of a crowd only how many, and then it is quiet for a while.
   const said = new Set();
-  let speaking = 0;
+  let speaking = 0, breath = 1500;
   function say(text) {
     said.add(text);
-    speaking ||= setTimeout(() => { $("#announcer").textContent = [...said].join(". "); said.clear(); speaking = 0; }, 1500);
+    speaking ||= setTimeout(() => {
+      const crowd = said.size > 5;
+      $("#announcer").textContent = crowd ? `${said.size} ${words.changes}` : [...said].join(". ");
+      breath = crowd ? 15000 : 1500;
+      said.clear();
+      speaking = 0;
+    }, breath);
   }
   function toast(text) {
     const el = $("#toast").content.firstElementChild.cloneNode(true);
@@ -25,11 +31,12 @@
   function localise(root) {
     for (const el of [...(root.matches?.("time") ? [root] : []), ...$$("time[datetime]", root)]) {
       const at = new Date(el.dateTime), seconds = (at - Date.now()) / 1000, size = Math.abs(seconds);
-      el.title = full.format(at);
-      el.textContent = "rel" in el.dataset
+      el.title ||= full.format(at);
+      const text = "rel" in el.dataset
         ? size < 90 ? relative.format(Math.round(seconds), "second") : size < 5400 ? relative.format(Math.round(seconds / 60), "minute")
           : size < 129600 ? relative.format(Math.round(seconds / 3600), "hour") : relative.format(Math.round(seconds / 86400), "day")
         : at.toDateString() === new Date().toDateString() ? clock.format(at) : full.format(at);
+      if (el.textContent !== text) el.textContent = text;
     }
   }
   setInterval(() => $$("time[data-rel]").forEach(localise), 10000);
@@ -51,8 +58,10 @@
     if (form.hasAttribute("data-reset")) $$("[type=file]", form).forEach((el) => (el.value = ""));
     form.closest("[popover]")?.hidePopover();
   });
-  addEventListener("htmx:sendError", () => toast(words.unsent));
-  addEventListener("htmx:responseError", ({ detail }) => detail.xhr.responseText.includes("toast") || toast(words.failed));
+  // Only what a person asked for is worth a word; what the page loads by itself it tries again.
+  const byItself = ({ requestConfig }) => requestConfig.triggeringEvent?.type === "reload";
+  addEventListener("htmx:sendError", ({ detail }) => byItself(detail) || toast(words.unsent));
+  addEventListener("htmx:responseError", ({ detail }) => byItself(detail) || detail.xhr.responseText.includes("toast") || toast(words.failed));
   addEventListener("input", ({ target }) => target.matches("[data-keep]") && sessionStorage.setItem(key(target), target.value));
   addEventListener("submit", ({ target }) => $$("[data-keep]", target).forEach((el) => target.hasAttribute("hx-post") || sessionStorage.removeItem(key(el))));
   addEventListener("keydown", (event) => {

@@ -26,6 +26,8 @@
     beforeAttributeUpdated: (name, el) => !(name === "open" && el.matches("details")),
     beforeNodeRemoved(node) {
       if (node.nodeType !== 1) return true;
+      // Whoever is on a card stays there until they go on, though it matters less by now.
+      if (node.contains(document.activeElement) && node.parentNode.closest("[data-part]")) return false;
       [node, ...$$("textarea", node)].filter((el) => el.matches("textarea") && dirty(el)).forEach(rescue);
       // Words that stream in are ahead of the rows; what was rescued is closed by the reader.
       return !node.matches(".turn__live, .rescued") && !tails.has(node.id.slice(5));
@@ -33,44 +35,92 @@
   };
   const morph = (old, fresh) => Idiomorph.morph(old, fresh, { morphStyle: "outerHTML", callbacks });
 
+  // Into its place by number; new ones nearly always belong at the end.
   function place(list, el) {
-    const after = $$(":scope > [data-ordinal]", list).find((other) => +other.dataset.ordinal > +el.dataset.ordinal);
-    const low = list.scrollHeight - list.scrollTop - list.clientHeight < 120;
-    list.insertBefore(el, after || null);
-    if (low) list.scrollTop = list.scrollHeight;
+    if (!lists.has(list)) lists.set(list, list.scrollHeight - list.scrollTop - list.clientHeight < 120);
+    let before = list.lastElementChild;
+    while (before && !(+before.dataset.ordinal <= +el.dataset.ordinal)) before = before.previousElementSibling;
+    // Where earlier lines are on a page of their own, one of them is there.
+    if (!before && $(":scope > [data-older]:not([hidden])", list)) return;
+    if (before) before.after(el);
+    else list.insertBefore(el, $(":scope > [data-ordinal]", list));
     if (el.dataset.say) say(el.dataset.say);
-    return [el];
+  }
+  // Lists that got something new -> whether their reader was at the end, and so wants to stay there.
+  const lists = new Map();
+  function settleLists() {
+    lists.forEach((low, list) => {
+      if (list.dataset.most) trim(list, low ? +list.dataset.most : 3 * list.dataset.most);
+      if (low) list.scrollTop = list.scrollHeight;
+    });
+    lists.clear();
+  }
+  // A page that is open for days does not grow for days: the oldest lines are on a page of their own.
+  function trim(list, most) {
+    const lines = $$(":scope > [data-ordinal]", list);
+    const old = lines.slice(0, Math.max(0, lines.length - most)).filter((el) => !el.contains(document.activeElement));
+    if (old.length) $(":scope > [data-older]", list).hidden = false;
+    old.forEach((el) => el.remove());
+  }
+  // The list on this page that a piece may join. One that shows a part of the whole is loaded anew instead.
+  function listFor(el) {
+    const named = el.getAttribute("hx-swap-oob").split(":")[1], list = named && $(named);
+    if (list?.hasAttribute("data-part")) outdated(list);
+    return list?.hasAttribute("data-list") ? list : null;
+  }
+  // Soon, and while there is always something new not more often than every three seconds.
+  const outdatedAt = {}, loadedAt = {};
+  function outdated({ id }) {
+    outdatedAt[id] ||= setTimeout(() => {
+      const list = document.getElementById(id);
+      outdatedAt[id] = 0;
+      loadedAt[id] = Date.now();
+      if (list) htmx.trigger(list, "reload");
+    }, Math.max(300, (loadedAt[id] || 0) + 3000 - Date.now()));
+  }
+  // What loads itself anew and could not, tries again.
+  for (const type of ["htmx:sendError", "htmx:responseError"])
+    addEventListener(type, ({ detail: { elt, xhr, requestConfig } }) => {
+      if (requestConfig.triggeringEvent?.type !== "reload" || (xhr.status && xhr.status < 500)) return;
+      setTimeout(() => elt.isConnected && htmx.trigger(elt, "reload"), 3000 + 3000 * Math.random());
+    });
+  // In the place of the element of the same name, else into the list; what is on the page then.
+  function merge(el, target) {
+    const there = document.getElementById(el.id);
+    if (!there && target.hasAttribute("data-list")) place(target, el);
+    else morph(there || target, el);
+    const now = document.getElementById(el.id);
+    if (now) settle(now);
+    return now;
   }
   htmx.defineExtension("merge", {
     isInlineSwap: (style) => style === "merge",
-    handleSwap(style, target, fragment) {
-      if (style !== "merge") return false;
-      const merged = [...fragment.children].flatMap((el) => {
-        const there = document.getElementById(el.id);
-        if (!there && target.hasAttribute("data-list")) return place(target, el);
-        morph(there || target, el);
-        return [document.getElementById(el.id)].filter(Boolean);
-      });
-      merged.forEach(settle);
-      return merged;
-    },
+    handleSwap: (style, target, fragment) =>
+      style === "merge" && [...fragment.children].map((el) => merge(el, target)).filter(Boolean),
   });
   // A page shows a part of what changes: pieces without a place in it are left out.
+  const parsed = (html) => Object.assign(document.createElement("template"), { innerHTML: html });
   function fitting(html) {
-    const parsed = Object.assign(document.createElement("template"), { innerHTML: html });
-    for (const el of [...parsed.content.children]) {
-      const list = el.getAttribute("hx-swap-oob")?.split(":")[1];
+    if (!html.includes("hx-swap-oob")) return html;
+    const all = parsed(html);
+    for (const el of [...all.content.children]) {
       if (!el.hasAttribute("hx-swap-oob")) continue;
+      const list = listFor(el);
       if (document.getElementById(el.id)) el.setAttribute("hx-swap-oob", "merge");
-      else if (!list || !$(list)) el.remove();
+      else if (!list) el.remove();
     }
-    return parsed.innerHTML;
+    return all.innerHTML;
   }
   addEventListener("htmx:beforeSwap", ({ detail }) => (detail.serverResponse = fitting(detail.serverResponse)));
+  let settling = false;
   function settle(root) {
     localise(root);
     tails.forEach((_, part) => showTail(part));
+    if (settling) return;
+    settling = true;
     queueMicrotask(() => {
+      settling = false;
+      settleLists();
       reloads.forEach((el) => el.isConnected && htmx.trigger(el, "reload"));
       reloads.clear();
       watch();
@@ -91,7 +141,8 @@
   function readCursors() {
     for (const one of ($("#page").dataset.workspaces || "").split(" ").filter(Boolean)) {
       const [id, generation, seq] = one.split(":");
-      cursors.set(id, { generation: +generation, seq: +seq });
+      // The same object as before: a timer may still hold it.
+      cursors.set(id, Object.assign(cursors.get(id) || {}, { generation: +generation, seq: +seq, head: 0 }));
     }
   }
   function connect() {
@@ -109,13 +160,19 @@
     };
   }
   // A line that was cut without a word is known by its silence: a head comes every 15 seconds.
-  setInterval(() => {
-    if (socket?.readyState !== 1 || Date.now() - heard < 45000) return;
-    const { onclose } = socket;
-    socket.onclose = socket.onmessage = null;
+  setInterval(() => socket?.readyState === 1 && Date.now() - heard > 45000 && renew(), 5000);
+  // Another network: a socket of the one before may be dead and not know it. A new one goes on where it was.
+  addEventListener("online", renew);
+  function renew() {
+    if (!socket) return;
+    clearTimeout(timer);
+    slow ||= setTimeout(link, 1200, "lost");
+    tries = 0;
+    asking = false;
+    socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
-    onclose({ code: 1006 });
-  }, 5000);
+    connect();
+  }
   function link(state) {
     clearTimeout(slow);
     slow = 0;
@@ -130,27 +187,82 @@
     if (m.type === "draining") return void (pause = m.retry_after || 1);
     if (!c) return;
     if (m.type === "reset" || (m.generation !== undefined && m.generation !== c.generation)) return refresh();
-    if (m.type === "hello") { tries = 0; link("open"); }
-    if (m.type === "fragments" && m.seq > c.seq) {
+    if (m.type === "hello") { tries = 0; c.asked = false; link("open"); }
+    if (m.type === "fragments" && m.seq > c.seq && !c.asked) {
       c.seq = m.seq;
-      const html = fitting(m.html || "");
-      if (html) htmx.swap(document.body, html, { swapStyle: "none" });
-      send({ type: "ack", workspace: m.workspace, seq: m.seq });
+      come(m);
     }
-    // A hint of ours may be lost: what the head promises and does not come is asked for.
-    if (m.head > c.seq) setTimeout(() => m.head > c.seq && subscribe(c, m.workspace), 3000);
+    // A hint of ours may be lost: what the head promises is asked for, but only where nothing comes at all. Who asks a
+    // server again that is merely slow makes it begin anew.
+    c.head = Math.max(c.head || 0, m.head || 0);
+    if (c.head > c.seq) c.doubt ||= setTimeout(doubt, c.patience || 3000, c, m.workspace, c.seq);
   }
+  function doubt(c, workspace, seq) {
+    c.doubt = 0;
+    c.patience = c.seq > seq ? 3000 : Math.min(30000, 2 * (c.patience || 3000));
+    if (c.seq === seq && c.head > seq && !c.asked) subscribe(c, workspace);
+    else if (c.head > c.seq) c.doubt = setTimeout(doubt, c.patience, c, workspace, c.seq);
+  }
+
+  // What came and is not on the page yet: of each element the newest only, in the order in which they came. It is taken
+  // in little by little, so that a key or a click never waits for long, and acknowledged when nothing is left: whoever
+  // cannot keep up is sent no more meanwhile. Where nobody looks the browser gives no time for later: all at once then.
+  const SLICE = 8, PAUSE = 100; // milliseconds: at a time, and between two times
+  const coming = new Map(), owed = new Map();
+  let due = 0, worked = 0;
+  function come({ workspace, seq, html }) {
+    for (const el of parsed(html || "").content.children) {
+      coming.delete(el.id);
+      coming.set(el.id, el);
+    }
+    owed.set(workspace, seq);
+    if (document.hidden) work();
+    else due ||= setTimeout(work, worked + PAUSE - performance.now());
+  }
+  function work() {
+    const until = document.hidden ? Infinity : performance.now() + SLICE;
+    due = 0;
+    for (const [id, el] of coming) {
+      if (performance.now() > until) return void (due = setTimeout(work));
+      coming.delete(id);
+      take(el);
+    }
+    owed.forEach((seq, workspace) => send({ type: "ack", workspace, seq }));
+    owed.clear();
+    worked = performance.now();
+  }
+  function take(el) {
+    const there = document.getElementById(el.id), list = listFor(el);
+    if (el.getAttribute("hx-swap-oob") === "delete") return there?.remove();
+    if (!there && !list) return;
+    el.removeAttribute("hx-swap-oob");
+    const now = merge(el, list);
+    if (now && (now.matches(ASKS) || $(ASKS, now))) htmx.process(now);
+  }
+  const ASKS = "[hx-get], [hx-post]";
+
+  // One answer at a time: an older one would set the page back, and who keeps asking gets none. Without an answer it is
+  // asked for again after a while, or as soon as the server says so: whoever is back does not wait for the while.
+  let asking = false, again;
   async function refresh() {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
-    const fresh = answer?.ok && $("#page", new DOMParser().parseFromString(await answer.text(), "text/html"));
-    if (!fresh) return void setTimeout(refresh, 5000 + 5000 * Math.random());
+    if (asking) return;
+    clearTimeout(again);
+    asking = true;
+    const told = { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(60000) };
+    const text = await fetch(location.href, told).then((answer) => answer.ok && answer.text()).catch(() => "");
+    const fresh = text && $("#page", new DOMParser().parseFromString(text, "text/html"));
+    asking = false;
+    if (!fresh) return void (again = setTimeout(refresh, 5000 + 5000 * Math.random()));
+    // The page stands where it was rendered: what came since then is sent again after the server's hello.
+    coming.clear();
+    owed.clear();
     morph($("#page"), fresh);
     htmx.process($("#page"));
     settle($("#page"));
     readCursors();
+    cursors.forEach((c) => (c.asked = true));
     cursors.forEach(subscribe);
   }
-  addEventListener("online", () => { clearTimeout(timer); if (socket?.readyState > 1) connect(); });
   addEventListener("pageshow", (event) => event.persisted && refresh());
 
   // Streaming text of the attempt on the page. It may be lost; the transcript is loaded from rows anyway.
@@ -169,6 +281,7 @@
       const turn = Object.assign(document.createElement("li"), { id: `part-${part}`, className: `turn turn--${kind}` });
       turn.dataset.ordinal = ordinal;
       place(thread, turn);
+      settle(turn);
       // What stands above it is complete now: let its rows take its place.
       htmx.trigger(thread, "stale");
     }

@@ -16,11 +16,12 @@ from agents.models import Agent, Connection
 from clawgroups.core.breaker import Breaker, read
 from clawgroups.core.lifecycle import RUN_TERMINAL, TASK_TERMINAL, RunState
 from clawgroups.core.timers import Timers
-from clawgroups.fragments.tasks import TaskCard, cards
+from clawgroups.fragments.tasks import TaskCard, cards, foremost
 from clawgroups.models import Artifact, Attempt, Member, Message, Run, Task, Workspace
 
 STRIP = 150
 SMALL = 16
+FOREMOST = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,16 @@ class RunView:
     def is_small(self) -> bool:
         """Whether the plan fits side by side on a screen."""
         return self.total <= SMALL
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it has more tasks than a page shows at once."""
+        return self.total > STRIP
+
+    @property
+    def foremost(self) -> list[TaskCard]:
+        """Of a large plan: the tasks that matter most now."""
+        return foremost(self.run.pk, FOREMOST)
 
     @property
     def needs(self) -> int:

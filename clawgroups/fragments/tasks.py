@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from clawgroups.core.acceptance import parse_line
 from clawgroups.core.lifecycle import ATTEMPT_LIVE, TASK_TERMINAL, TaskState
@@ -28,6 +28,17 @@ CHECK_WORDS = {
     "sheet_has": "The workbook has {}",
     "numbers_match_source": "Every number matches its source",
 }
+
+
+URGENCY = (
+    Q(blocked_on="person") & ~Q(state__in=TASK_TERMINAL),
+    Q(state__in=(TaskState.STUCK, TaskState.HELD)),
+    Q(state__in=(TaskState.WORKING, TaskState.ASSIGNED)),
+    Q(state=TaskState.IN_REVIEW),
+    Q(state=TaskState.READY),
+    Q(state=TaskState.WAITING),
+    Q(state=TaskState.FAILED),
+)
 
 
 class _CardRow(TypedDict):
@@ -146,6 +157,15 @@ def cards(wanted: Q) -> list[TaskCard]:
 def cards_of(ids: Iterable[UUID]) -> list[TaskCard]:
     """Cards of these tasks."""
     return cards(Q(pk__in=list(ids)))
+
+
+def foremost(run_id: UUID, most: int) -> list[TaskCard]:
+    """Cards of the tasks of a run that matter most now: what waits for people, what is at work, what comes next."""
+    places = [When(which, then=Value(place)) for place, which in enumerate(URGENCY)]
+    urgency = Case(*places, default=Value(len(URGENCY)))
+    found = Task.objects.filter(run=run_id).order_by(urgency, "position").values_list("pk", flat=True)[:most]
+    by_id = {card.task.pk: card for card in cards_of(found)}
+    return [by_id[pk] for pk in found if pk in by_id]
 
 
 def now_of(task_id: UUID) -> TaskNow:

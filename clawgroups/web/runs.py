@@ -20,7 +20,7 @@ from clawgroups.core.errors import NotFound
 from clawgroups.core.matching import Match, Need
 from clawgroups.core.roster import Roster
 from clawgroups.fragments import pieces, rooms
-from clawgroups.fragments.tasks import TaskCard
+from clawgroups.fragments.tasks import TaskCard, cards_of
 from clawgroups.models import Run
 from clawgroups.permissions import get_run, get_workspace
 from clawgroups.services import runs
@@ -55,7 +55,7 @@ def run(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
     found = _run(actor, workspace_id, run_id, "run.view")
     followed = follows([found.workspace])
     (view,) = rooms.runs_of([found.pk])
-    fits = _fits(found, view.tasks) if found.state == "proposed" else []
+    fits = _fits(found, view.foremost if view.is_large else view.tasks) if found.state == "proposed" else []
     context = {"follows": followed, "view": view, "viewer": Viewer(actor, workspace_id), "fits": fits}
     return page(request, "runs/detail.html", context)
 
@@ -64,6 +64,19 @@ def _fits(found: Run, cards: list[TaskCard]) -> list[tuple[TaskCard, Match | Non
     """Who would get each task if it were given out now."""
     roster = Roster(situation_of(found, timezone.now()).candidates)
     return [(card, roster.best(Need(tuple(card.task.skills)))) for card in cards]
+
+
+@require_safe
+def run_tasks(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
+    """All tasks of a run, in plan order, page by page; for a page of a large run those that matter most now."""
+    found = _run(actor_of(request), workspace_id, run_id, "run.view")
+    followed = follows([found.workspace])
+    (view,) = rooms.runs_of([found.pk])
+    if is_htmx(request):
+        return render(request, "runs/_foremost.html", {"view": view})
+    shown = paged(request, found.tasks.order_by("position").values_list("pk", flat=True), 100)
+    cards = cards_of(shown.object_list)
+    return page(request, "runs/tasks.html", {"follows": followed, "view": view, "page": shown, "cards": cards})
 
 
 @require_safe

@@ -30,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_ROOM + "runs/", runs.run_list, name="runs"),
     path(_ROOM + "runs/draft/", runs.draft_run, name="draft-run"),
     path(_RUN, runs.run, name="run"),
+    path(_RUN + "tasks/", runs.run_tasks, name="run-tasks"),
     path(_RUN + "actions/", runs.run_actions, name="run-actions"),
     path(_RUN + "start/", runs.start_run, name="start-run"),
     path(_RUN + "pause/", runs.pause_run, name="pause-run"),

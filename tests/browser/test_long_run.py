@@ -1,0 +1,99 @@
+"""A long chat and a large run: a page keeps a bounded part of them, takes in everything, and loses nobody's place."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.line import Line
+from tests.browser.people import People
+from tests.browser.test_two_people import same_as_a_fresh_page, tell
+from tests.stories.script import Script
+from tests.stories.waiting import until
+
+LINES = 200
+"""So many lines of the chat a page keeps."""
+SAID = 240
+FOREMOST = 24
+"""So many tasks of a large run a page shows."""
+PLAN = [{"key": f"t{number}", "title": f"Call number {number}", "skills": ["phoning"]} for number in range(200)]
+CHAT = "() => [...document.querySelectorAll('.talk > .say .md')].map((el) => el.textContent.trim())"
+
+
+def test_a_long_chat_keeps_its_newest_lines_and_leads_to_the_others(people: People, script: Script) -> None:
+    workspace = script.workspace("Long chat")
+    page = people.signed_in()
+    line = Line(page)
+    page.goto(f"{script.url}/w/{workspace}/")
+    expect(page.get_by_role("link", name="Earlier messages")).to_be_hidden()
+    with ThreadPoolExecutor(6) as many:
+        list(many.map(lambda number: tell(script, workspace, f"Line {number}."), range(SAID)))
+
+    said = [entry["payload"]["message_id"] for entry in script.journal(workspace) if entry["type"] == "message.posted"]
+    caught_up(script, workspace, page, line)
+    shown = page.evaluate("() => [...document.querySelectorAll('.talk > .say')].map((el) => el.id.slice(8))")
+    assert set(shown) == set(said[-LINES:])
+    assert len(shown) == LINES
+    assert page.evaluate("() => { const el = document.querySelector('.talk'); return el.scrollTop > 0; }")
+    gone = {f"Line {number}." for number in range(SAID)} - set(page.evaluate(CHAT))
+    page.get_by_role("link", name="Earlier messages").click()
+    found = ""
+    while not found or page.get_by_role("link", name="Older").count():
+        if found:
+            page.get_by_role("link", name="Older").first.click()
+        found += page.get_by_role("main").inner_text()
+    assert {text for text in gone if text not in found.splitlines()} == set()
+
+
+def test_a_large_run_shows_what_matters_most_and_nothing_is_lost(people: People, script: Script) -> None:
+    workspace = script.workspace("Large run")
+    path = f"/api/v1/workspaces/{workspace}/runs"
+    run = str(script.post(path, {"goal": "Call everybody", "plan": PLAN})["id"])
+    room = people.signed_in()
+    pages = {f"{script.url}/w/{workspace}/": room}
+    for end in ("", "tasks/", "tasks/?page=2"):
+        pages[f"{script.url}/w/{workspace}/runs/{run}/{end}"] = room.context.new_page()
+    lines = {page: Line(page) for page in pages.values()}
+    for address, page in pages.items():
+        page.goto(address)
+    counts = [cards(page) for page in pages.values()]
+    assert counts == [FOREMOST, FOREMOST, 100, 100]
+    room.get_by_role("link", name="Call number 3", exact=True).focus()
+
+    script.post(f"/api/v1/runs/{run}/start")
+    for number in (3, 190):
+        task = script.task(run, f"t{number}")
+        script.post(f"/api/v1/tasks/{task['id']}/takeover")
+    expect(card(room, "Call number 3")).to_contain_text("In human hands")
+    expect(room.get_by_role("link", name="Call number 3", exact=True)).to_be_focused()
+    expect(card([*lines][-1], "Call number 190")).to_contain_text("In human hands")
+    script.post(f"/api/v1/runs/{run}/cancel")
+    for page, line in lines.items():
+        caught_up(script, workspace, page, line)
+        expect(page.get_by_role("article").filter(has_text="Stuck")).to_have_count(0)
+        assert cards(page) <= 100
+    room.locator(":focus").blur()
+    for page in lines:
+        same_as_a_fresh_page(page)
+    expect(room.locator("#announcer")).to_have_text(re.compile(r"^\d+ changes$"))
+
+
+def card(page: Page, title: str) -> Locator:
+    return page.get_by_role("article").filter(has=page.get_by_role("heading", name=title, exact=True))
+
+
+def cards(page: Page) -> int:
+    return page.get_by_role("article").count()
+
+
+def caught_up(script: Script, workspace: str, page: Page, line: Line) -> None:
+    """Wait until the page has acknowledged everything, which it does when it shows it."""
+
+    def has_all() -> bool:
+        page.evaluate("1")  # lets Playwright hand on what the socket says
+        head = script.journal(workspace)[-1]["seq"]
+        return any(frame["type"] == "ack" and frame["seq"] == head for frame in line.sent)
+
+    until(has_all, seconds=30, what="the page's word that it has everything")
