@@ -67,7 +67,7 @@ def gathered(count: int) -> Crew:
     run = UUID(perform(runs.draft_run, workspace, goal="Be quick", plan=plan, actor=owner).answer["id"])
     perform(runs.start_run, run, actor=owner)
     tasks = list(Task.objects.filter(run_id=run).order_by("position").values_list("pk", flat=True))
-    return Crew(workspace, run, [_at_work(workspace, n, pk, owner) for n, pk in enumerate(tasks)])
+    return Crew(workspace, run, [at_work(workspace, n, pk, owner) for n, pk in enumerate(tasks)])
 
 
 def found_again(run_id: UUID) -> Crew:
@@ -85,7 +85,9 @@ def found_again(run_id: UUID) -> Crew:
     return Crew(Run.objects.get(pk=run_id).workspace_id, run_id, workers)
 
 
-def _at_work(workspace: UUID, number: int, task_id: UUID, owner: Actor) -> Worker:
+def at_work(workspace: UUID, number: int, task_id: UUID, owner: Actor) -> Worker:
+    """An agent that is registered, connected and prompted for this task, by the verbs that do so."""
+    """An agent that is registered, connected and prompted for this task, by the verbs that do so."""
     from agents.ids import new_id  # noqa: PLC0415
     from agents.models import Agent  # noqa: PLC0415
     from clawgroups.models import Member, Session  # noqa: PLC0415
