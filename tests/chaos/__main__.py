@@ -1,6 +1,6 @@
 """`python -m tests.chaos [T06 ...] [--size full|ci] [--stack servers|embedded|both] [--seed N] [--write FILE]`.
 
-Runs the tests of reliability.md 4A that break things, prints a row for each, and ends with 1 when one failed.
+Runs the numbered tests of reliability.md 4A, prints a row for each, and ends with 1 when one failed.
 `--write` adds the rows to a Markdown table.
 """
 
@@ -12,15 +12,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.chaos import behaviour, kills
+from tests.chaos import behaviour, kills, load, offline, readers
 from tests.chaos.behaviour import BEHAVIOUR
 from tests.chaos.kills import KILLS
+from tests.chaos.load import LOAD
+from tests.chaos.offline import OFFLINE
 from tests.chaos.others import OTHERS
+from tests.chaos.readers import READERS
 from tests.chaos.rows import CI, FULL, Row
 from tests.chaos.stacks import running
 
-ON_EMBEDDED = ("T06", "T07", "T08")
-EVERY = sorted([*KILLS, *BEHAVIOUR, *OTHERS])
+ON_EMBEDDED = ("T02", "T03", "T06", "T07", "T08")
+ON_A_STACK = {**KILLS, **LOAD, **OFFLINE, **READERS}
+SIZES = {**kills.SIZES, **load.SIZES, **offline.SIZES, **readers.SIZES}
+EVERY = sorted([*ON_A_STACK, *BEHAVIOUR, *OTHERS])
 
 
 def arguments() -> argparse.Namespace:
@@ -49,7 +54,7 @@ def rows(given: argparse.Namespace) -> Iterator[Row]:
             if kind == "embedded" and test not in ON_EMBEDDED:
                 continue
             with running(kind) as stack:
-                yield KILLS[test](stack, kills.SIZES[test][given.size], given.seed)
+                yield ON_A_STACK[test](stack, SIZES[test][given.size], given.seed)
 
 
 def main() -> int:

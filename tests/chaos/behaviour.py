@@ -12,8 +12,7 @@ from typing import Any
 from clawgroups.core.failures import Failure
 from tests.chaos.crew import Crew, Room
 from tests.chaos.faults import FaultProxy, flapping
-from tests.chaos.history import hexed
-from tests.chaos.kills import seconds_of
+from tests.chaos.history import hexed, seconds_of
 from tests.chaos.plans import flat
 from tests.chaos.roles import DUPLICATOR
 from tests.chaos.rows import CI, FULL, Row, Size

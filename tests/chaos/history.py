@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from clawgroups.core.fold import digest, empty, fold
@@ -94,6 +95,18 @@ def journal(stack: Stack, workspace: str) -> list[Json]:
         {"seq": seq, "at": str(at), "type": type_, "payload": json.loads(said) if isinstance(said, str) else said}
         for seq, at, type_, said in rows
     ]
+
+
+def moments(stack: Stack, workspace: str) -> dict[int, float]:
+    """When each entry was written, in seconds since 1970, by its number."""
+    rows = stack.rows(f"SELECT seq, at FROM clawgroups_entry WHERE {_is('workspace_id', workspace)}")
+    return {seq: seconds_of(at) for seq, at in rows}
+
+
+def seconds_of(at: Any) -> float:
+    """A time of either database, in seconds since 1970; SQLite keeps text without a zone."""
+    moment = datetime.fromisoformat(at).replace(tzinfo=UTC) if isinstance(at, str) else at
+    return float(moment.timestamp())
 
 
 def head_of(stack: Stack, workspace: str) -> int:

@@ -10,10 +10,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any
 
 from tests.chaos.crew import Room
+from tests.chaos.history import seconds_of
 from tests.chaos.processes import children_of
 from tests.chaos.rows import CI, FULL, Row, Size, percentile
 from tests.chaos.scene import Scene, staged
@@ -66,12 +65,6 @@ def longest_review(stack: Stack, struck: Sequence[float]) -> float:
     )
     waits = ((seconds_of(submitted), seconds_of(ended)) for submitted, ended in rows)
     return max((end - max([begun, *(at for at in struck if at < end)]) for begun, end in waits), default=0.0)
-
-
-def seconds_of(at: Any) -> float:
-    """A time of either database, in seconds since 1970; SQLite keeps text without a zone."""
-    moment = datetime.fromisoformat(at).replace(tzinfo=UTC) if isinstance(at, str) else at
-    return float(moment.timestamp())
 
 
 def web_killed(stack: Stack, size: Size, seed: int) -> Row:

@@ -1,4 +1,4 @@
-"""The tests of reliability.md 4A that need no swarm: refused starts, crash points, the state machine."""
+"""The tests of reliability.md 4A that need no swarm: a long life, refused starts, crash points, the state machine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tests.chaos.crash_points import crash_points
 from tests.chaos.history import Verdict
+from tests.chaos.long_life import long_life
 from tests.chaos.rows import FULL, Row
 from tests.machine.full import machine_full
 from tests.tooling.refusals import refusals
@@ -40,4 +41,9 @@ def played_through(size: str, seed: int) -> Row:
     return row
 
 
-OTHERS: dict[str, Callable[[str, int], Row]] = {"T12": refused_starts, "T14": crashed_turns, "T23": played_through}
+OTHERS: dict[str, Callable[[str, int], Row]] = {
+    "T04": long_life,
+    "T12": refused_starts,
+    "T14": crashed_turns,
+    "T23": played_through,
+}

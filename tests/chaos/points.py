@@ -15,6 +15,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+from clawgroups.core.garbage import settle
 from tests.chaos import one_life
 from tests.chaos.crash_points import AFTER, BEFORE, Report
 
@@ -46,6 +47,7 @@ def main(arguments: list[str]) -> int:
     base = one_life.lay_down(folder / "base")
     clean = one_life.to_the_end(base, folder / "clean")
     points = chosen(clean.commits, given.sample, given.seed)
+    settle()
     # Forked before there is any thread: the lives themselves are forked again.
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("fork")) as pool:
         tried = list(pool.map(partial(_try, base, folder, clean), points))

@@ -27,6 +27,7 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 
 from clawgroups import commit  # noqa: E402
+from clawgroups.core.garbage import settle  # noqa: E402
 from tests.conftest import make_team, make_users  # noqa: E402
 from tests.machine.engine import Engine, run, walk  # noqa: E402
 from tests.machine.pure import play  # noqa: E402
@@ -57,6 +58,7 @@ def main(arguments: list[str]) -> int:
     options.add_argument("--pure", type=int, default=0)
     given = options.parse_args(arguments)
     call_command("migrate", verbosity=0)
+    settle()
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA synchronous=OFF")

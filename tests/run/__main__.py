@@ -36,7 +36,7 @@ ON_POSTGRES = ("tests/services", "tests/commit", "tests/machine")
 # Most tests wait for a process, a socket or a disk.
 SIDE_BY_SIDE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 # What has a stage of its own.
-CHAOS = ("tests/chaos/test_kills.py", "tests/chaos/test_behaviour.py")
+CHAOS = tuple(f"tests/chaos/test_{name}.py" for name in ("kills", "behaviour", "load", "readers", "offline"))
 LEFT_OUT = ("--ignore=tests/browser", "--ignore=tests/stories", *(f"--ignore={file}" for file in CHAOS))
 OURS = ("CLAWGROUPS_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PORT", "DJANGO_")
 
