@@ -7,7 +7,7 @@ it to a list where it is new.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -49,12 +49,22 @@ FRAGMENTS: dict[str, Fragment] = {
 
 def pieces(name: str, ids: Iterable[UUID]) -> list[str]:
     """The fragments `name` of these rows, ready to be merged into a page. Rows that are gone give none."""
-    fragment = FRAGMENTS[name]
-    template = get_template(fragment.template)
+    return all_pieces({name: ids})
+
+
+def all_pieces(wanted: Mapping[str, Iterable[UUID]]) -> list[str]:
+    """The fragments of many names. What several of them show of the same rows is read once."""
+    read: dict[tuple[Any, ...], Sequence[Any]] = {}
     made = []
-    for subject in fragment.load(ids):
-        oob = f"merge:#{fragment.joins(subject)}" if fragment.joins else "merge"
-        made.append(template.render({fragment.subject: subject, "oob": oob}))
+    for name, ids in wanted.items():
+        fragment, rows = FRAGMENTS[name], tuple(ids)
+        key = (fragment.load, rows)
+        if key not in read:
+            read[key] = fragment.load(rows)
+        template = get_template(fragment.template)
+        for subject in read[key]:
+            oob = f"merge:#{fragment.joins(subject)}" if fragment.joins else "merge"
+            made.append(template.render({fragment.subject: subject, "oob": oob}))
     return made
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from clawgroups.core.actors import ActorKind
-from clawgroups.fragments import gone, needs_piece, pieces, task_hint
+from clawgroups.fragments import all_pieces, gone, needs_piece, task_hint
 from clawgroups.models import Attempt, Entry, Member, Task
 
 TASK = ("task_card", "task_page", "run_head", "run_row", "run_note", "seat")
@@ -91,8 +93,7 @@ def fragments(entries: Sequence[Entry], workspace_id: UUID) -> list[str]:
     made: list[str] = []
     seq = entries[-1].seq if entries else 0
     made += [task_hint(pk, seq) for pk in wanted.pop("task_page", {})]
-    for name, ids in wanted.items():
-        made += pieces(name, ids)
+    made += all_pieces(wanted)
     made += [gone(f"seat-{pk}") for pk in _left(entries)]
     if _may_need_people(entries, wanted.get("task_card", {})):
         made.append(needs_piece(seq))
@@ -106,14 +107,43 @@ def _left(entries: Sequence[Entry]) -> list[UUID]:
     return [pk for pk in dict.fromkeys(left) if pk not in back]
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What subjects are found by, read once for all entries: runs by task, seats by agent and by attempt."""
+
+    workspace_id: UUID
+    run_of: dict[UUID, UUID]
+    seats_of_agent: dict[UUID, list[UUID]]
+    seat_of_attempt: dict[UUID, UUID]
+
+
+def _known(entries: Sequence[Entry], workspace_id: UUID) -> _Known:
+    tasks, agents = _named(entries, "task_id"), _named(entries, "agent_id")
+    attempts = _named(entries, "attempt_id") | _named(entries, "superseded_id")
+    seats: dict[UUID, list[UUID]] = {}
+    if agents:
+        for agent, pk in Member.objects.filter(workspace=workspace_id, agent__in=agents).values_list("agent_id", "pk"):
+            if agent is not None:
+                seats.setdefault(agent, []).append(pk)
+    return _Known(
+        workspace_id,
+        dict(Task.objects.filter(pk__in=tasks).values_list("pk", "run_id")) if tasks else {},
+        seats,
+        dict(Attempt.objects.filter(pk__in=attempts).values_list("pk", "member_id")) if attempts else {},
+    )
+
+
+def _named(entries: Sequence[Entry], key: str) -> set[UUID]:
+    return {UUID(value) for entry in entries if (value := entry.payload.get(key))}
+
+
 def _wanted(entries: Sequence[Entry], workspace_id: UUID) -> dict[str, dict[UUID, None]]:
     """Fragment name -> its subjects in order of appearance."""
     wanted: dict[str, dict[UUID, None]] = {}
-    tasks = {UUID(e.payload["task_id"]) for e in entries if e.payload.get("task_id")}
-    run_of = dict(Task.objects.filter(pk__in=tasks).values_list("pk", "run_id"))
+    known = _known(entries, workspace_id)
     for entry in entries:
         for name in FEED.get(entry.type, ()):
-            for pk in _subjects(name, entry, workspace_id, run_of):
+            for pk in _subjects(name, entry, known):
                 wanted.setdefault(name, {})[pk] = None
     # The end of a cancelled task names nobody; whoever was at it is at it no more.
     if over := {e.payload["task_id"] for e in entries if e.type == "task.cancelled"}:
@@ -122,32 +152,28 @@ def _wanted(entries: Sequence[Entry], workspace_id: UUID) -> dict[str, dict[UUID
     return wanted
 
 
-def _subjects(name: str, entry: Entry, workspace_id: UUID, run_of: dict[UUID, UUID]) -> list[UUID]:
+def _subjects(name: str, entry: Entry, known: _Known) -> list[UUID]:
     said = entry.payload
     if name in ("room_head", "room_current"):
-        return [workspace_id]
+        return [known.workspace_id]
     if name.startswith("run_"):
         if said.get("run_id"):
             return [UUID(said["run_id"])]
-        run_id = run_of.get(UUID(said["task_id"])) if said.get("task_id") else None
+        run_id = known.run_of.get(UUID(said["task_id"])) if said.get("task_id") else None
         return [run_id] if run_id else []
     if name == "seat":
-        return _seats(entry, workspace_id)
+        return _seats(said, known)
     value = said.get(SUBJECT[name])
     return [UUID(value)] if value else []
 
 
-def _seats(entry: Entry, workspace_id: UUID) -> list[UUID]:
+def _seats(said: dict[str, Any], known: _Known) -> list[UUID]:
     """The seats that an event shows differently: named, of the agent, or of the attempt."""
-    said = entry.payload
     found = [UUID(said["member_id"])] if said.get("member_id") else []
     if said.get("agent_id") and not found:
-        seats = Member.objects.filter(workspace=workspace_id, agent=said["agent_id"])
-        found += seats.values_list("pk", flat=True)
-    for key in ("attempt_id", "superseded_id"):
-        if said.get(key):
-            found += Attempt.objects.filter(pk=said[key]).values_list("member_id", flat=True)
-    return found
+        found += known.seats_of_agent.get(UUID(said["agent_id"]), [])
+    attempts = [UUID(said[key]) for key in ("attempt_id", "superseded_id") if said.get(key)]
+    return found + [known.seat_of_attempt[pk] for pk in attempts if pk in known.seat_of_attempt]
 
 
 def _may_need_people(entries: Sequence[Entry], tasks: dict[UUID, None]) -> bool:
