@@ -44,9 +44,7 @@ class BrowserSocket(Socket):
         entry = await read_async(enter, self.visitor, workspace_id, place_of(frame))
         said = {"workspace": str(workspace_id), "generation": entry.head.generation, "head": entry.head.seq}
         self.offer(encode({"type": "hello", **said}))
-        await self.follow(
-            FragmentFollower, workspace_id, entry.role, generation=entry.place.generation, after=entry.place.after
-        )
+        await self.follow(FragmentFollower, workspace_id, entry)
 
     async def on_unsubscribe(self, frame: Frame) -> None:
         self.unfollow(identifier(frame, "workspace"))

@@ -36,13 +36,7 @@ class JournalSocket(Socket):
         hello = {"type": "hello", "generation": entry.head.generation, "head": entry.head.seq}
         # Straight to the writer's queue: it must go out before the first entries do.
         self.offer(encode(hello))
-        await self.follow(
-            EntryFollower,
-            self.workspace_id,
-            entry.role,
-            generation=entry.place.generation,
-            after=entry.place.after,
-        )
+        await self.follow(EntryFollower, self.workspace_id, entry)
 
     async def on_ack(self, frame: Frame) -> None:
         follower = self.followers.get(self.workspace_id)

@@ -100,6 +100,11 @@ class Room:
         if not isinstance(value, int) or value > self.head:
             self._hinted.set()
 
+    def stands_in(self, generation: int) -> None:
+        """Somebody who has just looked found the journal in this generation: after a restore, the room looks, too."""
+        if generation != self.generation:
+            self._hinted.set()
+
     async def _run(self) -> None:
         try:
             await self._open()

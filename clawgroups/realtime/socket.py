@@ -21,6 +21,7 @@ from clawgroups.realtime.entrance import Seats, Visitor, admit, seats_of
 from clawgroups.realtime.follower import Follower
 from clawgroups.realtime.frames import MAX_BYTES, Bucket, Frame, Malformed, decode, error
 from clawgroups.realtime.hub import Hub, the_hub
+from clawgroups.realtime.place import Entry
 from clawgroups.services.perform import read_async
 
 log = logging.getLogger(__name__)
@@ -161,10 +162,11 @@ class Socket:
 
     # Following
 
-    async def follow(self, make: type[Follower], workspace_id: UUID, role: str, **place: Any) -> Follower:
-        """Follow a workspace from (generation, after) on; replaces an earlier place in it."""
-        room = await self.hub.room(workspace_id)
-        follower = make(room, role=role, wake=self._wake.set, **place)
+    async def follow(self, make: type[Follower], workspace_id: UUID, entry: Entry) -> Follower:
+        """Follow a workspace from the place of this entry on; replaces an earlier place in it."""
+        room, place = await self.hub.room(workspace_id), entry.place
+        room.stands_in(entry.head.generation)
+        follower = make(room, generation=place.generation, after=place.after, role=entry.role, wake=self._wake.set)
         before = self.followers.get(workspace_id)
         self.followers[workspace_id] = follower
         if before is not None:

@@ -18,7 +18,7 @@ from agents.ids import new_id
 from agents.protocol.updates import MessageChunk
 from clawgroups import commit
 from clawgroups.core.actors import Actor, ActorKind
-from clawgroups.core.errors import ClawError, Conflict
+from clawgroups.core.errors import ClawError, Conflict, NotFound
 from clawgroups.gateway import reads
 from clawgroups.models import Command
 from clawgroups.services import approvals, contact, late, sessions, transcript
@@ -92,7 +92,11 @@ class FarAgent:
             self.link = new_id()
             self._turns.clear()
             self._unsaid.clear()
-        opened = perform(contact.open_connection, self.pk, key_id=self.key, link=self.link, extensions=["link"])
+        try:
+            opened = perform(contact.open_connection, self.pk, key_id=self.key, link=self.link, extensions=["link"])
+        except NotFound:
+            self.retired = True  # while it was away
+            return
         self.epoch, self._received, self.up = opened.answer["epoch"], opened.answer["received"], True
         perform(contact.connection_ready, self.link, epoch=self.epoch, announced={"name": self.name})
         self._give_up_elsewhere()

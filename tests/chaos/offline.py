@@ -20,10 +20,11 @@ from tests.chaos.stacks import Stack
 from tests.stories.script import Follower, Json, Script
 from tests.stories.waiting import Heard
 
-# `blows` are the absences of clients; so many of them are away at once. So often are pages away.
+# `blows` are the absences of clients; so many of them are away at once. Pages are away so often: in a test run not at
+# all, as a browser takes longer to start than everything else.
 SIZES = {"T19": {FULL: Size(FULL, 12, 24, 200, 0.0), CI: Size(CI, 4, 6, 6, 0.0)}}
 CLIENTS = {FULL: 10, CI: 3}
-PAGES = {FULL: 20, CI: 2}
+PAGES = {FULL: 20, CI: 0}
 
 
 class Client(Follower):
@@ -108,7 +109,8 @@ def away(stack: Stack, size: Size, seed: int) -> Row:
         trips.make(wanderers, size.blows)
         told(row, "client", trips)
         over.pop_all().close()
-        told(row, "page", offline_pages.away(stack, room, run, events, count=PAGES[size.name], seed=seed))
+        if count := PAGES[size.name]:
+            told(row, "page", offline_pages.away(stack, room, run, events, count=count, seed=seed))
         row.note(f"{events.made} events")
     return row
 

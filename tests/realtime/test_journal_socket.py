@@ -8,7 +8,7 @@ import pytest
 
 from clawgroups.core.fold import digest, fold
 from clawgroups.journal import entry_as_json, snapshot
-from clawgroups.models import Entry
+from clawgroups.models import Entry, Workspace
 from clawgroups.realtime.consumers import SUBPROTOCOL
 from clawgroups.realtime.hub import Hub
 from clawgroups.services import members, workspaces
@@ -69,6 +69,22 @@ async def test_another_generation_or_a_place_beyond_the_head_gets_a_snapshot(roo
         client = connect(path_of(room, query), room.bob.bearer)
         await client.open()
         assert (await client.until("snapshot"))["seq"] == head
+
+
+async def test_after_a_restore_whoever_comes_first_tells_the_room_which_journal_it_is(
+    room: Room, connect: Connect, hub: Hub
+) -> None:
+    hub.pace.look = 3600  # nobody looks by themselves, and a restore gives no hint
+    there = connect(path_of(room, "generation=1&after=0"), room.bob.bearer)
+    await there.open()
+    await there.entries(await read_async(room.head))
+    await read_async(lambda: Workspace.objects.filter(pk=room.id).update(generation=2))
+    back = connect(path_of(room, "generation=1&after=0"), room.ada.bearer)
+    await back.open()
+    for client in (there, back):
+        while (told := await client.until("snapshot"))["generation"] != 2:
+            pass
+        assert told["seq"] == await read_async(room.head)
 
 
 async def test_a_gap_that_is_too_long_gets_a_snapshot(room: Room, connect: Connect, hub: Hub) -> None:
