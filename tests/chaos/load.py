@@ -28,13 +28,13 @@ from tests.stories.waiting import until
 # In T01 and T05 `tasks` are seconds: how long it lasts.
 SIZES = {
     "T01": {FULL: Size(FULL, 300, 600, 20, 0.5), CI: Size(CI, 16, 8, 4, 0.2)},
-    "T02": {FULL: Size(FULL, 300, 4000, 20, 0.1), CI: Size(CI, 24, 200, 6, 0.1)},
+    "T02": {FULL: Size(FULL, 300, 4000, 20, 0.1), CI: Size(CI, 24, 72, 6, 0.1)},
     "T05": {FULL: Size(FULL, 300, 1800, 20, 15.0), CI: Size(CI, 16, 8, 4, 2.0)},
     "T13": {FULL: Size(FULL, 300, 2000, 100, 5.0), CI: Size(CI, 16, 60, 10, 1.0)},
 }
 WARM = 60.0  # seconds after which a process has all it keeps
 # T02, second half: so long does a task take that the agents, not the server, are what is waited for.
-STEADY = {FULL: 20.0, CI: 1.0}
+STEADY = {FULL: 20.0, CI: 0.5}
 CORE = ("web", "worker", "coordinator")
 OUTAGE = 10.0
 # Each process has a pool of at most 16: web, worker with its two children, coordinator, and what a test asks itself.
