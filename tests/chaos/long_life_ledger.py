@@ -159,7 +159,9 @@ class Ledger:
     def report(self, world: Lived, now: datetime) -> Report:
         """What came of it."""
         self._end_hour()
-        entries = [entry_as_json(e) for e in Entry.objects.filter(workspace=world.workspace).order_by("seq")]
+        rows = Entry.objects.filter(workspace=world.workspace).order_by("seq")
+        # Times as such: written out, a full second has no fraction and sorts after those that have one.
+        entries = [{**entry_as_json(row), "at": row.at} for row in rows]
         tasks = _tasks(world.run)
         types = Counter(entry["type"] for entry in entries)
         faults = checker.faults(entries, tasks) + _standing(world, entries, now)
@@ -181,7 +183,7 @@ class Ledger:
             left=world.left,
             attempts=sum(len(task["attempts"]) for task in tasks),
             entries=len(entries),
-            journal=sum(len(json.dumps(entry)) for entry in entries),
+            journal=sum(len(json.dumps(entry, default=str)) for entry in entries),
             file=_file_size(),
             queries=max(hour.queries for hour in self.hours),
             rows=max(hour.rows for hour in self.hours),
