@@ -32,6 +32,8 @@ from tests.conftest import make_team, make_users  # noqa: E402
 from tests.machine.engine import Engine, run, walk  # noqa: E402
 from tests.machine.pure import play  # noqa: E402
 
+CHUNK = 100  # examples, or walks, in one transaction
+
 
 def counted(work: Callable[[], None]) -> int:
     """Do it; how often that failed, which is shown."""
@@ -41,6 +43,21 @@ def counted(work: Callable[[], None]) -> int:
         traceback.print_exc()
         return 1
     return 0
+
+
+def in_a_team(*works: Callable[[], None]) -> int:
+    """Do this in a workspace that is taken back afterwards; how often it failed.
+
+    In one transaction for all of it, PostgreSQL would come to look through millions of rows that were taken back.
+    """
+    with transaction.atomic(), commit.inline():
+        Engine.team = make_team(make_users())
+        failed = sum(map(counted, works))
+        transaction.set_rollback(True)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM")
+    return failed
 
 
 def play_many(number: int, seed: int) -> None:
@@ -65,14 +82,14 @@ def main(arguments: list[str]) -> int:
     started = time.monotonic()
     print(f"{connection.vendor}: {given.examples} examples of {given.steps} steps, seed {given.seed}", flush=True)
     violations = counted(lambda: play_many(given.pure, given.seed))
-    with transaction.atomic(), commit.inline():
-        Engine.team = make_team(make_users())
-        if given.examples:
-            violations += counted(lambda: run(examples=given.examples, steps=given.steps, seed=given.seed))
-        violations += sum(
-            counted(partial(walk, seed=seed, steps=given.steps)) for seed in range(given.seed, given.seed + given.walks)
-        )
-        transaction.set_rollback(True)
+    for begun in range(0, given.examples, CHUNK):
+        size, seed = min(CHUNK, given.examples - begun), given.seed + begun
+        violations += in_a_team(partial(run, examples=size, steps=given.steps, seed=seed))
+        print(f"{connection.vendor}: {begun + size} examples", file=sys.stderr, flush=True)
+    for begun in range(0, given.walks, CHUNK):
+        seeds = range(given.seed + begun, given.seed + min(begun + CHUNK, given.walks))
+        violations += in_a_team(*(partial(walk, seed=seed, steps=given.steps) for seed in seeds))
+        print(f"{connection.vendor}: {begun + len(seeds)} walks", file=sys.stderr, flush=True)
     report = {
         "database": connection.vendor,
         "examples": given.examples,
