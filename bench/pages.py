@@ -141,9 +141,9 @@ def _watch(pages: list[Watched], stack: Stack, room: Room, seconds: float) -> Js
 
 def _catch_up(pages: list[Watched], stack: Stack, room: Room) -> None:
     """Wait until nothing more is written and every page has taken in everything."""
-    until = time.monotonic() + CATCH_UP
+    given_up_at = time.monotonic() + CATCH_UP
     before = -1
-    while time.monotonic() < until:
+    while time.monotonic() < given_up_at:
         head = head_of(stack, room.workspace)
         if head == before and all(page.acked() >= head for page in pages):
             return

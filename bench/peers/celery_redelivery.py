@@ -54,6 +54,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="claw-bench-") as made:
         folder = Path(made)
         first = worker("first", folder, count)
+        second = None
         try:
             for number in range(count):
                 work.delay(number)
@@ -73,7 +74,8 @@ def main() -> None:
             seconds = time.perf_counter() - before
         finally:
             first.kill()
-            second.kill()
+            if second is not None:
+                second.kill()
     tell(steps=count, seconds=seconds)
 
 

@@ -7,7 +7,6 @@ import os
 import socket
 
 import uvicorn
-from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
 from django.conf import settings
 
@@ -17,16 +16,8 @@ settings.configure(CHANNEL_LAYERS={"default": LAYER})
 from bench.contestants.broadcast_floor import event  # noqa: E402
 from bench.crowd import Listeners  # noqa: E402
 from bench.fanout import expected, fan_out  # noqa: E402
+from bench.peers.everybody import Everybody  # noqa: E402
 from bench.swarm import arguments, cpu_of, tell  # noqa: E402
-
-
-class Everybody(AsyncWebsocketConsumer):
-    async def connect(self) -> None:
-        await self.channel_layer.group_add("all", self.channel_name)
-        await self.accept()
-
-    async def event(self, message: dict[str, str]) -> None:
-        await self.send(text_data=message["text"])
 
 
 async def main() -> None:

@@ -12,7 +12,6 @@ import sys
 import time
 
 import psycopg
-from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
 from channels.routing import ProtocolTypeRouter
 from django.conf import settings
@@ -22,21 +21,13 @@ settings.configure(CHANNEL_LAYERS={"default": LAYER})
 
 from bench.contestants.broadcast_floor import event  # noqa: E402
 from bench.contestants.pg_commit import CONNECTIONS, SCHEMA  # noqa: E402
+from bench.peers.everybody import Everybody  # noqa: E402
 from bench.site import listening  # noqa: E402
 from bench.swarm import arguments, begun, body, drive, graph, tell  # noqa: E402
 from tests.run.servers import free_port  # noqa: E402
 
 MINUTE = 60.0
 BROWSERS = 100
-
-
-class Everybody(AsyncWebsocketConsumer):
-    async def connect(self) -> None:
-        await self.channel_layer.group_add("all", self.channel_name)
-        await self.accept()
-
-    async def event(self, message: dict[str, str]) -> None:
-        await self.send(text_data=message["text"])
 
 
 application = ProtocolTypeRouter({"websocket": Everybody.as_asgi()})

@@ -64,25 +64,25 @@ class BoundedServer(Server):
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Inbox | BodyInbox | None:
         """Start the application for one connection, and give the queue that its messages go into."""
         inbox: Inbox | BodyInbox
-        send = partial(self.handle_reply, protocol)
         if scope["type"] == "websocket":
-            inbox, send = protocol.inbox, partial(protocol.reply, send)
+            inbox = protocol.inbox
         else:
             inbox = BodyInbox(protocol.content)
             protocol.content = TakenBody(protocol.content)
         if protocol not in self.connections:
             return None
         scope.setdefault("asgi", {"version": "3.0"})
-        application = self.application(scope=scope, receive=inbox.get, send=send)
+        application = self.application(scope=scope, receive=inbox.get, send=partial(self.handle_reply, protocol))
         self.connections[protocol]["application_instance"] = asyncio.ensure_future(application)
         return inbox
 
     async def handle_reply(self, protocol: Any, message: Message) -> None:
-        """Daphne's own, which then waits while the peer does not read."""
-        try:
-            await super().handle_reply(protocol, message)
-        except Disconnected:
-            return  # It closed a moment ago: the application finds that in its inbox.
+        """Daphne's own, past which text goes straight to the transport; both then wait while the peer does not read."""
+        if not (isinstance(protocol, BoundedSocket) and protocol.wrote(message)):
+            try:
+                await super().handle_reply(protocol, message)
+            except Disconnected:
+                return  # It closed a moment ago: the application finds that in its inbox.
         if protocol in self.connections:
             await protocol.delivered(message)
 

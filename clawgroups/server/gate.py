@@ -16,10 +16,6 @@ class Gate:
         self._open = asyncio.Event()
         self._open.set()
 
-    @property
-    def closed(self) -> bool:
-        return not self._open.is_set()
-
     async def passed(self) -> None:
         await self._open.wait()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
 
@@ -57,15 +56,13 @@ class BoundedSocket(WebSocketProtocol):
 
     # Writing
 
-    async def reply(self, otherwise: Callable[[Message], Awaitable[None]], message: Message) -> None:
-        """The application's `send`: text goes straight to the transport, everything else through Daphne."""
+    def wrote(self, message: Message) -> bool:
+        """Write a text to an open socket; anything else is left to Daphne."""
         text = message.get("text") if message["type"] == "websocket.send" else None
         if not text or self.state != self.STATE_OPEN or self.send_queue:
-            await otherwise(message)
-            return
+            return False
         self.transport.write(shared_frame(text) if len(text) <= SHARED else framed(text))
-        if self.gate.closed:
-            await self.gate.passed()
+        return True
 
     # Reading
 

@@ -27,7 +27,10 @@ class Heard:
     frames: list[tuple[int, int, float]]
 
     def torn(self) -> int:
-        """How many frames do not begin where the one before ended: something was lost, or came twice."""
+        """How many frames do not begin where the one before ended: something was lost, or came twice.
+
+        Of a page nobody can tell: its frames name their end only.
+        """
         pairs = zip(self.frames, self.frames[1:], strict=False)
         return sum(1 for (_, seq, _), (after, _, _) in pairs if after != seq)
 
@@ -78,7 +81,7 @@ class Audience:
         return found
 
     def caught_up(self, head: int) -> list[str]:
-        """What is wrong with what they heard: everybody must have everything up to `head`, once, in order."""
+        """What is wrong with what they heard: all must be at `head`, those at the journal with each entry once."""
         faults = [f"{one.torn()} frames of a {one.kind} do not follow each other" for one in self.heard if one.torn()]
         ends = [one.frames[-1][1] if one.frames else self.after for one in self.heard]
         return faults + [f"a browser ended at {end} of {head}" for end in ends if end < head]

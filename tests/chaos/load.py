@@ -16,7 +16,7 @@ from http.client import HTTPException
 from tests.chaos.audience import Audience, watching
 from tests.chaos.crew import Crew, Room, furnish, working
 from tests.chaos.faults import FaultProxy
-from tests.chaos.history import head_of, judge, seconds_of
+from tests.chaos.history import OPEN, head_of, judge, seconds_of
 from tests.chaos.kills import released
 from tests.chaos.meter import Meter, metered
 from tests.chaos.plans import layered
@@ -42,6 +42,7 @@ MOST_CONNECTIONS = 5 * 16 + 4
 
 
 def halves(stack: Stack, room: Room, count: int, seed: int, **more: str) -> Audience:
+    """So many browsers, half of them at each socket."""
     return Audience(stack, room, journals=count - count // 2, pages=count // 2, seed=seed, **more)
 
 
@@ -79,14 +80,19 @@ def _leg(row: Row, stack: Stack, size: Size, pace: str) -> None:
         audience = scene.over.enter_context(watching(halves(stack, scene.room, size.blows, row.seed, name=pace[:4])))
         with metered(stack, every=2.0) as meter:
             scene.followers[0].ended(scene.run, seconds=20 * MINUTES)
-        head = head_of(stack, scene.room.workspace)
-        time.sleep(1.0)  # What the last entries take to arrive.
-        audience.stop()
-        row.verdict.faults += audience.caught_up(head)
+        row.verdict.faults += _heard(stack, scene.room, audience)
         _measured(row, scene, meter, audience, pace)
 
     staged(row, stack, size, act)
     row.verdict.add(before)
+
+
+def _heard(stack: Stack, room: Room, audience: Audience) -> list[str]:
+    """Let browsers have the last entries and go; what is wrong with what they heard."""
+    head = head_of(stack, room.workspace)
+    time.sleep(1.0)  # What the last entries take to arrive.
+    audience.stop()
+    return audience.caught_up(head)
 
 
 def _measured(row: Row, scene: Scene, meter: Meter, audience: Audience, pace: str) -> None:
@@ -143,8 +149,8 @@ def long_time(stack: Stack, size: Size, seed: int) -> Row:
         crew = over.enter_context(working(Crew(stack, room.agents, seed=seed, work=size.work)))
         audience = over.enter_context(watching(halves(stack, room, size.blows, seed)))
         meter = over.enter_context(metered(stack))
-        until_ = time.monotonic() + size.tasks
-        while time.monotonic() < until_:
+        ends_at = time.monotonic() + size.tasks
+        while time.monotonic() < ends_at:
             # Before the agents run out of work, there is more.
             if _open_tasks(stack) < 3 * size.agents:
                 runs.append(room.start_run(layered(min(4000, 20 * size.agents), seed + len(runs))))
@@ -160,15 +166,10 @@ def long_time(stack: Stack, size: Size, seed: int) -> Row:
 def _ends(stack: Stack, row: Row, room: Room, runs: Sequence[str], crew: Crew, audience: Audience) -> None:
     """Let all runs come to their end, and judge them."""
     until(lambda: not _open_tasks(stack), seconds=20 * MINUTES, what="the end of all runs")
-    head = head_of(stack, room.workspace)
-    time.sleep(1.0)  # What the last entries take to arrive.
-    audience.stop()
-    for run in runs[-1:]:
-        row.verdict.add(judge(stack, room.script, room.workspace, run))
+    row.verdict.faults += _heard(stack, room, audience)
     prompts = crew.prompts()
-    row.verdict.repeated += sum(times - 1 for times in prompts.values())
-    row.verdict.lost += _count(stack, "clawgroups_task WHERE state <> 'done'")
-    row.verdict.faults += audience.caught_up(head)
+    for run in runs:
+        row.verdict.add(judge(stack, room.script, room.workspace, run, prompts=prompts))
 
 
 def _steady(row: Row, stack: Stack, meter: Meter, connections: int) -> None:
@@ -181,7 +182,7 @@ def _steady(row: Row, stack: Stack, meter: Meter, connections: int) -> None:
 
 
 def _open_tasks(stack: Stack) -> int:
-    return _count(stack, "clawgroups_task WHERE state NOT IN ('done', 'failed', 'cancelled')")
+    return _count(stack, f"clawgroups_task WHERE {OPEN}")
 
 
 def _count(stack: Stack, what: str) -> int:
@@ -256,23 +257,16 @@ def _back(row: Row, scene: Scene, crowd: Audience, healed: float) -> None:
         return len(agents) == scene.size.agents and len(crowd.up(healed)) == crowd.count
 
     until(everybody, seconds=120, what="everybody back")
-    ups = {
-        "agents": [one["at"] - healed for one in scene.crew.lines() if one["what"] == "up" and one["at"] >= healed],
-        "browsers": [one["at"] - healed for one in crowd.lines() if one["what"] == "up" and one["at"] >= healed],
-    }
-    for who, times in ups.items():
-        row.measure(f"{who} in, worst", max(times), 30)
+    for who, lines in (("agents", scene.crew.lines()), ("browsers", crowd.lines())):
+        row.measure(f"{who} in, worst", max(one["at"] for one in lines if one["what"] == "up") - healed, 30)
 
 
 def _unshaken(
     row: Row, stack: Stack, scene: Scene, audiences: Sequence[Audience], visits: Visits, healed: float
 ) -> None:
     """What those saw who were there all the time, and that nobody missed anything."""
-    head = head_of(stack, scene.room.workspace)
-    time.sleep(1.0)  # What the last entries take to arrive.
     for audience in audiences:
-        audience.stop()
-        row.verdict.faults += audience.caught_up(head)
+        row.verdict.faults += _heard(stack, scene.room, audience)
     near = audiences[-1]
     row.check("nobody else was cut off", not near.downs())
     late = near.lateness(since=healed - OUTAGE, before=healed + 30)

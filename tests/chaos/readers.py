@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.chaos.appender import Appended
 from tests.chaos.browsers import CUT_OFF, Book, Browser, Json, OnJournal, OnPage
 from tests.chaos.crew import Room, furnish
 from tests.chaos.faults import FaultProxy
 from tests.chaos.history import Verdict, at_one_moment
+from tests.chaos.meter import metered
 from tests.chaos.processes import Process, python
 from tests.chaos.rows import CI, FULL, Row, Size, percentile
 from tests.chaos.stacks import Stack
@@ -37,7 +35,7 @@ WINDOW = 500  # entries that may be on the way to a browser, as the socket's con
 TOO_FAR_BEHIND = 4413
 SHUT_OUT = "closing a socket that has been too far behind"  # in web's log
 LOCKED = "database is locked"
-LOOK = 0.2
+LOOK = 1.0  # seconds between two looks at the memory
 
 
 @dataclass(frozen=True)
@@ -195,7 +193,7 @@ def throttled(stack: Stack, size: Size, seed: int) -> Row:
         near = come(over, by_halves(size.agents - size.blows), room.script, room, book)
         far = come(over, by_halves(size.blows), Script(line.url, room.script.token), room, book)
         line.rate = THIN
-        memory = over.enter_context(watched(stack.pids()["web"]))
+        meter = over.enter_context(metered(stack, every=LOOK))
         tally = over.enter_context(written(stack, room, size))
         head = catch_up(room, near)
         slowed(row, far, head)
@@ -205,7 +203,8 @@ def throttled(stack: Stack, size: Size, seed: int) -> Row:
     undisturbed(row, near)
     measure_reading(row, size, tally, near, far)
     measure_ends(row, stack, far)
-    row.measure("web's memory grew by", max(memory) - memory[0], 50, "MiB")
+    held = [sample.memory for sample in meter.samples["web"]]
+    row.measure("web's memory grew by", max(held) - held[0], 50, "MiB")
     return row
 
 
@@ -250,28 +249,6 @@ def measure_ends(row: Row, stack: Stack, far: Sequence[Browser]) -> None:
     row.note(f"{shut} times a slow one was shut out with {TOO_FAR_BEHIND}, as they saw it {dict(Counter(ends))}")
     strange = [code for code in ends if code not in (TOO_FAR_BEHIND, CUT_OFF)]
     row.measure("ends of another kind", max(len(strange), len(ends) - shut, 0), 0, "of them")
-
-
-@contextlib.contextmanager
-def watched(pid: int | None) -> Iterator[list[float]]:
-    """What a process holds in memory, in MiB: now, and every moment until the end."""
-    statm, over = Path(f"/proc/{pid}/statm"), threading.Event()
-
-    def held() -> float:
-        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-    def look() -> None:
-        while not over.wait(LOOK):
-            found.append(held())
-
-    found = [held()]
-    thread = threading.Thread(target=look, name="memory", daemon=True)
-    thread.start()
-    try:
-        yield found
-    finally:
-        over.set()
-        thread.join(10)
 
 
 READERS: dict[str, Callable[[Stack, Size, int], Row]] = {"T03": appended, "T20": throttled}

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.chaos.offline import OFFLINE, SIZES
 from tests.chaos.rows import CI, chosen_seed
-from tests.chaos.stacks import Stack, running
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    """One installation of all servers; the web server is stopped in it for each restore."""
-    with running("servers") as whole:
-        yield whole
+from tests.chaos.stacks import Stack
 
 
 @pytest.mark.parametrize("test", OFFLINE)
