@@ -7,6 +7,7 @@ frame of every agent asks for the same few rows.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
@@ -21,46 +22,71 @@ DATABASE = "default"
 def row_of(model: type[M], key: Any, *related: str) -> M | None:
     """The row of this primary key, None where there is none; `related` names foreign keys whose rows come along.
 
-    They are read one after the other: a row that was deleted meanwhile is none.
+    One of a row that comes along is named after it: "attempt", "attempt__member".
     """
-    row = _read(model, key)
-    if row is None:
-        return None
-    for name in related:
-        field: Any = model._meta.get_field(name)
-        other = getattr(row, field.attname)
-        if other is None:
-            continue
-        found = _read(field.related_model, other)
-        if found is None:
-            return None
-        setattr(row, name, found)
-    return row
-
-
-def _read(model: type[M], key: Any) -> M | None:
     connection = connections[DATABASE]
-    statement, names, converters = _prepared(model, connection.vendor)
+    reading = _reading(model, related, connection.vendor)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [model._meta.pk.get_db_prep_value(key, connection)])
+        cursor.execute(reading.sql, [model._meta.pk.get_db_prep_value(key, connection)])
         found = cursor.fetchone()
     if found is None:
         return None
     values = list(found)
-    for place, column, each in converters:
+    for place, column, each in reading.converters:
         for convert in each:
             values[place] = convert(values[place], column, connection)
-    return model.from_db(DATABASE, names, values)
+    row = model.from_db(DATABASE, reading.parts[0].names, values[: reading.parts[0].end])
+    known: dict[str, Any] = {"": row}
+    for name, part in zip(related, reading.parts[1:], strict=True):
+        if values[part.key] is not None:
+            owner, _, field = name.rpartition("__")
+            known[name] = part.model.from_db(DATABASE, part.names, values[part.start : part.end])
+            setattr(known[owner], field, known[name])
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The columns of one model in a line of several: from `start` to before `end`, its primary key at `key`."""
+
+    model: type[models.Model]
+    start: int
+    end: int
+    key: int
+    names: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    sql: str
+    parts: list[_Part]
+    converters: list[Converted]
 
 
 @cache
-def _prepared(model: type[models.Model], _vendor: str) -> tuple[str, list[str], list[Converted]]:
+def _reading(model: type[models.Model], related: tuple[str, ...], _vendor: str) -> _Reading:
     connection: BaseDatabaseWrapper = connections[DATABASE]
-    fields, quote = model._meta.concrete_fields, connection.ops.quote_name
-    columns = [field.get_col(model._meta.db_table) for field in fields]
+    quote = connection.ops.quote_name
+    # Each under a name of its own: two keys may lead to the same table.
+    aliases = {name: f"t{number}" for number, name in enumerate(("", *related))}
+    kinds: dict[str, Any] = {}
+    parts, columns, tables = [], list[Any](), list[str]()
+    for name, alias in aliases.items():
+        owner, _, key = name.rpartition("__")
+        field: Any = kinds[owner]._meta.get_field(key) if name else None
+        one: Any = field.related_model if name else model
+        kinds[name] = one
+        fields, start = one._meta.concrete_fields, len(columns)
+        names = [field.attname for field in fields]
+        parts.append(_Part(one, start, start + len(fields), start + fields.index(one._meta.pk), names))
+        columns += [field.get_col(alias) for field in fields]
+        table = f"{quote(one._meta.db_table)} {alias}"
+        if name:
+            on = f"{alias}.{quote(one._meta.pk.column)} = {aliases[owner]}.{quote(field.column)}"
+            table = f"LEFT JOIN {table} ON {on}"
+        tables.append(table)
     each = [connection.ops.get_db_converters(column) + column.get_db_converters(connection) for column in columns]
-    converters = [(place, columns[place], found) for place, found in enumerate(each) if found]
-    listed = ", ".join(quote(str(field.column)) for field in fields)
-    pk = quote(str(model._meta.pk.column))
-    statement = f"SELECT {listed} FROM {quote(model._meta.db_table)} WHERE {pk} = %s"  # noqa: S608
-    return statement, [field.attname for field in fields], converters
+    listed = ", ".join(f"{column.alias}.{quote(column.target.column)}" for column in columns)
+    where = f"t0.{quote(str(model._meta.pk.column))} = %s"
+    sql = f"SELECT {listed} FROM {' '.join(tables)} WHERE {where}"  # noqa: S608
+    return _Reading(sql, parts, [(place, columns[place], found) for place, found in enumerate(each) if found])

@@ -17,22 +17,40 @@ from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 Values = Mapping[str, Any]
-AT_ONCE = 5000  # below the number of variables that SQLite takes in a statement
+NUMBER = "SELECT pg_current_xact_id_if_assigned()::text"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Rows of one model that are to be locked, and which of their columns are to be read (by `attname`)."""
+
+    model: type[models.Model]
+    columns: tuple[str, ...]
+    pks: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Rows of one model that are to be written: `columns` of rows that exist, or new ones that hold all columns.
+
+    Each row that exists holds its key, too; a new one leaves out a key that the database numbers by itself.
+    """
+
+    model: type[models.Model]
+    columns: tuple[str, ...]
+    rows: Sequence[Values]
+    is_new: bool = False
 
 
 class Form(Protocol):
-    """Reads under lock and writes rows of one model. Columns are named by `attname`."""
+    """Reads under lock and writes the rows of a batch."""
 
-    def lock(self, model: type[models.Model], columns: Sequence[str], pks: Sequence[Any]) -> dict[Any, dict[str, Any]]:
-        """Lock these rows in the order of their keys and read them; those that do not exist are missing."""
+    def lock(self, wanted: Sequence[Wanted]) -> list[dict[Any, dict[str, Any]]]:
+        """Lock rows, model after model in the order of their keys, and read them; what does not exist is missing."""
         ...
 
-    def update(self, model: type[models.Model], columns: Sequence[str], rows: Sequence[Values]) -> int:
-        """Write `columns` of rows that exist; each of `rows` holds its key, too. How many were written."""
-        ...
-
-    def insert(self, model: type[models.Model], rows: Sequence[Values]) -> None:
-        """Add rows; each holds all columns, but a key that the database numbers by itself."""
+    def write(self, written: Sequence[Written]) -> tuple[list[int], str]:
+        """Write rows, one after the other; how many each came to, and the transaction's own number, if it has one."""
         ...
 
 
@@ -73,28 +91,33 @@ class SqliteForm:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
 
-    def lock(self, model: type[models.Model], columns: Sequence[str], pks: Sequence[Any]) -> dict[Any, dict[str, Any]]:
-        name = pk_of(model).attname
-        lines = model._base_manager.using(self._connection.alias).order_by("pk").values(*{name, *columns})
-        found: dict[Any, dict[str, Any]] = {}
-        for start in range(0, len(pks), AT_ONCE):
-            found.update({row[name]: row for row in lines.filter(pk__in=pks[start : start + AT_ONCE])})
-        return found
+    def lock(self, wanted: Sequence[Wanted]) -> list[dict[Any, dict[str, Any]]]:
+        return [self._lock(one) for one in wanted]
 
-    def update(self, model: type[models.Model], columns: Sequence[str], rows: Sequence[Values]) -> int:
-        quote = self._connection.ops.quote_name
-        fields, pk = fields_of(model), pk_of(model)
-        sets = ", ".join(f"{quote(_column(fields[c]))} = %s" for c in columns)
-        sql = f"UPDATE {quote(model._meta.db_table)} SET {sets} WHERE {quote(_column(pk))} = %s"  # noqa: S608
-        return self._many(sql, [*(fields[c] for c in columns), pk], rows)
+    def _lock(self, one: Wanted) -> dict[Any, dict[str, Any]]:
+        reading = _reading(one.model, one.columns, self._connection.alias)
+        keys = [pk_of(one.model).get_db_prep_value(pk, self._connection) for pk in one.pks]
+        with self._connection.cursor() as cursor:
+            cursor.execute(reading.sql, [json.dumps(keys)])
+            return reading.rows(cursor.fetchall(), self._connection)
 
-    def insert(self, model: type[models.Model], rows: Sequence[Values]) -> None:
+    def write(self, written: Sequence[Written]) -> tuple[list[int], str]:
+        return [self._insert(one) if one.is_new else self._update(one) for one in written], ""
+
+    def _update(self, one: Written) -> int:
         quote = self._connection.ops.quote_name
-        fields = _given(model, rows)
+        fields, pk = fields_of(one.model), pk_of(one.model)
+        sets = ", ".join(f"{quote(_column(fields[c]))} = %s" for c in one.columns)
+        sql = f"UPDATE {quote(one.model._meta.db_table)} SET {sets} WHERE {quote(_column(pk))} = %s"  # noqa: S608
+        return self._many(sql, [*(fields[c] for c in one.columns), pk], one.rows)
+
+    def _insert(self, one: Written) -> int:
+        quote = self._connection.ops.quote_name
+        fields = [fields_of(one.model)[c] for c in one.columns]
         names = ", ".join(quote(_column(field)) for field in fields)
         marks = ", ".join(["%s"] * len(fields))
-        table = quote(model._meta.db_table)
-        self._many(f"INSERT INTO {table} ({names}) VALUES ({marks})", fields, rows)  # noqa: S608
+        table = quote(one.model._meta.db_table)
+        return self._many(f"INSERT INTO {table} ({names}) VALUES ({marks})", fields, one.rows)  # noqa: S608
 
     def _many(self, sql: str, fields: Sequence[models.Field[Any, Any]], rows: Sequence[Values]) -> int:
         with self._connection.cursor() as cursor:
@@ -103,43 +126,57 @@ class SqliteForm:
 
 
 class PostgresForm:
-    """PostgreSQL: the rows of a statement go over as one JSON document, which costs a fraction of arrays or COPY."""
+    """PostgreSQL: all statements go over at once, the rows of each as one JSON document.
+
+    A document costs a fraction of arrays or COPY, and a way to the server and back as much as a small statement.
+    """
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
 
-    def lock(self, model: type[models.Model], columns: Sequence[str], pks: Sequence[Any]) -> dict[Any, dict[str, Any]]:
-        reading = _reading(model, tuple(columns), self._connection.alias)
+    def lock(self, wanted: Sequence[Wanted]) -> list[dict[Any, dict[str, Any]]]:
+        if not wanted:
+            return []
+        readings = [_reading(one.model, one.columns, self._connection.alias) for one in wanted]
+        keys = ["{" + ",".join(f'"{pk}"' for pk in one.pks) + "}" for one in wanted]
+        found = []
         with self._connection.cursor() as cursor:
-            cursor.execute(reading.sql, ["{" + ",".join(f'"{one}"' for one in pks) + "}"])
-            lines = cursor.fetchall()
-        found = {line[0]: dict(zip(reading.columns, line, strict=True)) for line in lines}
-        for column, converters in reading.loads:
-            for row in found.values():
-                for convert in converters:
-                    row[column] = convert(row[column], None, self._connection)
+            cursor.execute(";".join(reading.sql for reading in readings), keys)
+            for reading in readings:
+                found.append(reading.rows(cursor.fetchall(), self._connection))
+                cursor.nextset()
         return found
 
-    def update(self, model: type[models.Model], columns: Sequence[str], rows: Sequence[Values]) -> int:
-        sql = _updating(model, tuple(columns), self._connection.alias)
-        pk = pk_of(model).attname
-        return self._write(sql, [{pk: row[pk], **{column: row[column] for column in columns}} for row in rows])
-
-    def insert(self, model: type[models.Model], rows: Sequence[Values]) -> None:
-        self._write(_inserting(model, tuple(rows[0]), self._connection.alias), rows)
-
-    def _write(self, sql: str, rows: Sequence[Values]) -> int:
-        document = _document(rows)
+    def write(self, written: Sequence[Written]) -> tuple[list[int], str]:
+        texts = [self._text(one) for one in written]
+        counts = []
         with self._connection.cursor() as cursor:
-            cursor.execute(sql, [document])
-            return int(cursor.rowcount)
+            cursor.execute(";".join([*texts, NUMBER]), [_document(one) for one in written])
+            for _ in written:
+                counts.append(int(cursor.rowcount))
+                cursor.nextset()
+            return counts, cursor.fetchone()[0] or ""
+
+    def _text(self, one: Written) -> str:
+        made = _inserting if one.is_new else _updating
+        return made(one.model, one.columns, self._connection.alias)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
     sql: str
     columns: tuple[str, ...]
-    loads: tuple[tuple[str, list[Any]], ...]
+    loads: tuple[tuple[str, Any, list[Any]], ...]
+
+    def rows(self, lines: Sequence[Sequence[Any]], connection: BaseDatabaseWrapper) -> dict[Any, dict[str, Any]]:
+        """The rows by their keys, with values as model fields have them."""
+        found = [dict(zip(self.columns, line, strict=True)) for line in lines]
+        for name, column, converters in self.loads:
+            for row in found:
+                for convert in converters:
+                    row[name] = convert(row[name], column, connection)
+        key = self.columns[0]
+        return {row[key]: row for row in found}
 
 
 @cache
@@ -149,13 +186,15 @@ def _reading(model: type[models.Model], columns: tuple[str, ...], using: str) ->
     fields, pk = fields_of(model), pk_of(model)
     read = (pk.attname, *(c for c in columns if c != pk.attname))
     names = ", ".join(quote(_column(fields[c])) for c in read)
-    key = quote(_column(pk))
-    sql = (
-        f"SELECT {names} FROM {quote(model._meta.db_table)} WHERE {key} = ANY(%s::{_type(pk, connection)}[]) "  # noqa: S608
-        f"ORDER BY {key} FOR NO KEY UPDATE"
-    )
-    loads = [(c, fields[c].get_db_converters(connection)) for c in read]
-    return _Reading(sql, read, tuple(one for one in loads if one[1]))
+    key, table = quote(_column(pk)), quote(model._meta.db_table)
+    if connection.vendor == "postgresql":
+        which = f"{key} = ANY(%s::{_type(pk, connection)}[]) ORDER BY {key} FOR NO KEY UPDATE"
+    else:
+        which = f"{key} IN (SELECT value FROM json_each(%s)) ORDER BY {key}"  # noqa: S608
+    places = [(c, fields[c].get_col(model._meta.db_table)) for c in read]
+    loads = [(c, at, connection.ops.get_db_converters(at) + at.get_db_converters(connection)) for c, at in places]
+    sql = f"SELECT {names} FROM {table} WHERE {which}"  # noqa: S608
+    return _Reading(sql, read, tuple(one for one in loads if one[2]))
 
 
 @cache
@@ -200,7 +239,9 @@ def _type(field: models.Field[Any, Any], connection: BaseDatabaseWrapper) -> str
     return found.partition("(")[0]
 
 
-def _document(rows: Sequence[Values]) -> str:
+def _document(one: Written) -> str:
+    names = one.columns if one.is_new else (pk_of(one.model).attname, *one.columns)
+    rows = [{name: row[name] for name in names} for row in one.rows]
     try:
         return orjson.dumps(rows, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:
@@ -210,11 +251,6 @@ def _document(rows: Sequence[Values]) -> str:
 
 def _column(field: models.Field[Any, Any]) -> str:
     return str(field.column)
-
-
-def _given(model: type[models.Model], rows: Sequence[Values]) -> list[models.Field[Any, Any]]:
-    """The columns of new rows: all, but a key that the database numbers."""
-    return [field for name, field in fields_of(model).items() if name in rows[0]]
 
 
 def _prepared(

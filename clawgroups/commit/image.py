@@ -8,14 +8,15 @@ without the danger of a set-based UPDATE that sees only the last of several move
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.apps import apps
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
 
-from clawgroups.commit.forms import Values, complete, form_of
+from clawgroups.commit.forms import Values, Wanted, Written, complete, form_of
 from clawgroups.core.changes import Append, Change, Count, Delete, Expect, Fact, Insert, OneOf, Put, Update
 
 WORKSPACE = "clawgroups.Workspace"
@@ -88,12 +89,13 @@ class Image:
             for label, pk, names in touched(change):
                 wanted[label][pk] = None
                 columns[label].update(names)
-        for label in sorted(wanted, key=lock_order):
-            model = apps.get_model(label)
-            read = {*columns[label], *TOLD.get(label, ())}
-            keys = list(wanted[label])
-            rows = self._form.lock(model, sorted(read), keys)
-            self.rows.update({(label, pk): Row(rows.get(pk)) for pk in keys})
+        labels = sorted(wanted, key=lock_order)
+        reads = [
+            Wanted(apps.get_model(label), tuple(sorted({*columns[label], *TOLD.get(label, ())})), list(wanted[label]))
+            for label in labels
+        ]
+        for label, rows in zip(labels, self._form.lock(reads), strict=True):
+            self.rows.update({(label, pk): Row(rows.get(pk)) for pk in wanted[label]})
 
     def row(self, label: str, pk: Any) -> Row:
         found = self.rows.get((label, pk))
@@ -125,29 +127,50 @@ class Image:
             self.gone[label].append(pk)
         self.rows[label, pk] = Row(None)
 
-    def flush(self) -> None:
-        """Write what changed: updates first, so that partial unique constraints see the ends of
-        what is superseded before they see its successor."""
-        self._flush_updates()
+    def flush(self, more: Sequence[Written] = ()) -> str:
+        """Write what changed, and `more` after it; the transaction's own number, where it has one.
+
+        Updates come first, so that partial unique constraints see the ends of what is superseded
+        before they see its successor.
+        """
+        written = self._updates()
+        if self.gone:
+            self._write(written)
+            written = []
+            self._delete()
+        return self._write([*written, *self._inserts(), *more])
+
+    def _updates(self) -> list[Written]:
+        groups: dict[tuple[str, tuple[str, ...]], list[Values]] = defaultdict(list)
+        for (label, _), row in self.rows.items():
+            if row.dirty and not row.is_new:
+                groups[label, tuple(sorted(row.dirty))].append(row.values or {})
+        ordered = sorted(groups.items(), key=lambda g: (lock_order(g[0][0]), g[0][1]))
+        return [Written(apps.get_model(label), columns, rows) for (label, columns), rows in ordered]
+
+    def _inserts(self) -> list[Written]:
+        groups: dict[str, list[Values]] = defaultdict(list)
+        for label, pk in self.new:
+            groups[label].append(self.rows[label, pk].values or {})
+        return [added(apps.get_model(label), groups[label]) for label in sorted(groups, key=lock_order)]
+
+    def _delete(self) -> None:
         for label, pks in self.gone.items():
             _, counts = apps.get_model(label)._base_manager.using(self.connection.alias).filter(pk__in=pks).delete()
             if counts.get(label, 0) != len(pks):
                 raise LostRow(f"{counts.get(label, 0)} of {len(pks)} locked rows of {label} were deleted")
-        groups: dict[str, list[Values]] = defaultdict(list)
-        for label, pk in self.new:
-            groups[label].append(self.rows[label, pk].values or {})
-        for label in sorted(groups, key=lock_order):
-            self._form.insert(apps.get_model(label), groups[label])
 
-    def _flush_updates(self) -> None:
-        groups: dict[tuple[str, tuple[str, ...]], list[Key]] = defaultdict(list)
-        for (label, pk), row in self.rows.items():
-            if row.dirty and not row.is_new:
-                groups[label, tuple(sorted(row.dirty))].append((label, pk))
-        for (label, columns), keys in sorted(groups.items(), key=lambda g: (lock_order(g[0][0]), g[0][1])):
-            written = self._form.update(apps.get_model(label), columns, [self.rows[key].values or {} for key in keys])
-            if written != len(keys):
-                raise LostRow(f"{written} of {len(keys)} locked rows of {label} were written")
+    def _write(self, written: Sequence[Written]) -> str:
+        counts, number = self._form.write(written)
+        for one, count in zip(written, counts, strict=True):
+            if count != len(one.rows):
+                raise LostRow(f"{count} of {len(one.rows)} rows of {one.model._meta.label} were written")
+        return number
+
+
+def added(model: type[Model], rows: Sequence[Values]) -> Written:
+    """New rows, which all hold the same columns."""
+    return Written(model, tuple(rows[0]), rows, is_new=True)
 
 
 class LostRow(RuntimeError):

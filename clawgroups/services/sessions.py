@@ -353,11 +353,9 @@ def _submit(command: Command, decision: Decision, verb: str, expects: tuple[Expe
 
 
 def _command(command_id: UUID) -> Command:
-    found = row_of(Command, command_id, "agent", "session")
+    found = row_of(Command, command_id, "agent", "session", "attempt", "attempt__member")
     if found is None:
         raise NotFound("There is no such request.")
-    if found.attempt_id is not None:
-        found.attempt = row_of(Attempt, found.attempt_id, "member")
     return found
 
 

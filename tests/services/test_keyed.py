@@ -37,13 +37,15 @@ def test_a_row_has_every_column_as_django_reads_it(team: Team, model: type[model
 
 def test_rows_it_refers_to_come_along_without_another_query(team: Team, django_assert_num_queries: Any) -> None:
     task = team.working()
-    with django_assert_num_queries(4):
-        found = row_of(Task, task.pk, "run", "workspace", "attempt", "holder")
+    with django_assert_num_queries(1):
+        found = row_of(Task, task.pk, "run", "workspace", "attempt", "attempt__member", "holder")
     assert found is not None
     assert found.attempt is not None
     with django_assert_num_queries(0):
         read = (found.run.goal, found.workspace.name, found.attempt.state, found.holder)
+        member = found.attempt.member
     assert read == (task.run.goal, "Sales", "working", None)
+    assert columns(member) == columns(Member.objects.get(pk=found.assignee_id))
 
 
 def test_there_is_no_row_for_an_unknown_key(team: Team) -> None:
