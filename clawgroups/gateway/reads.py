@@ -11,13 +11,14 @@ from uuid import UUID
 from django.db.models import F, Q
 from django.utils import timezone
 
-from agents.models import Agent, AgentKey, Connection
+from agents.models import AgentKey, Connection
 from agents.protocol import version
 from clawgroups.models import Command, Session
 from clawgroups.services.contact import unconfirmed
 from clawgroups.services.sessions import links_lost, may_go_to, open_commands
 
 MAX_SESSIONS = 1000
+LINK = ("epoch", "closed_at", "opened_at", "agent__retired_at", "agent__connection_epoch")
 TURNS = ("work", "acknowledge", "steer")
 
 
@@ -46,12 +47,8 @@ def look(held: Mapping[UUID, Held]) -> dict[UUID, Look]:
     keys, links = {one.key_id for one in held.values()}, {one.link for one in held.values()}
     seen = _Seen(
         timezone.now(),
-        {pk: row for pk, *row in Agent.objects.filter(pk__in=held).values_list("pk", "retired_at", "connection_epoch")},
         {pk: row for pk, *row in AgentKey.objects.filter(pk__in=keys).values_list("pk", "revoked_at", "expires_at")},
-        {
-            pk: row
-            for pk, *row in Connection.objects.filter(pk__in=links).values_list("pk", "epoch", "closed_at", "opened_at")
-        },
+        {pk: row for pk, *row in Connection.objects.filter(pk__in=links).values_list("pk", *LINK)},
         _owed(held),
         unconfirmed(held),
     )
@@ -71,18 +68,18 @@ class _Seen:
     """Columns of the rows behind held sockets; plain values, since every socket is looked at every two seconds."""
 
     now: datetime
-    agents: dict[UUID, list[Any]]
     keys: dict[UUID, list[Any]]
     links: dict[UUID, list[Any]]
     owed: dict[UUID, list[Command]]
     unconfirmed: dict[UUID, datetime]
 
     def of(self, one: Held) -> Look:
-        retired_at, agent_epoch = self.agents.get(one.agent_id, (self.now, 0))
         revoked_at, expires_at = self.keys.get(one.key_id, (self.now, None))
-        link_epoch, closed_at, opened_at = self.links.get(one.link, (0, None, self.now))
-        if retired_at is not None:
+        link = self.links.get(one.link)
+        # A link's row goes only with its agent's.
+        if link is None or link[3] is not None:
             return Look(close=version.CLOSE_REFUSED, reason="The agent was retired.")
+        link_epoch, closed_at, opened_at, _, agent_epoch = link
         if revoked_at is not None or (expires_at is not None and expires_at <= self.now):
             return Look(close=version.CLOSE_REFUSED, reason="The agent's key is no longer valid.")
         if link_epoch != one.epoch:

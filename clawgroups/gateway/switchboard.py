@@ -20,6 +20,7 @@ from clawgroups.services.perform import perform_async, read_async
 log = logging.getLogger(__name__)
 
 POLL = 2.0  # seconds until a lost hint is made up for
+JOIN = 0.02  # seconds between two looks: hints that come meanwhile are looked at together
 RENEW = 10.0
 LEAVE = 5.0
 
@@ -160,6 +161,7 @@ class Switchboard:
             except Exception:
                 log.exception("could not look at what agents are owed")
                 await asyncio.sleep(POLL * settings.CLOCK_SCALE)
+            await asyncio.sleep(JOIN)
             try:
                 async with asyncio.timeout_at(all_at):
                     await self._news.wait()

@@ -32,6 +32,11 @@ class Follower:
         self._missed = False
         room.followers.add(self)
 
+    @property
+    def head(self) -> int:
+        """Up to here there is something to ask for."""
+        return self.room.head
+
     def leave(self) -> None:
         self.room.followers.discard(self)
 
@@ -61,14 +66,14 @@ class Follower:
         after = self.after
         if after is None or self.generation != room.generation:
             return await self._start_anew()
-        if after >= room.head:
+        if after >= self.head:
             return None
         left = room.pace.window - self._in_flight
         if left <= 0:
             if self.stalled_at is None:
                 self.stalled_at = time.monotonic()
             return None
-        gap = room.head - after
+        gap = self.head - after
         if gap > room.pace.gap or (self._missed and gap > room.pace.window):
             return await self._start_anew()
         self._missed = False
@@ -113,6 +118,10 @@ class FragmentFollower(Follower):
     rendered = True
     language = "en"
     halted = False  # until the page, loaded again, subscribes anew
+
+    @property
+    def head(self) -> int:
+        return self.room.shown
 
     async def next_frame(self) -> str | None:
         return None if self.halted else await super().next_frame()

@@ -71,6 +71,8 @@ class Room:
     def __init__(self, workspace_id: UUID, pace: Pace, on_seats: Callable[[], None]) -> None:
         self.workspace_id, self.pace, self.on_seats = workspace_id, pace, on_seats
         self.generation = self.head = self.floor = 0
+        self.shown = 0
+        """Up to here pages are told: not as far as entries are there, as they are drawn less often."""
         self.followers: set[Listener] = set()
         self.opened = asyncio.Event()
         self.fault: Exception | None = None
@@ -80,14 +82,18 @@ class Room:
         self._pieces: dict[tuple[Any, ...], Piece] = {}
         self._readers: set[tuple[str, str]] = set()
         self._loop = asyncio.get_running_loop()
-        self._hinted = asyncio.Event()
+        self._hinted, self._fresh = asyncio.Event(), asyncio.Event()
         self._leave = bus.subscribe(bus.workspace_topic(workspace_id), self._on_hint)
-        self._task = asyncio.create_task(self._run(), name=f"room {workspace_id}")
+        self._tasks = [
+            asyncio.create_task(self._run(), name=f"room {workspace_id}"),
+            asyncio.create_task(self._draw(), name=f"pages of room {workspace_id}"),
+        ]
 
     def close(self) -> None:
         """Stop following."""
         self._leave()
-        self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
 
     # Following
 
@@ -127,8 +133,11 @@ class Room:
 
     async def _open(self) -> None:
         head = await read_async(journal.head_of, self.workspace_id)
-        self.generation, self.head, self.floor = head.generation, head.seq, head.seq
+        self._stand_at(head)
         self.opened.set()
+
+    def _stand_at(self, head: journal.Head) -> None:
+        self.generation, self.head, self.floor, self.shown = head.generation, head.seq, head.seq, head.seq
 
     async def _advance(self) -> None:
         try:
@@ -143,13 +152,23 @@ class Room:
             self._hinted.set()
         if not entries:
             return
-        before = self.head
         self._append(entries)
         if any(entry.type in SEATS for entry in entries):
             self.on_seats()
         self._wake(rendered=False)
-        await self._render_ahead(before)
-        self._wake(rendered=True)
+        self._fresh.set()
+
+    async def _draw(self) -> None:
+        """Let pages have what is new, not as often as entries: each piece is made once for all that happened to it."""
+        await self.opened.wait()
+        while True:
+            await self._fresh.wait()
+            self._fresh.clear()
+            began, before = self._loop.time(), self.shown
+            self.shown = self.head
+            await self._render_ahead(before)
+            self._wake(rendered=True)
+            await asyncio.sleep(max(0.0, began + self.pace.draw - self._loop.time()))
 
     def _wake(self, *, rendered: bool) -> None:
         for follower in self.followers:
@@ -158,6 +177,8 @@ class Room:
 
     async def _render_ahead(self, after: int) -> None:
         """Make what those will ask for who were up to date, so that a thousand of them find it made."""
+        if after >= self.shown:
+            return  # another generation has begun
         readers, self._readers = self._readers, set()
         for role, language in readers:
             # What cannot be made is found, and told, by who asks for it.
@@ -172,7 +193,7 @@ class Room:
 
     def _restart(self, head: journal.Head) -> None:
         """A restore from backup began another generation: every follower starts anew."""
-        self.generation, self.head, self.floor = head.generation, head.seq, head.seq
+        self._stand_at(head)
         self._lines.clear()
         self._made.clear()
         self._pieces.clear()
@@ -226,9 +247,10 @@ class Room:
         return Piece(text, seq, len(seen), seen[-1].entry.seq if seen else after)
 
     async def fragments(self, after: int, limit: int, role: str, language: str) -> Piece:
-        """The `fragments` frame of what follows `after`."""
+        """The `fragments` frame of what follows `after`, which is before `shown`."""
         self._readers.add(("guest" if role == "guest" else "member", language))
-        key = (self.generation, "fragments", after, min(limit, self.head - after), role == "guest", language)
+        limit = min(limit, self.shown - after)
+        key = (self.generation, "fragments", after, limit, role == "guest", language)
         return self._pieces.get(key) or self._keep(key, await self._fragments(after, limit, role, language))
 
     async def _fragments(self, after: int, limit: int, role: str, language: str) -> Piece:

@@ -50,6 +50,20 @@ async def test_fragments_are_rendered_once_however_many_watch(
     assert rendered == [[head + 1]]
 
 
+async def test_what_happens_while_a_page_was_just_drawn_is_drawn_together(
+    room: Room, connect: Connect, hub: Hub, rendered: list[list[int]]
+) -> None:
+    hub.pace.draw = 0.5
+    head = await read_async(room.head)
+    client = await page(room, connect, room.bob, head)
+    await read_async(room.say)
+    assert (await client.until("fragments"))["seq"] == head + 1
+    for _ in range(3):
+        await read_async(room.say)
+    assert (await client.until("fragments"))["seq"] == head + 4
+    assert rendered == [[head + 1], [head + 2, head + 3, head + 4]]
+
+
 async def test_a_page_that_was_away_is_brought_up_to_date_without_gap_or_double(
     room: Room, connect: Connect, rendered: list[list[int]]
 ) -> None:

@@ -45,7 +45,7 @@ def test_rows_it_refers_to_come_along_without_another_query(team: Team, django_a
         read = (found.run.goal, found.workspace.name, found.attempt.state, found.holder)
         member = found.attempt.member
     assert read == (task.run.goal, "Sales", "working", None)
-    assert columns(member) == columns(Member.objects.get(pk=found.assignee_id))
+    assert columns(member) == columns(Member.objects.get(pk=member.pk))
 
 
 def test_there_is_no_row_for_an_unknown_key(team: Team) -> None:
