@@ -106,7 +106,11 @@ def _measured(row: Row, scene: Scene, meter: Meter, audience: Audience, pace: st
     row.measure(f"{pace}: first prompt to end", took, 10 * MINUTES)
     row.note(f"{scene.size.tasks / took:.1f} tasks and {len(entries) / took:.0f} entries a second")
     late = audience.lateness(since=prompts[0])
-    waits = waits_for_prompt(scene)
+    first, waits = waits_for_prompt(scene)
+    if pace == "steady":
+        row.note(f"{pace}: all agents at once had their first prompts after {max(first):.1f} s")
+    else:
+        waits = first + waits
     for name, values, limits in (
         ("commit to browser", late, (None, 500, 1500)),
         ("ready to prompt", waits, (None, 1000 if pace == "steady" else None, None)),
@@ -127,20 +131,24 @@ def _say(row: Row, name: str, value: float, limit: float | None) -> None:
         row.measure(name, value, limit, "ms")
 
 
-def waits_for_prompt(scene: Scene) -> list[float]:
-    """Seconds from the moment that a task was ready and its agent free, whichever came last, to its prompt."""
+def waits_for_prompt(scene: Scene) -> tuple[list[float], list[float]]:
+    """Seconds from the moment that a task was ready and its agent free, whichever came last, to its prompt.
+
+    Those of every agent's first task, which all begin in the same moment, and those of the rest.
+    """
     entries = scene.followers[0].entries.all()
     begun = next(seconds_of(one["at"]) for one in entries if one["type"] == "run.started")
     ready = {one["payload"]["task_id"]: seconds_of(one["at"]) for one in entries if one["type"] == "task.ready"}
     free: dict[str, float] = {}
-    waits = []
+    first: list[float] = []
+    rest: list[float] = []
     for line in scene.crew.lines():
         if line["what"] == "end":
             free[line["agent"]] = line["at"]
         elif line["what"] == "prompt" and line["turn"] == "work":
             since = max(ready.get(line["task"], begun), free.get(line["agent"], 0.0))
-            waits.append(max(0.0, line["at"] - since))
-    return waits
+            (rest if line["agent"] in free else first).append(max(0.0, line["at"] - since))
+    return first, rest
 
 
 def long_time(stack: Stack, size: Size, seed: int) -> Row:
