@@ -85,7 +85,7 @@ def _carry_out(turn: _Turn) -> bool | None:
 
 def _round(turn: _Turn) -> bool:
     """One look and its steps; whether another look is worth it."""
-    run = Run.objects.get(pk=turn.run_id)
+    run = Run.objects.select_related("workspace").get(pk=turn.run_id)
     situation = situation_of(run, timezone.now())
     steps = decide(situation)
     try:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count as RowCount
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from agents.models import Agent, Connection, Skill
 from clawgroups.coordinator.contenders import left_by_others
@@ -128,10 +128,7 @@ def situation_of(run: Run, now: datetime) -> Situation:
 
 def _seats(workspace_id: UUID) -> list[Seat]:
     # Columns, not models: a round of 300 agents reads them several times a second.
-    present = Member.objects.filter(
-        workspace_id=workspace_id, left_at=None, agent__isnull=False, agent__retired_at=None
-    )
-    rows = present.values_list(
+    rows = _present(workspace_id).values_list(
         "pk",
         "name",
         "agent_id",
@@ -144,6 +141,10 @@ def _seats(workspace_id: UUID) -> list[Seat]:
         "agent__announced",
     )
     return [Seat(*row[:6], read_breaker(*row[6:9]), row[9]) for row in rows]
+
+
+def _present(workspace_id: UUID) -> QuerySet[Member]:
+    return Member.objects.filter(workspace_id=workspace_id, left_at=None, agent__isnull=False, agent__retired_at=None)
 
 
 def _agents(ids: list[UUID]) -> dict[UUID, Agent]:
@@ -206,19 +207,20 @@ def _authors(reviews: list[UUID]) -> dict[UUID, frozenset[UUID]]:
 
 
 def _candidates(seats: list[Seat], run: Run, now: datetime) -> list[Candidate]:
-    agent_ids = [seat.agent_id for seat in seats]
+    # Named by a query: 300 ids took longer to be sent than to be found.
+    seated = _present(run.workspace_id).values("agent_id")
     # Load is counted over all workspaces: an agent is one program, wherever it sits.
     live = Q(state__in=["offered", "working"])
-    loads = Attempt.objects.filter(live, member__agent_id__in=agent_ids).values_list("member__agent_id")
+    loads = Attempt.objects.filter(live, member__agent_id__in=seated).values_list("member__agent_id")
     busy = dict(loads.annotate(n=RowCount("pk")))
     fresh = now - timedelta(seconds=timers_of(run.workspace).lost_contact)
     open_links = Connection.objects.filter(
-        agent_id__in=agent_ids, closed_at=None, ready_at__isnull=False, seen_at__gt=fresh
+        agent_id__in=seated, closed_at=None, ready_at__isnull=False, seen_at__gt=fresh
     )
     online = set(open_links.values_list("agent_id", flat=True))
-    unconfirmed = contact.unconfirmed(agent_ids)
+    unconfirmed = contact.unconfirmed(seated)
     skills: dict[UUID, dict[str, int]] = {}
-    for agent_id, name, level in Skill.objects.filter(agent_id__in=agent_ids).values_list("agent_id", "name", "level"):
+    for agent_id, name, level in Skill.objects.filter(agent_id__in=seated).values_list("agent_id", "name", "level"):
         skills.setdefault(agent_id, {})[name] = level
     return [
         Candidate(

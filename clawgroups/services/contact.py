@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from agents.models import Agent, Connection
@@ -195,13 +195,14 @@ def lost_links(silent_since: datetime) -> list[Connection]:
     return list(Connection.objects.select_related("agent").filter(closed_at=None, seen_at__lte=silent_since))
 
 
-def unconfirmed(agent_ids: Iterable[UUID]) -> dict[UUID, datetime]:
+def unconfirmed(agents: Iterable[UUID] | QuerySet[Any, Any]) -> dict[UUID, datetime]:
     """Agents that did not confirm a stop, each with the moment at which the socket of that time is closed.
 
-    They get nothing new until the turn is answered, or their program is gone and with it the turn.
+    `agents`: ids, or a query for them. They get nothing new until the turn is answered, or their program is gone and
+    with it the turn.
     """
     still = Command.objects.filter(state="sent", purpose__in=TURNS, attempt=OuterRef("pk"))
-    stopping = Attempt.objects.filter(Exists(still), stop="unconfirmed", member__agent__in=list(agent_ids))
+    stopping = Attempt.objects.filter(Exists(still), stop="unconfirmed", member__agent_id__in=agents)
     rows = list(stopping.order_by("ended_at").values_list("member__agent", "workspace", "ended_at"))
     timers = in_hand.timers_by(workspace_id for _, workspace_id, _ in rows) if rows else {}
     return {
