@@ -6,7 +6,7 @@ case nothing of it stands. Splitting and repeating is the writer's business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,6 @@ from django.db import DataError, InterfaceError, OperationalError, connections, 
 from django.utils import timezone
 
 from clawgroups.commit import faults
-from clawgroups.commit.forms import Written, fields_of
 from clawgroups.commit.image import WORKSPACE, Image, added, unmet
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import (
@@ -94,14 +93,11 @@ def _apply_all(changes: Sequence[Change], done: Applied, using: str) -> None:
     now = timezone.now()
     for change in changes:
         done.answers.append(_apply_one(image, change, known, journal, done, now))
-    done.xid = image.flush(_more(journal, known))
-
-
-def _more(journal: list[dict[str, Any]], known: Mapping[str, Operation]) -> list[Written]:
-    """What a batch adds of its own: its journal entries, and the operations that are done with it."""
-    fresh = sorted((op for op in known.values() if op._state.adding), key=lambda op: op.key)
-    rows = [{name: getattr(op, name) for name in fields_of(Operation)} for op in fresh]
-    return [added(model, found) for model, found in ((Entry, journal), (Operation, rows)) if found]
+    # By Django, which refuses an answer that would not come back as it was given.
+    Operation.objects.using(using).bulk_create(
+        sorted((op for op in known.values() if op._state.adding), key=lambda op: op.key), batch_size=500
+    )
+    done.xid = image.flush([added(Entry, journal)] if journal else [])
 
 
 def was_committed(doubt: InDoubt, *, using: str = "default") -> bool:
