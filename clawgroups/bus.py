@@ -13,6 +13,7 @@ import logging
 import os
 import queue
 import threading
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
@@ -30,11 +31,13 @@ log = logging.getLogger(__name__)
 
 Callback = Callable[[str, Any], None]
 Item = tuple[str, Any]
+Job = tuple[str, tuple[str, ...]]
 
 CHANNEL = "clawgroups:hints"
 MOST_WAITING = 10_000  # hints for a Redis that hangs; more are lost, and readers look by themselves
 PROCESS = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
 _JOB = "job"
+APART = 0.1  # seconds between two messages for the same job
 
 _subscribers: dict[str, set[Callback]] = defaultdict(set)
 _lock = threading.Lock()
@@ -167,30 +170,61 @@ class _Sender:
             self._queue.put(item)
 
     def _run(self, waiting: queue.SimpleQueue[Item]) -> None:
-        connection = client()
+        connection, jobs = client(), Jobs()
         while True:
-            items = _drain(waiting)
+            items = _drain(waiting, jobs.wait(time.monotonic()))
             hints = {t: v for t, v in items if t != _JOB and not t.startswith("live:")}
             lives = [(t, v) for t, v in items if t.startswith("live:")]
-            jobs = dict.fromkeys(v for t, v in items if t == _JOB)
+            for job in (v for t, v in items if t == _JOB):
+                jobs.ask(job)
             try:
                 if hints or lives:
                     said = {"from": PROCESS, "hints": [*hints.items(), *lives]}
                     connection.publish(CHANNEL, json.dumps(said))
-                for name, args in jobs:
+                for name, args in jobs.due(time.monotonic()):
                     current_app.send_task(name, args=args, retry=False, ignore_result=True)
             except (redis.RedisError, OSError, kombu.exceptions.OperationalError) as lost:
                 log.warning("hints not sent, readers will look by themselves: %s", lost)
 
 
-def _drain(waiting: queue.SimpleQueue[Item]) -> list[Item]:
-    items = [waiting.get()]
-    while len(items) < 1000:
-        try:
+def _drain(waiting: queue.SimpleQueue[Item], timeout: float | None) -> list[Item]:
+    """What waits; nothing at all after `timeout` seconds (None: something has to come)."""
+    items: list[Item] = []
+    try:
+        items.append(waiting.get(timeout=timeout))
+        while len(items) < 1000:
             items.append(waiting.get_nowait())
-        except queue.Empty:
-            break
+    except queue.Empty:
+        pass
     return items
+
+
+class Jobs:
+    """Jobs that were asked for: the first at once, what is asked again within `APART` seconds once after them."""
+
+    def __init__(self) -> None:
+        self._asked: dict[Job, None] = {}
+        self._sent: dict[Job, float] = {}
+
+    def ask(self, job: Job) -> None:
+        """This job is to be sent."""
+        self._asked[job] = None
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until the next one is due; None where none was asked for."""
+        return min((max(0.0, self._at(job) - now) for job in self._asked), default=None)
+
+    def due(self, now: float) -> list[Job]:
+        """What is to be sent now, and is taken for sent."""
+        found = [job for job in self._asked if self._at(job) <= now]
+        self._sent = {job: at for job, at in self._sent.items() if at + APART > now}
+        for job in found:
+            del self._asked[job]
+            self._sent[job] = now
+        return found
+
+    def _at(self, job: Job) -> float:
+        return self._sent.get(job, float("-inf")) + APART
 
 
 class _Listener:

@@ -56,6 +56,18 @@ def entries_after(workspace_id: UUID, generation: int, after: int, limit: int) -
     return list(found.order_by("seq")[:limit])
 
 
+def read_on(workspace_id: UUID, generation: int, after: int, limit: int) -> tuple[Head, list[Entry]]:
+    """The head, and at most `limit` entries that follow `after`; none once another generation has begun.
+
+    With entries the head is where they end: there may be more. Raises `NotFound`.
+    """
+    found = Entry.objects.filter(
+        workspace_id=workspace_id, generation=generation, seq__gt=after, workspace__generation=generation
+    )
+    entries = list(found.order_by("seq")[:limit])
+    return Head(generation, entries[-1].seq) if entries else head_of(workspace_id), entries
+
+
 def entry_as_json(entry: Entry) -> Json:
     """An entry as clients get it, the same by REST and by socket."""
     return {

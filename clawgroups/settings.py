@@ -108,6 +108,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, never memory: the writer has a connection of its own.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 else:
+    from clawgroups.postgres import Connection
+
     # No statement, lock or dead connection holds a thread for longer (a thread cannot be stopped from outside);
     # what DATABASE_URL says of these stands.
     DATABASES["default"]["OPTIONS"] = {
@@ -117,8 +119,11 @@ else:
         "keepalives_interval": 10,
         "keepalives_count": 3,
         "options": "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+        # Planning took PostgreSQL more time than what was planned: what is asked again is planned once.
+        "server_side_binding": True,
+        "prepare_threshold": 2,
         **DATABASES["default"].get("OPTIONS", {}),
-        "pool": {"min_size": 1, "max_size": 16, "timeout": 10},
+        "pool": {"min_size": 1, "max_size": 16, "timeout": 10, "connection_class": Connection},
     }
     # After a restart of the server the pool would hand its dead connections out, one per request.
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True

@@ -56,6 +56,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "clawgroups.asgi",
         "clawgroups.server",
         "clawgroups.celery",
+        "clawgroups.postgres",
         "clawgroups.startup",
         "clawgroups.supervisor",
         "agents.apps",

@@ -7,12 +7,14 @@ statements are written by hand over whole columns. Values go in and out as model
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
 import orjson
+import psycopg
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -140,7 +142,7 @@ class PostgresForm:
         readings = [_reading(one.model, one.columns, self._connection.alias) for one in wanted]
         keys = ["{" + ",".join(f'"{pk}"' for pk in one.pks) + "}" for one in wanted]
         found = []
-        with self._connection.cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(";".join(reading.sql for reading in readings), keys)
             for reading in readings:
                 found.append(reading.rows(cursor.fetchall(), self._connection))
@@ -150,12 +152,20 @@ class PostgresForm:
     def write(self, written: Sequence[Written]) -> tuple[list[int], str]:
         texts = [self._text(one) for one in written]
         counts = []
-        with self._connection.cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(";".join([*texts, NUMBER]), [_document(one) for one in written])
             for _ in written:
                 counts.append(int(cursor.rowcount))
                 cursor.nextset()
-            return counts, cursor.fetchone()[0] or ""
+            (number,) = cursor.fetchone() or ("",)
+            return counts, number or ""
+
+    @contextmanager
+    def _cursor(self) -> Iterator[psycopg.ClientCursor[Any]]:
+        """One that puts values into the text: only so may many statements go over at once."""
+        self._connection.ensure_connection()
+        with self._connection.wrap_database_errors, psycopg.ClientCursor(self._connection.connection) as cursor:
+            yield cursor
 
     def _text(self, one: Written) -> str:
         made = _inserting if one.is_new else _updating

@@ -52,12 +52,13 @@ def take_turn(run_id: UUID, *, stuck: Callable[[UUID], None] | None = None) -> b
     turn = _Turn(run_id, owner, outcome.answer, stuck)
     with deadline.within(outcome.answer["limit"]), turn:
         finished = _carry_out(turn)
-    if finished is not None:
-        commit.wait(
-            turns.end_turn(run_id, owner=owner, turned=outcome.answer["wanted"])
-            if finished
-            else turns.leave_turn(run_id, owner=owner)
-        )
+    if finished:
+        commit.wait(turns.end_turn(run_id, owner=owner, turned=outcome.answer["wanted"]))
+        if turns.is_wanted(run_id):
+            # Whoever was sent for it meanwhile found the run held.
+            bus.enqueue("clawgroups.coordinate", str(run_id))
+    elif finished is not None:
+        commit.wait(turns.leave_turn(run_id, owner=owner))
     return True
 
 

@@ -15,7 +15,7 @@ from agents.protocol import version
 from clawgroups import bus, draining
 from clawgroups.gateway.reads import Held, Look, look
 from clawgroups.services import contact
-from clawgroups.services.perform import perform_async, read_async
+from clawgroups.services.perform import perform_shared, read_shared
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +171,7 @@ class Switchboard:
     async def _look(self, lines: dict[UUID, Line]) -> None:
         if not lines:
             return
-        found = await read_async(look, {agent_id: line.held for agent_id, line in lines.items()})
+        found = await read_shared(look, {agent_id: line.held for agent_id, line in lines.items()})
         for agent_id, line in lines.items():
             # Not where another socket came meanwhile: what was read is about this one.
             if self._lines.get(agent_id) is line:
@@ -182,7 +182,7 @@ class Switchboard:
         while True:
             held = {line.held.link: line.held.epoch for line in self._lines.values()}
             try:
-                await perform_async(contact.renew_connections, held, every=every)
+                await perform_shared(contact.renew_connections, held, every=every)
             except Exception:
                 log.exception("could not renew %d leases", len(held))
             await asyncio.sleep(every)

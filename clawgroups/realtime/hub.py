@@ -23,7 +23,7 @@ from clawgroups.realtime.entrance import Pass, Seats, Visitor, seats_of, still_v
 from clawgroups.realtime.frames import encode
 from clawgroups.realtime.pace import Pace
 from clawgroups.realtime.room import Room
-from clawgroups.services.perform import read_async
+from clawgroups.services.perform import read_shared
 
 log = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ class Hub:
     async def check_standing(self) -> None:
         """Close every socket whose pass or seat is gone, and those that have been behind for too long."""
         peers = list(self.peers)
-        valid, seats = await read_async(_standing, peers)
+        valid, seats = await read_shared(_standing, peers)
         now = time.monotonic()
         for peer in peers:
             since = peer.behind_since()

@@ -26,7 +26,7 @@ from clawgroups.permissions import may_see_event
 from clawgroups.realtime import feed
 from clawgroups.realtime.frames import encode
 from clawgroups.realtime.pace import Pace
-from clawgroups.services.perform import read_async
+from clawgroups.services.perform import read_shared
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ PAGE = 500
 KEEP_LINES = 1000
 KEEP_BYTES = 4 * 1024 * 1024
 KEEP_FRAMES = 32
+DRAW_REST = 1.0  # after a drawing, as a multiple of what it took: what is slow to make is made less often
 SEATS = frozenset({"member.left", "member.role_set", "agent.retired"})
 
 
@@ -119,20 +120,23 @@ class Room:
             self.opened.set()
             return
         flushed = told = self._loop.time()
+        took = 0.0
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hinted.wait(), self.pace.look)
             # Hints that come within a tick of the last flush are joined; after a quiet tick there is no wait.
-            await asyncio.sleep(max(0.0, flushed + self.pace.tick - self._loop.time()))
+            await asyncio.sleep(max(0.0, flushed + max(self.pace.tick, took) - self._loop.time()))
             self._hinted.clear()
+            began = self._loop.time()
             await self._advance()
             flushed = self._loop.time()
+            took = flushed - began  # where reading is slow, more is joined
             if flushed - told >= self.pace.head:
                 told = flushed
                 self._tell_head()
 
     async def _open(self) -> None:
-        head = await read_async(journal.head_of, self.workspace_id)
+        head = await read_shared(journal.head_of, self.workspace_id)
         self._stand_at(head)
         self.opened.set()
 
@@ -141,7 +145,7 @@ class Room:
 
     async def _advance(self) -> None:
         try:
-            head, entries = await read_async(self._read_on, self.generation, self.head)
+            head, entries = await read_shared(journal.read_on, self.workspace_id, self.generation, self.head, PAGE)
         except (NotFound, DatabaseError) as fault:
             log.warning("workspace %s could not be read, trying again: %s", self.workspace_id, fault)
             return
@@ -168,7 +172,8 @@ class Room:
             self.shown = self.head
             await self._render_ahead(before)
             self._wake(rendered=True)
-            await asyncio.sleep(max(0.0, began + self.pace.draw - self._loop.time()))
+            took = self._loop.time() - began
+            await asyncio.sleep(max(self.pace.draw - took, DRAW_REST * took))
 
     def _wake(self, *, rendered: bool) -> None:
         for follower in self.followers:
@@ -184,12 +189,6 @@ class Room:
             # What cannot be made is found, and told, by who asks for it.
             with contextlib.suppress(Exception):
                 await self.fragments(after, self.pace.frame, role, language)
-
-    def _read_on(self, generation: int, after: int) -> tuple[journal.Head, list[Entry]]:
-        # Head first: entries that are read have been committed at least as late as it.
-        head = journal.head_of(self.workspace_id)
-        fresh = head.generation == generation and head.seq > after
-        return head, journal.entries_after(self.workspace_id, generation, after, PAGE) if fresh else []
 
     def _restart(self, head: journal.Head) -> None:
         """A restore from backup began another generation: every follower starts anew."""
@@ -259,7 +258,7 @@ class Room:
         seen = [line.entry for line in lines if may_see_event(role, line.entry.type)]
 
         async def make() -> str:
-            html = await read_async(_render, seen, self.workspace_id, language)
+            html = await read_shared(_render, seen, self.workspace_id, language)
             return encode(
                 {
                     "type": "fragments",
@@ -277,7 +276,7 @@ class Room:
         """The `snapshot` frame at the head, which may be beyond what was read so far."""
 
         async def make() -> journal.Snapshot:
-            return await read_async(journal.snapshot, self.workspace_id, approvals=role != "guest")
+            return await read_shared(journal.snapshot, self.workspace_id, approvals=role != "guest")
 
         found: journal.Snapshot = await self._once(("snapshot", self.head, role == "guest"), make)
         text = encode({"type": "snapshot", **found.as_json()})
@@ -290,7 +289,7 @@ class Room:
             return [self._lines[i] for i in range(start, min(start + limit, len(self._lines)))]
 
         async def make() -> list[Line]:
-            found = await read_async(journal.entries_after, self.workspace_id, self.generation, after, limit)
+            found = await read_shared(journal.entries_after, self.workspace_id, self.generation, after, limit)
             return [Line(entry, encode(journal.entry_as_json(entry))) for entry in found]
 
         lines: list[Line] = await self._once(("lines", after, limit), make)

@@ -20,8 +20,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 TRIES = 3
-THREADS = 8
-_executor = ThreadPoolExecutor(THREADS, thread_name_prefix="door")
 
 
 def perform(verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs) -> Outcome:
@@ -51,23 +49,6 @@ def begin(verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs)
     return finish
 
 
-async def perform_async(verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs) -> Outcome:
-    """`perform` for asynchronous doors: loads in our bounded executor, then awaits the writer."""
-    outcome = Outcome(False)
-    for _ in range(TRIES):
-        future = await read_async(verb, *args, **kwargs)
-        outcome = await commit.outcome(future)
-        if outcome.applied:
-            return outcome
-    return _lost(outcome)
-
-
-async def read_async(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a synchronous read in our executor (8 threads), each of which keeps its connection; see `let_go`."""
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_executor, lambda: _keeping(fn, *args, **kwargs))
-
-
 def _keeping(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call `fn`; once more where it met a connection that had died since it was used last.
 
@@ -83,20 +64,53 @@ def _keeping(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return _keeping(fn, *args, **kwargs)
 
 
+class Lane:
+    """Threads for synchronous reads of asynchronous doors. What waits in one lane keeps nobody in another waiting."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._threads = threads
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
+
+    async def read(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a synchronous read in one of the threads, each of which keeps its connection; see `let_go`."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, lambda: _keeping(fn, *args, **kwargs))
+
+    async def perform(self, verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs) -> Outcome:
+        """`perform` for asynchronous doors: decides in a thread, then awaits the writer."""
+        outcome = Outcome(False)
+        for _ in range(TRIES):
+            future = await self.read(verb, *args, **kwargs)
+            outcome = await commit.outcome(future)
+            if outcome.applied:
+                return outcome
+        return _lost(outcome)
+
+    def let_go(self, patience: float) -> None:
+        """Have the threads close their connections; one that is at work after `patience` seconds keeps its own."""
+        # Each waits for the others, so that none does it twice.
+        all_there = threading.Barrier(self._threads, timeout=patience)
+
+        def close() -> None:
+            connections.close_all()
+            with contextlib.suppress(threading.BrokenBarrierError):
+                all_there.wait()
+
+        wait([self._executor.submit(close) for _ in range(self._threads)], timeout=2 * patience)
+
+
+_single = Lane("door", 5)
+_shared = Lane("shared", 3)
+# What one agent or browser asks for.
+read_async, perform_async = _single.read, _single.perform
+# What many wait for, as a room's reader: it goes past the queue of those who all come back at once.
+read_shared, perform_shared = _shared.read, _shared.perform
+
+
 def let_go(patience: float = 5.0) -> None:
-    """Have the threads of our executor close their connections: at the end of a process, or before its database goes.
-
-    One that is still at work after `patience` seconds keeps its own.
-    """
-    # Each waits for the others, so that none does it twice.
-    all_there = threading.Barrier(THREADS, timeout=patience)
-
-    def close() -> None:
-        connections.close_all()
-        with contextlib.suppress(threading.BrokenBarrierError):
-            all_there.wait()
-
-    wait([_executor.submit(close) for _ in range(THREADS)], timeout=2 * patience)
+    """Close the connections of our threads: at the end of a process, or before its database goes."""
+    for lane in (_single, _shared):
+        lane.let_go(patience)
 
 
 def _lost(outcome: Outcome) -> Outcome:

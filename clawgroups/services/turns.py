@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from clawgroups import commit
@@ -139,9 +139,17 @@ def pause_for_a_person(run_id: UUID, *, reason: str) -> Future[Outcome]:
 
 def runs_wanting(now: datetime) -> list[UUID]:
     """Runs whose turn is wanted and not held."""
+    return list(_wanting(now).values_list("pk", flat=True))
+
+
+def is_wanted(run_id: UUID) -> bool:
+    """Whether this run's turn is wanted and not held."""
+    return _wanting(timezone.now()).filter(pk=run_id).exists()
+
+
+def _wanting(now: datetime) -> QuerySet[Run]:
     free = Q(turn_until=None) | Q(turn_until__lte=now)
-    wanting = Run.objects.filter(free, wanted__gt=F("turned"), state__in=ACTIVE)
-    return list(wanting.values_list("pk", flat=True))
+    return Run.objects.filter(free, wanted__gt=F("turned"), state__in=ACTIVE)
 
 
 def due_work() -> dict[tuple[str, UUID], int]:

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
+from clawgroups import bus, commit
 from clawgroups.coordinator import loop
 from clawgroups.coordinator.act import Done, act
 from clawgroups.coordinator.decide import Step
@@ -115,6 +116,23 @@ def test_a_turn_without_a_wish_or_while_another_holds_it_does_nothing(team: Team
     react(team.workspace.pk)
     assert take_turn(run.pk)
     assert not take_turn(run.pk)
+
+
+def test_what_is_wanted_while_a_turn_ends_is_seen_to_at_once(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = drafted(team)
+    react(team.workspace.pk)
+    jobs: list[tuple[str, ...]] = []
+    monkeypatch.setattr(bus, "enqueue", lambda *job: jobs.append(job))
+
+    def decide(_situation: Situation) -> list[Step]:
+        # Here the run is held: whoever is sent for this goes away again.
+        commit.wait(turns.want_turn([run.pk]))
+        assert not take_turn(run.pk)
+        return []
+
+    monkeypatch.setattr(loop, "decide", decide)
+    assert take_turn(run.pk)
+    assert jobs == [("clawgroups.coordinate", str(run.pk))]
 
 
 def test_the_cursor_advances_with_what_it_starts(team: Team) -> None:
