@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from uuid import UUID
 
 from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
 from clawgroups.core.acceptance import parse_line
 from clawgroups.core.lifecycle import ATTEMPT_LIVE, TASK_TERMINAL, TaskState
 from clawgroups.fragments.late import LateResult, Overrun, late_of, overruns_of
-from clawgroups.models import Artifact, Attempt, Dependency, Draft, Message, Step, Task
+from clawgroups.models import Approval, Artifact, Attempt, Dependency, Draft, Message, Step, Task
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -135,7 +136,8 @@ class TaskNow:
 
 def _tasks(wanted: Q) -> QuerySet[WithAnnotations[Task, _CardRow]]:
     last = Step.objects.filter(attempt=OuterRef("attempt_id")).order_by("-ordinal").values("title")[:1]
-    asks = Count("approvals", filter=Q(approvals__state="open"), distinct=True)
+    asked = Approval.objects.filter(task=OuterRef("pk"), state="open").order_by().values("task")
+    asks = Coalesce(Subquery(asked.annotate(number=Count("pk")).values("number")), 0)
     return (
         Task.objects.filter(wanted)
         .select_related("run", "workspace", "assignee", "assignee__agent", "holder", "attempt")

@@ -6,6 +6,7 @@ from clawgroups.models.artifacts import Artifact
 from clawgroups.models.attempts import Attempt, Command, Draft, Part, Session, Step
 from clawgroups.models.journal import Entry, Operation
 from clawgroups.models.leases import Lease
+from clawgroups.models.lookups import KeyIn, RelatedKeyIn
 from clawgroups.models.messages import Message
 from clawgroups.models.runs import Run
 from clawgroups.models.tasks import Dependency, Task
@@ -20,12 +21,14 @@ __all__ = [
     "Dependency",
     "Draft",
     "Entry",
+    "KeyIn",
     "Lease",
     "LoginLink",
     "Member",
     "Message",
     "Operation",
     "Part",
+    "RelatedKeyIn",
     "Run",
     "Session",
     "Step",
