@@ -39,37 +39,20 @@ async def agents_socket(scope: dict[str, Any], receive: Receive, send: Send) -> 
     if draining.is_draining():
         await send({"type": "websocket.close", "code": version.CLOSE_DRAINING, "reason": "The server restarts."})
         return
-    async with switchboard().doorway:
-        link = await _come_in(hello, send)
-    if link is None:
-        return
-    try:
-        await _listen(link, receive)
-    finally:
-        await _leave(link)
-
-
-async def _come_in(hello: Hello, send: Send) -> Link | None:
-    """The link of whoever knocks, begun; None for one who was refused."""
     try:
         link = await _admit(hello, send)
     except ClawError as refusal:
         await _refuse(hello, send, refusal)
-        return None
+        return
     try:
         switchboard().add(link)
         await _give_up_elsewhere(link.held)
         await link.begin()
-    except BaseException:
-        await _leave(link)
-        raise
-    return link
-
-
-async def _leave(link: Link) -> None:
-    switchboard().remove(link)
-    await link.finish()
-    await _close(link)
+        await _listen(link, receive)
+    finally:
+        switchboard().remove(link)
+        await link.finish()
+        await _close(link)
 
 
 async def _admit(hello: Hello, send: Send) -> Link:

@@ -23,7 +23,6 @@ POLL = 2.0  # seconds until a lost hint is made up for
 JOIN = 0.02  # seconds between two looks: hints that come meanwhile are looked at together
 RENEW = 10.0
 LEAVE = 5.0
-AT_ONCE = 16  # agents who come in at the same time
 
 
 class Line(Protocol):
@@ -58,8 +57,6 @@ class Switchboard:
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._serving = False
-        self.doorway = asyncio.Semaphore(AT_ONCE)
-        """Whoever comes in goes through here: when all come back at once, those who are there are still served."""
 
     def lines(self) -> list[Line]:
         """The sockets that are open now."""
