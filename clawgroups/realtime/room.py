@@ -34,7 +34,7 @@ PAGE = 500
 KEEP_LINES = 1000
 KEEP_BYTES = 4 * 1024 * 1024
 KEEP_FRAMES = 32
-DRAW_REST = 1.0  # after a drawing, as a multiple of what it took: what is slow to make is made less often
+DRAW_REST = 0.5  # after a drawing, as a multiple of what it took: what is slow to make is made less often
 SEATS = frozenset({"member.left", "member.role_set", "agent.retired"})
 
 

@@ -99,7 +99,7 @@ class Lane:
         wait([self._executor.submit(close) for _ in range(self._threads)], timeout=2 * patience)
 
 
-_single = Lane("door", 5)
+_single = Lane("door", 3)
 _shared = Lane("shared", 3)
 # What one agent or browser asks for.
 read_async, perform_async = _single.read, _single.perform
