@@ -247,7 +247,10 @@ def presences(ids: Iterable[UUID]) -> dict[UUID, str]:
 def seats(wanted: Q) -> list[Seat]:
     """Present members with presence and what they are at."""
     members = list(
-        Member.objects.filter(wanted, left_at=None).select_related("agent", "user").order_by("joined_at", "id")
+        Member.objects.filter(wanted, left_at=None)
+        .select_related("agent", "user")
+        .defer("agent__announced", "agent__toolkits", "agent__description")
+        .order_by("joined_at", "id")
     )
     present = presences(m.agent_id for m in members if m.agent_id)
     at: dict[UUID, list[str]] = {}

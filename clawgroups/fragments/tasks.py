@@ -42,6 +42,16 @@ URGENCY = (
 )
 
 
+# What a card shows. Every change of a task draws it: whole rows would cost more than to make the piece.
+SHOWN = (
+    *("workspace__name", "run__state", "run__path_length"),
+    *("position", "level", "bottom_level", "title", "instructions", "skills", "state", "tries"),
+    *("blocked_on", "next_actor", "deadline_at", "deadline_effect", "reason"),
+    *(f"{seat}__{column}" for seat in ("assignee", "holder") for column in ("name", "agent")),
+    *(f"attempt__{column}" for column in ("state", "plan", "contact", "back_by", "quiet_since")),
+)
+
+
 class _CardRow(TypedDict):
     last_step: str | None
     asks: int
@@ -140,15 +150,19 @@ def _tasks(wanted: Q) -> QuerySet[WithAnnotations[Task, _CardRow]]:
     asks = Coalesce(Subquery(asked.annotate(number=Count("pk")).values("number")), 0)
     return (
         Task.objects.filter(wanted)
-        .select_related("run", "workspace", "assignee", "assignee__agent", "holder", "attempt")
+        .select_related("run", "workspace", "assignee", "holder", "attempt")
         .annotate(last_step=Subquery(last), asks=asks)
         .order_by("position")
     )
 
 
 def cards(wanted: Q) -> list[TaskCard]:
-    """Cards of the tasks that match, in plan order."""
-    tasks = list(_tasks(wanted))
+    """Cards of the tasks that match, in plan order. Their rows hold what a card shows (`SHOWN`) and no more."""
+    return _with_parents(_tasks(wanted).only(*SHOWN))
+
+
+def _with_parents(rows: QuerySet[WithAnnotations[Task, _CardRow]]) -> list[TaskCard]:
+    tasks = list(rows)
     names: dict[UUID, list[str]] = {}
     edges = Dependency.objects.filter(task__in=[t.pk for t in tasks]).order_by("parent__position")
     for child, title in edges.values_list("task_id", "parent__title"):
@@ -172,7 +186,7 @@ def foremost(run_id: UUID, most: int) -> list[TaskCard]:
 
 def now_of(task_id: UUID) -> TaskNow:
     """The present of one task."""
-    (card,) = cards_of([task_id])
+    (card,) = _with_parents(_tasks(Q(pk=task_id)))
     task = card.task
     attempts = tuple(task.attempts.select_related("member", "member__agent", "adopted_from").order_by("number"))
     draft = Draft.objects.filter(attempt=task.attempt).order_by("-version").first() if task.attempt else None

@@ -53,13 +53,12 @@ async def test_fragments_are_rendered_once_however_many_watch(
 async def test_what_happens_while_a_page_was_just_drawn_is_drawn_together(
     room: Room, connect: Connect, hub: Hub, rendered: list[list[int]]
 ) -> None:
-    hub.pace.draw = 0.5
+    hub.pace.draw = 1.5
     head = await read_async(room.head)
     client = await page(room, connect, room.bob, head)
     await read_async(room.say)
     assert (await client.until("fragments"))["seq"] == head + 1
-    for _ in range(3):
-        await read_async(room.say)
+    await read_async(room.say, 3)
     assert (await client.until("fragments"))["seq"] == head + 4
     assert rendered == [[head + 1], [head + 2, head + 3, head + 4]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -112,3 +113,13 @@ def test_a_member_who_left_leaves_the_page_and_one_who_is_back_stays(team: Team)
     perform(members.add_agent, team.workspace.pk, agent_id=team.agents["scribe"].pk, actor=team.actor("ada"))
     (piece,) = fragments(entries(team, before), team.workspace.pk)
     assert piece.startswith(f'<li id="seat-{seat.pk}" hx-swap-oob="merge:#seats-{team.workspace.pk}"')
+
+
+@pytest.mark.django_db
+def test_a_card_needs_no_more_of_its_rows_than_was_read_for_all(team: Team, django_assert_num_queries: Any) -> None:
+    working = team.working()
+    run = team.run([{"key": "a", "title": "First"}, {"key": "b", "title": "Second", "after": ["a"]}])
+    ids = [working.pk, *run.tasks.values_list("pk", flat=True)]
+    with django_assert_num_queries(2):
+        made = pieces("task_card", ids)
+    assert len(made) == 3
