@@ -118,7 +118,7 @@ def test_a_member_who_left_leaves_the_page_and_one_who_is_back_stays(team: Team)
 @pytest.mark.django_db
 def test_a_card_needs_no_more_of_its_rows_than_was_read_for_all(team: Team, django_assert_num_queries: Any) -> None:
     working = team.working()
-    run = team.run([{"key": "a", "title": "First"}, {"key": "b", "title": "Second", "after": ["a"]}])
+    run = team.run([{"key": "a", "title": "First"}, {"key": "b", "title": "Second", "depends_on": ["a"]}])
     ids = [working.pk, *run.tasks.values_list("pk", flat=True)]
     with django_assert_num_queries(2):
         made = pieces("task_card", ids)
