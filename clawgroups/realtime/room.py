@@ -26,7 +26,7 @@ from clawgroups.permissions import may_see_event
 from clawgroups.realtime import feed
 from clawgroups.realtime.frames import encode
 from clawgroups.realtime.pace import Pace
-from clawgroups.services.perform import read_shared
+from clawgroups.services.perform import draw_async, read_shared
 
 log = logging.getLogger(__name__)
 
@@ -258,7 +258,7 @@ class Room:
         seen = [line.entry for line in lines if may_see_event(role, line.entry.type)]
 
         async def make() -> str:
-            html = await read_shared(_render, seen, self.workspace_id, language)
+            html = await draw_async(_render, seen, self.workspace_id, language)
             return encode(
                 {
                     "type": "fragments",

@@ -20,6 +20,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 TRIES = 3
+GIVE_WAY = 0.1  # seconds that a read of a single door waits for a drawing at most
 
 
 def perform(verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs) -> Outcome:
@@ -67,14 +68,33 @@ def _keeping(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 class Lane:
     """Threads for synchronous reads of asynchronous doors. What waits in one lane keeps nobody in another waiting."""
 
-    def __init__(self, name: str, threads: int) -> None:
-        self._threads = threads
+    def __init__(self, name: str, threads: int, *, gives_way_to: Lane | None = None) -> None:
+        self._threads, self._first = threads, gives_way_to
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._changed = threading.Condition()
+        self._under_way = 0
 
     async def read(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a synchronous read in one of the threads, each of which keeps its connection; see `let_go`."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, lambda: _keeping(fn, *args, **kwargs))
+        return await loop.run_in_executor(self._executor, lambda: self._run(fn, *args, **kwargs))
+
+    def _run(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._first is not None:
+            self._first.rest(GIVE_WAY)
+        with self._changed:
+            self._under_way += 1
+        try:
+            return _keeping(fn, *args, **kwargs)
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
+    def rest(self, seconds: float) -> bool:
+        """Wait until nothing is under way; False when that takes longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._under_way, seconds)
 
     async def perform(self, verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs) -> Outcome:
         """`perform` for asynchronous doors: decides in a thread, then awaits the writer."""
@@ -99,17 +119,21 @@ class Lane:
         wait([self._executor.submit(close) for _ in range(self._threads)], timeout=2 * patience)
 
 
-_single = Lane("door", 3)
-_shared = Lane("shared", 3)
+# Drawing takes long, and all threads take turns: with three others beside it, it would take four times as long.
+_drawing = Lane("drawing", 1)
+_single = Lane("door", 3, gives_way_to=_drawing)
+_shared = Lane("shared", 2)
 # What one agent or browser asks for.
 read_async, perform_async = _single.read, _single.perform
 # What many wait for, as a room's reader: it goes past the queue of those who all come back at once.
 read_shared, perform_shared = _shared.read, _shared.perform
+# What pages show, made once for all of them.
+draw_async = _drawing.read
 
 
 def let_go(patience: float = 5.0) -> None:
     """Close the connections of our threads: at the end of a process, or before its database goes."""
-    for lane in (_single, _shared):
+    for lane in (_single, _shared, _drawing):
         lane.let_go(patience)
 
 
