@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from clawgroups import bus, commit
 from clawgroups.coordinator.act import Done, act, give_up, park
-from clawgroups.coordinator.decide import Step, decide
+from clawgroups.coordinator.decide import Adopt, Step, decide
 from clawgroups.coordinator.situation import Situation, situation_of
 from clawgroups.core import deadline
 from clawgroups.core.deadline import Overrun
@@ -85,7 +85,12 @@ def _carry_out(turn: _Turn) -> bool | None:
 
 
 def _round(turn: _Turn) -> bool:
-    """One look and its steps; whether another look is worth it."""
+    """One look and its steps; whether another look is worth it.
+
+    What the steps of a running one make possible is told by the journal, as everything else is; not that a late result
+    was turned down. A look to find out that there is no more to do yet costs as much as one that finds something.
+    """
+    turn.missed = False
     run = Run.objects.select_related("workspace").get(pk=turn.run_id)
     situation = situation_of(run, timezone.now())
     steps = decide(situation)
@@ -96,7 +101,8 @@ def _round(turn: _Turn) -> bool:
     except (Forbidden, NotFound, Invalid) as fault:
         give_up(turn.run_id, fault, situation.asked_by)
         return False
-    return bool(steps)
+    untold = turn.missed or len(steps) > MAX_STEPS or any(isinstance(step, Adopt) for step in steps)
+    return bool(steps) and (untold or situation.state != "running")
 
 
 def _parts(turn: _Turn, steps: Sequence[Step]) -> list[list[Step]]:
@@ -125,10 +131,15 @@ def _carry_out_part(turn: _Turn, steps: Sequence[Step], situation: Situation) ->
                 deadline.check()
                 if turn.lost:
                     return False
-                if (done := act(step, situation)) is not None:
+                if (done := act(step, situation)) is None:
+                    turn.missed = True
+                else:
                     begun.append(done)
         for done in begun:
-            turn.acted |= done()
+            if done():
+                turn.acted = True
+            else:
+                turn.missed = True
     except Overrun:
         # What was handed over is written, whether anybody waits for it or not.
         turn.acted |= bool(begun)
@@ -149,6 +160,8 @@ class _Turn:
     ) -> None:
         self.run_id = run_id
         self.lost = self.acted = False
+        self.missed = False
+        """Whether a step of this round was not needed any more: the world has moved on since it was looked at."""
         self.crashes: int = claimed["crashes"]
         self.suspects: list[str] = claimed["suspect"].splitlines()
         self._owner, self._stuck = owner, stuck

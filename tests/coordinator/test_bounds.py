@@ -195,6 +195,7 @@ def test_a_turn_over_its_deadline_stops_acting_and_another_one_goes_on(
         return lambda: True
 
     monkeypatch.setattr(loop, "act", slow)
+    monkeypatch.setattr(loop, "decide", lambda situation: 2 * decide(situation))
     assert take_turn(run.pk)
     run.refresh_from_db()
     assert len(begun) == 1
