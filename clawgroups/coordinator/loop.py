@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from clawgroups import bus, commit
 from clawgroups.coordinator.act import Done, act, give_up, park
-from clawgroups.coordinator.decide import Adopt, Step, decide
+from clawgroups.coordinator.decide import Adopt, Step, Tell, decide
 from clawgroups.coordinator.situation import Situation, situation_of
 from clawgroups.core import deadline
 from clawgroups.core.deadline import Overrun
@@ -88,7 +88,8 @@ def _round(turn: _Turn) -> bool:
     """One look and its steps; whether another look is worth it.
 
     What the steps of a running one make possible is told by the journal, as everything else is; not that a late result
-    was turned down. A look to find out that there is no more to do yet costs as much as one that finds something.
+    was turned down, nor that there were too many to tell at once. A look to find out that there is no more to do yet
+    costs as much as one that finds something.
     """
     turn.missed = False
     run = Run.objects.select_related("workspace").get(pk=turn.run_id)
@@ -101,7 +102,7 @@ def _round(turn: _Turn) -> bool:
     except (Forbidden, NotFound, Invalid) as fault:
         give_up(turn.run_id, fault, situation.asked_by)
         return False
-    untold = turn.missed or len(steps) > MAX_STEPS or any(isinstance(step, Adopt) for step in steps)
+    untold = turn.missed or len(steps) > MAX_STEPS or any(isinstance(step, Adopt | Tell) for step in steps)
     return bool(steps) and (untold or situation.state != "running")
 
 
