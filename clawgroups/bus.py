@@ -37,7 +37,7 @@ CHANNEL = "clawgroups:hints"
 MOST_WAITING = 10_000  # hints for a Redis that hangs; more are lost, and readers look by themselves
 PROCESS = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
 _JOB = "job"
-APART = 0.1  # seconds between two messages for the same job
+APART = 0.2  # seconds between two messages for the same job
 
 _subscribers: dict[str, set[Callback]] = defaultdict(set)
 _lock = threading.Lock()
