@@ -121,7 +121,7 @@ class Lane:
 
 # Drawing takes long, and all threads take turns: with three others beside it, it would take four times as long.
 _drawing = Lane("drawing", 1)
-_single = Lane("door", 3, gives_way_to=_drawing)
+_single = Lane("door", 6, gives_way_to=_drawing)
 _shared = Lane("shared", 2)
 # What one agent or browser asks for.
 read_async, perform_async = _single.read, _single.perform
