@@ -17,12 +17,14 @@ Sql = tuple[str, list[Any]]
 
 
 def _any_of(lookup: In, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
-    if not lookup.rhs_is_direct_value():
-        text, params = lookup.as_sql(compiler, connection)
-        return text, list(params)
-    left, given = lookup.process_lhs(compiler, connection)
-    _, keys = lookup.process_rhs(compiler, connection)
-    return f"{left} = ANY(%s)", [*given, list(keys)]
+    if lookup.rhs_is_direct_value():
+        left, given = lookup.process_lhs(compiler, connection)
+        places, keys = lookup.process_rhs(compiler, connection)
+        # Not where an expression stands among them.
+        if places == f"({', '.join(['%s'] * len(keys))})":
+            return f"{left} = ANY(%s)", [*given, list(keys)]
+    text, params = lookup.as_sql(compiler, connection)
+    return text, list(params)
 
 
 @UUIDField.register_lookup
