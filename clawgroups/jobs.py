@@ -20,6 +20,7 @@ from django.db import DatabaseError, close_old_connections, connections
 
 from clawgroups import bus, canary, commit
 from clawgroups.coordinator.loop import take_turn
+from clawgroups.coordinator.pace import Pace
 from clawgroups.coordinator.watchdog import watch
 from clawgroups.core import deadline
 from clawgroups.core.clock import utc_now
@@ -38,6 +39,7 @@ LEASE = 10.0
 REACTION = 60.0
 DEAF = timedelta(minutes=3)
 EX_TEMPFAIL = 75
+pace = Pace()
 
 
 @shared_task(name="clawgroups.react")
@@ -55,7 +57,9 @@ def _woken(workspace_id: UUID) -> list[UUID]:
 @shared_task(name="clawgroups.coordinate")
 def coordinate(run_id: str) -> None:
     """One turn of the coordinator on a run. Safe to repeat and to lose."""
-    take_turn(UUID(run_id), stuck=end_process)
+    pk = UUID(run_id)
+    if pace.arrives(pk):
+        take_turn(pk, stuck=end_process)
 
 
 @shared_task(name=canary.JOB)
