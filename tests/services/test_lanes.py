@@ -1,0 +1,73 @@
+"""Reads of asynchronous doors: lanes do not hold each other up, but for the one that gives way to another."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from clawgroups.services import perform
+from clawgroups.services.perform import Lane
+
+
+async def test_a_full_lane_does_not_hold_up_another() -> None:
+    full, other = Lane("full", 1), Lane("other", 1)
+    gate = threading.Event()
+    stuck = asyncio.ensure_future(full.read(gate.wait))
+    behind = asyncio.ensure_future(full.read(lambda: "behind"))
+    try:
+        assert await other.read(lambda: "past") == "past"
+        assert not behind.done()
+    finally:
+        gate.set()
+    assert await stuck
+    assert await behind == "behind"
+
+
+async def test_a_lane_waits_for_what_is_under_way_in_the_one_it_gives_way_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(perform, "GIVE_WAY", 60.0)
+    first = Lane("first", 1)
+    second = Lane("second", 1, gives_way_to=first)
+    begun, asked, gate, order = threading.Event(), threading.Event(), threading.Event(), []
+    rest = first.rest
+
+    def asking(seconds: float) -> bool:
+        asked.set()
+        return rest(seconds)
+
+    monkeypatch.setattr(first, "rest", asking)
+
+    def draw() -> None:
+        begun.set()
+        gate.wait(60)
+        order.append("first")
+
+    drawing = asyncio.ensure_future(first.read(draw))
+    await asyncio.to_thread(begun.wait, 60)
+    reading = asyncio.ensure_future(second.read(order.append, "second"))
+    assert await asyncio.to_thread(asked.wait, 60)
+    assert order == []
+    gate.set()
+    await asyncio.gather(drawing, reading)
+    assert order == ["first", "second"]
+
+
+async def test_a_lane_gives_way_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(perform, "GIVE_WAY", 0.01)
+    first = Lane("first", 1)
+    second = Lane("second", 1, gives_way_to=first)
+    begun, gate = threading.Event(), threading.Event()
+
+    def draw() -> None:
+        begun.set()
+        gate.wait(60)
+
+    drawing = asyncio.ensure_future(first.read(draw))
+    await asyncio.to_thread(begun.wait, 60)
+    try:
+        assert await second.read(lambda: "done") == "done"
+        assert not drawing.done()
+    finally:
+        gate.set()
+    await drawing
