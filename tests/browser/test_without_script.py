@@ -28,14 +28,15 @@ def test_from_the_goal_to_the_report_by_plain_forms(people: People, sales: Sales
     file = {"name": sales.name, "mimeType": "text/csv", "buffer": sales.content()}
     page.get_by_text("Give a goal", exact=True).click()
     page.get_by_label("Files the goal is about").set_input_files(file)  # type: ignore[arg-type]
-    give_goal(page, "Which region sells best?")
+    with page.expect_navigation():
+        give_goal(page, "Which region sells best?")
     start = current_run(page).get_by_role("button", name="Start", exact=True)
     reload_until(page, start)
-    start.click()
+    follow(page, start)
 
     page.goto(room)
     reload_until(page, task_card(page, "Write the report").filter(has_text="Working"))
-    task_card(page, "Write the report").get_by_role("link").click()
+    follow(page, task_card(page, "Write the report").get_by_role("link"))
     reload_until(page, transcript(page).get_by_text("Key figures"))
     page.get_by_role("button", name="Take over").click()
     text = editor(page)
@@ -45,7 +46,7 @@ def test_from_the_goal_to_the_report_by_plain_forms(people: People, sales: Sales
     expect(page.get_by_text("Draft saved")).to_be_visible()
     assert SENTENCE in editor(page).input_value()
     page.get_by_role("textbox", name="Or give it away, with a note").fill("Keep my sentence.")
-    page.get_by_role("button", name="Hand back to").click()
+    follow(page, page.get_by_role("button", name="Hand back to"))
     reload_until(page, page.get_by_text("Acknowledged the hand-back"))
 
     page.goto(room)
@@ -56,6 +57,12 @@ def test_from_the_goal_to_the_report_by_plain_forms(people: People, sales: Sales
     written = download.value.path().read_text()
     assert SENTENCE in written
     assert not differences(sales, cited(written))[1]
+
+
+def follow(page: Page, control: Locator) -> None:
+    """Click, and wait for the page that it leads to: to look again before it comes would break its arrival off."""
+    with page.expect_navigation():
+        control.click()
 
 
 def reload_until(page: Page, wanted: Locator) -> None:
