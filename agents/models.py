@@ -34,6 +34,9 @@ class Agent(models.Model):
     health = models.JSONField(default=dict, blank=True)
     # What `initialize` announced last; display and gating only, never authority.
     announced = models.JSONField(default=dict, blank=True)
+    # What its owner wants set in each new session, by option id; and the options that its last session offered.
+    preferences = models.JSONField(default=dict, blank=True)
+    offered = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:

@@ -17,11 +17,21 @@ from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, OperationalError
 
-from agents.protocol.updates import MessageChunk, PlanReplaced, ThoughtChunk, ToolCall
+from agents.protocol.updates import (
+    CommandsAvailable,
+    ConfigChanged,
+    MessageChunk,
+    ModeChanged,
+    PlanReplaced,
+    ThoughtChunk,
+    ToolCall,
+    Usage,
+)
 from clawgroups import bus, commit
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Outcome
 from clawgroups.core.errors import Busy, OutcomeUnknown
+from clawgroups.core.session_state import STATE_UPDATES
 from clawgroups.core.transcript import Said, Standing, TurnEnded, Words
 from clawgroups.services import transcript
 from clawgroups.services.perform import read_async
@@ -36,6 +46,7 @@ EDGE_EVERY = 0.25  # seconds between two records when tool calls begin and end
 ACK_EVERY = 2.0  # seconds until frames without any effect are counted
 SHOW_EVERY = 0.25  # seconds between two live frames of one attempt
 MAX_UPDATES = 64
+WHOLE = (CommandsAvailable, ConfigChanged, ModeChanged, Usage)  # each says all that the one before it said
 MAX_CHARS = 256 * 1024
 MAX_SHOWN = 16_000
 PATIENCE = 60.0  # seconds that work is repeated while the database is away
@@ -91,6 +102,9 @@ class _Session:
             ):
                 last.said = replace(last.said, given={**last.said.given, **said.given})
                 return False
+            if isinstance(said, WHOLE) and type(last.said) is type(said):
+                last.said = said
+                return False
         text = said.text if isinstance(said, (MessageChunk, ThoughtChunk)) else ""
         self.heard.append(_Heard(said, [text]))
         return True
@@ -131,6 +145,8 @@ class Intake:
         words = session.ahead.words(said)
         if words is not None:
             self._show_later(session, words)
+            self._plan_flush(TEXT_EVERY)
+        elif isinstance(said, STATE_UPDATES):
             self._plan_flush(TEXT_EVERY)
         elif isinstance(said, (ToolCall, PlanReplaced, TurnEnded)):
             if isinstance(said, ToolCall):

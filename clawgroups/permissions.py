@@ -70,6 +70,7 @@ ACTIONS: dict[str, Action] = {
         Action("task.adopt", "Take up a late result", TEAM, coordinator=True),
         Action("task.regenerate", "Write a task anew after its last try", TEAM, coordinator=True),
         Action("task.cancel", "Cancel a task", TEAM),
+        Action("session.set_option", "Choose the model or mode of an agent's session", TEAM),
         Action("approval.view", "See what an agent asks", TEAM),
         Action("approval.decide", "Answer what an agent asks", TEAM),
         Action("artifact.view", "Download files", EVERYONE, coordinator=True),

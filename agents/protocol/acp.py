@@ -16,10 +16,18 @@ from pydantic import BaseModel
 
 from agents.protocol import peer, version
 from agents.protocol.peer import JsonObject
-from agents.protocol.reading import as_integer, as_object, as_objects, as_text, parse_permission, parse_update
+from agents.protocol.reading import (
+    as_integer,
+    as_object,
+    as_objects,
+    as_text,
+    parse_form,
+    parse_permission,
+    parse_update,
+)
 
 # Read in `reading`, which needs no SDK; callers find all of the protocol here.
-__all__ = ["parse_permission", "parse_update"]
+__all__ = ["parse_form", "parse_permission", "parse_update"]
 
 STOP_REASONS = frozenset({"end_turn", "max_tokens", "max_turn_requests", "refusal", "cancelled"})
 
@@ -54,13 +62,33 @@ def initialize(server_version: str, *, title: str = "Claw Groups") -> Call:
     capabilities = schema.ClientCapabilities(
         fs=schema.FileSystemCapabilities(read_text_file=False, write_text_file=False),
         terminal=False,
+        # A terminal login is shown to the agent's owner as the command to run on the agent's own machine.
+        auth=schema.AuthCapabilities(terminal=True),
+        elicitation=schema.ElicitationCapabilities(form=schema.ElicitationFormCapabilities()),
+        plan=schema.PlanCapabilities(),
         field_meta={version.META_KEY: {"extensions": list(version.EXTENSIONS)}},
     )
     info = schema.Implementation(name="clawgroups", title=title, version=server_version)
     model = schema.InitializeRequest(
         protocol_version=version.PROTOCOL_VERSION, client_capabilities=capabilities, client_info=info
     )
-    return Call(version.INITIALIZE, _plain(model))
+    params = plain(model)
+    # Newer than the models of the SDK.
+    params["clientCapabilities"] |= {
+        "session": {"configOptions": {"boolean": {}}, "notices": {}, "compaction": {}},
+        "subagents": {},
+    }
+    return Call(version.INITIALIZE, params)
+
+
+def authenticate(method_id: str) -> Call:
+    """Have the agent sign in by one of the methods of type agent that it announced."""
+    return Call(version.AUTHENTICATE, plain(schema.AuthenticateRequest(method_id=method_id)))
+
+
+def logout() -> Call:
+    """Have the agent sign out; only for agents whose snapshot says `logout`."""
+    return Call(version.LOGOUT, plain(schema.LogoutRequest()))
 
 
 def http_mcp(name: str, url: str, headers: Mapping[str, str]) -> schema.HttpMcpServer:
@@ -79,7 +107,7 @@ def session_new(cwd: str, *, mcp_servers: Sequence[schema.HttpMcpServer] = (), m
     workdir.
     """
     model = schema.NewSessionRequest(cwd=cwd, mcp_servers=list(mcp_servers), field_meta=meta)
-    return Call(version.SESSION_NEW, _plain(model))
+    return Call(version.SESSION_NEW, plain(model))
 
 
 def session_load(
@@ -91,7 +119,7 @@ def session_load(
 ) -> Call:
     """Open a stored session again; the agent replays its whole history before it answers."""
     model = schema.LoadSessionRequest(session_id=session_id, cwd=cwd, mcp_servers=list(mcp_servers), field_meta=meta)
-    return Call(version.SESSION_LOAD, _plain(model))
+    return Call(version.SESSION_LOAD, plain(model))
 
 
 def session_resume(
@@ -103,7 +131,34 @@ def session_resume(
 ) -> Call:
     """Open a stored session again without a replay."""
     model = schema.ResumeSessionRequest(session_id=session_id, cwd=cwd, mcp_servers=list(mcp_servers), field_meta=meta)
-    return Call(version.SESSION_RESUME, _plain(model))
+    return Call(version.SESSION_RESUME, plain(model))
+
+
+def session_list() -> Call:
+    """Ask which sessions the agent has stored; only for agents whose snapshot says `list`."""
+    return Call(version.SESSION_LIST, plain(schema.ListSessionsRequest()))
+
+
+def session_close(session_id: str) -> Call:
+    """Free what a session holds; only for agents whose snapshot says `close`."""
+    return Call(version.SESSION_CLOSE, plain(schema.CloseSessionRequest(session_id=session_id)))
+
+
+def set_mode(session_id: str, mode_id: str) -> Call:
+    """Put a session into one of the modes it offered."""
+    return Call(version.SET_MODE, plain(schema.SetSessionModeRequest(session_id=session_id, mode_id=mode_id)))
+
+
+def set_config_option(session_id: str, config_id: str, value: str | bool) -> Call:
+    """Set one of the options that a session offered; the answer holds them all."""
+    model: BaseModel
+    if isinstance(value, bool):
+        model = schema.SetSessionConfigOptionBooleanRequest(
+            type="boolean", session_id=session_id, config_id=config_id, value=value
+        )
+    else:
+        model = schema.SetSessionConfigOptionSelectRequest(session_id=session_id, config_id=config_id, value=value)
+    return Call(version.SET_CONFIG_OPTION, plain(model))
 
 
 def text_block(text: str) -> schema.TextContentBlock:
@@ -123,6 +178,12 @@ def image_block(data_base64: str, mime_type: str) -> schema.ImageContentBlock:
     return schema.ImageContentBlock(type="image", data=data_base64, mime_type=mime_type)
 
 
+def text_resource(name: str, text: str, mime_type: str) -> schema.EmbeddedResourceContentBlock:
+    """A prompt block that holds a small text file; only for agents whose snapshot says `embedded`."""
+    held = schema.TextResourceContents(uri=name, text=text, mime_type=mime_type)
+    return schema.EmbeddedResourceContentBlock(type="resource", resource=held)
+
+
 PromptBlock = schema.TextContentBlock | schema.ResourceContentBlock | schema.ImageContentBlock
 
 
@@ -130,23 +191,23 @@ def session_prompt(session_id: str, blocks: Iterable[PromptBlock], *, task: Json
     """Start a turn; `task` goes to every agent as `_meta.clawgroups.task`."""
     meta = None if task is None else {version.META_KEY: {"task": task}}
     model = schema.PromptRequest(session_id=session_id, prompt=list(blocks), field_meta=meta)
-    return Call(version.SESSION_PROMPT, _plain(model))
+    return Call(version.SESSION_PROMPT, plain(model))
 
 
 def session_cancel(session_id: str) -> Call:
     """End the running turn (a notification); its prompt is still answered."""
-    return Call(version.SESSION_CANCEL, _plain(schema.CancelNotification(session_id=session_id)))
+    return Call(version.SESSION_CANCEL, plain(schema.CancelNotification(session_id=session_id)))
 
 
 def permission_selected(option_id: str) -> JsonObject:
     """The result for a permission request that was decided; `option_id` must be one that was offered."""
     chosen = schema.AllowedOutcome(outcome="selected", option_id=option_id)
-    return _plain(schema.RequestPermissionResponse(outcome=chosen))
+    return plain(schema.RequestPermissionResponse(outcome=chosen))
 
 
 def permission_cancelled() -> JsonObject:
     """The result for a permission request that nobody will decide any more."""
-    return _plain(schema.RequestPermissionResponse(outcome=schema.DeniedOutcome(outcome="cancelled")))
+    return plain(schema.RequestPermissionResponse(outcome=schema.DeniedOutcome(outcome="cancelled")))
 
 
 # What comes back.
@@ -166,6 +227,12 @@ class AgentSnapshot:
     audio: bool = False
     embedded: bool = False
     mcp_http: bool = False
+    mcp_sse: bool = False
+    list: bool = False
+    close: bool = False
+    delete: bool = False
+    fork: bool = False
+    logout: bool = False
     auth_methods: tuple[JsonObject, ...] = ()
     raw: JsonObject = field(default_factory=dict, repr=False)
 
@@ -207,6 +274,9 @@ def parse_initialize(result: Any) -> AgentSnapshot:
         audio=prompt.get("audio") is True,
         embedded=prompt.get("embeddedContext") is True,
         mcp_http=as_object(capabilities.get("mcpCapabilities")).get("http") is True,
+        mcp_sse=as_object(capabilities.get("mcpCapabilities")).get("sse") is True,
+        **{name: sessions.get(name) not in (None, False) for name in ("list", "close", "delete", "fork")},
+        logout=as_object(capabilities.get("auth")).get("logout") not in (None, False),
         auth_methods=as_objects(raw.get("authMethods")),
         raw=raw,
     )
@@ -230,5 +300,6 @@ def parse_prompt(result: Any) -> PromptResult:
     return PromptResult(known, as_object(raw.get("_meta")), result)
 
 
-def _plain(model: BaseModel) -> JsonObject:
+def plain(model: BaseModel) -> JsonObject:
+    """A part of the protocol as JSON."""
     return model.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -73,7 +73,7 @@ class Peer:
     on_request: OnRequest
     on_response: OnResponse
     limits: Limits = Limits()
-    requests: frozenset[str] = frozenset({version.REQUEST_PERMISSION})
+    requests: frozenset[str] = frozenset({version.REQUEST_PERMISSION, version.ELICITATION})
     """The methods `on_request` is called for; every other request is answered -32601 here."""
     violations: int = field(default=0, init=False)
     """How many frames were malformed so far."""

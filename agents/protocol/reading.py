@@ -10,7 +10,10 @@ from agents.protocol.peer import JsonObject, RpcId
 from agents.protocol.updates import (
     AgentUpdate,
     CommandsAvailable,
+    Compaction,
+    CompactionSummary,
     ConfigChanged,
+    FormAsked,
     MessageChunk,
     ModeChanged,
     Notice,
@@ -18,7 +21,10 @@ from agents.protocol.updates import (
     PermissionOption,
     PlanEntry,
     PlanReplaced,
+    PlanText,
     SessionInfo,
+    SessionMessage,
+    Subagent,
     ThoughtChunk,
     ToolCall,
     UnknownUpdate,
@@ -50,6 +56,14 @@ def parse_permission(request_id: RpcId, params: JsonObject) -> PermissionAsked |
             option = PermissionOption(option_id, as_text(raw.get("name")), _one_of(kind, OPTION_KINDS) or "other")
             options.setdefault(option_id, option)
     return PermissionAsked(request_id, session_id, call, tuple(options.values()), params)
+
+
+def parse_form(request_id: RpcId, params: JsonObject) -> FormAsked | None:
+    """Read an `elicitation/create`; None when it is no form of a session (answer -32602)."""
+    session_id, form = params.get("sessionId"), params.get("requestedSchema")
+    if params.get("mode", "form") != "form" or not isinstance(session_id, str) or not isinstance(form, dict):
+        return None
+    return FormAsked(request_id, session_id, as_text(params.get("message")), form, as_text(params.get("toolCallId")))
 
 
 def parse_update(params: Any) -> tuple[str, AgentUpdate]:
@@ -113,19 +127,34 @@ def _tool_call(update: JsonObject) -> ToolCall | None:
     return ToolCall(call_id, given)
 
 
-def _plan(update: JsonObject) -> AgentUpdate | None:
+def _plan(update: JsonObject, plan_id: str = "") -> AgentUpdate | None:
     if not isinstance(update.get("entries"), list):
         return None
-    return PlanReplaced(
-        tuple(
-            PlanEntry(
-                as_text(entry.get("content")),
-                _one_of(entry.get("priority"), _PRIORITIES) or "medium",
-                _one_of(entry.get("status"), _ENTRY_STATUSES) or "pending",
-            )
-            for entry in as_objects(update["entries"])
+    entries = (
+        PlanEntry(
+            as_text(entry.get("content")),
+            _one_of(entry.get("priority"), _PRIORITIES) or "medium",
+            _one_of(entry.get("status"), _ENTRY_STATUSES) or "pending",
         )
+        for entry in as_objects(update["entries"])
     )
+    return PlanReplaced(tuple(entries), plan_id)
+
+
+def _plan_update(update: JsonObject) -> AgentUpdate | None:
+    plan = as_object(update.get("plan"))
+    plan_id = plan.get("planId")
+    if not isinstance(plan_id, str) or not plan_id:
+        return None
+    if plan.get("type") == "items":
+        return _plan(plan, plan_id)
+    text = plan.get("content") if plan.get("type") == "markdown" else plan.get("uri")
+    return PlanText(plan_id, text) if isinstance(text, str) else None
+
+
+def _plan_removed(update: JsonObject) -> AgentUpdate | None:
+    plan_id = update.get("planId")
+    return PlanReplaced((), plan_id) if isinstance(plan_id, str) and plan_id else None
 
 
 def _commands(update: JsonObject) -> AgentUpdate | None:
@@ -167,6 +196,54 @@ def _notice(update: JsonObject) -> AgentUpdate | None:
     return Notice(severity, title, as_text(update.get("description")))
 
 
+def _compaction(update: JsonObject) -> AgentUpdate | None:
+    compaction_id, status = update.get("compactionId"), update.get("status")
+    if not isinstance(compaction_id, str) or not isinstance(status, str):
+        return None
+    said = _texts(update["summary"]) if isinstance(update.get("summary"), list) else None
+    return Compaction(compaction_id, status, said, as_text(update.get("error")))
+
+
+def _compaction_summary(update: JsonObject) -> AgentUpdate | None:
+    compaction_id, text = update.get("compactionId"), as_object(update.get("content")).get("text")
+    if not isinstance(compaction_id, str) or not isinstance(text, str):
+        return None
+    return CompactionSummary(compaction_id, text)
+
+
+def _subagent(update: JsonObject) -> AgentUpdate | None:
+    session_id = update.get("sessionId")
+    if not isinstance(session_id, str) or not session_id:
+        return None
+    title, description = update.get("title"), update.get("description")
+    state = as_object(update.get("state")).get("state")
+    return Subagent(
+        session_id,
+        title if isinstance(title, str) else None,
+        description if isinstance(description, str) else None,
+        state if isinstance(state, str) else None,
+    )
+
+
+def _session_message(update: JsonObject) -> AgentUpdate | None:
+    message_id = update.get("messageId")
+    if not isinstance(message_id, str) or not message_id:
+        return None
+    sender, recipient = as_text(update.get("senderSessionId")), as_text(update.get("recipientSessionId"))
+    return SessionMessage(message_id, _texts(update.get("content")), False, sender, recipient)
+
+
+def _session_message_chunk(update: JsonObject) -> AgentUpdate | None:
+    message_id, text = update.get("messageId"), as_object(update.get("content")).get("text")
+    if not isinstance(message_id, str) or not message_id or not isinstance(text, str):
+        return None
+    return SessionMessage(message_id, text, True)
+
+
+def _texts(blocks: Any) -> str:
+    return "".join(as_text(block.get("text")) or f"[{as_text(block.get('type'))}]" for block in as_objects(blocks))
+
+
 _READERS = {
     "agent_message_chunk": _message,
     "agent_thought_chunk": _thought,
@@ -174,12 +251,19 @@ _READERS = {
     "tool_call": _tool_call,
     "tool_call_update": _tool_call,
     "plan": _plan,
+    "plan_update": _plan_update,
+    "plan_removed": _plan_removed,
     "available_commands_update": _commands,
     "current_mode_update": _mode,
     "config_option_update": _config,
     "session_info_update": _session_info,
     "usage_update": _usage,
     "notice": _notice,
+    "compaction_update": _compaction,
+    "compaction_summary_chunk": _compaction_summary,
+    "subagent_update": _subagent,
+    "session_message": _session_message,
+    "session_message_chunk": _session_message_chunk,
 }
 
 

@@ -82,9 +82,20 @@ class PlanEntry:
 
 @dataclass(frozen=True)
 class PlanReplaced:
-    """The agent's plan is now exactly this."""
+    """The agent's plan is now exactly this. An agent with several plans names each by a `plan_id`; "" is the one
+    that is not named. A plan without entries is withdrawn.
+    """
 
     entries: tuple[PlanEntry, ...]
+    plan_id: str = ""
+
+
+@dataclass(frozen=True)
+class PlanText:
+    """A plan that is a text or a file (`text` is then its address), replaced as a whole."""
+
+    plan_id: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -138,6 +149,48 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Compaction:
+    """The agent makes room in its context: status in_progress, completed, failed, cancelled or a newer word."""
+
+    compaction_id: str
+    status: str
+    summary: str | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class CompactionSummary:
+    """A piece of the summary that stands for what was compacted."""
+
+    compaction_id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Subagent:
+    """The session has a child session, or something of it has changed; None means that it was not said.
+
+    `state`: running, idle, requires_action, unknown or a newer word. Updates of the child come under `session_id`.
+    """
+
+    session_id: str
+    title: str | None = None
+    description: str | None = None
+    state: str | None = None
+
+
+@dataclass(frozen=True)
+class SessionMessage:
+    """A message between a session and its child. `append`: a piece of it; else all of it so far."""
+
+    message_id: str
+    text: str
+    append: bool
+    sender: str = ""
+    recipient: str = ""
+
+
+@dataclass(frozen=True)
 class UnknownUpdate:
     """An update we have no word for, or one that is malformed: kept as it came, so that nothing is lost."""
 
@@ -151,12 +204,17 @@ AgentUpdate = (
     | UserChunk
     | ToolCall
     | PlanReplaced
+    | PlanText
     | CommandsAvailable
     | ModeChanged
     | ConfigChanged
     | SessionInfo
     | Usage
     | Notice
+    | Compaction
+    | CompactionSummary
+    | Subagent
+    | SessionMessage
     | UnknownUpdate
 )
 
@@ -181,3 +239,14 @@ class PermissionAsked:
     tool_call: ToolCall
     options: tuple[PermissionOption, ...]
     raw: JsonObject = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class FormAsked:
+    """The agent asks people to fill in a form; `form` is its JSON schema, as it came."""
+
+    request_id: RpcId
+    session_id: str
+    message: str
+    form: JsonObject
+    tool_call_id: str = ""

@@ -37,14 +37,20 @@ NOTED: Final = "_clawgroups/noted"
 
 # ACP methods we use.
 INITIALIZE: Final = "initialize"
+AUTHENTICATE: Final = "authenticate"
+LOGOUT: Final = "logout"
 SESSION_NEW: Final = "session/new"
 SESSION_LOAD: Final = "session/load"
 SESSION_RESUME: Final = "session/resume"
 SESSION_CLOSE: Final = "session/close"
+SESSION_LIST: Final = "session/list"
+SET_MODE: Final = "session/set_mode"
+SET_CONFIG_OPTION: Final = "session/set_config_option"
 SESSION_PROMPT: Final = "session/prompt"
 SESSION_CANCEL: Final = "session/cancel"
 SESSION_UPDATE: Final = "session/update"
 REQUEST_PERMISSION: Final = "session/request_permission"
+ELICITATION: Final = "elicitation/create"
 CANCEL_REQUEST: Final = "$/cancel_request"
 
 # WebSocket close codes.

@@ -27,6 +27,7 @@ from clawgroups.core.task_events import (
     LateResultAdopted,
     LateResultKept,
     PlanTicked,
+    SessionOptionSet,
     StepRecorded,
     StopUnconfirmed,
     TaskAssigned,
@@ -287,6 +288,7 @@ Event = Annotated[
     | StopUnconfirmed
     | StepRecorded
     | PlanTicked
+    | SessionOptionSet
     | DraftSaved
     | ApprovalRequested
     | ApprovalDecided

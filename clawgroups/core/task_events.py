@@ -138,6 +138,16 @@ class AttemptAcknowledged(JournalEvent):
     attempt_id: UUID
 
 
+class SessionOptionSet(JournalEvent):
+    """Somebody chose one of the options of an agent's session: its model, its mode, how much it thinks."""
+
+    type: Literal["session.option_set"] = "session.option_set"
+    task_id: UUID
+    attempt_id: UUID
+    option: str
+    value: str
+
+
 class LateResultKept(JournalEvent):
     """A result came under an epoch that is over: kept as evidence, not applied."""
 

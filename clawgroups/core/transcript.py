@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid5
 
-from agents.protocol.updates import AgentUpdate, MessageChunk, Notice, ThoughtChunk, ToolCall, UnknownUpdate
+from agents.protocol.updates import (
+    AgentUpdate,
+    Compaction,
+    CompactionSummary,
+    MessageChunk,
+    Notice,
+    PlanText,
+    ThoughtChunk,
+    ToolCall,
+    UnknownUpdate,
+)
 from clawgroups.core.novelty import Memory
 from clawgroups.core.shrinking import shrunk_text
 
 MAX_ORDINAL = 20_000
 RECENT_PARTS = 50
 RECENT_STEPS = 500
+COMPACTION = {
+    "in_progress": "It makes room in its context.",
+    "completed": "It has made room in its context.",
+    "failed": "It could not make room in its context.",
+    "cancelled": "It stopped making room in its context.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +78,10 @@ class Standing:
     holder_id: int | None = None
     ordinal: int = 1
     tail: tuple[str, UUID] | None = None
-    plan: tuple[int, int] = (0, 0)
+    # The agent's plan, line by line; lines of a plan that has a name carry it as "plan".
+    plan: Sequence[Any] = ()
+    # What the session has told of itself (core.session_state).
+    told: Mapping[str, Any] = field(default_factory=dict)
     parts: dict[UUID, tuple[int, int]] = field(default_factory=dict)
     steps: dict[UUID, None] = field(default_factory=dict)
     # Whether these are all there are, so that what is not among them is new.
@@ -83,16 +102,11 @@ class Standing:
                 if said.content is None:
                     return Words(kind, said.text, said.message_id) if said.text else None
                 return Words(kind, f"[{shrunk_text(said.content.get('type'), 40)}]", said.message_id)
-            case Notice():
-                more = f" ({said.description})" if said.description else ""
-                return Words("notice", shrunk_text(f"{said.severity}: {said.title}{more}", 2000) + "\n")
-            case UnknownUpdate():
-                return Words("unknown", shrunk_text(f"{said.tag} {said.raw!r}", 2000) + "\n")
             case ToolCall() if not self.live:
                 title = shrunk_text(said.title or said.tool_call_id, 300)
                 return Words("notice", f"{title}: {said.status or 'going on'}\n")
             case _:
-                return None
+                return _remark(said)
 
     def part_id(self, words: Words) -> UUID:
         """The part these words go to."""
@@ -141,6 +155,26 @@ class Standing:
     def _number(self) -> int:
         self.ordinal += 1
         return self.ordinal - 1
+
+
+def _remark(said: Said) -> Words | None:
+    """What an agent says beside its work."""
+    match said:
+        case Notice():
+            more = f" ({said.description})" if said.description else ""
+            return Words("notice", shrunk_text(f"{said.severity}: {said.title}{more}", 2000) + "\n")
+        case PlanText():
+            return Words("notice", shrunk_text(f"plan: {said.text}", 4000) + "\n")
+        case Compaction():
+            why = f" ({said.error})" if said.error else ""
+            text = f"{COMPACTION.get(said.status, said.status)}{why}\n{said.summary or ''}".rstrip() + "\n"
+            return Words("notice", shrunk_text(text, 8000), f"compaction:{said.compaction_id}")
+        case CompactionSummary():
+            return Words("notice", said.text, f"compaction:{said.compaction_id}") if said.text else None
+        case UnknownUpdate():
+            return Words("unknown", shrunk_text(f"{said.tag} {said.raw!r}", 2000) + "\n")
+        case _:
+            return None
 
 
 def after_stop(part_id: UUID) -> UUID:

@@ -38,9 +38,10 @@ class Told(Item):
 
 @dataclass(frozen=True, slots=True)
 class Asked(Item):
-    """A permission request."""
+    """A question to people: a permission request, or a form."""
 
     request_id: RpcId
+    method: str
     params: JsonObject
 
 

@@ -198,8 +198,8 @@ class Link:
         elif method == version.CANCEL_REQUEST:
             self._put(Withdrawn(self._frame, params.get("requestId")))
 
-    def _on_request(self, frame_id: RpcId, _method: str, params: JsonObject) -> None:
-        self._put(Asked(self._frame, frame_id, params))
+    def _on_request(self, frame_id: RpcId, method: str, params: JsonObject) -> None:
+        self._put(Asked(self._frame, frame_id, method, params))
 
     def _on_response(self, frame_id: RpcId, result: Any, error: RpcError | None) -> None:
         self._put(Answered(self._frame, frame_id, result, error))

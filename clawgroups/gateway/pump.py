@@ -15,8 +15,9 @@ from agents.protocol import acp, peer, version
 from clawgroups.auth import session_key
 from clawgroups.core.errors import Conflict, NotFound
 from clawgroups.gateway import reads
+from clawgroups.gateway.attachments import filled
 from clawgroups.gateway.hello import Hello
-from clawgroups.gateway.reads import Held
+from clawgroups.gateway.reads import TURNS, Held
 from clawgroups.ingest import patiently
 from clawgroups.models import Command
 from clawgroups.services import sessions
@@ -26,6 +27,8 @@ from clawgroups.services.perform import perform_async, read_async
 log = logging.getLogger(__name__)
 
 OPEN_DEADLINE = 120.0
+# A login may need a person at the agent's machine.
+LOGIN_DEADLINE = 900.0
 
 
 class Pump:
@@ -38,6 +41,8 @@ class Pump:
 
     def __init__(self, held: Held, hello: Hello, send: Callable[[str], Awaitable[None]]) -> None:
         self.outstanding: dict[UUID, Command] = {}
+        self.takes: dict[str, bool] = {}
+        """What prompts may hold beside text, by what the agent announced."""
         self._agent_id = held.agent_id
         self._epoch = held.epoch
         self._hello = hello
@@ -57,6 +62,17 @@ class Pump:
     def opening(self) -> bool:
         """Whether the answer to a `session/new` is waited for."""
         return any(command.purpose == "open" for command in self.outstanding.values())
+
+    def reopening(self, session_id: UUID) -> bool:
+        """Whether the answer to a `session/load` or `resume` of this session is waited for."""
+        return any(
+            command.session_id == session_id and command.purpose == "open" for command in self.outstanding.values()
+        )
+
+    def _prepared(self, session_id: UUID | None) -> bool:
+        """Whether a prompt of this session may go out: no other turn runs, and what was to be set in it is set."""
+        setting = (one for one in self.outstanding.values() if one.purpose == "set" and one.session_id == session_id)
+        return session_id not in self._turns and not any(setting)
 
     def awaited(self, command_id: UUID) -> Command | None:
         """The request that an answer with this id is for, if any answer to it still means something."""
@@ -78,13 +94,15 @@ class Pump:
         return command
 
     def overdue(self) -> list[UUID]:
-        """`session/new` requests that nobody answered in time. Prompts have no deadline here."""
-        limit = time.monotonic() - OPEN_DEADLINE * settings.CLOCK_SCALE
-        return [
-            pk
-            for pk, at in self._sent_at.items()
-            if at < limit and pk in self.outstanding and self.outstanding[pk].purpose == "open"
-        ]
+        """Requests that nobody answered in time. Prompts have no deadline here."""
+        now = time.monotonic()
+        late = {pk for pk, at in self._sent_at.items() if now - at > OPEN_DEADLINE * settings.CLOCK_SCALE}
+        return [pk for pk, one in self.outstanding.items() if pk in late and self._is_overdue(one, now)]
+
+    def _is_overdue(self, command: Command, now: float) -> bool:
+        if command.purpose == "authenticate":
+            return now - self._sent_at[command.pk] > LOGIN_DEADLINE * settings.CLOCK_SCALE
+        return command.purpose not in TURNS
 
     async def recall(self) -> None:
         """Before anything is answered on this socket: what of this link's requests is still open."""
@@ -99,9 +117,9 @@ class Pump:
         """Send what is owed, now and whenever there is news, until cancelled."""
         link = self._hello.link
         for command in list(self.outstanding.values()):
-            await self._send(self._frame(command))
+            await self._send(await self._frame(command))
         for command in await patiently(read_async, reads.to_repeat, self._agent_id, link):
-            await self._send(self._frame(command))
+            await self._send(await self._frame(command))
         for command in self._given_up.values():
             # Nothing else runs in a session that was given up: whoever is still at it shall stop.
             if command.session is not None:
@@ -114,7 +132,7 @@ class Pump:
             for command in owed:
                 if command.pk in self.outstanding:
                     continue
-                if command.method == version.SESSION_PROMPT and command.session_id in self._turns:
+                if command.method == version.SESSION_PROMPT and not self._prepared(command.session_id):
                     later.append(command)
                 else:
                     await self._dispatch(command)
@@ -130,7 +148,7 @@ class Pump:
         except (Conflict, NotFound):
             self.settle(command.pk)  # Void meanwhile, or a newer socket of this link has taken its place.
             return
-        await self._send(self._frame(command))
+        await self._send(await self._frame(command))
 
     def _expect(self, command: Command) -> None:
         self.outstanding[command.pk] = command
@@ -138,7 +156,7 @@ class Pump:
         if command.method == version.SESSION_PROMPT and command.session_id is not None:
             self._turns[command.session_id] = command.pk
 
-    def _frame(self, command: Command) -> str:
+    async def _frame(self, command: Command) -> str:
         params: dict[str, Any] = dict(command.params)
         if command.purpose == "reply":
             if "error" in params:
@@ -147,6 +165,11 @@ class Pump:
             return peer.result(params["id"], params["result"])
         if command.purpose in ("cancel", TOLD):
             return peer.notification(command.method, params)
+        if command.method == version.SESSION_PROMPT and command.session_id is not None and len(params["prompt"]) > 1:
+            workdir = self._hello.has_workdir
+            params["prompt"] = await patiently(
+                read_async, filled, command.session_id, params["prompt"], takes=self.takes, has_workdir=workdir
+            )
         if command.purpose == "open" and command.session_id is not None and self._hello.has_workdir:
             params["_meta"] = {**params.get("_meta", {}), **_workdir(command.session_id)}
         return peer.request(str(command.pk), command.method, params)

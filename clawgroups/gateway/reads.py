@@ -99,10 +99,15 @@ class _Seen:
         return over is not None and opened_at < over <= self.now
 
 
-def sessions_on(agent_id: UUID, link: UUID) -> dict[str, UUID]:
-    """The sessions of a link by the agent's own ids, newest last; also given-up ones, whose words are evidence."""
+def sessions_on(agent_id: UUID, link: UUID) -> tuple[dict[str, UUID], dict[str, UUID]]:
+    """The sessions of a link by the agent's own ids, newest last; also given-up ones, whose words are evidence.
+
+    And their child sessions, each with its parent.
+    """
     rows = Session.objects.filter(agent_id=agent_id, link=link).exclude(acp_id="").order_by("-opened_at")
-    return dict(reversed(rows.values_list("acp_id", "pk")[:MAX_SESSIONS]))
+    listed = list(reversed(rows.values_list("acp_id", "pk", "told__children")[:MAX_SESSIONS]))
+    children = {child: pk for _, pk, told in listed if isinstance(told, dict) for child in told}
+    return {acp_id: pk for acp_id, pk, _ in listed}, children
 
 
 def given_up(agent_id: UUID, link: UUID) -> list[Command]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -13,10 +12,12 @@ from uuid import UUID
 from agents.protocol import acp, peer, version
 from agents.protocol.acp import InvalidAnswer
 from agents.protocol.peer import RpcError
-from agents.protocol.updates import AgentUpdate
+from agents.protocol.updates import AgentUpdate, Subagent
 from clawgroups import bus
+from clawgroups.core import subagents
 from clawgroups.core.actors import Actor
 from clawgroups.core.errors import ClawError, Conflict
+from clawgroups.core.session_state import STATE_UPDATES
 from clawgroups.core.transcript import TurnEnded
 from clawgroups.gateway import reads
 from clawgroups.gateway.backlog import (
@@ -33,18 +34,19 @@ from clawgroups.gateway.backlog import (
 )
 from clawgroups.gateway.hello import Hello, announced
 from clawgroups.gateway.pump import Pump
-from clawgroups.gateway.reads import MAX_SESSIONS, TURNS, Held
+from clawgroups.gateway.questions import Questions
+from clawgroups.gateway.reads import TURNS, Held
+from clawgroups.gateway.sessions import Sessions
 from clawgroups.ingest import Intake, Replaced, patiently
 from clawgroups.models import Command
-from clawgroups.services import approvals, breakers, contact, late, sessions, transcript
+from clawgroups.services import breakers, contact, late, sessions, transcript
 from clawgroups.services.perform import perform_async, read_async
 
 log = logging.getLogger(__name__)
 
 MAX_EARLY = 64
 MAX_EARLY_SIZE = 16 * 1024
-MAX_ASKED = 256 * 1024
-CANCELLED = {"outcome": {"outcome": "cancelled"}}
+REOPENED = (version.SESSION_LOAD, version.SESSION_RESUME)
 
 
 class Worker:
@@ -73,7 +75,8 @@ class Worker:
         self._intake = intake
         self._pump = pump
         self._send = send
-        self._sessions: dict[str, UUID] = {}
+        self._sessions = Sessions()
+        self._questions = Questions(held, actor, self._sessions, intake, self.flush, send)
         # Some agents speak of a session before they have answered the request that opens it. Nothing
         # was prompted then, so these few are kept in memory only.
         self._early: deque[tuple[str, AgentUpdate]] = deque(maxlen=MAX_EARLY)
@@ -82,17 +85,15 @@ class Worker:
 
     async def recall(self) -> None:
         """Which sessions live on this link."""
-        self._sessions = await patiently(read_async, reads.sessions_on, self._held.agent_id, self._held.link)
+        self._sessions.take(*await patiently(read_async, reads.sessions_on, self._held.agent_id, self._held.link))
 
     async def handle(self, item: Item) -> None:
         """Let an item have its effect, then count its frame."""
         match item:
             case Told():
                 await self._told(item)
-            case Asked():
-                await self._asked(item)
-            case Withdrawn():
-                await self._withdrawn(item)
+            case Asked() | Withdrawn():
+                await self._questions.handle(item)
             case Answered():
                 await self._answered(item)
             case Noted():
@@ -143,58 +144,21 @@ class Worker:
     # Updates
 
     async def _told(self, told: Told) -> None:
-        session_id = self._sessions.get(told.acp_id)
+        session_id, update = self._sessions.get(told.acp_id), told.update
         if session_id is not None:
-            await self._intake.take(session_id, told.update, told.size)
+            if self._pump.reopening(session_id) and not isinstance(update, STATE_UPDATES):
+                return  # The agent tells its history again: it stands in the transcript.
+            if told.acp_id in self._sessions.children:
+                mine = subagents.of_child(told.acp_id, update)
+                if mine is None:
+                    return
+                update = mine
+            if isinstance(update, Subagent):
+                self._sessions.adopt(update.session_id, session_id)
+                await self._intake.take(session_id, update, told.size)
+            await self._intake.take(session_id, subagents.as_own(update), told.size)
         elif self._pump.opening() and told.size <= MAX_EARLY_SIZE:
             self._early.append((told.acp_id, told.update))
-
-    # Permission requests
-
-    async def _asked(self, item: Asked) -> None:
-        asked = acp.parse_permission(item.request_id, item.params)
-        session_id = None if asked is None else self._sessions.get(asked.session_id)
-        if asked is None or session_id is None:
-            await self._send(peer.error(item.request_id, version.INVALID_PARAMS, "no such session or tool call"))
-            return
-        size = len(json.dumps(asked.raw, ensure_ascii=False))
-        if size > MAX_ASKED:
-            await self._send(peer.error(item.request_id, version.TOO_LARGE, f"more than {MAX_ASKED} characters"))
-            return
-        # For some agents the request is all there ever is of a tool call.
-        await self._intake.take(session_id, asked.tool_call, size)
-        await self.flush()
-        call = asked.tool_call
-        try:
-            await patiently(
-                perform_async,
-                approvals.request_approval,
-                session_id,
-                request_id=asked.request_id,
-                tool_call={"toolCallId": call.tool_call_id, **call.given},
-                options=[{"optionId": o.option_id, "name": o.name, "kind": o.kind} for o in asked.options],
-                actor=self._actor,
-            )
-        except ClawError as refusal:
-            log.info("permission request of agent %s refused: %s", self._held.agent_id, refusal)
-            await self._send(peer.result(item.request_id, CANCELLED))
-
-    async def _withdrawn(self, item: Withdrawn) -> None:
-        agent_id, link = self._held.agent_id, self._held.link
-        session_id = await patiently(read_async, reads.approval_session, agent_id, link, item.request_id)
-        if session_id is None:
-            return
-        try:
-            await patiently(
-                perform_async,
-                approvals.withdraw_approval,
-                session_id,
-                request_id=item.request_id,
-                actor=self._actor,
-            )
-        except ClawError:
-            return  # Decided at the same moment: the reply is on its way.
-        await self._send(peer.error(item.request_id, version.REQUEST_CANCELLED, "withdrawn"))
 
     # Answers
 
@@ -225,7 +189,9 @@ class Worker:
     async def _overdue(self, item: Overdue) -> None:
         command = self._pump.outstanding.get(item.command_id)
         if command is not None:
-            silence = RpcError(version.INTERNAL_ERROR, "the agent did not answer session/new in time")
+            # Whoever still works on it may stop; an agent that knows no such message does not mind it.
+            await self._send(peer.notification(version.CANCEL_REQUEST, {"requestId": str(command.pk)}))
+            silence = RpcError(version.INTERNAL_ERROR, f"the agent did not answer {command.method} in time")
             await self._settle(command, self._intake.taken, None, silence)
 
     async def _settle(self, command: Command, frame: int, result: Any, error: RpcError | None) -> None:
@@ -236,9 +202,9 @@ class Worker:
             reason = acp.parse_prompt(result).stop_reason if error is None else "error"
             await self._intake.take(command.session_id, TurnEnded(reason), 0)
         if command.purpose == "open" and error is None:
-            answer, error = self._check_opened(answer)
+            answer, error = self._check_opened(command, answer)
             if error is None and command.session_id is not None:
-                await self._take_early(command.session_id, str(answer["sessionId"]))
+                await self._take_early(command, str(answer["sessionId"]))
         await self.flush()
         text = ""
         if turn and command.session_id is not None and error is None:
@@ -251,12 +217,14 @@ class Worker:
             await self._opened(command, answer, error)
         await self._login(error)
 
-    def _check_opened(self, answer: dict[str, Any]) -> tuple[dict[str, Any], RpcError | None]:
+    def _check_opened(self, command: Command, answer: dict[str, Any]) -> tuple[dict[str, Any], RpcError | None]:
+        if command.method in REOPENED:
+            return {**answer, "sessionId": command.params["sessionId"]}, None
         try:
             acp_id = acp.parse_new_session(answer).session_id
         except InvalidAnswer as problem:
             return {}, RpcError(version.INVALID_PARAMS, str(problem))
-        if acp_id in self._sessions or len(acp_id) > 200:
+        if self._sessions.get(acp_id) is not None or len(acp_id) > 200:
             return {}, RpcError(version.INVALID_PARAMS, "the agent gave a session id that cannot be used")
         return answer, None
 
@@ -287,24 +255,20 @@ class Worker:
     async def _opened(self, command: Command, answer: dict[str, Any], error: RpcError | None) -> None:
         session_id = command.session_id
         if error is None and session_id is not None:
-            acp_id = str(answer["sessionId"])
-            self._sessions[acp_id] = session_id
-            self._let_go()
+            self._sessions.add(str(answer["sessionId"]), session_id)
+            self._sessions.let_go(self._pump.in_turn)
         if not self._pump.opening():
             self._early.clear()
 
-    async def _take_early(self, session_id: UUID, acp_id: str) -> None:
-        """What was said before the session was known is stored before the answer that names it is."""
-        for named, update in list(self._early):
-            if named == acp_id:
-                await self._intake.take(session_id, update, MAX_EARLY_SIZE)
+    async def _take_early(self, command: Command, acp_id: str) -> None:
+        """What was said before the session was known is stored before the answer that names it is.
 
-    def _let_go(self) -> None:
-        """Keep the newest sessions and those in a turn; nobody speaks in the others any more."""
-        spare = len(self._sessions) - MAX_SESSIONS
-        idle = [acp_id for acp_id, pk in self._sessions.items() if not self._pump.in_turn(pk)]
-        for acp_id in idle[: max(0, spare)]:
-            del self._sessions[acp_id]
+        Of one that was opened again most of it is its history, told again.
+        """
+        assert command.session_id is not None
+        for named, update in list(self._early):
+            if named == acp_id and (command.method not in REOPENED or isinstance(update, STATE_UPDATES)):
+                await self._intake.take(command.session_id, update, MAX_EARLY_SIZE)
 
     # Who it is
 
@@ -328,6 +292,7 @@ class Worker:
             )
         except Conflict:
             raise Replaced from None
+        self._pump.takes = {"image": snapshot.image, "embedded": snapshot.embedded}
         self.ready.set()
 
     async def _login(self, error: RpcError | None) -> None:

@@ -12,7 +12,10 @@ from clawgroups.models.workspaces import Member, Workspace
 
 
 class Approval(models.Model):
-    """An agent's permission request, bound to its attempt's epoch and the exact arguments."""
+    """An agent's question, bound to its attempt's epoch and the exact arguments: a permission, or a form to fill in.
+
+    A form's schema stands in `form`; its question in `tool_call` as "title". It is answered with `answer`.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="approvals")
@@ -23,6 +26,8 @@ class Approval(models.Model):
     request_id = models.JSONField(help_text="The agent's JSON-RPC id; 0 is a live one.")
     tool_call = models.JSONField(default=dict)
     options = models.JSONField(default=list)
+    form = models.JSONField(default=dict, blank=True)
+    answer = models.JSONField(default=dict, blank=True)
     digest = models.CharField(max_length=64)
     state = models.CharField(max_length=8, default="open")  # open, decided, expired, void
     option_id = models.CharField(max_length=200, blank=True)

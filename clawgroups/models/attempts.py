@@ -95,6 +95,8 @@ class Session(models.Model):
     public_id = models.CharField(max_length=16, unique=True)
     digest = models.CharField(max_length=64, editable=False)
     state = models.CharField(max_length=8, default="opening")  # opening, open, closed
+    # What the agent has told of it beside the work: context, cost, options, commands (core.session_state).
+    told = models.JSONField(default=dict, blank=True)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
 
@@ -117,7 +119,8 @@ class Command(models.Model):
     session = models.ForeignKey(Session, models.CASCADE, null=True, blank=True, related_name="commands")
     attempt = models.ForeignKey(Attempt, models.CASCADE, null=True, blank=True, related_name="commands")
     epoch = models.PositiveIntegerField(default=0, help_text="The task epoch it belongs to.")
-    purpose = models.CharField(max_length=20)  # open, work, acknowledge, steer, cancel, reply
+    # open, set, work, acknowledge, steer, cancel, reply, close; of the agent itself: list, authenticate, logout
+    purpose = models.CharField(max_length=20)
     method = models.CharField(max_length=60, blank=True)
     params = models.JSONField(default=dict)
     state = models.CharField(max_length=12, default="open")

@@ -65,6 +65,7 @@ FEED: dict[str, tuple[str, ...]] = {
     "attempt.contact_restored": ("task_card", "task_page"),
     "attempt.late_result_kept": ("task_page",),
     "attempt.stop_unconfirmed": ("task_page",),
+    "session.option_set": ("task_page",),
     "attempt.plan_ticked": ("agent_plan", "task_card"),
     "step.recorded": ("step", "task_card"),
     "draft.saved": ("task_page",),

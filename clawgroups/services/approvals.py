@@ -14,17 +14,25 @@ from django.utils import timezone
 
 from clawgroups import commit
 from clawgroups.core.actors import SYSTEM, Actor
+from clawgroups.core.answer_form import Posted, answer_of, fields_of
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import Conflict, Invalid, NotFound
+from clawgroups.core.shrinking import TOTAL, shrunk_text
 from clawgroups.core.task_events import ApprovalDecided, ApprovalExpired, ApprovalRequested, ApprovalVoided
 from clawgroups.core.timers import after, wait_for_approval
 from clawgroups.models import Approval, Attempt, Session, Step, Task
 from clawgroups.permissions import get_approval, require, seat_of
-from clawgroups.services.attempts import CANCELLED, Decision, fence, reply
+from clawgroups.services.attempts import Decision, cancelled, fence, reply
 from clawgroups.services.deadlines import in_hand, name_of, rested, timers_of, waits, waits_in_hand
 from clawgroups.services.late import refusal_of
 
 KINDS = ("allow_once", "allow_always", "reject_once", "reject_always")
+# A form is answered or declined, in the words of ACP.
+ACCEPT = "accept"
+FORM_OPTIONS = (
+    {"optionId": ACCEPT, "name": "Answer", "kind": "allow_once"},
+    {"optionId": "decline", "name": "Decline", "kind": "reject_once"},
+)
 
 
 def request_approval(
@@ -34,10 +42,12 @@ def request_approval(
     tool_call: Mapping[str, Any],
     options: Sequence[Mapping[str, Any]],
     actor: Actor,
+    form: Mapping[str, Any] | None = None,
 ) -> Future[Outcome]:
     """Store an agent's question before anybody is asked. The same request id is the same question.
 
-    Answer: {"id", "open"}; `open` is False when the attempt is over, and the agent is told so (-32010).
+    `form`: the schema of what it wants to be told, where it asks for more than a yes or no. Answer: {"id", "open"};
+    `open` is False when the attempt is over, and the agent is told so (-32010).
     Raises `Invalid` for options without ids or kinds, `NotFound` for a foreign session.
     """
     session = Session.objects.select_related("attempt").filter(pk=session_id, agent=actor.agent_id).first()
@@ -60,6 +70,7 @@ def request_approval(
         "request_id": request_id,
         "tool_call": tool_call,
         "options": offered,
+        "form": dict(form or {}),
         "digest": hashlib.sha256(json.dumps(tool_call, sort_keys=True, default=str).encode()).hexdigest(),
         "state": "open" if live else "void",
         "asked_at": now,
@@ -120,8 +131,29 @@ def clean_options(options: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     return list(cleaned.values())
 
 
-def decide_approval(approval_id: UUID, *, option_id: str, actor: Actor, operation: str = "") -> Future[Outcome]:
-    """Answer an agent's question with one of the options it offered. The first valid answer wins."""
+def request_form(
+    session_id: UUID, *, request_id: Any, message: str, form: Mapping[str, Any], tool_call_id: str, actor: Actor
+) -> Future[Outcome]:
+    """Store a form that an agent asks people to fill in, as a question like any other.
+
+    Raises `Invalid` for a form that nobody could answer.
+    """
+    if len(json.dumps(form)) > TOTAL:
+        raise Invalid("The form is too large.", code="no_form")
+    fields_of(form)
+    call = {"title": shrunk_text(message, 4000), **({"toolCallId": tool_call_id[:200]} if tool_call_id else {})}
+    return request_approval(
+        session_id, request_id=request_id, tool_call=call, options=FORM_OPTIONS, actor=actor, form=form
+    )
+
+
+def decide_approval(
+    approval_id: UUID, *, option_id: str, actor: Actor, answers: Posted | None = None, operation: str = ""
+) -> Future[Outcome]:
+    """Answer an agent's question with one of the options it offered. The first valid answer wins.
+
+    `answers`: the values for a form's fields, by their names. Raises `Invalid` with the field that does not fit.
+    """
     approval = get_approval(actor, approval_id, "approval.decide")
     expects = require(actor, "approval.decide", approval.workspace_id)
     chosen = next((o for o in approval.options if o["optionId"] == option_id), None)
@@ -129,16 +161,18 @@ def decide_approval(approval_id: UUID, *, option_id: str, actor: Actor, operatio
         raise Invalid("That is not one of the options the agent offered.", field="option")
     if approval.state != "open":
         raise Conflict(f"This question is {approval.state} already.", code="not_open", state=approval.state)
+    answer = answer_of(approval.form, answers or {}) if approval.form and option_id == ACCEPT else {}
     seat = seat_of(actor, approval.workspace_id)
     now = timezone.now()
     values = {
         "state": "decided",
+        "answer": answer,
         "option_id": option_id,
         "option_kind": chosen["kind"],
         "decided_by_id": seat.pk if seat else None,
         "decided_at": now,
     }
-    result = {"outcome": {"outcome": "selected", "optionId": option_id}}
+    result = _chosen(approval, option_id, answer)
     decided = ApprovalDecided(approval_id=approval.pk, task_id=approval.task_id, kind=chosen["kind"])
     return _settle(approval, values, result, (decided,), actor, expects, operation)
 
@@ -147,11 +181,18 @@ def expire_approval(approval_id: UUID, *, at: datetime | None = None) -> Future[
     """Nobody answered in time (`at`: it is noticed now): the agent is told a rejection it offered, else `cancelled`."""
     approval = Approval.objects.select_related("session", "task", "attempt").get(pk=approval_id)
     reject = next((o for kind in ("reject_once", "reject_always") for o in approval.options if o["kind"] == kind), None)
-    result = {"outcome": {"outcome": "selected", "optionId": reject["optionId"]}} if reject is not None else CANCELLED
+    result = cancelled(approval) if reject is None else _chosen(approval, reject["optionId"], {})
     now = at or timezone.now()
     values = {"state": "expired", "decided_at": now}
     expired = ApprovalExpired(approval_id=approval.pk, task_id=approval.task_id)
     return _settle(approval, values, result, (expired,), SYSTEM, now=now)
+
+
+def _chosen(approval: Approval, option_id: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """What the agent is answered, in the form in which it asked."""
+    if not approval.form:
+        return {"outcome": {"outcome": "selected", "optionId": option_id}}
+    return {"action": ACCEPT, "content": answer} if option_id == ACCEPT else {"action": option_id}
 
 
 def withdraw_approval(session_id: UUID, *, request_id: Any, actor: Actor) -> Future[Outcome]:
@@ -169,7 +210,7 @@ def void_approval(approval_id: UUID) -> Future[Outcome]:
     """Nobody waits for this answer any more: its attempt ended at the moment at which the question came in."""
     approval = Approval.objects.select_related("session", "task", "attempt").get(pk=approval_id)
     voided = ApprovalVoided(approval_id=approval.pk, task_id=approval.task_id)
-    return _settle(approval, {"state": "void", "decided_at": timezone.now()}, CANCELLED, (voided,), SYSTEM)
+    return _settle(approval, {"state": "void", "decided_at": timezone.now()}, cancelled(approval), (voided,), SYSTEM)
 
 
 def _settle(

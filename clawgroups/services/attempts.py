@@ -112,11 +112,16 @@ def void_approvals(attempt: Attempt, now: datetime, *, tell: bool = True) -> Dec
             Update("clawgroups.Approval", approval.pk, {"state": "void", "decided_at": now}, {"state": "open"})
         )
         if tell:
-            decision.add(reply(approval, CANCELLED, now))
+            decision.add(reply(approval, cancelled(approval), now))
         decision.facts.append(
             Fact(attempt.workspace_id, ApprovalVoided(approval_id=approval.pk, task_id=attempt.task_id))
         )
     return decision
+
+
+def cancelled(approval: Approval) -> dict[str, Any]:
+    """The answer to a question that nobody will decide any more."""
+    return {"action": "cancel"} if approval.form else CANCELLED
 
 
 def reply(approval: Approval, result: dict[str, Any], now: datetime) -> Decision:
@@ -217,10 +222,27 @@ def fence(task: Task) -> dict[str, Any]:
     return {"epoch": task.epoch, "state": task.state}
 
 
-def end_sessions(sessions: QuerySet[Session], now: datetime) -> list[Update]:
-    """Nobody works on a task that is over: its sessions end, and with them what their keys may read."""
-    living = sessions.filter(state__in=["opening", "open"]).order_by("pk").values_list("pk", flat=True)
-    return [Update("clawgroups.Session", pk, {"state": "closed", "closed_at": now}) for pk in living]
+def end_sessions(sessions: QuerySet[Session], now: datetime) -> Decision:
+    """Nobody works on a task that is over: its sessions end, and with them what their keys may read.
+
+    Agents that can close a session are told, so that they free what it holds.
+    """
+    decision = Decision()
+    living = sessions.filter(state__in=["opening", "open"]).order_by("pk")
+    for pk, agent_id, acp_id, closes in living.values_list("pk", "agent_id", "acp_id", "agent__announced__close"):
+        decision.writes.append(Update("clawgroups.Session", pk, {"state": "closed", "closed_at": now}))
+        if closes is True and acp_id:
+            command = {
+                "agent_id": agent_id,
+                "session_id": pk,
+                "purpose": "close",
+                "method": "session/close",
+                "params": {"sessionId": acp_id},
+                "created_at": now,
+            }
+            decision.writes.append(Insert("clawgroups.Command", new_id(), command))
+            decision.wakes.append(bus.agent_topic(agent_id))
+    return decision
 
 
 def closed(task: Task) -> Count:

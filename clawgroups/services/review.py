@@ -50,6 +50,7 @@ def accept_task(
         "verdicts": [v.as_json() for v in verdicts] or attempt.verdicts,
     }
     health, told = breakers.after_success(attempt)
+    over = end_sessions(task.sessions.all(), now)
     children = Dependency.objects.filter(parent=task).order_by("task_id").values_list("task_id", flat=True)
     return commit.submit(
         Change(
@@ -71,7 +72,7 @@ def accept_task(
                     )
                     for child in children
                 ),
-                *end_sessions(task.sessions.all(), now),
+                *over.writes,
                 closed(task),
                 Count("clawgroups.Run", task.run_id, "worked_ms", _worked(attempt, now)),
                 *health,
@@ -80,6 +81,7 @@ def accept_task(
             operation,
             verb="task.accept",
             answer={"id": str(task.pk), "state": "done"},
+            wakes=tuple(over.wakes),
         )
     )
 

@@ -324,7 +324,7 @@ def _cancel_tasks(run: Run, reason: str) -> Decision:
         expect = {"epoch": task.epoch, "state": task.state}
         decision.writes.append(Update("clawgroups.Task", task.pk, values, expect))
         decision.facts.append(Fact(run.workspace_id, TaskCancelled(task_id=task.pk)))
-    decision.writes += end_sessions(Session.objects.filter(task__run=run), now)
+    decision.add(end_sessions(Session.objects.filter(task__run=run), now))
     return decision
 
 

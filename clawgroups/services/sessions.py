@@ -20,19 +20,17 @@ from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Updat
 from clawgroups.core.errors import NotFound
 from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
+from clawgroups.core.shrinking import shrink
 from clawgroups.core.task_events import AttemptAcknowledged, TaskBegun, TaskSubmitted
 from clawgroups.core.timers import after, wait_for_review
 from clawgroups.keyed import row_of
 from clawgroups.models import Attempt, Command, Session, Task
-from clawgroups.services import breakers, late
-from clawgroups.services.attempts import Decision, end_attempt, fence, release, void_approvals
+from clawgroups.services import breakers, late, openings
+from clawgroups.services.attempts import Decision, fence, release, void_approvals
 from clawgroups.services.deadlines import in_hand, timers_of, waits, waits_in_hand
 from clawgroups.services.tasks import prompt_command
 
-LOGIN_NEEDED = -32000
-LOGIN_MISSING = "the agent needs a login on its own machine"
 MAX_RESULT = 1_000_000
-SCOPE_DENIED = -32016
 ENDINGS = {
     "refusal": (Failure.REFUSED, "the agent refused it"),
     "max_tokens": (Failure.OUT_OF_TOKENS, "the agent ran out of tokens"),
@@ -81,7 +79,7 @@ def command_sent(command_id: UUID, *, link: UUID, epoch: int | None = None) -> F
     facts: list[Fact] = []
     attempt = command.attempt
     if attempt is not None and attempt.state == "offered" and command.purpose in ("work", "acknowledge"):
-        task = _task(attempt)
+        task = openings.task_of(attempt)
         if task.epoch == attempt.epoch:
             timers = timers_of(task.workspace)
             clocks = {
@@ -119,7 +117,7 @@ def command_answered(
     """
     command = _command(command_id)
     now = timezone.now()
-    answer = {"result": dict(result or {})} if error is None else {"error": dict(error)}
+    answer = {"result": shrink(dict(result or {}))} if error is None else {"error": dict(error)}
     values = {
         "state": "answered" if error is None else "failed",
         "answered_at": now,
@@ -133,7 +131,9 @@ def command_answered(
     )
     match command.purpose:
         case "open":
-            decision.add(_opened(command, link, result, error))
+            decision.add(openings.opened(command, link, result, error))
+        case "set":
+            decision.add(openings.option_set(command, result, error))
         case "work" | "acknowledge":
             decision.add(_turn_ended(command, link, result, error, text[-MAX_RESULT:]))
         case _:
@@ -141,69 +141,18 @@ def command_answered(
     return _submit(command, decision, "command.answered")
 
 
-def _opened(
-    command: Command, link: UUID, result: Mapping[str, Any] | None, error: Mapping[str, Any] | None
-) -> Decision:
-    session, attempt = command.session, command.attempt
-    assert session is not None
-    assert attempt is not None
-    if session.state == "closed":
-        return Decision()  # its task was over before it was open
-    acp_id = str((result or {}).get("sessionId") or "")[:200]
-    current = _current(attempt)
-    if error is not None or not acp_id:
-        closed = Update("clawgroups.Session", session.pk, {"state": "closed", "closed_at": timezone.now()})
-        decision = Decision([closed])
-        if current is not None:
-            decision.add(_failed(command, current, attempt, *_open_failure(error)))
-        return decision
-    values = {"state": "open", "acp_id": acp_id, "link": link}
-    decision = Decision([Update("clawgroups.Session", session.pk, values, {"state": "opening"})])
-    if current is not None:
-        session.acp_id = acp_id
-        columns = {
-            "agent_id": command.agent_id,
-            "attempt_id": attempt.pk,
-            "epoch": attempt.epoch,
-            "created_at": timezone.now(),
-            **prompt_command(current, attempt.brief, session),
-        }
-        decision.writes.append(Insert("clawgroups.Command", new_id(), columns))
-        decision.wakes.append(bus.agent_topic(command.agent_id))
-    return decision
-
-
-def _open_failure(error: Mapping[str, Any] | None) -> tuple[Failure, str]:
-    if error is None:
-        return Failure.MALFORMED, "the agent could not open a session: it gave no session id"
-    failure, said = _error(error)
-    return failure, said if failure is Failure.LOGIN_NEEDED else f"the agent could not open a session: {said}"
-
-
-def _error(error: Mapping[str, Any]) -> tuple[Failure, str]:
-    """The kind of an error that an agent answered with, and what it said."""
-    if _needs_login(error):
-        return Failure.LOGIN_NEEDED, LOGIN_MISSING
-    kind = Failure.SCOPE_DENIED if error.get("code") == SCOPE_DENIED else Failure.ERROR
-    return kind, str(error.get("message") or error.get("code"))[:300]
-
-
-def _needs_login(error: Mapping[str, Any] | None) -> bool:
-    return error is not None and error.get("code") == LOGIN_NEEDED
-
-
 def _turn_ended(
     command: Command, link: UUID, result: Mapping[str, Any] | None, error: Mapping[str, Any] | None, text: str
 ) -> Decision:
     attempt = command.attempt
     assert attempt is not None
-    task = _current(attempt)
+    task = openings.current(attempt)
     now = timezone.now()
     stop = str((result or {}).get("stopReason") or "")
     if task is None:
-        return late.keep(command, _task(attempt), link, stop_reason=stop, text=text)
+        return late.keep(command, openings.task_of(attempt), link, stop_reason=stop, text=text)
     if error is not None or stop != "end_turn":
-        return _failed(command, task, attempt, *_turn_failure(error, stop, text))
+        return openings.failed(command, task, attempt, *_turn_failure(error, stop, text))
     if command.purpose == "acknowledge":
         return _acknowledged(command, task, attempt, text)
     submitted = {
@@ -235,7 +184,7 @@ def _turn_ended(
 def _turn_failure(error: Mapping[str, Any] | None, stop: str, text: str) -> tuple[Failure, str]:
     """The kind of a turn that ended without a result, and how it is said. What ACP does not know is malformed."""
     if error is not None:
-        failure, said = _error(error)
+        failure, said = openings.kind_of(error)
         return failure, said if failure is Failure.LOGIN_NEEDED else f"the agent reported an error: {said}"
     failure, reason = ENDINGS.get(stop, (Failure.MALFORMED, f"the turn ended with “{stop[:60]}”"))
     if failure is Failure.REFUSED and text.strip():
@@ -248,7 +197,7 @@ def _acknowledged(command: Command, task: Task, attempt: Attempt, text: str) -> 
     session = command.session
     assert session is not None
     if not text.strip():
-        return _failed(command, task, attempt, Failure.MALFORMED, "the agent did not say what changed")
+        return openings.failed(command, task, attempt, Failure.MALFORMED, "the agent did not say what changed")
     now = timezone.now()
     brief = {**attempt.brief, "acknowledged": True}
     waiting = waits_in_hand(task, in_hand(attempt, start_by=None), attempt.member.name, now)
@@ -276,13 +225,6 @@ def _acknowledged(command: Command, task: Task, attempt: Attempt, text: str) -> 
     )
 
 
-def _failed(command: Command, task: Task, attempt: Attempt, failure: Failure, reason: str) -> Decision:
-    now = timezone.now()
-    decision = end_attempt(attempt, AttemptVerb.REFUSE, now, reason=reason, failure=failure, answered=command.pk)
-    decision.add(release(task, now, reason=reason, failure=failure))
-    return decision
-
-
 def links_lost(agent_id: UUID, link: UUID) -> list[UUID]:
     """Sessions of this agent that lived on other links which are closed: their child is gone."""
     rows = Session.objects.filter(agent_id=agent_id, state="open").exclude(link=link)
@@ -307,7 +249,7 @@ def session_lost(
         if command.attempt is not None and command.attempt.stop in ("asked", "unconfirmed"):
             # Whatever was still going on there has ended with the program.
             decision.writes.append(Update("clawgroups.Attempt", command.attempt.pk, {"stop": "done"}))
-    task = _current(session.attempt)
+    task = openings.current(session.attempt)
     if task is not None and session.attempt.state in ("offered", "working"):
         attempt = session.attempt
         ended = {
@@ -357,16 +299,3 @@ def _command(command_id: UUID) -> Command:
     if found is None:
         raise NotFound("There is no such request.")
     return found
-
-
-def _task(attempt: Attempt) -> Task:
-    task = row_of(Task, attempt.task_id, "workspace", "run", "attempt")
-    assert task is not None
-    return task
-
-
-def _current(attempt: Attempt) -> Task | None:
-    """The task, while this attempt is the one that may write to it."""
-    task = _task(attempt)
-    live = attempt.state in ("offered", "working") and attempt.ended_at is None
-    return task if live and task.epoch == attempt.epoch else None

@@ -11,10 +11,11 @@ from uuid import UUID
 from django.utils import timezone
 
 from agents.ids import new_id
-from agents.models import Connection
+from agents.models import Agent, Connection
+from agents.protocol import version
 from clawgroups import auth, bus, commit
 from clawgroups.core.actors import Actor, ActorKind
-from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update
+from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, Write
 from clawgroups.core.clocks import InHand
 from clawgroups.core.errors import Conflict, Invalid
 from clawgroups.core.failures import Failure
@@ -26,6 +27,7 @@ from clawgroups.models import Dependency, Member, Session, Task
 from clawgroups.permissions import get_task, require
 from clawgroups.services import breakers, contact
 from clawgroups.services.attempts import (
+    TURNS,
     Decision,
     closed,
     end_attempt,
@@ -138,31 +140,53 @@ def offer(task: Task, member: Member, now: datetime, start_by: datetime) -> tupl
         values = {**command, **prompt_command(task, brief, live)}
         decision.writes.append(Insert("clawgroups.Command", new_id(), values))
         return decision, attempt
+    decision.writes += _opening(task, member.agent, command, now)
+    return decision, attempt
+
+
+def _opening(task: Task, agent: Agent, command: dict[str, Any], now: datetime) -> list[Write]:
+    """The session that a new attempt shall work in, a stored one or a new one, and the request that opens it."""
+    params: dict[str, Any] = {"cwd": agent.cwd or "/", "mcpServers": []}
+    stored = _stored_session(task, agent) if task.epoch else None
+    if stored is not None:
+        method = version.SESSION_RESUME if agent.announced.get("resume") is True else version.SESSION_LOAD
+        values = {"attempt_id": command["attempt_id"], "state": "opening", "link": None, "closed_at": None}
+        unmoved = {"state": stored.state, "attempt_id": stored.attempt_id}
+        opens = {"method": method, "params": {"sessionId": stored.acp_id, **params}}
+        return [
+            Update("clawgroups.Session", stored.pk, values, unmoved),
+            Insert("clawgroups.Command", new_id(), {**command, "session_id": stored.pk, "purpose": "open", **opens}),
+        ]
     session = new_id()
     key = auth.session_key(session)
-    decision.writes.append(
-        Insert(
-            "clawgroups.Session",
-            session,
-            {
-                "workspace_id": task.workspace_id,
-                "agent_id": agent_id,
-                "task_id": task.pk,
-                "attempt_id": attempt,
-                "public_id": key.public_id,
-                "digest": key.digest,
-                "opened_at": now,
-            },
-        )
-    )
-    command |= {
-        "session_id": session,
-        "purpose": "open",
-        "method": "session/new",
-        "params": {"cwd": member.agent.cwd or "/", "mcpServers": []},
+    row = {
+        "workspace_id": task.workspace_id,
+        "agent_id": agent.pk,
+        "task_id": task.pk,
+        "attempt_id": command["attempt_id"],
+        "public_id": key.public_id,
+        "digest": key.digest,
+        "opened_at": now,
     }
-    decision.writes.append(Insert("clawgroups.Command", new_id(), command))
-    return decision, attempt
+    opens = {"method": version.SESSION_NEW, "params": params}
+    return [
+        Insert("clawgroups.Session", session, row),
+        Insert("clawgroups.Command", new_id(), {**command, "session_id": session, "purpose": "open", **opens}),
+    ]
+
+
+def _stored_session(task: Task, agent: Agent) -> Session | None:
+    """The agent's last session on this task, where the agent says that it can go on in one that it has stored.
+
+    Not one in which a turn may still be under way.
+    """
+    if not (agent.announced.get("resume") is True or agent.announced.get("load") is True):
+        return None
+    sessions = Session.objects.filter(task=task, agent=agent).exclude(acp_id="")
+    session = sessions.order_by("-opened_at").first()
+    if session is None or session.commands.filter(state="sent", purpose__in=TURNS).exists():
+        return None
+    return session
 
 
 def prompt_command(task: Task, brief: dict[str, Any], session: Session) -> dict[str, Any]:
@@ -196,7 +220,7 @@ def _live_session(task: Task, agent_id: UUID) -> Session | None:
     if session is None or session.link is None:
         return None
     alive = Connection.objects.filter(pk=session.link, closed_at=None).exists()
-    busy = session.commands.filter(state__in=["open", "sent"], purpose__in=["work", "acknowledge", "steer"]).exists()
+    busy = session.commands.filter(state__in=["open", "sent"], purpose__in=TURNS).exists()
     return session if alive and not busy else None
 
 
@@ -304,7 +328,7 @@ def _cancel(task: Task, now: datetime) -> Decision:
         **CLOSED,
     }
     decision.writes += [Update("clawgroups.Task", task.pk, values, fence(task)), closed(task)]
-    decision.writes += end_sessions(task.sessions.all(), now)
+    decision.add(end_sessions(task.sessions.all(), now))
     decision.facts.append(Fact(task.workspace_id, TaskCancelled(task_id=task.pk)))
     return decision
 

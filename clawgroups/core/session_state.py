@@ -1,0 +1,228 @@
+"""What an agent has told of its session beside the work: context, cost, options, commands. Pure.
+
+It is kept as one JSON object per session, shown to people, and decides nothing. Modes and config options of ACP
+become one list of options, so that whoever shows or sets them knows one shape.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from agents.protocol.updates import (
+    AgentUpdate,
+    CommandsAvailable,
+    ConfigChanged,
+    ModeChanged,
+    SessionInfo,
+    Subagent,
+    Usage,
+)
+from clawgroups.core.errors import Invalid
+from clawgroups.core.shrinking import shrunk_text
+
+Json = dict[str, Any]
+Told = Mapping[str, Any]
+
+STATE_UPDATES = (CommandsAvailable, ConfigChanged, ModeChanged, SessionInfo, Subagent, Usage)
+MAX_OPTIONS = 20
+MAX_CHOICES = 200
+MAX_COMMANDS = 100
+MAX_CHILDREN = 100
+MAX_VALUE = 200
+MODE = "mode"
+# Modes in which an agent acts without asking, by the words that real agents use in their ids.
+LOOSE = re.compile(r"yolo|bypass|auto|accept|full|dont.?ask|unrestrict|danger|trust|never", re.IGNORECASE)
+# Of several modes that ask, the first of these; a mode that only plans does no work.
+ASKING = ("default", "ask", "normal", "manual", "agent", "build", "code", "read-only")
+IDLE = ("plan", "architect", "chat")
+
+
+def fold(told: Told, said: AgentUpdate) -> Json:
+    """What is told after this update; a new object where it differs."""
+    match said:
+        case Usage():
+            usage: Json = {"used": said.used, "size": said.size}
+            if said.cost is not None:
+                usage |= {"cost": said.cost, "currency": shrunk_text(said.currency or "", 8)}
+            return {**told, "usage": usage}
+        case SessionInfo():
+            return {**told, "title": shrunk_text(said.title, 200)} if said.title is not None else dict(told)
+        case CommandsAvailable():
+            return {**told, "commands": _commands(said.commands)}
+        case ConfigChanged():
+            return {**told, "options": config_options(said.options)}
+        case ModeChanged():
+            return {**told, "options": with_value(told, MODE, said.mode_id[:MAX_VALUE])}
+        case Subagent():
+            known = {**told.get("children", {}), said.session_id[:MAX_VALUE]: shrunk_text(said.title, 120)}
+            return {**told, "children": dict(list(known.items())[-MAX_CHILDREN:])}
+        case _:
+            return dict(told)
+
+
+def read_opened(result: Mapping[str, Any]) -> Json:
+    """What the answer to `session/new`, load or resume tells. Where it has both, config options count alone."""
+    options = _config_of(result) or mode_options(result.get("modes"))
+    return {"options": options} if options else {}
+
+
+def after_set(told: Told, option_id: str, value: Any, result: Mapping[str, Any] | None, refusal: str) -> Json:
+    """What is told after an option was set: the agent's own list where it gives one; why, where it refused."""
+    refused = {key: why for key, why in told.get("refused", {}).items() if key != option_id}
+    if refusal:
+        refused[option_id] = shrunk_text(refusal, 300)
+        return {**told, "refused": refused}
+    options = _config_of(result or {}) or with_value(told, option_id, value)
+    return {**told, "options": options, "refused": refused}
+
+
+def _config_of(result: Mapping[str, Any]) -> list[Json]:
+    raw = result.get("configOptions")
+    return config_options([one for one in raw if isinstance(one, dict)]) if isinstance(raw, list) else []
+
+
+def config_options(raw: Iterable[Mapping[str, Any]]) -> list[Json]:
+    """ACP config options in our shape; those of a type that ACP 1 does not know are left out."""
+    found: dict[str, Json] = {}
+    for one in list(raw)[:MAX_OPTIONS]:
+        option = _option(one)
+        if option is not None:
+            found.setdefault(option["id"], option)
+    return list(found.values())
+
+
+def _option(raw: Mapping[str, Any]) -> Json | None:
+    option_id, kind, value = raw.get("id"), raw.get("type", "select"), raw.get("currentValue")
+    if not isinstance(option_id, str) or not 0 < len(option_id) <= MAX_VALUE:
+        return None
+    option = {
+        "id": option_id,
+        "name": shrunk_text(_text(raw.get("name")) or option_id, 80),
+        "description": shrunk_text(_text(raw.get("description")), 300),
+        "category": shrunk_text(_text(raw.get("category")), 40),
+        "via": "config",
+    }
+    if kind == "boolean" and isinstance(value, bool):
+        return {**option, "type": "boolean", "value": value}
+    if kind == "select" and _is_value(value) and isinstance(raw.get("options"), list):
+        return {**option, "type": "select", "value": value, "choices": _choices(raw["options"])}
+    return None
+
+
+def _choices(raw: Sequence[Any]) -> list[Json]:
+    """The values of a select; ACP lists them plainly or in groups."""
+    choices: list[Json] = []
+    for one in raw:
+        if not isinstance(one, dict):
+            continue
+        if isinstance(one.get("options"), list):
+            group = shrunk_text(_text(one.get("name")), 80)
+            choices += [{**choice, "group": group} for choice in _choices(one["options"])]
+        elif _is_value(one.get("value")):
+            choices.append(_choice(one["value"], one))
+    return choices[:MAX_CHOICES]
+
+
+def _choice(value: str, raw: Mapping[str, Any]) -> Json:
+    name = shrunk_text(_text(raw.get("name")) or value, 120)
+    return {"value": value, "name": name, "description": shrunk_text(_text(raw.get("description")), 300)}
+
+
+def mode_options(modes: Any) -> list[Json]:
+    """The older session modes, as an option of the category "mode"."""
+    if not isinstance(modes, dict):
+        return []
+    offered, current = modes.get("availableModes"), modes.get("currentModeId")
+    if not isinstance(offered, list) or not _is_value(current):
+        return []
+    choices = [_choice(one["id"], one) for one in offered if isinstance(one, dict) and _is_value(one.get("id"))]
+    option = {"id": MODE, "name": "Mode", "description": "", "category": MODE, "via": "modes", "type": "select"}
+    return [{**option, "value": current, "choices": choices[:MAX_CHOICES]}] if choices else []
+
+
+def with_value(told: Told, option_id: str, value: str | bool) -> list[Json]:
+    """The options with one of them at another value."""
+    options: list[Json] = list(told.get("options", []))
+    return [{**one, "value": value} if _named(one, option_id) else one for one in options]
+
+
+def _named(option: Told, option_id: str) -> bool:
+    """A mode that an agent reports is its mode, whichever way it offers it."""
+    return bool(option["id"] == option_id or (option_id == MODE and option["category"] == MODE))
+
+
+def chosen_value(told: Told, option_id: str, value: str) -> tuple[Json, str | bool]:
+    """The option of this id, and a value as a form sends it, as ACP wants it.
+
+    Raises `Invalid` for what the session does not offer.
+    """
+    option = next((one for one in told.get("options", []) if one["id"] == option_id), None)
+    if option is None:
+        raise Invalid("This session offers no such option.", field="option")
+    if option["type"] == "boolean":
+        if value not in ("true", "false"):
+            raise Invalid(f"{option['name']} is either true or false.", field="value")
+        return option, value == "true"
+    if value not in [choice["value"] for choice in option["choices"]]:
+        raise Invalid(f"{option['name']} cannot be “{value[:80]}”; choose one of those offered.", field="value")
+    return option, value
+
+
+def wanted_values(told: Told, preferences: Mapping[str, str]) -> list[tuple[Json, str | bool]]:
+    """What is set in a new session before anything is asked of it, in the order of the options.
+
+    The preferences of the agent's owner where the session offers them; and always a mode, one that asks before it
+    acts where the owner has not chosen another: what a program does by itself when it starts is not for us to trust.
+    """
+    wanted = []
+    for option in told.get("options", []):
+        if option["id"] in preferences:
+            try:
+                wanted.append(chosen_value(told, option["id"], preferences[option["id"]]))
+                continue
+            except Invalid:
+                pass  # It offered that once and does no more.
+        if option["category"] == MODE and (mode := asking_mode(option)) is not None:
+            wanted.append((option, mode))
+    return wanted
+
+
+def asking_mode(option: Told) -> str | None:
+    """Which mode of these asks before it acts: the one it is in, else the best known; None when none seems to."""
+    if option["type"] != "select":
+        return None
+    asking = [choice["value"] for choice in option["choices"] if not LOOSE.search(choice["value"])]
+    working = [mode for mode in asking if mode not in IDLE]
+    if option["value"] in working:
+        return str(option["value"])
+    return next((mode for mode in ASKING if mode in working), working[0] if working else None)
+
+
+def is_loose(option: Told, value: Any) -> bool:
+    """Whether this value makes an agent act without asking, as far as its id says."""
+    return bool(option["category"] == MODE and isinstance(value, str) and LOOSE.search(value))
+
+
+def _commands(raw: Sequence[Mapping[str, Any]]) -> list[Json]:
+    named = [one for one in raw if isinstance(one.get("name"), str) and one["name"]]
+    return [
+        {
+            "name": shrunk_text(one["name"], 80),
+            "description": shrunk_text(_text(one.get("description")), 300),
+            "hint": shrunk_text(_text((one.get("input") or {}).get("hint")), 120)
+            if isinstance(one.get("input"), dict)
+            else "",
+        }
+        for one in named[:MAX_COMMANDS]
+    ]
+
+
+def _is_value(value: Any) -> bool:
+    """Whether it can be sent back as it came: a longer one is cut nowhere, but left out."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_VALUE
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,119 @@
+"""What an agent asks people on one socket: permissions and forms become rows, and may be taken back."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from agents.protocol import acp, peer, version
+from clawgroups.core.actors import Actor
+from clawgroups.core.errors import ClawError
+from clawgroups.gateway import reads
+from clawgroups.gateway.backlog import Asked, Withdrawn
+from clawgroups.gateway.reads import Held
+from clawgroups.gateway.sessions import Sessions
+from clawgroups.ingest import Intake, patiently
+from clawgroups.services import approvals
+from clawgroups.services.perform import perform_async, read_async
+
+log = logging.getLogger(__name__)
+
+MAX_ASKED = 256 * 1024
+CANCELLED = {"outcome": {"outcome": "cancelled"}}
+
+
+class Questions:
+    """A question is stored before anybody is asked; the answer goes out as a command like any other."""
+
+    def __init__(
+        self,
+        held: Held,
+        actor: Actor,
+        sessions: Sessions,
+        intake: Intake,
+        flush: Callable[[], Awaitable[None]],
+        send: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._held = held
+        self._actor = actor
+        self._sessions = sessions
+        self._intake = intake
+        self._flush = flush
+        self._send = send
+
+    async def handle(self, item: Asked | Withdrawn) -> None:
+        """Store a question, or its withdrawal."""
+        if isinstance(item, Withdrawn):
+            await self._withdrawn(item)
+        elif len(json.dumps(item.params, ensure_ascii=False)) > MAX_ASKED:
+            await self._send(peer.error(item.request_id, version.TOO_LARGE, f"more than {MAX_ASKED} characters"))
+        elif item.method == version.ELICITATION:
+            await self._form(item)
+        else:
+            await self._permission(item)
+
+    async def _permission(self, item: Asked) -> None:
+        asked = acp.parse_permission(item.request_id, item.params)
+        session_id = None if asked is None else self._sessions.get(asked.session_id)
+        if asked is None or session_id is None:
+            await self._send(peer.error(item.request_id, version.INVALID_PARAMS, "no such session or tool call"))
+            return
+        # For some agents the request is all there ever is of a tool call.
+        await self._intake.take(session_id, asked.tool_call, len(json.dumps(asked.raw, ensure_ascii=False)))
+        await self._flush()
+        call = asked.tool_call
+        try:
+            await patiently(
+                perform_async,
+                approvals.request_approval,
+                session_id,
+                request_id=asked.request_id,
+                tool_call={"toolCallId": call.tool_call_id, **call.given},
+                options=[{"optionId": o.option_id, "name": o.name, "kind": o.kind} for o in asked.options],
+                actor=self._actor,
+            )
+        except ClawError as refusal:
+            log.info("permission request of agent %s refused: %s", self._held.agent_id, refusal)
+            await self._send(peer.result(item.request_id, CANCELLED))
+
+    async def _form(self, item: Asked) -> None:
+        asked = acp.parse_form(item.request_id, item.params)
+        session_id = None if asked is None else self._sessions.get(asked.session_id)
+        if asked is None or session_id is None:
+            await self._send(peer.error(item.request_id, version.INVALID_PARAMS, "no form of a session that is open"))
+            return
+        await self._flush()
+        try:
+            await patiently(
+                perform_async,
+                approvals.request_form,
+                session_id,
+                request_id=asked.request_id,
+                message=asked.message,
+                form=asked.form,
+                tool_call_id=asked.tool_call_id,
+                actor=self._actor,
+            )
+        except ClawError as refusal:
+            log.info("form of agent %s refused: %s", self._held.agent_id, refusal)
+            await self._send(peer.result(item.request_id, {"action": "cancel"}))
+
+    async def _withdrawn(self, item: Withdrawn) -> None:
+        session_id: UUID | None = await patiently(
+            read_async, reads.approval_session, self._held.agent_id, self._held.link, item.request_id
+        )
+        if session_id is None:
+            return
+        try:
+            await patiently(
+                perform_async,
+                approvals.withdraw_approval,
+                session_id,
+                request_id=item.request_id,
+                actor=self._actor,
+            )
+        except ClawError:
+            return  # Decided at the same moment: the reply is on its way.
+        await self._send(peer.error(item.request_id, version.REQUEST_CANCELLED, "withdrawn"))

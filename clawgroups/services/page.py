@@ -1,0 +1,222 @@
+"""One session's share of a change that records what agents said: its parts, steps, plan, and what it told of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models.functions import Length
+
+from agents.protocol.updates import PlanReplaced, ToolCall
+from clawgroups.core import session_state
+from clawgroups.core.actors import Actor
+from clawgroups.core.changes import Append, Expect, Fact, Insert, Update, Write, one_of
+from clawgroups.core.lifecycle import ATTEMPT_LIVE
+from clawgroups.core.novelty import call_mark, plan_mark, step_mark
+from clawgroups.core.shrinking import shrink
+from clawgroups.core.task_events import PlanTicked, StepRecorded
+from clawgroups.core.transcript import Said, Standing, TurnEnded, Words, plan_counts
+from clawgroups.models import Part, Step
+
+MAX_PART = 1_000_000
+MAX_PLAN = 200
+LIVE = one_of(*(state.value for state in ATTEMPT_LIVE))
+ENDED = frozenset({"completed", "failed", "cancelled", "unknown"})
+
+
+class Page:
+    """One session's share of a change."""
+
+    def __init__(self, standing: Standing, actor: Actor, now: datetime) -> None:
+        self.standing = standing
+        self.now = now
+        # A session that a person steers works on behalf of that person.
+        holder = standing.holder_id
+        self.actor = actor if actor.on_behalf_of == holder else replace(actor, on_behalf_of=holder)
+        self.expects = [Expect("clawgroups.Session", standing.session_id, {"attempt_id": standing.attempt_id})]
+        self.writes: list[Write] = []
+        self.facts: list[Fact] = []
+        self._attempt: dict[str, Any] = {}
+        self._told = standing.told
+        self._new_thing = False
+        self._repeats = standing.memory.repeats
+        self._texts: dict[UUID, list[str]] = {}
+        self._new: dict[UUID, dict[str, Any]] = {}
+        self._step_ids: dict[str, UUID] = {}
+        self._existing: set[UUID] = set()
+        self._steps: dict[UUID, dict[str, Any]] = {}
+        self._stored: dict[UUID, dict[str, Any]] = {}
+
+    def read_up(self, said: Sequence[Said]) -> None:
+        """Read the rows that `said` goes on with."""
+        standing = self.standing
+        named = {
+            standing.part_id(words) for one in said if (words := standing.words(one)) is not None and words.name
+        } - standing.parts.keys()
+        if named and not standing.all_parts:
+            for pk, ordinal, length in Part.objects.filter(pk__in=named).values_list("pk", "ordinal", Length("text")):
+                standing.parts[pk] = (ordinal, length)
+        self._existing = set(standing.parts)
+        self._step_ids = {one.tool_call_id: standing.step_id(one) for one in said if isinstance(one, ToolCall)}
+        ids = set(self._step_ids.values())
+        if standing.all_steps:
+            ids &= standing.steps.keys()
+        steps: list[Any] = list(Step.objects.filter(pk__in=ids).values()) if ids else []
+        if any(isinstance(one, TurnEnded) for one in said) and (standing.steps or not standing.all_steps):
+            steps += Step.objects.filter(attempt_id=standing.attempt_id, ended_at=None).values()[:1000]
+        self._steps = {step["id"]: dict(step) for step in steps}
+        self._stored = {step["id"]: step for step in steps}
+
+    def add(self, said: Said) -> None:
+        """Take one update in. What a session tells of itself is kept whether its attempt goes on or not."""
+        if isinstance(said, session_state.STATE_UPDATES):
+            self._told = session_state.fold(self._told, said)
+            return
+        words = self.standing.words(said)
+        if words is not None:
+            self._words(words)
+        elif not self.standing.live:
+            if isinstance(said, TurnEnded):
+                self.standing.end_turn()
+        elif isinstance(said, ToolCall):
+            self._tool_call(said)
+        elif isinstance(said, PlanReplaced):
+            self._plan(said)
+        elif isinstance(said, TurnEnded):
+            self._turn_ended(said)
+
+    def close(self) -> None:
+        """Put the writes together."""
+        for pk, values in self._new.items():
+            text = "".join(self._texts.pop(pk))[-MAX_PART:]
+            self.writes.append(Insert("clawgroups.Part", pk, {**values, "text": text}))
+        for pk, pieces in self._texts.items():
+            self.writes.append(Append("clawgroups.Part", pk, "text", "".join(pieces), MAX_PART))
+        for pk, step in self._steps.items():
+            before = self._stored.get(pk)
+            if before is None:
+                values = {key: value for key, value in step.items() if key != "id"}
+                self.writes.append(Insert("clawgroups.Step", pk, values))
+            elif changed := {key: value for key, value in step.items() if value != before[key]}:
+                self.writes.append(Update("clawgroups.Step", pk, changed))
+        if self._told != self.standing.told:
+            self.writes.append(Update("clawgroups.Session", self.standing.session_id, {"told": dict(self._told)}))
+            self.standing.told = self._told
+        if self.standing.live:
+            self._expect_live()
+
+    def _expect_live(self) -> None:
+        standing = self.standing
+        self.expects.append(Expect("clawgroups.Task", standing.task_id, {"epoch": standing.epoch}))
+        live = {"state": LIVE, "epoch": standing.epoch}
+        repeats = standing.memory.repeats
+        if self._new_thing:
+            self._attempt |= {"progress_at": self.now, "repeats": repeats}
+        elif repeats != self._repeats:
+            self._attempt["repeats"] = repeats
+        if self.writes or self._attempt:
+            values = self._attempt
+            self.writes.append(Update("clawgroups.Attempt", standing.attempt_id, values, live))
+
+    def _words(self, words: Words) -> None:
+        place = self.standing.place(words)
+        if place is None:
+            return
+        self._new_thing |= self.standing.memory.hear(words.text, begins=not place.exists)
+        self._texts.setdefault(place.part_id, []).append(words.text)
+        if place.part_id not in self._existing and place.part_id not in self._new:
+            self._new[place.part_id] = {
+                "attempt_id": self.standing.attempt_id,
+                "ordinal": place.ordinal,
+                "kind": words.kind,
+                "after_stop": not self.standing.live,
+                "at": self.now,
+            }
+
+    def _tool_call(self, call: ToolCall) -> None:
+        pk = self._step_ids[call.tool_call_id]
+        ordinal = self.standing.begin(pk)
+        step = self._steps.get(pk)
+        is_new = step is None
+        if step is None:
+            if ordinal is None:
+                return
+            step = self._steps[pk] = self._begin(pk, call, ordinal)
+        was = step["status"]
+        _fold(step, call)
+        if step["status"] in ENDED and step["ended_at"] is None:
+            step["ended_at"] = self.now
+        self._look(step, begins=is_new)
+        if is_new or (was not in ENDED and step["status"] in ENDED):
+            self._step_fact(pk, step["status"])
+
+    def _look(self, step: dict[str, Any], *, begins: bool) -> None:
+        """A call is new by what it asks for, and by what comes of it."""
+        memory = self.standing.memory
+        if begins:
+            self._new_thing |= memory.see(call_mark(step["kind"], step["title"], step["detail"]), begins=True)
+        self._new_thing |= memory.see(step_mark(step["kind"], step["title"], step["status"], step["detail"]))
+
+    def _begin(self, pk: UUID, call: ToolCall, ordinal: int) -> dict[str, Any]:
+        return {
+            "id": pk,
+            "attempt_id": self.standing.attempt_id,
+            "ordinal": ordinal,
+            "tool_call_id": call.tool_call_id[:200],
+            "title": "",
+            "kind": "",
+            "status": "pending",
+            "detail": {},
+            "started_at": self.now,
+            "ended_at": None,
+        }
+
+    def _plan(self, plan: PlanReplaced) -> None:
+        name = {"plan": plan.plan_id[:200]} if plan.plan_id else {}
+        others = [one for one in self.standing.plan if isinstance(one, dict) and one.get("plan") != name.get("plan")]
+        entries = [
+            {"content": one.content[:1000], "priority": one.priority, "status": one.status, **name}
+            for one in plan.entries
+        ]
+        entries = [*others, *entries][:MAX_PLAN]
+        self._new_thing |= self.standing.memory.see(plan_mark(entries), begins=True)
+        self._attempt["plan"] = entries
+        before, counts = plan_counts(self.standing.plan), plan_counts(entries)
+        self.standing.plan = entries
+        if counts != before:
+            event = PlanTicked(
+                task_id=self.standing.task_id,
+                attempt_id=self.standing.attempt_id,
+                done=counts[0],
+                total=counts[1],
+            )
+            self.facts.append(Fact(self.standing.workspace_id, event, self.actor))
+
+    def _turn_ended(self, end: TurnEnded) -> None:
+        self.standing.end_turn()
+        status = "cancelled" if end.stop_reason == "cancelled" else "unknown"
+        for pk, step in self._steps.items():
+            if step["ended_at"] is None:
+                step["status"], step["ended_at"] = status, self.now
+                self._step_fact(pk, status)
+
+    def _step_fact(self, pk: UUID, status: str) -> None:
+        standing = self.standing
+        event = StepRecorded(task_id=standing.task_id, attempt_id=standing.attempt_id, step_id=pk, status=status)
+        self.facts.append(Fact(standing.workspace_id, event, self.actor))
+
+
+def _fold(step: dict[str, Any], call: ToolCall) -> None:
+    """What was given replaces what stood there."""
+    given = dict(call.given)
+    step["title"] = str(given.pop("title", step["title"]))[:300]
+    step["kind"] = str(given.pop("kind", step["kind"]))[:20]
+    status = given.pop("status", step["status"])
+    # An ended call may still be told to have ended otherwise, but it does not begin again.
+    if step["status"] not in ENDED or status in ENDED:
+        step["status"] = status
+    if given:
+        step["detail"] = shrink({**step["detail"], **given})
