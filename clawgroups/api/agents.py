@@ -19,7 +19,7 @@ from clawgroups.api.writing import Answer, operation_of, write
 from clawgroups.core.errors import NotFound
 from clawgroups.fragments.rooms import presences
 from clawgroups.permissions import get_agent
-from clawgroups.services import agents, breakers
+from clawgroups.services import agent_requests, agents, breakers, session_options
 
 router = Router(tags=["agents"])
 
@@ -66,7 +66,9 @@ def get_agent_(request: HttpRequest, agent_id: UUID) -> Answer:
     row = get_agent(actor_of(request), agent_id)
     keys = [shown.key(key) for key in row.keys.order_by("created_at")]
     online = presences([row.pk]).get(row.pk) == "online"
-    return {**shown.agent(row), "online": online, "announced": row.announced, "keys": keys}
+    listed = agent_requests.latest(row.pk, "list", "answered")
+    options = {"offered": row.offered, "preferences": row.preferences, "listed": listed and listed.answer["result"]}
+    return {**shown.agent(row), "online": online, "announced": row.announced, "keys": keys, **options}
 
 
 @router.put("/agents/{uuid:agent_id}")
@@ -85,6 +87,32 @@ def retire_agent(request: HttpRequest, response: HttpResponse, agent_id: UUID) -
 def clear_breaker(request: HttpRequest, response: HttpResponse, agent_id: UUID) -> Answer:
     """Give an agent work again that got none because it kept failing."""
     return write(request, response, breakers.clear_breaker, agent_id)
+
+
+@router.post("/agents/{uuid:agent_id}/sign-in")
+def sign_in_agent(request: HttpRequest, response: HttpResponse, agent_id: UUID, body: schemas.SignInIn) -> Answer:
+    """Have an agent sign in by a method that it announced; the rest happens on its own machine."""
+    return write(request, response, agent_requests.sign_in, agent_id, method=body.method)
+
+
+@router.post("/agents/{uuid:agent_id}/sign-out")
+def sign_out_agent(request: HttpRequest, response: HttpResponse, agent_id: UUID) -> Answer:
+    """Have an agent forget its login."""
+    return write(request, response, agent_requests.sign_out, agent_id)
+
+
+@router.post("/agents/{uuid:agent_id}/sessions")
+def list_agent_sessions(request: HttpRequest, response: HttpResponse, agent_id: UUID) -> Answer:
+    """Ask an agent which sessions it has stored; the answer stands in `listed` of the agent."""
+    return write(request, response, agent_requests.list_sessions, agent_id)
+
+
+@router.put("/agents/{uuid:agent_id}/preferences")
+def set_preferences(
+    request: HttpRequest, response: HttpResponse, agent_id: UUID, body: schemas.PreferencesIn
+) -> Answer:
+    """What is set in each new session of an agent: its model, its mode."""
+    return write(request, response, session_options.set_preferences, agent_id, values=body.values)
 
 
 @router.post("/agents/{uuid:agent_id}/keys", response={201: dict[str, Any]})

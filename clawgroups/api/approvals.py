@@ -52,4 +52,12 @@ def decide_approval(
     request: HttpRequest, response: HttpResponse, approval_id: UUID, body: schemas.DecisionIn
 ) -> Answer:
     """Answer with one of the options that the agent offered; the first valid answer wins."""
-    return write(request, response, approvals.decide_approval, approval_id, option_id=body.option)
+    answers = {key: _texts(value) for key, value in body.answers.items()}
+    return write(request, response, approvals.decide_approval, approval_id, option_id=body.option, answers=answers)
+
+
+def _texts(value: str | bool | float | list[str]) -> list[str]:
+    """A value as a form would send it."""
+    if isinstance(value, list):
+        return value
+    return [str(value).lower() if isinstance(value, bool) else str(value)]

@@ -122,7 +122,27 @@ class ReturnIn(Schema):
 
 
 class DecisionIn(Schema):
+    """One of the question's options; `answers` are the values of a form by its fields' names."""
+
     option: str
+    answers: dict[str, str | bool | int | float | list[str]] = Field(default_factory=dict)
+
+
+class OptionIn(Schema):
+    """An option that the session offers, and its value; "true" or "false" for a switch."""
+
+    option: str
+    value: str
+
+
+class PreferencesIn(Schema):
+    """What is set in each new session, by option id; an empty value leaves it to the agent."""
+
+    values: dict[str, str]
+
+
+class SignInIn(Schema):
+    method: str
 
 
 class MessageIn(Schema):

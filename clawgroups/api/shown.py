@@ -173,8 +173,8 @@ def task_in_full(row: Task, *, closely: bool) -> Json:
 
 def approval(row: Approval) -> Json:
     said = _columns(
-        row, "id", "state", "epoch", "tool_call", "options", "option_id", "option_kind", "asked_at", "expires_at",
-        "decided_at",
+        row, "id", "state", "epoch", "tool_call", "options", "form", "answer", "option_id", "option_kind",
+        "asked_at", "expires_at", "decided_at",
     )  # fmt: skip
     return {
         **said,

@@ -17,7 +17,7 @@ from clawgroups.core.actors import Actor
 from clawgroups.core.errors import Forbidden
 from clawgroups.models import Task
 from clawgroups.permissions import get_attempt, get_run, get_task, require
-from clawgroups.services import late, regenerate, review, takeover, tasks
+from clawgroups.services import late, regenerate, review, session_options, takeover, tasks
 from clawgroups.services.perform import perform
 
 router = Router(tags=["tasks"])
@@ -38,6 +38,19 @@ def get_task_(request: HttpRequest, task_id: UUID) -> Answer:
     actor = actor_of(request)
     row = get_task(actor, task_id, "task.view")
     return shown.task_in_full(row, closely=_closely(actor, row.workspace_id))
+
+
+@router.get("/tasks/{uuid:task_id}/session")
+def get_session(request: HttpRequest, task_id: UUID) -> Answer:
+    """What the agent at work tells of its session: context, cost, options, commands."""
+    session = session_options.session_at_work(get_task(actor_of(request), task_id, "task.view"))
+    return {"state": None, "told": {}} if session is None else {"state": session.state, "told": session.told}
+
+
+@router.post("/tasks/{uuid:task_id}/option")
+def set_option(request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.OptionIn) -> Answer:
+    """Choose one of the options that the session at work offers."""
+    return write(request, response, session_options.set_option, task_id, option=body.option, value=body.value)
 
 
 class TranscriptQuery(Schema):

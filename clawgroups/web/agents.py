@@ -22,7 +22,7 @@ from clawgroups.core.errors import NotFound
 from clawgroups.fragments import rooms
 from clawgroups.models import Member
 from clawgroups.permissions import get_agent
-from clawgroups.services import agents, breakers
+from clawgroups.services import agent_requests, agents, breakers
 from clawgroups.services.perform import perform
 from clawgroups.web.forms import AgentForm, SkillRow, carry_out
 from clawgroups.web.http import actor_of, done, operation_of, page
@@ -129,6 +129,7 @@ def _show(request: HttpRequest, found: Agent, secret: str) -> HttpResponse:
         "secret": secret,
         "commands": [(name, agents.connect_command(secret, base, command)) for name, command in KNOWN],
         "keys": AgentKey.objects.filter(agent=found).order_by("-created_at"),
+        "listed": agent_requests.latest(found.pk, "list", "answered"),
         "seats": Member.objects.filter(
             agent=found, left_at=None, workspace__members__in=_seats(actor_of(request))
         ).select_related("workspace"),
@@ -157,7 +158,10 @@ def _presence(found: Agent) -> dict[str, Any]:
             "version": said.get("version", ""),
             "protocol": said.get("protocol", 1),
             "login": (said.get("needs_login") or {}).get("message", "") if "needs_login" in said else None,
+            "methods": said.get("auth_methods") or [],
+            "logout": said.get("logout") is True,
         },
+        "signing_in": agent_requests.latest(found.pk, "authenticate"),
         "capabilities": [(word, bool(said.get(key))) for key, word in names.items()],
     }
 
@@ -221,24 +225,24 @@ def revoke_key(request: HttpRequest, agent_id: UUID, key_id: UUID) -> HttpRespon
     if not AgentKey.objects.filter(pk=key_id, agent=agent_id).exists():
         raise NotFound("There is no such key, or it is not yours.")
     perform(agents.revoke_key, key_id, actor=actor, operation=operation_of(request))
-    return _back(request, agent_id, _("The key is revoked."))
+    return back(request, agent_id, _("The key is revoked."))
 
 
 @require_POST
 def retire_agent(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     """Withdraw the agent."""
     perform(agents.retire_agent, agent_id, actor=actor_of(request), operation=operation_of(request))
-    return _back(request, agent_id, _("The agent is retired."))
+    return back(request, agent_id, _("The agent is retired."))
 
 
 @require_POST
 def clear_breaker(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     """Give the agent work again, though it kept failing."""
     perform(breakers.clear_breaker, agent_id, actor=actor_of(request), operation=operation_of(request))
-    return _back(request, agent_id, _("It gets work again."))
+    return back(request, agent_id, _("It gets work again."))
 
 
-def _back(request: HttpRequest, agent_id: UUID, said: str) -> HttpResponse:
+def back(request: HttpRequest, agent_id: UUID, said: str) -> HttpResponse:
     """The agent's page again, whole: keys and buttons have changed."""
     response = done(request, reverse("agent", args=[agent_id]), (), said)
     if response.status_code == 200:

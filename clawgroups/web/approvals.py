@@ -24,6 +24,7 @@ from clawgroups.web.http import actor_of, done, operation_of, page
 from clawgroups.web.workspaces import follows, workspaces_of
 
 SHOWN = 100
+ANSWER = "answer-"  # before the name of a form's field
 
 
 def _mine(actor: Actor, action: str) -> list[UUID]:
@@ -87,6 +88,7 @@ def decide_approval(request: HttpRequest, workspace_id: UUID, approval_id: UUID)
     if found.workspace_id != workspace_id:
         raise NotFound("There is no such question in this workspace.")
     option = request.POST.get("option", "")
-    perform(decide, approval_id, option_id=option, actor=actor, operation=operation_of(request))
+    answers = {key.removeprefix(ANSWER): request.POST.getlist(key) for key in request.POST if key.startswith(ANSWER)}
+    perform(decide, approval_id, option_id=option, answers=answers, actor=actor, operation=operation_of(request))
     to = reverse("task", args=[workspace_id, found.task_id])
     return done(request, to, [task_hint(found.task_id, f"asked-{approval_id}")])

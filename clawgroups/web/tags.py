@@ -16,6 +16,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from clawgroups.core.answer_form import Field, fields_of
+from clawgroups.core.errors import ClawError
 from clawgroups.formats.markdown import to_html
 
 register = template.Library()
@@ -199,6 +201,43 @@ def operation() -> SafeString:
 def get(mapping: Any, key: Any) -> Any:
     """`mapping[key]`, or nothing."""
     return mapping.get(key) if hasattr(mapping, "get") else None
+
+
+@register.filter
+def thousands(number: Any) -> str:
+    """A count with thin spaces between thousands."""
+    return f"{number:,}".replace(",", "\u202f") if isinstance(number, int) else ""
+
+
+@register.filter
+def nearly_full(usage: Any) -> int:
+    """From where on a meter of context warns."""
+    return int(usage["size"] * 0.8)
+
+
+@register.filter
+def chosen_name(option: Any) -> Any:
+    """The name of an option's value."""
+    if option["type"] == "boolean":
+        return _("on") if option["value"] else _("off")
+    return next((c["name"] for c in option["choices"] if c["value"] == option["value"]), option["value"])
+
+
+@register.filter
+def fields(form: Any) -> tuple[Field, ...]:
+    """What a form of an agent asks for; nothing of one that cannot be read."""
+    try:
+        return fields_of(form)
+    except ClawError:
+        return ()
+
+
+@register.filter
+def input_type(field: Field) -> str:
+    """The kind of input for what a form asks for."""
+    if field.kind in ("number", "integer"):
+        return "number"
+    return {"email": "email", "uri": "url", "date": "date"}.get(field.format, "text")
 
 
 @register.filter

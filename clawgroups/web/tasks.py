@@ -22,9 +22,10 @@ from clawgroups.fragments import pieces, rooms, task_hint
 from clawgroups.fragments.tasks import TaskNow, messages_of, now_of
 from clawgroups.models import Approval, Attempt, Message, Part, Step, Task
 from clawgroups.permissions import get_attempt, get_task
-from clawgroups.services import late, regenerate, review, tasks
+from clawgroups.services import late, regenerate, review, session_options, tasks
 from clawgroups.services.overdue import is_offered
 from clawgroups.services.perform import perform
+from clawgroups.services.session_options import session_at_work
 from clawgroups.web.http import Viewer, actor_of, done, is_htmx, operation_of, page
 from clawgroups.web.tags import shown_json
 from clawgroups.web.workspaces import follows
@@ -85,6 +86,25 @@ def transcript(request: HttpRequest, workspace_id: UUID, task_id: UUID) -> HttpR
 
 
 @require_safe
+def task_session(request: HttpRequest, workspace_id: UUID, task_id: UUID) -> HttpResponse:
+    """What the agent tells of its session: context, model, mode; asked for while it is open."""
+    actor = actor_of(request)
+    found = task_of(actor, workspace_id, task_id, "task.view")
+    context = {"task": found, "session": session_at_work(found), "viewer": Viewer(actor, workspace_id)}
+    return render(request, "tasks/_session.html", context)
+
+
+@require_POST
+def set_option(request: HttpRequest, workspace_id: UUID, task_id: UUID) -> HttpResponse:
+    """Choose the model, the mode or another option of the session at work."""
+    actor = actor_of(request)
+    task_of(actor, workspace_id, task_id, "session.set_option")
+    chosen = {key: str(request.POST.get(key, "")) for key in ("option", "value")}
+    perform(session_options.set_option, task_id, actor=actor, operation=operation_of(request), **chosen)
+    return changed(request, workspace_id, task_id)
+
+
+@require_safe
 def step_detail(request: HttpRequest, attempt_id: UUID, step_id: UUID) -> HttpResponse:
     """What a step was given and what came of it."""
     get_attempt(actor_of(request), attempt_id, "task.view")
@@ -118,6 +138,7 @@ def _context(actor: Actor, found: Task) -> dict[str, Any]:
         "draft_text": _draft_text(now) if found.state == "held" else "",
         "giver": _giver(now.attempts),
         "thread": messages_of(said),
+        "session": session_at_work(found),
     }
 
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from clawgroups.web import agents, approvals, deadlines, members, people, runs, takeover, tasks, workspaces
+from clawgroups.web import (
+    agent_requests,
+    agents,
+    approvals,
+    deadlines,
+    members,
+    people,
+    runs,
+    takeover,
+    tasks,
+    workspaces,
+)
 
 _ROOM = "w/<uuid:workspace_id>/"
 _RUN = _ROOM + "runs/<uuid:run_id>/"
@@ -39,6 +50,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_TASK, tasks.task, name="task"),
     path(_TASK + "body/", tasks.task_body, name="task-body"),
     path(_TASK + "transcript/", tasks.transcript, name="transcript"),
+    path(_TASK + "session/", tasks.task_session, name="task-session"),
+    path(_TASK + "session/set/", tasks.set_option, name="set-option"),
     path(_TASK + "assign/", tasks.assign_task, name="assign-task"),
     path(_TASK + "cancel/", tasks.cancel_task, name="cancel-task"),
     path(_TASK + "regenerate/", tasks.regenerate_task, name="regenerate-task"),
@@ -64,6 +77,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_AGENT + "keys/rotate/", agents.rotate_key, name="rotate-key"),
     path(_AGENT + "keys/<uuid:key_id>/revoke/", agents.revoke_key, name="revoke-key"),
     path(_AGENT + "retire/", agents.retire_agent, name="retire-agent"),
+    path(_AGENT + "sign-in/", agent_requests.sign_in, name="sign-in-agent"),
+    path(_AGENT + "sign-out/", agent_requests.sign_out, name="sign-out-agent"),
+    path(_AGENT + "sessions/", agent_requests.list_sessions, name="list-agent-sessions"),
+    path(_AGENT + "preferences/", agent_requests.set_preferences, name="set-preferences"),
     path(_AGENT + "clear/", agents.clear_breaker, name="clear-breaker"),
     path("me/", people.me, name="me"),
     path("me/theme/", people.set_theme, name="set-theme"),

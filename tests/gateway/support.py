@@ -73,6 +73,10 @@ class Socket:
     reason: str = ""
     sessions: int = 0
     said: list[str] = field(default_factory=list)
+    # What it announces, what it tells of a session that it opens, and what else it answers, by method.
+    capabilities: Frame = field(default_factory=dict)
+    opening: Frame = field(default_factory=dict)
+    answers: dict[str, Frame] = field(default_factory=dict)
     _in: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
@@ -106,10 +110,13 @@ class Socket:
 
     def _react(self, frame: Frame) -> None:
         if frame.get("method") == "initialize":
-            self.say({"id": frame["id"], "result": {"protocolVersion": 1, "agentInfo": {"name": "scripted"}}})
+            said = {"protocolVersion": 1, "agentInfo": {"name": "scripted"}, **self.capabilities}
+            self.say({"id": frame["id"], "result": said})
         elif frame.get("method") == "session/new":
             self.sessions += 1
-            self.say({"id": frame["id"], "result": {"sessionId": f"{self.link}-{self.sessions}"}})
+            self.say({"id": frame["id"], "result": {"sessionId": f"{self.link}-{self.sessions}", **self.opening}})
+        elif (answer := self.answers.get(frame.get("method", ""))) is not None:
+            self.say({"id": frame["id"], **answer})
 
     def say(self, frame: Frame | str) -> None:
         text = frame if isinstance(frame, str) else json.dumps({"jsonrpc": "2.0", **frame})
