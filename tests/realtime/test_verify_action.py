@@ -21,6 +21,7 @@ from clawgroups.core.events import EVENTS
 from clawgroups.core.failures import Failure
 from clawgroups.core.fold import fold
 from clawgroups.core.retries import MAX_REGENERATED
+from clawgroups.core.session_state import read_opened
 from clawgroups.core.task_events import TaskFailed
 from clawgroups.journal import entry_as_json, snapshot
 from clawgroups.models import Approval, Attempt, Entry, Run, Session, Task
@@ -36,6 +37,7 @@ from clawgroups.services import (
     regenerate,
     review,
     runs,
+    session_options,
     takeover,
     tasks,
     transcript,
@@ -192,6 +194,14 @@ def steps_and_plan(team: Team) -> None:
     ).result()
 
 
+def model_chosen(team: Team) -> None:
+    task = team.working()
+    choices = [{"value": "large", "name": "Large"}]
+    option = {"id": "model", "name": "Model", "type": "select", "currentValue": "large", "options": choices}
+    Session.objects.filter(task=task).update(told=read_opened({"configOptions": [option]}))
+    perform(session_options.set_option, task.pk, option="model", value="large", actor=team.actor("bob"))
+
+
 def planned_paused_and_over(team: Team) -> None:
     ada = team.actor("ada")
     perform(runs.draft_run, team.workspace.pk, goal="Understand the sales", start=True, actor=ada)
@@ -271,7 +281,7 @@ TOLD: list[Callable[[Team], None]] = [
     tried_in_vain, returned_in_vain, stuck, timed_out, parked, returned_to_its_author, acknowledged, late,
     stop_unconfirmed, contact_lost_and_restored, quiet_and_stirred, steps_and_plan, planned_paused_and_over,
     done_and_consolidated, after_an_outage, people_and_agents, rephrased, split,
-    breaker_opened, failed, a_room_of_its_own,
+    breaker_opened, failed, a_room_of_its_own, model_chosen,
 ]  # fmt: skip
 _seen: dict[str, set[str]] = {}
 
