@@ -12,7 +12,10 @@ from clawgroups.models.workspaces import Member, Workspace
 
 
 class Approval(models.Model):
-    """An agent's permission request, bound to its attempt's epoch and the exact arguments."""
+    """An agent's permission request, bound to its attempt's epoch and the exact arguments.
+
+    Of kind "question" it is asked by a tool (`ask_human`): no frame answers it, the agent reads the answer.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="approvals")
@@ -20,6 +23,7 @@ class Approval(models.Model):
     attempt = models.ForeignKey(Attempt, models.CASCADE, related_name="approvals")
     session = models.ForeignKey(Session, models.CASCADE, related_name="approvals")
     epoch = models.PositiveIntegerField()
+    kind = models.CharField(max_length=10, default="permission")  # permission, question
     request_id = models.JSONField(help_text="The agent's JSON-RPC id; 0 is a live one.")
     tool_call = models.JSONField(default=dict)
     options = models.JSONField(default=list)
@@ -27,6 +31,8 @@ class Approval(models.Model):
     state = models.CharField(max_length=8, default="open")  # open, decided, expired, void
     option_id = models.CharField(max_length=200, blank=True)
     option_kind = models.CharField(max_length=20, blank=True)
+    # What a person wrote, or the words of the choice.
+    answer = models.TextField(blank=True)
     decided_by = models.ForeignKey(Member, models.PROTECT, null=True, blank=True, related_name="+")
     asked_at = models.DateTimeField()
     expires_at = models.DateTimeField()

@@ -120,7 +120,9 @@ def void_approvals(attempt: Attempt, now: datetime, *, tell: bool = True) -> Dec
 
 
 def reply(approval: Approval, result: dict[str, Any], now: datetime) -> Decision:
-    """Answer an agent's permission request."""
+    """Answer an agent's permission request. A question asked by a tool has no frame that waits for an answer."""
+    if approval.kind == "question":
+        return Decision()
     command = {
         "agent_id": approval.session.agent_id,
         "session_id": approval.session_id,
