@@ -51,5 +51,8 @@ def get_approval_(request: HttpRequest, approval_id: UUID) -> Answer:
 def decide_approval(
     request: HttpRequest, response: HttpResponse, approval_id: UUID, body: schemas.DecisionIn
 ) -> Answer:
-    """Answer with one of the options that the agent offered; the first valid answer wins."""
-    return write(request, response, approvals.decide_approval, approval_id, option_id=body.option)
+    """Answer with one of the options that the agent offered; the first valid answer wins.
+
+    A question (`kind`: "question") is answered in words as well: `text`.
+    """
+    return write(request, response, approvals.decide_approval, approval_id, option_id=body.option, text=body.text)

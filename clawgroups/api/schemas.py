@@ -122,7 +122,13 @@ class ReturnIn(Schema):
 
 
 class DecisionIn(Schema):
-    option: str
+    option: str = ""
+    text: str = ""  # only where the agent asks a question instead of a permission
+
+
+class MemoryIn(Schema):
+    key: str
+    text: str
 
 
 class MessageIn(Schema):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from clawgroups.web import agents, approvals, deadlines, members, people, runs, takeover, tasks, workspaces
+from clawgroups.web import agents, approvals, deadlines, members, memories, people, runs, takeover, tasks, workspaces
 
 _ROOM = "w/<uuid:workspace_id>/"
 _RUN = _ROOM + "runs/<uuid:run_id>/"
@@ -27,6 +27,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_ROOM + "members/agent/", members.add_agent, name="add-agent"),
     path(_ROOM + "members/<uuid:member_id>/role/", members.set_role, name="set-role"),
     path(_ROOM + "members/<uuid:member_id>/remove/", members.remove_member, name="remove-member"),
+    path(_ROOM + "memory/", memories.memory_list, name="memories"),
+    path(_ROOM + "memory/keep/", memories.remember, name="remember"),
+    path(_ROOM + "memory/<uuid:memory_id>/forget/", memories.forget, name="forget"),
     path(_ROOM + "runs/", runs.run_list, name="runs"),
     path(_ROOM + "runs/draft/", runs.draft_run, name="draft-run"),
     path(_RUN, runs.run, name="run"),
