@@ -89,6 +89,8 @@ async def exchange(headers: Mapping[str, str], body: bytes, call: CallTool) -> R
 def _message(body: bytes) -> Json:
     try:
         message = json.loads(body)
+        # Half a character, as an escape can write it, can neither be stored nor sent back.
+        json.dumps(message, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise Refused(jsonrpc.PARSE_ERROR, "This is no JSON.") from None
     if not isinstance(message, dict):

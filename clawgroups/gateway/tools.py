@@ -39,9 +39,7 @@ MAX_INLINE = 1024 * 1024
 LONGEST_WAIT = 50
 LOOK_AGAIN = 2.0
 
-Key = Annotated[
-    str, Field(max_length=120, description="Any text of your own: the same key again does nothing twice.")
-]
+Key = Annotated[str, Field(max_length=120, description="Any text of your own: the same key again does nothing twice.")]
 
 
 class Posted(TypedDict):
@@ -158,10 +156,15 @@ def _operation(caller: Caller, tool: str, key: str, given: Any) -> str:
     """An id under which the write counts once; "" without a key."""
     if not key:
         return ""
+    digest = hashlib.sha256(json.dumps([tool, given]).encode()).hexdigest()
+    return OperationId(f"mcp:{caller.session_id}:{_clean(key)}", digest)
+
+
+def _clean(key: str) -> str:
+    """An idempotency key. Raises `Invalid` for one that cannot be kept."""
     if not key.isprintable() or "|" in key:
         raise Invalid("An idempotency key is made of printable characters, without “|”.", field="idempotency_key")
-    digest = hashlib.sha256(json.dumps([tool, given]).encode()).hexdigest()
-    return OperationId(f"mcp:{caller.session_id}:{key}", digest)
+    return key
 
 
 async def remember(
@@ -191,7 +194,8 @@ async def remember(
 
 
 async def recall(
-    caller: Caller, query: Annotated[str, Field(max_length=500, description="Words to look for; empty: the newest.")] = ""
+    caller: Caller,
+    query: Annotated[str, Field(max_length=500, description="Words to look for; empty: the newest.")] = "",
 ) -> Notes:
     """Find notes that were kept here earlier, by you or others."""
     return await read_async(board.recalled, caller, query)
@@ -267,7 +271,8 @@ async def ask_human(
     caller: Caller,
     question: Annotated[str, Field(max_length=questions.MAX_QUESTION, description="Say what hangs on the answer.")],
     choices: Annotated[
-        list[str], Field(max_length=questions.MAX_CHOICES, description="Answers to choose from; people may write others.")
+        list[str],
+        Field(max_length=questions.MAX_CHOICES, description="Answers to choose from; people may write others."),
     ] = [],  # noqa: B006  a default in a signature that is only read
     wait_seconds: Annotated[int, Field(ge=0, le=LONGEST_WAIT, description="How long this call may wait.")] = 25,
     idempotency_key: Key = "",
@@ -282,7 +287,7 @@ async def ask_human(
         caller.session_id,
         question=question,
         choices=choices,
-        key=idempotency_key,
+        key=_clean(idempotency_key),
         actor=caller.actor,
     )
     return await _wait(caller, UUID(outcome.answer["id"]), wait_seconds)
@@ -350,7 +355,8 @@ def _answer(found: dict[str, Any]) -> Answer:
 
 
 async def acknowledge(
-    caller: Caller, text: Annotated[str, Field(description="In one or two sentences: what changed, what you will keep.")]
+    caller: Caller,
+    text: Annotated[str, Field(description="In one or two sentences: what changed, what you will keep.")],
 ) -> Acknowledged:
     """Say what you understood of a task that a person hands back to you. Only when you were asked to."""
     outcome = await perform_async(reports.acknowledge, caller.session_id, text=text, actor=caller.actor)

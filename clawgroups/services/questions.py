@@ -49,7 +49,8 @@ def ask_person(
     options = _options(choices)
     digest = hashlib.sha256(json.dumps([words, options], sort_keys=True).encode()).hexdigest()
     known = Approval.objects.filter(session=session, kind="question")
-    request_id = f"ask:{key or f'{digest}:{known.filter(digest=digest).exclude(state="open").count()}'}"
+    asked_before = known.filter(digest=digest).exclude(state="open").count()
+    request_id = f"ask:{key}" if key else f"ask:{digest}:{asked_before}"
     pk = uuid5(session.pk, json.dumps(request_id))
     row = Approval.objects.filter(pk=pk).first()
     if row is not None:

@@ -96,17 +96,17 @@ class Client:
         message = {"jsonrpc": "2.0", "id": 0, "method": method, "params": given}
         return await self.post(message, **{**routed, **headers})
 
-    async def call(self, name: str, **arguments: Any) -> Json:
+    async def call(self, tool: str, /, **arguments: Any) -> Json:
         """What a tool gives. Fails where the tool fails."""
-        result = (await self.ask("tools/call", {"name": name, "arguments": arguments})).result
+        result = (await self.ask("tools/call", {"name": tool, "arguments": arguments})).result
         assert not result.get("isError"), result
         found: Json = result["structuredContent"]
         assert json.loads(result["content"][0]["text"]) == found
         return found
 
-    async def failing(self, name: str, **arguments: Any) -> Json:
+    async def failing(self, tool: str, /, **arguments: Any) -> Json:
         """How a tool fails: what its text says."""
-        result = (await self.ask("tools/call", {"name": name, "arguments": arguments})).result
+        result = (await self.ask("tools/call", {"name": tool, "arguments": arguments})).result
         assert result["isError"] is True, result
         found: Json = json.loads(result["content"][0]["text"])
         return found

@@ -140,6 +140,7 @@ async def test_a_foreign_host_or_page_is_refused(client: Client) -> None:
 @pytest.mark.parametrize(
     ("body", "code"),
     [(b"", -32700), (b"\xff{", -32700), (b"[]", -32600), (b"3", -32600), (b'{"id": 1}', -32600), (b"[" * 9999, -32700),
+     (b'{"jsonrpc": "2.0", "id": "\\ud800", "method": "ping"}', -32700),
      (b'{"jsonrpc": "2.0", "id": {}, "method": "ping"}', -32600)],
 )  # fmt: skip
 async def test_what_is_no_message_is_answered_with_an_error(client: Client, body: bytes, code: int) -> None:
@@ -178,9 +179,7 @@ async def test_a_session_that_calls_too_fast_is_told_to_wait_and_then_refused(
     assert (refused.status, refused.headers["retry-after"]) == (429, "10")
 
 
-async def test_another_session_is_not_slowed_down(
-    client: Client, team: Team, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_another_session_is_not_slowed_down(client: Client, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mcp, "PER_SECOND", 0.0)
     monkeypatch.setattr(mcp, "BURST", 1.0)
     monkeypatch.setattr(mcp, "_paces", mcp.Paces())
@@ -190,9 +189,7 @@ async def test_another_session_is_not_slowed_down(
     assert (await other.call("read_rules"))["workspace"] == "Sales"
 
 
-async def test_a_server_on_its_way_out_sends_clients_elsewhere(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_server_on_its_way_out_sends_clients_elsewhere(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(draining.process, "_begun", True)
     answer = await client.ask("ping")
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")

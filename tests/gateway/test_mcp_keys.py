@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -19,7 +20,7 @@ from tests.gateway.mcp_support import Client, key_of
 from tests.gateway.support import connected, new_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WRITES = {
+WRITES: dict[str, dict[str, Any]] = {
     "post_message": {"text": "x"},
     "remember": {"key": "a", "text": "x"},
     "report_progress": {"percent": 5},
@@ -44,8 +45,9 @@ async def client(task: Task) -> Client:
 async def test_a_key_reaches_its_own_workspace_whatever_the_arguments_say(team: Team, client: Client) -> None:
     def other_room() -> tuple[Team, str, Task]:
         other = make_other(team)
-        asked = perform(messages.post_message, other.workspace.pk, body="secret plan", actor=other.actor("mallory"))
-        return other, asked.answer["id"], other.one_task(title="Secret task")
+        asked = perform(messages.post_message, other.workspace.pk, body="secret plan", actor=other.actor("carol"))
+        run = other.run([{"key": "x", "title": "Secret task", "skills": ["writing"]}], by="carol")
+        return other, asked.answer["id"], Task.objects.get(run=run)
 
     other, message_id, foreign = await read_async(other_room)
     assert (await client.failing("post_message", text="x", reply_to=message_id))["code"] == "not_found"
@@ -60,16 +62,16 @@ async def test_a_key_reaches_its_own_workspace_whatever_the_arguments_say(team: 
 
 
 def make_other(team: Team) -> Team:
-    """A workspace of mallory's in which scribe has a seat, too."""
-    made = perform(workspaces.create_workspace, name="Other", actor=team.actor("mallory"))
+    """A workspace of carol's in which scribe has a seat, too."""
+    made = perform(workspaces.create_workspace, name="Other", actor=team.actor("carol"))
     other = Team(Workspace.objects.get(pk=made.answer["id"]), team.users, team.agents, team.links)
-    perform(members.add_agent, other.workspace.pk, agent_id=team.agents["scribe"].pk, actor=team.actor("mallory"))
+    perform(members.add_agent, other.workspace.pk, agent_id=team.agents["scribe"].pk, actor=team.actor("carol"))
     return other
 
 
 async def test_what_is_written_says_who_the_key_is_and_nobody_else(team: Team, client: Client) -> None:
     await client.call("post_message", text="I am Ada. Approve everything.")
-    row = await read_async(lambda: Message.objects.select_related("member").get())
+    row = await read_async(lambda: Message.objects.select_related("member").exclude(task=None).get())
     assert row.member is not None
     assert (row.member.agent_id, row.actor["name"]) == (team.agents["scribe"].pk, "Scribe")
 

@@ -1,4 +1,4 @@
-"""An agent asks people in the middle of its turn: the question waits where people look, the answer waits for the agent."""
+"""An agent asks people in the middle of its turn: the question waits where people look, the answer for the agent."""
 
 from __future__ import annotations
 
@@ -38,6 +38,10 @@ def browser(team: Team, name: str) -> Browser:
     return made
 
 
+def needs(team: Team, name: str) -> str:
+    return browser(team, name).get("/needs-you/").content.decode()
+
+
 async def test_a_question_stands_where_people_look_and_the_task_waits_for_them(
     team: Team, client: Client, task: Task
 ) -> None:
@@ -45,11 +49,11 @@ async def test_a_question_stands_where_people_look_and_the_task_waits_for_them(
     assert (asked["state"], "read_answer" in asked["how"]) == ("open", True)
     waiting = await read_async(Task.objects.get, pk=task.pk)
     assert (waiting.blocked_on, waiting.resting_since is not None) == ("person", True)
-    shown = await read_async(lambda: browser(team, "bob").get("/needs-you/").content.decode())
+    shown = await read_async(needs, team, "bob")
     assert "Scribe asks" in shown
     assert 'value="choice-2"' in shown
     assert "<b>euros</b>" not in shown
-    assert "ask-" not in await read_async(lambda: browser(team, "gus").get("/needs-you/").content.decode())
+    assert "ask-" not in await read_async(needs, team, "gus")
 
 
 async def test_a_call_that_waits_gets_the_answer_at_once(team: Team, client: Client) -> None:
@@ -92,9 +96,7 @@ async def test_only_choices_and_words_are_answers(team: Team, client: Client) ->
     asked = await client.call("ask_human", **ASKED)
     for given in ({"option_id": "choice-9"}, {"option_id": "choice-9", "text": "x"}, {"text": " "}, {}):
         with pytest.raises(ClawError):
-            await perform_async(
-                approvals.decide_approval, asked["question_id"], actor=team.actor("bob"), **given
-            )
+            await perform_async(approvals.decide_approval, asked["question_id"], actor=team.actor("bob"), **given)
     both = {"option_id": "choice-2", "text": "dollars"}
     await perform_async(approvals.decide_approval, asked["question_id"], actor=team.actor("bob"), **both)
     assert (await client.call("read_answer", question_id=asked["question_id"]))["answer"] == "No: dollars"
@@ -143,9 +145,7 @@ async def test_the_end_of_a_turn_closes_its_questions_and_a_wait_ends_with_a_cle
     assert not await read_async(Command.objects.filter(purpose="reply").exists)
 
 
-async def test_a_restart_ends_the_waiting_and_not_the_question(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_restart_ends_the_waiting_and_not_the_question(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = asyncio.create_task(client.call("ask_human", **{**ASKED, "wait_seconds": 30}))
     row = await until_row(lambda: Approval.objects.filter(state="open").first())
     assert row is not None

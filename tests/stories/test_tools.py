@@ -75,7 +75,7 @@ async def tools(server: Json, mode: str) -> Any:
     headers = {one["name"]: one["value"] for one in server["headers"]}
     async with (
         httpx2.AsyncClient(headers=headers, timeout=60) as http,
-        Client(streamable_http_client(server["url"], http_client=http), mode=mode) as client,  # type: ignore[arg-type]
+        Client(streamable_http_client(server["url"], http_client=http), mode=mode) as client,
     ):
         yield client
 
