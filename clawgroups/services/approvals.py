@@ -17,7 +17,7 @@ from clawgroups.core.actors import SYSTEM, Actor
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import Conflict, Invalid, NotFound
 from clawgroups.core.task_events import ApprovalDecided, ApprovalExpired, ApprovalRequested, ApprovalVoided
-from clawgroups.core.timers import after, wait_for_approval
+from clawgroups.core.timers import after, wait_for_answer, wait_for_approval
 from clawgroups.models import Approval, Attempt, Session, Step, Task
 from clawgroups.permissions import get_approval, require, seat_of
 from clawgroups.services.attempts import CANCELLED, Decision, fence, reply
@@ -74,8 +74,7 @@ def request_approval(
         if live:
             fact = ApprovalRequested(approval_id=pk, task_id=task.pk, attempt_id=attempt.pk)
             decision.facts.append(Fact(task.workspace_id, fact))
-            until = min([expires_at, *(one.expires_at for one in open_questions(attempt, pk))])
-            decision.writes.append(asked(task, until, now))
+            decision.writes.append(asked(task, [Approval(pk=pk, **values), *open_questions(attempt, pk)], now))
         else:
             decision.add(refusal_of(session, task, request_id, now))
     return commit.submit(
@@ -98,9 +97,11 @@ def open_questions(attempt: Attempt, pk: UUID | None) -> list[Approval]:
     return [one for one in questions if one.pk != pk]
 
 
-def asked(task: Task, until: datetime, now: datetime) -> Update:
-    """The task waits for a person's answer, and its other deadlines rest."""
-    waiting = waits(task, wait_for_approval(until, name_of(task.run)), now)
+def asked(task: Task, open_ones: Sequence[Approval], now: datetime) -> Update:
+    """The task waits for a person's answer to the first of these that expires, and its other deadlines rest."""
+    first = min(open_ones, key=lambda one: one.expires_at)
+    wait = wait_for_answer if first.kind == "question" else wait_for_approval
+    waiting = waits(task, wait(first.expires_at, name_of(task.run)), now)
     return Update("clawgroups.Task", task.pk, waiting, fence(task))
 
 
@@ -241,7 +242,7 @@ def _by_questions(task: Task, attempt: Attempt, questions: Sequence[Approval], n
     if questions:
         # Of two that are closed at once, one finds the other closed and decides again.
         still = Update("clawgroups.Approval", questions[0].pk, {}, {"state": "open"})
-        return Decision([asked(task, questions[0].expires_at, now), still])
+        return Decision([asked(task, questions, now), still])
     clocks = rested(attempt, task, now)
     waiting = waits_in_hand(task, in_hand(attempt, **clocks), task.assignee.name, now)
     return Decision(

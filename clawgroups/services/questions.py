@@ -65,7 +65,6 @@ def ask_person(
     task = Task.objects.select_related("workspace", "run").get(pk=session.attempt.task_id)
     now = timezone.now()
     expires_at = after(now, timers_of(task.workspace).approval)
-    until = min([expires_at, *(one.expires_at for one in open_questions(session.attempt, pk))])
     values: dict[str, Any] = {
         "workspace_id": session.workspace_id,
         "task_id": task.pk,
@@ -82,18 +81,19 @@ def ask_person(
         "expires_at": expires_at,
     }
     fact = ApprovalRequested(approval_id=pk, task_id=task.pk, attempt_id=session.attempt_id)
-    writes = (Insert("clawgroups.Approval", pk, values), *((asked(task, until, now),) if _in_hand(task) else ()))
+    put = Approval(pk=pk, **values)
+    waiting = (asked(task, [put, *open_questions(session.attempt, pk)], now),) if _in_hand(task) else ()
     return commit.submit(
         Change(
             actor,
             session.workspace_id,
             (*expects, *while_live(session)),
-            writes,
+            (Insert("clawgroups.Approval", pk, values), *waiting),
             (Fact(session.workspace_id, fact),),
             # Two calls with one key at once: the second gets what the first got.
             f"ask:{pk}",
             verb="question.ask",
-            answer=answer_of(Approval(pk=pk, **values)),
+            answer=answer_of(put),
         )
     )
 
