@@ -1,4 +1,4 @@
-"""The ASGI application: pages and API, browsers' and scripts' sockets, agents' sockets.
+"""The ASGI application: pages and API, tools for agents, browsers' and scripts' sockets, agents' sockets.
 
 There is no host-wide check of Origin: cookies count only from an exact Origin, bearers need none
 (`clawgroups.realtime.entrance`), and agents send none.
@@ -21,6 +21,7 @@ pages = get_asgi_application()
 # Models may be imported only once Django is set up.
 from clawgroups import commit, draining  # noqa: E402
 from clawgroups.api.bodies import Application, BodyLimit  # noqa: E402
+from clawgroups.gateway.mcp import beside  # noqa: E402
 from clawgroups.gateway.switchboard import lifespan  # noqa: E402
 from clawgroups.routing import urlpatterns  # noqa: E402
 from clawgroups.services.perform import let_go  # noqa: E402
@@ -28,6 +29,6 @@ from clawgroups.services.perform import let_go  # noqa: E402
 draining.at_end(commit.drain)
 draining.at_end(let_go)
 bodies = BodyLimit(cast("Application", pages))
-application = ProtocolTypeRouter({"http": bodies, "websocket": URLRouter(urlpatterns), "lifespan": lifespan})
+application = ProtocolTypeRouter({"http": beside(bodies), "websocket": URLRouter(urlpatterns), "lifespan": lifespan})
 # So that our own server need not take in what would be refused.
 application.bodies = bodies

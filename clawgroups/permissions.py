@@ -20,11 +20,12 @@ from clawgroups.core.actors import Actor, ActorKind, Role
 from clawgroups.core.changes import Expect
 from clawgroups.core.errors import Forbidden, NotFound
 from clawgroups.keyed import row_of
-from clawgroups.models import Approval, Artifact, Attempt, Member, Run, Task, Workspace
+from clawgroups.models import Approval, Artifact, Attempt, Member, Memory, Run, Task, Workspace
 
 EVERYONE = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.GUEST, Role.AGENT})
 PEOPLE = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.GUEST})
 TEAM = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER})
+WORKERS = TEAM | {Role.AGENT}
 ADMINS = frozenset({Role.OWNER, Role.ADMIN})
 NOBODY: frozenset[Role] = frozenset()
 
@@ -53,6 +54,9 @@ ACTIONS: dict[str, Action] = {
         Action("member.set_role", "Change a person's role", ADMINS),
         Action("member.remove", "Remove a member", ADMINS),
         Action("message.post", "Say something", EVERYONE, coordinator=True, system=True),
+        Action("memory.view", "See what is remembered", EVERYONE, coordinator=True),
+        Action("memory.keep", "Have something remembered", WORKERS),
+        Action("memory.forget", "Take away what is remembered", TEAM),
         Action("run.view", "See runs", EVERYONE, coordinator=True),
         Action("run.draft", "Give a goal", TEAM),
         Action("run.plan", "Make or replace a plan", TEAM, coordinator=True),
@@ -71,6 +75,8 @@ ACTIONS: dict[str, Action] = {
         Action("task.regenerate", "Write a task anew after its last try", TEAM, coordinator=True),
         Action("task.cancel", "Cancel a task", TEAM),
         Action("session.set_option", "Choose the model or mode of an agent's session", TEAM),
+        Action("attempt.report", "Say how far one's work is", frozenset({Role.AGENT})),
+        Action("approval.ask", "Ask a person", frozenset({Role.AGENT})),
         Action("approval.view", "See what an agent asks", TEAM),
         Action("approval.decide", "Answer what an agent asks", TEAM),
         Action("artifact.view", "Download files", EVERYONE, coordinator=True),
@@ -195,6 +201,11 @@ def get_approval(actor: Actor, pk: UUID, action: str) -> Approval:
 def get_artifact(actor: Actor, pk: UUID, action: str) -> Artifact:
     """The file's row, if the actor may do `action` to it."""
     return _get(Artifact, actor, pk, action, "run", "task")
+
+
+def get_memory(actor: Actor, pk: UUID, action: str) -> Memory:
+    """The note, if the actor may do `action` to it."""
+    return _get(Memory, actor, pk, action)
 
 
 def get_member(actor: Actor, pk: UUID, action: str) -> Member:

@@ -51,9 +51,13 @@ def get_approval_(request: HttpRequest, approval_id: UUID) -> Answer:
 def decide_approval(
     request: HttpRequest, response: HttpResponse, approval_id: UUID, body: schemas.DecisionIn
 ) -> Answer:
-    """Answer with one of the options that the agent offered; the first valid answer wins."""
+    """Answer with one of the options that the agent offered; the first valid answer wins.
+
+    A question (`kind`: "question") is answered in words as well: `text`; a form (`kind`: "form") by `answers`.
+    """
     answers = {key: _texts(value) for key, value in body.answers.items()}
-    return write(request, response, approvals.decide_approval, approval_id, option_id=body.option, answers=answers)
+    said = {"option_id": body.option, "text": body.text}
+    return write(request, response, approvals.decide_approval, approval_id, answers=answers, **said)
 
 
 def _texts(value: str | bool | float | list[str]) -> list[str]:

@@ -124,7 +124,8 @@ class ReturnIn(Schema):
 class DecisionIn(Schema):
     """One of the question's options; `answers` are the values of a form by its fields' names."""
 
-    option: str
+    option: str = ""
+    text: str = ""  # only where the agent asks a question instead of a permission
     answers: dict[str, str | bool | int | float | list[str]] = Field(default_factory=dict)
 
 
@@ -143,6 +144,11 @@ class PreferencesIn(Schema):
 
 class SignInIn(Schema):
     method: str
+
+
+class MemoryIn(Schema):
+    key: str
+    text: str
 
 
 class MessageIn(Schema):

@@ -18,6 +18,7 @@ from clawgroups.models import (
     Dependency,
     Draft,
     Member,
+    Memory,
     Message,
     Part,
     Run,
@@ -128,8 +129,8 @@ def task(row: Task, parents: Mapping[UUID, list[str]]) -> Json:
 def attempt(row: Attempt) -> Json:
     said = _columns(
         row, "id", "number", "epoch", "state", "contact", "stop", "plan", "result", "late_result", "late_at", "reason",
-        "acknowledgement", "verdicts", "offered_at", "begun_at", "progress_at", "quiet_since", "start_by", "close_by",
-        "back_by", "submitted_at", "ended_at",
+        "acknowledgement", "verdicts", "progress", "offered_at", "begun_at", "progress_at", "quiet_since", "start_by",
+        "close_by", "back_by", "submitted_at", "ended_at",
     )  # fmt: skip
     adopted_from = None if row.adopted_from_id is None else str(row.adopted_from_id)
     return {**said, "member": seat(row.member), "adopted_from": adopted_from}
@@ -173,8 +174,8 @@ def task_in_full(row: Task, *, closely: bool) -> Json:
 
 def approval(row: Approval) -> Json:
     said = _columns(
-        row, "id", "state", "epoch", "tool_call", "options", "form", "answer", "option_id", "option_kind",
-        "asked_at", "expires_at", "decided_at",
+        row, "id", "kind", "state", "epoch", "tool_call", "options", "form", "option_id", "option_kind", "answer",
+        "filled", "asked_at", "expires_at", "decided_at",
     )  # fmt: skip
     return {
         **said,
@@ -191,6 +192,13 @@ def artifact(row: Artifact) -> Json:
     task_id = str(row.task_id) if row.task_id else None
     where = {"run": str(row.run_id), "task": task_id, "attempt": str(row.attempt_id) if row.attempt_id else None}
     return {**said, **where, "url": f"/api/v1/artifacts/{row.pk}/content"}
+
+
+def memory(row: Memory) -> Json:
+    """`scope`: "workspace", "task" or "agent"."""
+    said = _columns(row, "id", "key", "text", "actor", "kept_at")
+    scope = "task" if row.task_id else "agent" if row.agent_id else "workspace"
+    return {**said, "scope": scope, "task": str(row.task_id) if row.task_id else None}
 
 
 def message(row: Message) -> Json:

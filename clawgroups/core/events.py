@@ -27,6 +27,7 @@ from clawgroups.core.task_events import (
     LateResultAdopted,
     LateResultKept,
     PlanTicked,
+    ProgressReported,
     SessionOptionSet,
     StepRecorded,
     StopUnconfirmed,
@@ -164,6 +165,26 @@ class MessagePosted(JournalEvent):
     mentions: tuple[UUID, ...] = ()
 
 
+class MemoryKept(JournalEvent):
+    """no note or an older one → note: something is remembered here under a key, for those in its scope.
+
+    `task_id` or `agent_id` says for which task or agent; without either it is for everybody.
+    """
+
+    type: Literal["memory.kept"] = "memory.kept"
+    memory_id: UUID
+    key: str
+    task_id: UUID | None = None
+    agent_id: UUID | None = None
+
+
+class MemoryForgotten(JournalEvent):
+    """note → no note: a person took away what was remembered."""
+
+    type: Literal["memory.forgotten"] = "memory.forgotten"
+    memory_id: UUID
+
+
 class RunDrafted(JournalEvent):
     """none → draft: a goal was given, with its inputs; planning follows."""
 
@@ -253,6 +274,8 @@ Event = Annotated[
     | AgentRetired
     | BreakerSet
     | MessagePosted
+    | MemoryKept
+    | MemoryForgotten
     | RunDrafted
     | RunPlanning
     | RunProposed
@@ -289,6 +312,7 @@ Event = Annotated[
     | StepRecorded
     | PlanTicked
     | SessionOptionSet
+    | ProgressReported
     | DraftSaved
     | ApprovalRequested
     | ApprovalDecided

@@ -247,6 +247,16 @@ class PlanTicked(JournalEvent):
     total: int
 
 
+class ProgressReported(JournalEvent):
+    """No move: an agent says how far it is, in a number (0 to 100), in words, or both."""
+
+    type: Literal["attempt.progress_reported"] = "attempt.progress_reported"
+    task_id: UUID
+    attempt_id: UUID
+    percent: int | None = None
+    note: str = ""
+
+
 class DraftSaved(JournalEvent):
     """The holder of a task saved a version of the draft."""
 

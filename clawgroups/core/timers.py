@@ -119,6 +119,11 @@ def wait_for_approval(until: datetime, who: str) -> Wait:
     return Wait("person", who, until, "the answer will be “no”")
 
 
+def wait_for_answer(until: datetime, who: str) -> Wait:
+    """The agent asked a question that it can go on without."""
+    return Wait("person", who, until, "it goes on without an answer")
+
+
 def wait_for_holder(now: datetime, timers: Timers, name: str) -> Wait:
     """A person holds it and did something just now."""
     return Wait("person", name, after(now, timers.holder_remind), f"{name} is reminded")

@@ -48,7 +48,7 @@ SHOWN = (
     *("position", "level", "bottom_level", "title", "instructions", "skills", "state", "tries"),
     *("blocked_on", "next_actor", "deadline_at", "deadline_effect", "reason"),
     *(f"{seat}__{column}" for seat in ("assignee", "holder") for column in ("name", "agent")),
-    *(f"attempt__{column}" for column in ("state", "plan", "contact", "back_by", "quiet_since")),
+    *(f"attempt__{column}" for column in ("state", "plan", "progress", "contact", "back_by", "quiet_since")),
 )
 
 
@@ -73,13 +73,21 @@ class TaskCard:
         return sum(1 for e in plan if isinstance(e, dict) and e.get("status") == "completed"), len(plan)
 
     @property
+    def percent(self) -> int | None:
+        """How far its agent says it is."""
+        attempt = self.task.attempt
+        live = attempt is not None and self.task.state == TaskState.WORKING
+        return attempt.progress.get("percent") if live and attempt is not None else None
+
+    @property
     def doing(self) -> str:
         """What its agent does at this moment, in the agent's words."""
         attempt = self.task.attempt
         if self.task.state != TaskState.WORKING or attempt is None:
             return ""
         current = [e for e in attempt.plan if isinstance(e, dict) and e.get("status") == "in_progress"]
-        return self.last_step or (str(current[0].get("content", "")) if current else "")
+        said = str(current[0].get("content", "")) if current else str(attempt.progress.get("note", ""))
+        return self.last_step or said
 
     @property
     def is_open(self) -> bool:

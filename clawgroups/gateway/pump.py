@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 OPEN_DEADLINE = 120.0
 # A login may need a person at the agent's machine.
 LOGIN_DEADLINE = 900.0
+# What carries the workspace's tools: whatever opens a session, anew or again.
+WITH_TOOLS = frozenset({version.SESSION_NEW, version.SESSION_LOAD, version.SESSION_RESUME})
 
 
 class Pump:
@@ -50,6 +52,8 @@ class Pump:
         self._given_up: dict[UUID, Command] = {}
         self._sent_at: dict[UUID, float] = {}
         self._turns: dict[UUID, UUID] = {}
+        self.takes_tools = False
+        """Whether the agent has announced that it speaks MCP over HTTP."""
         self._owed: Sequence[Command] = ()
         self._news = asyncio.Event()
 
@@ -172,7 +176,16 @@ class Pump:
             )
         if command.purpose == "open" and command.session_id is not None and self._hello.has_workdir:
             params["_meta"] = {**params.get("_meta", {}), **_workdir(command.session_id)}
+        if command.method in WITH_TOOLS and command.session_id is not None and self.takes_tools:
+            params["mcpServers"] = [*params.get("mcpServers", []), _tools(command.session_id)]
         return peer.request(str(command.pk), command.method, params)
+
+
+def _tools(session_id: UUID) -> dict[str, Any]:
+    """The workspace's tools, opened by the session's key; made only for the frame, so that no row holds it."""
+    header = {"Authorization": f"Bearer {session_key(session_id).secret}"}
+    server = acp.http_mcp("clawgroups", f"{settings.BASE_URL}/mcp", header)
+    return server.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def _workdir(session_id: UUID) -> dict[str, Any]:

@@ -293,6 +293,7 @@ class Worker:
         except Conflict:
             raise Replaced from None
         self._pump.takes = {"image": snapshot.image, "embedded": snapshot.embedded}
+        self._pump.takes_tools = snapshot.mcp_http
         self.ready.set()
 
     async def _login(self, error: RpcError | None) -> None:

@@ -7,6 +7,7 @@ from clawgroups.models.attempts import Attempt, Command, Draft, Part, Session, S
 from clawgroups.models.journal import Entry, Operation
 from clawgroups.models.leases import Lease
 from clawgroups.models.lookups import KeyIn, RelatedKeyIn
+from clawgroups.models.memory import Memory
 from clawgroups.models.messages import Message
 from clawgroups.models.runs import Run
 from clawgroups.models.tasks import Dependency, Task
@@ -25,6 +26,7 @@ __all__ = [
     "Lease",
     "LoginLink",
     "Member",
+    "Memory",
     "Message",
     "Operation",
     "Part",

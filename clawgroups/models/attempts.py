@@ -42,6 +42,8 @@ class Attempt(models.Model):
     verdicts = models.JSONField(default=list, blank=True)
     # The agent's own plan, replaced as a whole by each ACP plan update.
     plan = models.JSONField(default=list, blank=True)
+    # How far the agent says it is: {"percent", "note", "at"}.
+    progress = models.JSONField(default=dict, blank=True)
     offered_at = models.DateTimeField()
     begun_at = models.DateTimeField(null=True, blank=True)
     # Two clocks: liveness is the link's lease, progress is something new said or done.
@@ -81,7 +83,7 @@ class Session(models.Model):
     """An ACP session on one link of an agent. It serves one attempt at a time.
 
     `attempt` is the one it serves now; it may later serve another attempt of the same task.
-    `digest` is the keyed hash of the session's own bearer key (files, later the tools).
+    `digest` is the keyed hash of the session's own bearer key (files and tools).
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -99,6 +101,8 @@ class Session(models.Model):
     told = models.JSONField(default=dict, blank=True)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
+    # When its key first came in at `/mcp`; null: this agent has not used the workspace's tools.
+    tools_used_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["agent", "acp_id"], name="session_by_acp_id")]

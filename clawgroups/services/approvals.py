@@ -19,20 +19,24 @@ from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Updat
 from clawgroups.core.errors import Conflict, Invalid, NotFound
 from clawgroups.core.shrinking import TOTAL, shrunk_text
 from clawgroups.core.task_events import ApprovalDecided, ApprovalExpired, ApprovalRequested, ApprovalVoided
-from clawgroups.core.timers import after, wait_for_approval
+from clawgroups.core.timers import after, wait_for_answer, wait_for_approval
 from clawgroups.models import Approval, Attempt, Session, Step, Task
 from clawgroups.permissions import get_approval, require, seat_of
 from clawgroups.services.attempts import Decision, cancelled, fence, reply
 from clawgroups.services.deadlines import in_hand, name_of, rested, timers_of, waits, waits_in_hand
 from clawgroups.services.late import refusal_of
+from clawgroups.services.workspaces import clean_text
 
 KINDS = ("allow_once", "allow_always", "reject_once", "reject_always")
 # A form is answered or declined, in the words of ACP.
+FORM = "form"
 ACCEPT = "accept"
 FORM_OPTIONS = (
     {"optionId": ACCEPT, "name": "Answer", "kind": "allow_once"},
     {"optionId": "decline", "name": "Decline", "kind": "reject_once"},
 )
+ANSWER = "answer"  # the kind of what answers a question
+MAX_ANSWER = 20_000
 
 
 def request_approval(
@@ -70,6 +74,7 @@ def request_approval(
         "request_id": request_id,
         "tool_call": tool_call,
         "options": offered,
+        "kind": "permission" if form is None else FORM,
         "form": dict(form or {}),
         "digest": hashlib.sha256(json.dumps(tool_call, sort_keys=True, default=str).encode()).hexdigest(),
         "state": "open" if live else "void",
@@ -82,8 +87,7 @@ def request_approval(
         if live:
             fact = ApprovalRequested(approval_id=pk, task_id=task.pk, attempt_id=attempt.pk)
             decision.facts.append(Fact(task.workspace_id, fact))
-            until = min([expires_at, *(one.expires_at for one in _others(attempt, pk))])
-            decision.writes.append(_asked(task, until, now))
+            decision.writes.append(asked(task, [Approval(pk=pk, **values), *open_questions(attempt, pk)], now))
         else:
             decision.add(refusal_of(session, task, request_id, now))
     return commit.submit(
@@ -100,15 +104,17 @@ def request_approval(
     )
 
 
-def _others(attempt: Attempt, pk: UUID | None) -> list[Approval]:
+def open_questions(attempt: Attempt, pk: UUID | None) -> list[Approval]:
     """An attempt's other open questions, the one that expires first in front."""
     questions = Approval.objects.filter(attempt=attempt, state="open").order_by("expires_at")
     return [one for one in questions if one.pk != pk]
 
 
-def _asked(task: Task, until: datetime, now: datetime) -> Update:
-    """The task waits for a person's answer, and its other deadlines rest."""
-    waiting = waits(task, wait_for_approval(until, name_of(task.run)), now)
+def asked(task: Task, open_ones: Sequence[Approval], now: datetime) -> Update:
+    """The task waits for a person's answer to the first of these that expires, and its other deadlines rest."""
+    first = min(open_ones, key=lambda one: one.expires_at)
+    wait = wait_for_approval if first.kind == "permission" else wait_for_answer
+    waiting = waits(task, wait(first.expires_at, name_of(task.run)), now)
     return Update("clawgroups.Task", task.pk, waiting, fence(task))
 
 
@@ -148,33 +154,55 @@ def request_form(
 
 
 def decide_approval(
-    approval_id: UUID, *, option_id: str, actor: Actor, answers: Posted | None = None, operation: str = ""
+    approval_id: UUID,
+    *,
+    option_id: str = "",
+    text: str = "",
+    answers: Posted | None = None,
+    actor: Actor,
+    operation: str = "",
 ) -> Future[Outcome]:
     """Answer an agent's question with one of the options it offered. The first valid answer wins.
 
-    `answers`: the values for a form's fields, by their names. Raises `Invalid` with the field that does not fit.
+    A question of kind "question" takes `text` as well, with a choice or without one; a form takes `answers`: the values
+    for its fields, by their names. Raises `Invalid` with the field that does not fit.
     """
     approval = get_approval(actor, approval_id, "approval.decide")
     expects = require(actor, "approval.decide", approval.workspace_id)
     chosen = next((o for o in approval.options if o["optionId"] == option_id), None)
-    if chosen is None:
+    answer = _clean_answer(approval, chosen, text)
+    if chosen is None and (option_id or not answer):
         raise Invalid("That is not one of the options the agent offered.", field="option")
     if approval.state != "open":
         raise Conflict(f"This question is {approval.state} already.", code="not_open", state=approval.state)
-    answer = answer_of(approval.form, answers or {}) if approval.form and option_id == ACCEPT else {}
+    filled = answer_of(approval.form, answers or {}) if approval.kind == FORM and option_id == ACCEPT else {}
     seat = seat_of(actor, approval.workspace_id)
     now = timezone.now()
+    kind = chosen["kind"] if chosen is not None else ANSWER
     values = {
         "state": "decided",
-        "answer": answer,
+        "filled": filled,
         "option_id": option_id,
-        "option_kind": chosen["kind"],
+        "option_kind": kind,
+        "answer": answer,
         "decided_by_id": seat.pk if seat else None,
         "decided_at": now,
     }
-    result = _chosen(approval, option_id, answer)
-    decided = ApprovalDecided(approval_id=approval.pk, task_id=approval.task_id, kind=chosen["kind"])
+    result = _chosen(approval, option_id, filled)
+    decided = ApprovalDecided(approval_id=approval.pk, task_id=approval.task_id, kind=kind)
     return _settle(approval, values, result, (decided,), actor, expects, operation)
+
+
+def _clean_answer(approval: Approval, chosen: Mapping[str, str] | None, text: str) -> str:
+    """The words of the answer to a question. Raises `Invalid` where none are taken, or none are given."""
+    given = clean_text(text, what="Answer", limit=MAX_ANSWER)
+    if approval.kind != "question":
+        if given:
+            raise Invalid("This agent asks for permission: choose one of its options.", field="text")
+        return ""
+    if chosen is None:
+        return clean_text(given, what="Answer", limit=MAX_ANSWER, required=True)
+    return f"{chosen['name']}: {given}" if given else chosen["name"]
 
 
 def expire_approval(approval_id: UUID, *, at: datetime | None = None) -> Future[Outcome]:
@@ -188,11 +216,11 @@ def expire_approval(approval_id: UUID, *, at: datetime | None = None) -> Future[
     return _settle(approval, values, result, (expired,), SYSTEM, now=now)
 
 
-def _chosen(approval: Approval, option_id: str, answer: dict[str, Any]) -> dict[str, Any]:
+def _chosen(approval: Approval, option_id: str, filled: dict[str, Any]) -> dict[str, Any]:
     """What the agent is answered, in the form in which it asked."""
-    if not approval.form:
+    if approval.kind != FORM:
         return {"outcome": {"outcome": "selected", "optionId": option_id}}
-    return {"action": ACCEPT, "content": answer} if option_id == ACCEPT else {"action": option_id}
+    return {"action": ACCEPT, "content": filled} if option_id == ACCEPT else {"action": option_id}
 
 
 def withdraw_approval(session_id: UUID, *, request_id: Any, actor: Actor) -> Future[Outcome]:
@@ -249,7 +277,7 @@ def _after(approval: Approval, now: datetime) -> Decision:
     task = Task.objects.select_related("workspace", "run", "assignee").get(pk=approval.task_id)
     if task.epoch != approval.epoch:
         return Decision()
-    return _by_questions(task, approval.attempt, _others(approval.attempt, approval.pk), now)
+    return _by_questions(task, approval.attempt, open_questions(approval.attempt, approval.pk), now)
 
 
 def _by_questions(task: Task, attempt: Attempt, questions: Sequence[Approval], now: datetime) -> Decision:
@@ -259,7 +287,7 @@ def _by_questions(task: Task, attempt: Attempt, questions: Sequence[Approval], n
     if questions:
         # Of two that are closed at once, one finds the other closed and decides again.
         still = Update("clawgroups.Approval", questions[0].pk, {}, {"state": "open"})
-        return Decision([_asked(task, questions[0].expires_at, now), still])
+        return Decision([asked(task, questions, now), still])
     clocks = rested(attempt, task, now)
     waiting = waits_in_hand(task, in_hand(attempt, **clocks), task.assignee.name, now)
     return Decision(
@@ -275,5 +303,5 @@ def look_again(task_id: UUID, now: datetime) -> Future[Outcome]:
     task = Task.objects.select_related("workspace", "run", "assignee", "attempt").get(pk=task_id)
     decision = Decision()
     if task.attempt is not None:
-        decision = _by_questions(task, task.attempt, _others(task.attempt, None), now)
+        decision = _by_questions(task, task.attempt, open_questions(task.attempt, None), now)
     return commit.submit(Change(SYSTEM, task.workspace_id, writes=tuple(decision.writes), verb="approval.look_again"))

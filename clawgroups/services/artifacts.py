@@ -13,7 +13,7 @@ from clawgroups.core.changes import Change, Expect, Fact, Outcome, one_of
 from clawgroups.core.errors import NotFound
 from clawgroups.core.lifecycle import ATTEMPT_LIVE
 from clawgroups.core.task_events import ArtifactAdded
-from clawgroups.models import Artifact, Attempt, Session, Task
+from clawgroups.models import Artifact, Session, Task
 from clawgroups.permissions import require
 from clawgroups.services.briefs import task_inputs
 from clawgroups.services.files import StoredFile
@@ -36,7 +36,7 @@ class WorkFile:
 
 def session_of(session_id: UUID, actor: Actor) -> Session:
     """The session, for its agent while that sits in the workspace. Raises `NotFound`."""
-    session = Session.objects.select_related("attempt", "attempt__task").filter(pk=session_id).first()
+    session = Session.objects.select_related("attempt__task", "attempt__member").filter(pk=session_id).first()
     if session is None or session.agent_id != actor.agent_id:
         raise NotFound("There is no such session, or it is not yours.")
     require(actor, "task.view", session.workspace_id)
@@ -100,7 +100,7 @@ def deliver_file(session_id: UUID, *, stored: StoredFile, actor: Actor) -> Futur
         Change(
             actor,
             session.workspace_id,
-            (*expects, *(_fence(session, attempt, task) if live else ())),
+            (*expects, *(while_live(session) if live else ())),
             (row,),
             (Fact(session.workspace_id, fact),),
             verb="artifact.deliver",
@@ -116,10 +116,20 @@ def deliver_file(session_id: UUID, *, stored: StoredFile, actor: Actor) -> Futur
     )
 
 
-def _fence(session: Session, attempt: Attempt, task: Task) -> tuple[Expect, ...]:
-    """The commit point of a takeover lies before or after this delivery, never in the middle of it."""
+def live_session(session_id: UUID, actor: Actor) -> Session:
+    """The session, while its attempt may write. Raises `StaleAttempt` with the present epoch once that is over."""
+    session = session_of(session_id, actor)
+    attempt, task = session.attempt, session.attempt.task
+    if session.state == "closed" or attempt.state not in ATTEMPT_LIVE or task.epoch != attempt.epoch:
+        raise stale(task, f"This attempt is over: the task is at epoch {task.epoch} now. Stop working on it.")
+    return session
+
+
+def while_live(session: Session) -> tuple[Expect, ...]:
+    """What a write of a live session expects: the commit point of a takeover lies before or after it, never in it."""
+    attempt = session.attempt
     return (
-        Expect("clawgroups.Task", task.pk, {"epoch": attempt.epoch}),
+        Expect("clawgroups.Task", attempt.task_id, {"epoch": attempt.epoch}),
         Expect("clawgroups.Attempt", attempt.pk, {"state": one_of(*(state.value for state in ATTEMPT_LIVE))}),
         Expect("clawgroups.Session", session.pk, {"attempt_id": attempt.pk}),
     )

@@ -121,11 +121,13 @@ def void_approvals(attempt: Attempt, now: datetime, *, tell: bool = True) -> Dec
 
 def cancelled(approval: Approval) -> dict[str, Any]:
     """The answer to a question that nobody will decide any more."""
-    return {"action": "cancel"} if approval.form else CANCELLED
+    return {"action": "cancel"} if approval.kind == "form" else CANCELLED
 
 
 def reply(approval: Approval, result: dict[str, Any], now: datetime) -> Decision:
-    """Answer an agent's permission request."""
+    """Answer an agent's permission request. A question asked by a tool has no frame that waits for an answer."""
+    if approval.kind == "question":
+        return Decision()
     command = {
         "agent_id": approval.session.agent_id,
         "session_id": approval.session_id,

@@ -11,7 +11,7 @@ from agents.ids import new_id
 from clawgroups import commit
 from clawgroups.core.actors import Actor
 from clawgroups.core.addressing import mentioned
-from clawgroups.core.changes import Change, Fact, Insert, Outcome
+from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome
 from clawgroups.core.events import MessagePosted
 from clawgroups.models import Member
 from clawgroups.permissions import get_task, require, seat_of
@@ -27,9 +27,10 @@ def post_message(
     actor: Actor,
     task_id: UUID | None = None,
     run_id: UUID | None = None,
+    provided: tuple[Expect, ...] = (),
     operation: str = "",
 ) -> Future[Outcome]:
-    """Say something in the group chat, or in a task's thread."""
+    """Say something in the group chat, or in a task's thread. `provided`: what must still be so when it is said."""
     expects = require(actor, "message.post", workspace_id)
     if task_id is not None:
         get_task(actor, task_id, "task.view")
@@ -38,7 +39,7 @@ def post_message(
         Change(
             actor,
             workspace_id,
-            expects,
+            (*expects, *provided),
             (insert,),
             (fact,),
             operation,

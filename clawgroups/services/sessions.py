@@ -193,9 +193,13 @@ def _turn_failure(error: Mapping[str, Any] | None, stop: str, text: str) -> tupl
 
 
 def _acknowledged(command: Command, task: Task, attempt: Attempt, text: str) -> Decision:
-    """The hand-back brief was understood: the words are kept and shown, then the work is prompted."""
+    """The hand-back brief was understood: the words are kept and shown, then the work is prompted.
+
+    What the agent said by its tool (`reports.acknowledge`) stands already.
+    """
     session = command.session
     assert session is not None
+    told, text = bool(attempt.acknowledgement), attempt.acknowledgement or text
     if not text.strip():
         return openings.failed(command, task, attempt, Failure.MALFORMED, "the agent did not say what changed")
     now = timezone.now()
@@ -220,7 +224,7 @@ def _acknowledged(command: Command, task: Task, attempt: Attempt, text: str) -> 
             Update("clawgroups.Task", task.pk, {} if task.blocked_on == "person" else waiting, fence(task)),
             Insert("clawgroups.Command", new_id(), columns),
         ],
-        [Fact(task.workspace_id, AttemptAcknowledged(task_id=task.pk, attempt_id=attempt.pk))],
+        [] if told else [Fact(task.workspace_id, AttemptAcknowledged(task_id=task.pk, attempt_id=attempt.pk))],
         [bus.agent_topic(command.agent_id)],
     )
 

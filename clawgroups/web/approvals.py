@@ -87,8 +87,8 @@ def decide_approval(request: HttpRequest, workspace_id: UUID, approval_id: UUID)
     found = get_approval(actor, approval_id, "approval.decide")
     if found.workspace_id != workspace_id:
         raise NotFound("There is no such question in this workspace.")
-    option = request.POST.get("option", "")
+    said = {"option_id": request.POST.get("option", ""), "text": request.POST.get("text", "")}
     answers = {key.removeprefix(ANSWER): request.POST.getlist(key) for key in request.POST if key.startswith(ANSWER)}
-    perform(decide, approval_id, option_id=option, answers=answers, actor=actor, operation=operation_of(request))
+    perform(decide, approval_id, answers=answers, **said, actor=actor, operation=operation_of(request))
     to = reverse("task", args=[workspace_id, found.task_id])
     return done(request, to, [task_hint(found.task_id, f"asked-{approval_id}")])

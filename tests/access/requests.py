@@ -54,6 +54,7 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "set-goal": lambda r: {"goal": "Win"},
     "set-rules": lambda r: {"rules": "Be kind"},
     "rename-workspace": lambda r: {"name": "Other"},
+    "remember": lambda r: {"key": "currency", "text": "All sums are in euros."},
     "set-timers": lambda r: {"approval": "5 min"},
     "add-person": lambda r: {"username": "eve", "role": "member"},
     "add-agent": lambda r: {"agent": str(r.ids.get("own_agent", r.ids["agent_id"]))},

@@ -17,7 +17,7 @@ from agents.models import AgentKey
 from clawgroups.auth import actor_of_user, session_key
 from clawgroups.core.actors import Role
 from clawgroups.models import Approval, Artifact, Attempt, Session, Step, Task, Workspace
-from clawgroups.services import agents, files, members, people, runs, takeover, workspaces
+from clawgroups.services import agents, files, members, memories, people, runs, takeover, workspaces
 from clawgroups.services import tasks as verbs
 from clawgroups.services.perform import perform
 from tests.conftest import Team, online_agent
@@ -151,8 +151,10 @@ def _begin(team: Team, tasks: dict[str, Task], handle: str, owner: str) -> dict[
         late_result="Done after all.", late_at=now, offered_at=now, ended_at=now,
     )  # fmt: skip
     step = Step.objects.create(pk=new_id(), attempt=attempt, ordinal=1, tool_call_id="t", title="Look", started_at=now)
+    note = perform(memories.remember, team.workspace.pk, key="currency", text="Sums are in euros.", actor=actor)
     return {
         "attempt_id": attempt.pk,
+        "memory_id": UUID(note.answer["id"]),
         "late_id": late.pk,
         "session_id": session.pk,
         "approval_id": approval.pk,

@@ -116,6 +116,7 @@ WRITES = frozenset(
         "task.done",
         "step.recorded",
         "attempt.plan_ticked",
+        "attempt.progress_reported",
         "attempt.acknowledged",
         "draft.saved",
         "approval.requested",
