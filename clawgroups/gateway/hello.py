@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from agents.protocol import version
 from agents.protocol.acp import AgentSnapshot
+from clawgroups.core.announced import CAPABILITIES
 from clawgroups.core.shrinking import shrink, shrunk_text
 
 
@@ -62,7 +63,7 @@ def announced(snapshot: AgentSnapshot) -> dict[str, Any]:
         "name": shrunk_text(snapshot.name, 120),
         "title": shrunk_text(snapshot.title, 120),
         "version": shrunk_text(snapshot.version, 80),
-        **{name: getattr(snapshot, name) for name in ("load", "resume", "image", "audio", "embedded", "mcp_http")},
+        **{name: getattr(snapshot, name) for name in CAPABILITIES},
         "auth_methods": [shrink(method, 4000) for method in snapshot.auth_methods[:10]],
     }
 
