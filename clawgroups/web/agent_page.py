@@ -138,7 +138,10 @@ def present(found: Agent) -> dict[str, Any]:
             "login": str(login.get("message", "")) if isinstance(login, dict) else None,
             "logins": announced.logins(told),
         },
-        "capabilities": [(words[0], announced.can(told, name)) for name, words in CAPABILITY_WORDS.items()],
+        "capabilities": sorted(
+            ((words[0], announced.can(told, name)) for name, words in CAPABILITY_WORDS.items()),
+            key=lambda one: not one[1],
+        ),
     }
 
 
