@@ -129,16 +129,17 @@ def read_context(said: Any) -> ContextUse | None:
     """A context's use from {used, size, cost: {amount, currency}}; None where it is not told."""
     if not isinstance(said, Mapping):
         return None
-    used, size = said.get("used"), said.get("size")
-    if not _count(used) or not _count(size) or not size:
+    used, size = _count(said.get("used")), _count(said.get("size"))
+    if used is None or not size:
         return None
     cost = said.get("cost")
-    amount = cost.get("amount") if isinstance(cost, Mapping) else None
+    spent: Mapping[str, Any] = cost if isinstance(cost, Mapping) else {}
+    amount, currency = spent.get("amount"), spent.get("currency")
     if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount < 1e9:
-        return ContextUse(int(used), int(size))
-    currency = cost.get("currency") if isinstance(cost, Mapping) else ""
-    return ContextUse(int(used), int(size), float(amount), currency[:8] if isinstance(currency, str) else "")
+        return ContextUse(used, size)
+    return ContextUse(used, size, float(amount), currency[:8] if isinstance(currency, str) else "")
 
 
-def _count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+def _count(value: Any) -> int | None:
+    right = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+    return int(value) if right else None

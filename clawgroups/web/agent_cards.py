@@ -66,7 +66,7 @@ def given(request: HttpRequest) -> str:
         if len(raw) > LARGEST:
             raise Invalid(f"The file is too large: at most {LARGEST // 1024} KB are read.", field="card")
         try:
-            return raw.decode("utf-8-sig")
+            return str(raw, "utf-8-sig")
         except UnicodeDecodeError:
             raise Invalid("The file is no text in UTF-8, so it is no card.", field="card") from None
     text = str(request.POST.get("card", "")).strip()
