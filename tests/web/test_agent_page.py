@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.template.loader import render_to_string
@@ -130,11 +131,9 @@ def test_what_changed_since_the_last_announcement_is_told_in_words(team: Team, s
 
 def test_an_announcement_of_nonsense_is_shown_as_harmless_text(team: Team, sign_in: SignIn) -> None:
     scribe = team.agents["scribe"]
-    for nonsense in (
-        [],
-        "x",
-        {"title": [1], "version": {}, "needs_login": "soon", "auth_methods": {"a": 1}, "load": 1},
-    ):
+    wrong = {"title": [1], "version": {}, "needs_login": "soon", "auth_methods": {"a": 1}, "load": 1}
+    announcements: list[Any] = [[], "x", wrong]
+    for nonsense in announcements:
         Agent.objects.filter(pk=scribe.pk).update(announced=nonsense)
         assert "An ACP agent" in shown(sign_in("ada"), scribe)
     Agent.objects.filter(pk=scribe.pk).update(announced={"title": EVIL, "needs_login": {"message": EVIL}})
