@@ -17,6 +17,8 @@ class Agent(models.Model):
     name = models.CharField(max_length=80)
     handle = models.SlugField(max_length=40, unique=True, help_text="What people write after the @.")
     description = models.TextField(blank=True)
+    # As its owner says it, e.g. by a card; what the program says of itself is in `announced`.
+    version = models.CharField(max_length=80, blank=True)
     toolkits = models.JSONField(default=list, blank=True)
     model = models.CharField(max_length=120, blank=True)
     device = models.CharField(max_length=120, blank=True)
@@ -49,8 +51,12 @@ class Skill(models.Model):
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="skills")
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.SlugField(max_length=60)
+    # What people call it, where that is not its name.
+    title = models.CharField(max_length=80, blank=True)
     description = models.CharField(max_length=300, blank=True)
     level = models.PositiveSmallIntegerField(default=3)
+    tags = models.JSONField(default=list, blank=True)
+    examples = models.JSONField(default=list, blank=True)
 
     class Meta:
         ordering = ["-level", "name"]
@@ -61,6 +67,42 @@ class Skill(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.level}"
+
+
+class Announcement(models.Model):
+    """What `initialize` announced from a moment on, until it announced something else. The last few are kept."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="announcements")
+    at = models.DateTimeField()
+    said = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-at"]
+
+    def __str__(self) -> str:
+        return f"announced {self.at:%Y-%m-%d %H:%M}"
+
+
+class BreakerMove(models.Model):
+    """A move of an agent's breaker: to which state, why, and by whom. The last few are kept.
+
+    `detail` is what was said about the last failure: from one workspace, so for the agent's owner alone.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="breaker_moves")
+    at = models.DateTimeField()
+    state = models.CharField(max_length=12)
+    reason = models.CharField(max_length=400, blank=True)
+    detail = models.CharField(max_length=400, blank=True)
+    actor = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-at"]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.at:%Y-%m-%d %H:%M}"
 
 
 class AgentKey(models.Model):

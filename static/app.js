@@ -115,7 +115,8 @@
     if (button.dataset.setTheme !== undefined) document.documentElement.dataset.theme = button.dataset.setTheme;
     if (button.dataset.addRow) {
       const rows = $$(button.dataset.addRow), row = rows.at(-1).cloneNode(true);
-      $$("input", row).forEach((el) => { el.value = ""; el.removeAttribute("aria-invalid"); });
+      $$("input, textarea", row).forEach((el) => { el.value = ""; el.removeAttribute("aria-invalid"); });
+      $$("details", row).forEach((el) => (el.open = false));
       rows.at(-1).after(row);
       $("input", row).focus();
     }

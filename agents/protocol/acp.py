@@ -228,7 +228,7 @@ class AgentSnapshot:
     embedded: bool = False
     mcp_http: bool = False
     mcp_sse: bool = False
-    list: bool = False
+    list_sessions: bool = False
     close: bool = False
     delete: bool = False
     fork: bool = False
@@ -262,24 +262,32 @@ def parse_initialize(result: Any) -> AgentSnapshot:
     prompt = as_object(capabilities.get("promptCapabilities"))
     info = as_object(raw.get("agentInfo"))
     sessions = as_object(capabilities.get("sessionCapabilities"))
+    mcp = as_object(capabilities.get("mcpCapabilities"))
     return AgentSnapshot(
         protocol_version=as_integer(raw.get("protocolVersion")) or 0,
         name=as_text(info.get("name")),
         title=as_text(info.get("title")),
         version=as_text(info.get("version")),
         load=capabilities.get("loadSession") is True,
-        # An empty object announces the capability; only null and absence do not.
-        resume=sessions.get("resume") not in (None, False),
+        resume=_announces(sessions, "resume"),
         image=prompt.get("image") is True,
         audio=prompt.get("audio") is True,
         embedded=prompt.get("embeddedContext") is True,
-        mcp_http=as_object(capabilities.get("mcpCapabilities")).get("http") is True,
-        mcp_sse=as_object(capabilities.get("mcpCapabilities")).get("sse") is True,
-        **{name: sessions.get(name) not in (None, False) for name in ("list", "close", "delete", "fork")},
-        logout=as_object(capabilities.get("auth")).get("logout") not in (None, False),
+        mcp_http=mcp.get("http") is True,
+        mcp_sse=mcp.get("sse") is True,
+        list_sessions=_announces(sessions, "list"),
+        close=_announces(sessions, "close"),
+        delete=_announces(sessions, "delete"),
+        fork=_announces(sessions, "fork"),
+        logout=_announces(as_object(capabilities.get("auth")), "logout"),
         auth_methods=as_objects(raw.get("authMethods")),
         raw=raw,
     )
+
+
+def _announces(capabilities: JsonObject, name: str) -> bool:
+    """An empty object announces a capability; only null, false and absence do not."""
+    return capabilities.get(name) not in (None, False)
 
 
 def parse_new_session(result: Any) -> NewSession:

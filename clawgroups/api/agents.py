@@ -17,9 +17,11 @@ from clawgroups.api.access import actor_of
 from clawgroups.api.paging import Paging, page
 from clawgroups.api.writing import Answer, operation_of, write
 from clawgroups.core.errors import NotFound
+from clawgroups.fragments.agents import Work
 from clawgroups.fragments.rooms import presences
+from clawgroups.models import Member
 from clawgroups.permissions import get_agent
-from clawgroups.services import agent_requests, agents, breakers, session_options
+from clawgroups.services import agent_requests, agents, breakers, cards, session_options
 
 router = Router(tags=["agents"])
 
@@ -57,18 +59,31 @@ def register_agent(request: HttpRequest, response: HttpResponse, body: schemas.A
     given = body.model_dump()
     profile = {**given, "workspace_id": given.pop("workspace")}
     profile.pop("workspace", None)
+    card = profile.pop("card")
+    if card is not None:
+        said = body.model_dump(exclude_unset=True)
+        profile |= {name: value for name, value in cards.read(card).profile.items() if name not in said}
     return with_key(write(request, response, agents.register_agent, given=given, key=key, **profile), key)
 
 
 @router.get("/agents/{uuid:agent_id}")
 def get_agent_(request: HttpRequest, agent_id: UUID) -> Answer:
-    """One of your agents, with its keys (never their secrets) and what it announced."""
-    row = get_agent(actor_of(request), agent_id)
+    """One of your agents, with its keys (never their secrets), what it announced, and how it did lately."""
+    actor = actor_of(request)
+    row = get_agent(actor, agent_id)
     keys = [shown.key(key) for key in row.keys.order_by("created_at")]
     online = presences([row.pk]).get(row.pk) == "online"
     listed = agent_requests.latest(row.pk, "list", "answered")
     options = {"offered": row.offered, "preferences": row.preferences, "listed": listed and listed.answer["result"]}
-    return {**shown.agent(row), "online": online, "announced": row.announced, "keys": keys, **options}
+    work = Work(row, Member.objects.filter(user=actor.user_id, left_at=None))
+    said = {"online": online, "announced": row.announced, "record": shown.record(work), "keys": keys}
+    return {**shown.agent(row), **said, **options}
+
+
+@router.get("/agents/{uuid:agent_id}/card")
+def get_agent_card(request: HttpRequest, agent_id: UUID) -> Answer:
+    """One of your agents as an A2A agent card."""
+    return cards.card_of(get_agent(actor_of(request), agent_id))
 
 
 @router.put("/agents/{uuid:agent_id}")
@@ -116,10 +131,12 @@ def set_preferences(
 
 
 @router.post("/agents/{uuid:agent_id}/keys", response={201: dict[str, Any]})
-def add_key(request: HttpRequest, response: HttpResponse, agent_id: UUID) -> Answer:
+def add_key(request: HttpRequest, response: HttpResponse, agent_id: UUID, body: schemas.KeyIn | None = None) -> Answer:
     """Another key, in this answer and nowhere else."""
     key = new_key(request)
-    return with_key(write(request, response, agents.add_key, agent_id, given={}, key=key), key)
+    days = None if body is None else body.days
+    given = {} if days is None else {"days": days}
+    return with_key(write(request, response, agents.add_key, agent_id, given=given, key=key, days=days), key)
 
 
 @router.delete("/agents/{uuid:agent_id}/keys/{uuid:key_id}")

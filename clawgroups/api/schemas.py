@@ -35,14 +35,20 @@ class RoleIn(Schema):
 
 
 class SkillIn(Schema):
+    """A skill by the name that tasks ask for; `title` is what people call it."""
+
     name: str
+    title: str = ""
     description: str = ""
     level: int = 3
+    tags: list[str] = Field(default_factory=list)
+    examples: list[str] = Field(default_factory=list)
 
 
 class ProfileIn(Schema):
     name: str
     description: str = ""
+    version: str = ""
     skills: list[SkillIn] = Field(default_factory=list)
     toolkits: list[str] = Field(default_factory=list)
     model: str = ""
@@ -52,8 +58,18 @@ class ProfileIn(Schema):
 
 
 class AgentIn(ProfileIn):
+    """`card`: an A2A agent card that the profile is taken from; what is said beside it goes before."""
+
+    name: str = ""
+    card: dict[str, Any] | None = None
     handle: str = ""
     workspace: UUID | None = None
+
+
+class KeyIn(Schema):
+    """Another key; with `days` it ends by itself."""
+
+    days: int | None = None
 
 
 class RunIn(Schema):

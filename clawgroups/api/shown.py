@@ -9,8 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from agents.models import Agent, AgentKey
+from clawgroups.core.record import Tally
 from clawgroups.core.timer_settings import SETTINGS
 from clawgroups.core.timers import Timers
+from clawgroups.fragments.agents import Work
 from clawgroups.models import (
     Approval,
     Artifact,
@@ -65,9 +67,19 @@ def seat(row: Member | None) -> Json | None:
 
 def agent(row: Agent) -> Json:
     said = _columns(
-        row, "id", "name", "handle", "description", "toolkits", "model", "device", "max_sessions", "created_at"
+        row,
+        "id",
+        "name",
+        "handle",
+        "description",
+        "version",
+        "toolkits",
+        "model",
+        "device",
+        "max_sessions",
+        "created_at",
     )
-    skills = [{"name": s.name, "description": s.description, "level": s.level} for s in row.skills.all()]
+    skills = [_columns(one, "name", "title", "description", "level", "tags", "examples") for one in row.skills.all()]
     health = {
         "state": row.breaker,
         "until": moment(row.breaker_until),
@@ -80,6 +92,22 @@ def agent(row: Agent) -> Json:
         "builtin": row.is_builtin,
         "retired_at": moment(row.retired_at),
         "breaker": health,
+    }
+
+
+def record(work: Work) -> Json:
+    """What became of an agent's tries in the last days: in all, per needed skill, and failures by kind."""
+
+    def tally(one: Tally) -> Json:
+        return {"accepted": one.accepted, "returned": one.returned, "failed": one.failed}
+
+    found = work.record
+    return {
+        "days": work.days,
+        **tally(found.total),
+        "typical_seconds": work.typical,
+        "skills": {name: tally(one) for name, one in found.skills.items()},
+        "failures": dict(found.failures),
     }
 
 

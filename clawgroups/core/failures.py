@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -87,3 +88,32 @@ FOR_A_PERSON = frozenset({Failure.TASK_TIMED_OUT, Failure.NOT_ACKNOWLEDGED})
 def consequence(failure: Failure) -> Consequence:
     """What follows from a failure."""
     return CONSEQUENCES[failure]
+
+
+# In plain words, for whoever looks back at it.
+WORDS: Mapping[str, str] = {
+    Failure.NOT_STARTED: "not begun in time",
+    Failure.TIMED_OUT: "not finished in time",
+    Failure.TASK_TIMED_OUT: "the task's own time ran out",
+    Failure.STALLED: "no progress for too long",
+    Failure.LOOPING: "went round in circles",
+    Failure.LOST_CONTACT: "contact lost",
+    Failure.CRASHED: "its program crashed",
+    Failure.ERROR: "answered with an error",
+    Failure.MALFORMED: "answered with something unreadable",
+    Failure.OUT_OF_TOKENS: "ran out of tokens",
+    Failure.OUT_OF_TURNS: "ran out of turns",
+    Failure.LOGIN_NEEDED: "needs its owner to sign in",
+    Failure.REFUSED: "refused the task",
+    Failure.SCOPE_DENIED: "was not allowed what it needed",
+    Failure.IMPOSSIBLE: "said that it cannot be done",
+    Failure.STOPPED: "stopped in the middle",
+    Failure.NOT_ACKNOWLEDGED: "did not take up the hand-back",
+    Failure.NOT_ACCEPTED: "result not accepted",
+    Failure.RELEASED: "taken back from it",
+}
+
+
+def in_words(kind: str) -> str:
+    """A stored kind in plain words; one that an older or newer server stored, as it is."""
+    return WORDS.get(kind) or kind.replace("_", " ")

@@ -45,7 +45,7 @@ def fold(told: Told, said: AgentUpdate) -> Json:
         case Usage():
             usage: Json = {"used": said.used, "size": said.size}
             if said.cost is not None:
-                usage |= {"cost": said.cost, "currency": shrunk_text(said.currency or "", 8)}
+                usage["cost"] = {"amount": said.cost, "currency": shrunk_text(said.currency or "", 8)}
             return {**told, "usage": usage}
         case SessionInfo():
             return {**told, "title": shrunk_text(said.title, 200)} if said.title is not None else dict(told)

@@ -9,13 +9,8 @@ from uuid import UUID, uuid4
 
 from agents.protocol import version
 from agents.protocol.acp import AgentSnapshot
+from clawgroups.core.announced import CAPABILITIES
 from clawgroups.core.shrinking import shrink, shrunk_text
-
-# What is kept of a snapshot's yes and no.
-CAPABILITIES = (
-    *("load", "resume", "list", "close", "delete", "fork", "image", "audio", "embedded"),
-    *("mcp_http", "mcp_sse", "logout"),
-)
 
 
 @dataclass(frozen=True, slots=True)

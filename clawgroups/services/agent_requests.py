@@ -47,7 +47,7 @@ def sign_out(agent_id: UUID, *, actor: Actor, operation: str = "") -> Future[Out
 def list_sessions(agent_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outcome]:
     """Ask the agent which sessions it has stored. Raises `Conflict` for one that does not say."""
     agent = get_agent(actor, agent_id)
-    if agent.announced.get("list") is not True:
+    if agent.announced.get("list_sessions") is not True:
         raise Conflict("This agent does not list its sessions.", code="not_offered")
     return _ask(agent, "list", version.SESSION_LIST, {}, actor, operation)
 

@@ -6,9 +6,11 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from agents import tokens
@@ -25,6 +27,8 @@ from clawgroups.permissions import get_agent, require
 from clawgroups.services.workspaces import clean_name, clean_text, seat
 
 MAX_SKILLS = 40
+MAX_DAYS = 3650
+MAX_TEXTS = 20  # tags or examples of a skill
 
 
 def mint_key() -> MintedKey:
@@ -43,7 +47,7 @@ def slug(text: str) -> str:
 
 
 def clean_skills(skills: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Skill lines as {name, description, level}. Raises `Invalid` naming the line."""
+    """Skill lines as {name, title, description, level, tags, examples}. Raises `Invalid` naming the line."""
     if len(skills) > MAX_SKILLS:
         raise Invalid(f"At most {MAX_SKILLS} skills.", field="skills")
     cleaned: dict[str, dict[str, Any]] = {}
@@ -54,9 +58,32 @@ def clean_skills(skills: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         level = skill.get("level", 3)
         if not isinstance(level, int) or isinstance(level, bool) or not 1 <= level <= 5:
             raise Invalid(f"Skill {number} ({name}) needs a level from 1 to 5.", field="skills")
-        said = clean_text(str(skill.get("description", "")), what="Skill description", limit=300)
-        cleaned[name] = {"name": name, "description": said, "level": level}
+        where = f"Skill {number} ({name})"
+        cleaned[name] = {
+            "name": name,
+            "title": _fit(skill.get("title", ""), f"{where}: what it is shown as", 80),
+            "description": _fit(skill.get("description", ""), f"{where}: its description", 300),
+            "level": level,
+            "tags": _fits(skill.get("tags", ()), f"{where}: a tag", 60),
+            "examples": _fits(skill.get("examples", ()), f"{where}: an example", 500),
+        }
     return list(cleaned.values())
+
+
+def _fit(text: Any, what: str, limit: int) -> str:
+    cleaned = str(text or "").replace("\x00", "").strip()
+    if len(cleaned) > limit:
+        raise Invalid(
+            f"{what} is {len(cleaned)} characters long; at most {limit} fit.", field="skills", code="too_long"
+        )
+    return cleaned
+
+
+def _fits(texts: Any, what: str, limit: int) -> list[str]:
+    given = [text for one in texts or () if (text := _fit(one, what, limit))]
+    if len(given) > MAX_TEXTS:
+        raise Invalid(f"{what} too many: at most {MAX_TEXTS} fit.", field="skills")
+    return list(dict.fromkeys(given))
 
 
 def register_agent(
@@ -66,6 +93,7 @@ def register_agent(
     actor: Actor,
     handle: str = "",
     description: str = "",
+    version: str = "",
     skills: Sequence[Mapping[str, Any]] = (),
     toolkits: Sequence[str] = (),
     model: str = "",
@@ -90,6 +118,7 @@ def register_agent(
         "name": name,
         "handle": handle,
         "description": clean_text(description, what="Description", limit=4000),
+        "version": clean_text(version, what="Version", limit=80),
         "toolkits": [clean_text(str(t), what="Toolkit", limit=80) for t in toolkits][:40],
         "model": clean_text(model, what="Model", limit=120),
         "device": clean_text(device, what="Device", limit=120),
@@ -132,9 +161,24 @@ def _free_handle(handle: str, name: str) -> str:
     return next(free)
 
 
-def _key_row(agent_id: UUID, key: MintedKey, now: object) -> Insert:
-    values = {"agent_id": agent_id, "public_id": key.public_id, "digest": key.digest, "created_at": now}
+def _key_row(agent_id: UUID, key: MintedKey, now: datetime, days: int | None = None) -> Insert:
+    values = {
+        "agent_id": agent_id,
+        "public_id": key.public_id,
+        "digest": key.digest,
+        "created_at": now,
+        "expires_at": None if days is None else now + timedelta(days=days),
+    }
     return Insert("agents.AgentKey", new_id(), values)
+
+
+def next_row(rows: QuerySet[Any, Any], keep: int) -> UUID:
+    """The key under which a short history (newest first) goes on: a new one, or of its oldest row once it is full.
+
+    To be used with `Put`: two who go on at once can at worst write over each other.
+    """
+    kept = list(rows.values_list("pk", flat=True)[:keep])
+    return kept[-1] if len(kept) == keep else new_id()
 
 
 def everywhere(agent_id: UUID, event: Event) -> tuple[Fact, ...]:
@@ -149,6 +193,7 @@ def set_profile(
     name: str,
     skills: Sequence[Mapping[str, Any]],
     description: str = "",
+    version: str = "",
     toolkits: Sequence[str] = (),
     model: str = "",
     device: str = "",
@@ -166,6 +211,7 @@ def set_profile(
     values = {
         "name": name,
         "description": clean_text(description, what="Description", limit=4000),
+        "version": clean_text(version, what="Version", limit=80),
         "toolkits": [clean_text(str(t), what="Toolkit", limit=80) for t in toolkits][:40],
         "model": clean_text(model, what="Model", limit=120),
         "device": clean_text(device, what="Device", limit=120),
@@ -175,7 +221,7 @@ def set_profile(
     writes: list[Write] = [Update("agents.Agent", agent.pk, values, {"retired_at": None})]
     known = {skill.name: skill for skill in Skill.objects.filter(agent=agent)}
     writes += [
-        Update("agents.Skill", known[n].pk, {"description": s["description"], "level": s["level"]})
+        Update("agents.Skill", known[n].pk, {key: value for key, value in s.items() if key != "name"})
         if n in known
         else Insert("agents.Skill", new_id(), {"agent_id": agent.pk, **s})
         for n, s in wanted.items()
@@ -195,10 +241,14 @@ def set_profile(
     )
 
 
-def add_key(agent_id: UUID, *, key: MintedKey, actor: Actor, operation: str = "") -> Future[Outcome]:
-    """Give an agent another key, beside those it has."""
+def add_key(
+    agent_id: UUID, *, key: MintedKey, days: int | None = None, actor: Actor, operation: str = ""
+) -> Future[Outcome]:
+    """Give an agent another key, beside those it has; with `days` it ends by itself."""
     agent = get_agent(actor, agent_id)
-    row = _key_row(agent.pk, key, timezone.now())
+    if days is not None and not 1 <= days <= MAX_DAYS:
+        raise Invalid(f"A key ends after 1 to {MAX_DAYS} days, or not at all.", field="days")
+    row = _key_row(agent.pk, key, timezone.now(), days)
     return commit.submit(
         Change(
             actor,

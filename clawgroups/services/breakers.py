@@ -15,21 +15,22 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from agents.models import Agent
+from agents.models import Agent, BreakerMove
 from clawgroups import commit
 from clawgroups.core import breaker
 from clawgroups.core.actors import SYSTEM, Actor
 from clawgroups.core.breaker import NO_WORK, Breaker, BreakerState, Limits
-from clawgroups.core.changes import Change, Expect, Fact, Outcome, Update, Write, one_of
+from clawgroups.core.changes import Change, Expect, Fact, Outcome, Put, Update, Write, one_of
 from clawgroups.core.errors import Conflict
 from clawgroups.core.events import BreakerSet
 from clawgroups.core.failures import Failure, consequence
 from clawgroups.models import Attempt
 from clawgroups.permissions import get_agent
-from clawgroups.services.agents import everywhere
+from clawgroups.services.agents import everywhere, next_row
 
 Moved = tuple[list[Write], list[Fact]]
 MAX_REASON = 300
+MOVES = 20  # of a breaker that are remembered
 
 
 def breaker_of(agent: Agent) -> Breaker:
@@ -48,7 +49,7 @@ def after_failure(attempt: Attempt, failure: Failure, reason: str, now: datetime
     if agent is None or not consequence(failure).against_agent:
         return [], []
     before = breaker_of(agent)
-    return _moved(agent, before, breaker.failed(before, now, limits(), reason[:MAX_REASON]))
+    return _moved(agent, before, breaker.failed(before, now, limits(), reason[:MAX_REASON]), now)
 
 
 def after_success(attempt: Attempt) -> Moved:
@@ -57,7 +58,7 @@ def after_success(attempt: Attempt) -> Moved:
     if agent is None:
         return [], []
     before = breaker_of(agent)
-    return _moved(agent, before, breaker.succeeded(before, limits()))
+    return _moved(agent, before, breaker.succeeded(before, limits()), timezone.now())
 
 
 def may_be_offered(agent: Agent, attempt: UUID) -> tuple[list[Expect], list[Write]]:
@@ -71,7 +72,7 @@ def may_be_offered(agent: Agent, attempt: UUID) -> tuple[list[Expect], list[Writ
     if before.state is BreakerState.PROBING and _in_hand(agent):
         raise Conflict(f"{agent.name} is on trial with one task after failing; wait for its end.", code="breaker_open")
     expects = [Expect("agents.Agent", agent.pk, {"breaker": one_of(BreakerState.CLOSED, BreakerState.PROBING)})]
-    return expects, _moved(agent, before, breaker.offered(before, str(attempt)))[0]
+    return expects, _moved(agent, before, breaker.offered(before, str(attempt)), timezone.now())[0]
 
 
 def _in_hand(agent: Agent) -> bool:
@@ -127,13 +128,13 @@ def clear_breaker(agent_id: UUID, *, actor: Actor, operation: str = "") -> Futur
 def _submit(
     actor: Actor, agent: Agent, before: Breaker, after: Breaker, verb: str, operation: str = ""
 ) -> Future[Outcome]:
-    writes, facts = _moved(agent, before, after)
+    writes, facts = _moved(agent, before, after, timezone.now(), actor)
     answer = {"id": str(agent.pk), "state": after.state.value}
     change = Change(actor, writes=tuple(writes), facts=tuple(facts), operation=operation, verb=verb, answer=answer)
     return commit.submit(change)
 
 
-def _moved(agent: Agent, before: Breaker, after: Breaker) -> Moved:
+def _moved(agent: Agent, before: Breaker, after: Breaker, now: datetime, actor: Actor = SYSTEM) -> Moved:
     if before == after:
         return [], []
     values = {"breaker": after.state.value, "breaker_until": after.until, "health": after.health}
@@ -141,7 +142,13 @@ def _moved(agent: Agent, before: Breaker, after: Breaker) -> Moved:
     if after.state is before.state:
         return [update], []
     event = BreakerSet(agent_id=agent.pk, state=after.state.value, reason=says(after))
-    return [update], list(everywhere(agent.pk, event))
+    return [update, _remembered(agent, after, now, actor)], list(everywhere(agent.pk, event))
+
+
+def _remembered(agent: Agent, after: Breaker, now: datetime, actor: Actor) -> Put:
+    row = next_row(BreakerMove.objects.filter(agent=agent), MOVES)
+    said = {"reason": after.reason[:400], "detail": after.detail[:400], "actor": actor.as_json()}
+    return Put("agents.BreakerMove", row, {"at": now, "state": after.state.value, **said}, {"agent_id": agent.pk})
 
 
 def _agent_of(attempt: Attempt) -> Agent | None:

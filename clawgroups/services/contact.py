@@ -17,9 +17,10 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from agents.models import Agent, Connection
+from agents.models import Agent, Announcement, Connection
 from clawgroups import bus, commit
 from clawgroups.core.actors import SYSTEM, Actor, ActorKind
+from clawgroups.core.announced import kept
 from clawgroups.core.changes import Change, Expect, Outcome, Put, Update
 from clawgroups.core.clocks import Sign
 from clawgroups.core.errors import NotFound
@@ -27,13 +28,14 @@ from clawgroups.core.events import AgentOffline, AgentOnline
 from clawgroups.core.timers import after
 from clawgroups.models import Attempt, Command
 from clawgroups.services import in_hand
-from clawgroups.services.agents import everywhere
+from clawgroups.services.agents import everywhere, next_row
 from clawgroups.services.attempts import TURNS, Decision
 from clawgroups.services.deadlines import database_now
 
 # The lease of all processes together that hold agents' sockets: while it is not renewed, we are away.
 GATEWAY = "gateway"
 HEARTBEATS = 3  # that may be missed
+ANNOUNCEMENTS = 10  # of an agent that are remembered
 LOGIN_PATIENCE = 300.0  # seconds until an agent that needed a login is tried again
 
 
@@ -89,9 +91,10 @@ def open_connection(
 
 
 def connection_ready(link: UUID, *, epoch: int, announced: Mapping[str, Any]) -> Future[Outcome]:
-    """`initialize` was answered: the agent is online with what it announced."""
+    """`initialize` was answered: the agent is online with what it announced, which is kept where it is news."""
     connection = _connection(link)
     agent = connection.agent
+    now = timezone.now()
     return commit.submit(
         Change(
             _agent_actor(agent),
@@ -99,16 +102,27 @@ def connection_ready(link: UUID, *, epoch: int, announced: Mapping[str, Any]) ->
                 Update(
                     "agents.Connection",
                     link,
-                    {"ready_at": timezone.now()},
+                    {"ready_at": now},
                     {"epoch": epoch, "closed_at": None},
                 ),
                 Update("agents.Agent", agent.pk, {"announced": dict(announced)}),
+                *_news(agent, announced, now),
             ),
             facts=everywhere(agent.pk, AgentOnline(agent_id=agent.pk)),
             verb="agent.ready",
             answer={"agent": str(agent.pk)},
         )
     )
+
+
+def _news(agent: Agent, announced: Mapping[str, Any], now: datetime) -> list[Put]:
+    """What is announced, unless it is what was announced before."""
+    before = Announcement.objects.filter(agent=agent)
+    latest, said = before.first(), kept(announced)
+    if latest is not None and latest.said == said:
+        return []
+    row = next_row(before, ANNOUNCEMENTS)
+    return [Put("agents.Announcement", row, {"at": now, "said": said}, {"agent_id": agent.pk})]
 
 
 def login_needed(link: UUID, *, epoch: int, needed: bool, message: str = "") -> Future[Outcome]:

@@ -1,41 +1,31 @@
-"""Pages of agents: registration, keys, presence, profile."""
+"""Pages of agents: the list, registration, profile, keys; what is done to one on its own page."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from agents.models import Agent, AgentKey, Connection, Skill
+from agents.models import Agent, AgentKey, Skill
 from clawgroups.core.actors import Actor
 from clawgroups.core.breaker import Breaker
 from clawgroups.core.errors import NotFound
 from clawgroups.fragments import rooms
-from clawgroups.models import Member
 from clawgroups.permissions import get_agent
-from clawgroups.services import agent_requests, agents, breakers
+from clawgroups.services import agents, breakers
 from clawgroups.services.perform import perform
-from clawgroups.web.forms import AgentForm, SkillRow, carry_out
+from clawgroups.web.agent_page import seats_of, show
+from clawgroups.web.forms import AgentForm, KeyForm, SkillRow, carry_out
 from clawgroups.web.http import actor_of, done, operation_of, page
 from clawgroups.web.workspaces import workspaces_of
-
-# Agents that are known to speak ACP, with the command that starts each.
-KNOWN = (
-    ("Kimi CLI", "kimi acp"),
-    ("OpenCode", "opencode acp"),
-    ("Gemini CLI", "gemini --experimental-acp"),
-    ("Claude Code", "npx -y @zed-industries/claude-code-acp"),
-    ("A built-in analyst, to try it", "python -m agents.builtin analyst"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +46,7 @@ class AgentCard:
 def agent_list(request: HttpRequest) -> HttpResponse:
     """Own agents, and those of the viewer's workspaces."""
     actor = actor_of(request)
-    shared = Q(seats__left_at=None, seats__workspace__members__in=_seats(actor))
+    shared = Q(seats__left_at=None, seats__workspace__members__in=seats_of(actor))
     found = Agent.objects.filter(Q(owner=actor.user_id) | shared).distinct().prefetch_related("skills").order_by("name")
     present = rooms.presences(a.pk for a in found)
     listed = [AgentCard(a, present[a.pk], a.owner_id == actor.user_id or actor.is_staff) for a in found]
@@ -68,10 +58,6 @@ def agent_list(request: HttpRequest) -> HttpResponse:
     return page(request, "agents/list.html", context)
 
 
-def _seats(actor: Actor) -> QuerySet[Member, Member]:
-    return Member.objects.filter(user=actor.user_id, left_at=None)
-
-
 def _form(actor: Actor, data: Any = None, **kwargs: Any) -> AgentForm:
     choices = [(str(w.pk), w.name) for w in workspaces_of(actor)]
     return AgentForm(data, workspaces=choices, known_skills=_known_skills(), **kwargs)
@@ -81,11 +67,39 @@ def _known_skills() -> list[str]:
     return list(Skill.objects.order_by("name").values_list("name", flat=True).distinct()[:100])
 
 
+def rows_of(skills: Iterable[Mapping[str, Any]]) -> list[SkillRow]:
+    """Skills as lines of the form."""
+    return [
+        SkillRow(
+            name=skill["name"],
+            description=skill["description"],
+            level=skill["level"],
+            title=skill["title"],
+            tags=", ".join(skill["tags"]),
+            examples="\n".join(skill["examples"]),
+        )
+        for skill in skills
+    ]
+
+
+def new_page(
+    request: HttpRequest,
+    more: Mapping[str, Any],
+    *,
+    form: AgentForm | None = None,
+    initial: Mapping[str, Any] | None = None,
+    skills: Iterable[Mapping[str, Any]] = (),
+    status: int = 200,
+) -> HttpResponse:
+    """The page of registration, with this form or one that begins with `initial` and `skills`."""
+    shown = form or _form(actor_of(request), initial=initial or {"max_sessions": 1}, rows=rows_of(skills))
+    return page(request, "agents/new.html", {"form": shown, "nav": "agents", **more}, status)
+
+
 @require_safe
 def new_agent(request: HttpRequest) -> HttpResponse:
     """The form of registration."""
-    form = _form(actor_of(request), initial={"workspace": request.GET.get("workspace", ""), "max_sessions": 1})
-    return page(request, "agents/new.html", {"form": form, "nav": "agents"})
+    return new_page(request, {}, initial={"workspace": request.GET.get("workspace", ""), "max_sessions": 1})
 
 
 @never_cache
@@ -109,85 +123,44 @@ def register_agent(request: HttpRequest) -> HttpResponse:
             **form.profile(),
         )
     if outcome is None:
-        return page(request, "agents/new.html", {"form": form, "nav": "agents"}, status=422)
+        return new_page(request, {}, form=form, status=422)
     # A repeated registration answers with the first agent, whose key is not this one.
     secret = "" if outcome.repeated else key.secret
-    return _show(request, get_agent(actor, UUID(outcome.answer["id"])), secret)
+    return show(request, get_agent(actor, UUID(outcome.answer["id"])), secret=secret)
 
 
-@require_safe
-def agent(request: HttpRequest, agent_id: UUID) -> HttpResponse:
-    """One agent, for its owner."""
-    return _show(request, get_agent(actor_of(request), agent_id), "")
-
-
-def _show(request: HttpRequest, found: Agent, secret: str) -> HttpResponse:
-    base = settings.BASE_URL
-    context = {
-        "agent": found,
-        "nav": "agents",
-        "secret": secret,
-        "commands": [(name, agents.connect_command(secret, base, command)) for name, command in KNOWN],
-        "keys": AgentKey.objects.filter(agent=found).order_by("-created_at"),
-        "listed": agent_requests.latest(found.pk, "list", "answered"),
-        "seats": Member.objects.filter(
-            agent=found, left_at=None, workspace__members__in=_seats(actor_of(request))
-        ).select_related("workspace"),
-        **_presence(found),
-    }
-    return page(request, "agents/detail.html", context)
-
-
-def _presence(found: Agent) -> dict[str, Any]:
-    said = found.announced if isinstance(found.announced, dict) else {}
-    names = {
-        "load": _("loads sessions"),
-        "resume": _("resumes sessions"),
-        "image": _("images"),
-        "audio": _("audio"),
-        "embedded": _("embedded files"),
-        "mcp_http": _("MCP over HTTP"),
-    }
+def profile_of(found: Agent) -> dict[str, Any]:
+    """A profile as the form begins with it; its `skills` apart."""
+    columns = ("name", "description", "version", "model", "device", "cwd", "max_sessions")
+    skills = found.skills.values("name", "title", "description", "level", "tags", "examples")
     return {
-        "agent": found,
-        "breaker": breakers.breaker_of(found),
-        "presence": rooms.presences([found.pk]).get(found.pk, "never"),
-        "link": Connection.objects.filter(agent=found).order_by("-epoch").first(),
-        "software": {
-            "name": said.get("title") or said.get("name") or "",
-            "version": said.get("version", ""),
-            "protocol": said.get("protocol", 1),
-            "login": (said.get("needs_login") or {}).get("message", "") if "needs_login" in said else None,
-            "methods": said.get("auth_methods") or [],
-            "logout": said.get("logout") is True,
-        },
-        "signing_in": agent_requests.latest(found.pk, "authenticate"),
-        "capabilities": [(word, bool(said.get(key))) for key, word in names.items()],
+        **{column: getattr(found, column) for column in columns},
+        "toolkits": ", ".join(found.toolkits),
+        "skills": list(skills),
     }
 
 
-@require_safe
-def agent_presence(request: HttpRequest, agent_id: UUID) -> HttpResponse:
-    """Presence and announced capabilities, asked for every two seconds."""
-    return render(request, "agents/_presence.html", _presence(get_agent(actor_of(request), agent_id)))
+def edit_page(
+    request: HttpRequest,
+    found: Agent,
+    more: Mapping[str, Any],
+    *,
+    form: AgentForm | None = None,
+    initial: Mapping[str, Any] | None = None,
+    skills: Iterable[Mapping[str, Any]] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The page of the profile, with this form, or one that begins with `initial` and `skills`, or with what is."""
+    now = profile_of(found)
+    rows = rows_of(now["skills"] if skills is None else skills)
+    shown = form or AgentForm(rows=rows, initial=initial or now, known_skills=_known_skills())
+    return page(request, "agents/edit.html", {"form": shown, "agent": found, "nav": "agents", **more}, status)
 
 
 @require_safe
 def edit_agent(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     """The form of the profile."""
-    found = get_agent(actor_of(request), agent_id)
-    rows = [SkillRow(s.name, s.description, s.level) for s in found.skills.all()]
-    initial = {
-        "name": found.name,
-        "description": found.description,
-        "model": found.model,
-        "device": found.device,
-        "cwd": found.cwd,
-        "max_sessions": found.max_sessions,
-        "toolkits": ", ".join(found.toolkits),
-    }
-    form = AgentForm(rows=rows, initial=initial, known_skills=_known_skills())
-    return page(request, "agents/edit.html", {"form": form, "agent": found, "nav": "agents"})
+    return edit_page(request, get_agent(actor_of(request), agent_id), {})
 
 
 @require_POST
@@ -202,7 +175,7 @@ def set_profile(request: HttpRequest, agent_id: UUID) -> HttpResponse:
             form, agents.set_profile, agent_id, actor=actor, operation=operation_of(request), **form.profile()
         )
     if outcome is None:
-        return page(request, "agents/edit.html", {"form": form, "agent": found, "nav": "agents"}, status=422)
+        return edit_page(request, found, {}, form=form, status=422)
     return done(request, reverse("agent", args=[agent_id]), (), _("The profile is saved."))
 
 
@@ -213,8 +186,16 @@ def rotate_key(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     actor = actor_of(request)
     found = get_agent(actor, agent_id)
     key = agents.mint_key()
-    outcome = perform(agents.add_key, agent_id, key=key, actor=actor, operation=operation_of(request))
-    return _show(request, found, "" if outcome.repeated else key.secret)
+    form = KeyForm(request.POST)
+    outcome = None
+    if form.is_valid():
+        days = form.cleaned_data["days"]
+        outcome = carry_out(
+            form, agents.add_key, agent_id, key=key, days=days, actor=actor, operation=operation_of(request)
+        )
+    if outcome is None:
+        return show(request, found, key_form=form, status=422)
+    return show(request, found, secret="" if outcome.repeated else key.secret)
 
 
 @require_POST

@@ -104,6 +104,35 @@ class SkillRow:
     name: str = ""
     description: str = ""
     level: int = 3
+    title: str = ""
+    # With commas between; one a line.
+    tags: str = ""
+    examples: str = ""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the folded part holds anything."""
+        return bool(self.title or self.tags or self.examples)
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the verbs take."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "description": self.description,
+            "level": self.level,
+            "tags": [tag.strip() for tag in self.tags.split(",") if tag.strip()],
+            "examples": [line.strip() for line in self.examples.splitlines() if line.strip()],
+        }
+
+
+class KeyForm(forms.Form):
+    """Another key of an agent."""
+
+    days = forms.IntegerField(
+        min_value=1, max_value=3650, required=False, label=_("Ends after days"), help_text=_("Empty: it does not end.")
+    )
 
 
 class AgentForm(forms.Form):
@@ -122,6 +151,7 @@ class AgentForm(forms.Form):
         label=_("What it is good for"),
         widget=forms.Textarea({"rows": 2}),
     )
+    version = forms.CharField(max_length=80, required=False, label=_("Version"))
     model = forms.CharField(max_length=120, required=False, label=_("Model"))
     device = forms.CharField(max_length=120, required=False, label=_("Machine"))
     max_sessions = forms.IntegerField(min_value=1, max_value=64, initial=1, label=_("Tasks at once"))
@@ -160,7 +190,7 @@ class AgentForm(forms.Form):
     @property
     def has_details(self) -> bool:
         """Whether the folded part holds anything."""
-        names = ("model", "device", "toolkits", "cwd")
+        names = ("version", "model", "device", "toolkits", "cwd")
         return any(self[n].value() or self[n].errors for n in names) or bool(self["max_sessions"].errors)
 
     def profile(self) -> dict[str, Any]:
@@ -169,24 +199,25 @@ class AgentForm(forms.Form):
         return {
             "name": data["name"],
             "description": data["description"],
+            "version": data["version"],
             "model": data["model"],
             "device": data["device"],
             "cwd": data["cwd"],
             "max_sessions": data["max_sessions"],
             "toolkits": [t.strip() for t in data["toolkits"].split(",") if t.strip()],
-            "skills": [
-                {"name": r.name, "description": r.description, "level": r.level} for r in self.skill_rows if r.name
-            ],
+            "skills": [row.said for row in self.skill_rows if row.name],
         }
 
 
 def _typed_rows(data: Any) -> list[SkillRow]:
-    names, said, levels = (data.getlist(key) for key in ("skill", "skill_description", "skill_level"))
+    names = data.getlist("skill")[:60]
+    columns = {key: data.getlist(f"skill_{key}") for key in ("description", "level", "title", "tags", "examples")}
     rows = []
-    for i, name in enumerate(names[:60]):
-        level = levels[i] if i < len(levels) and levels[i].isdigit() else "3"
-        row = SkillRow(name.strip()[:60], said[i].strip()[:300] if i < len(said) else "", int(level[:2]))
-        if row.name or row.description:
+    for i, name in enumerate(names):
+        said = {key: values[i].strip()[:20_000] if i < len(values) else "" for key, values in columns.items()}
+        level = said.pop("level")
+        row = SkillRow(name.strip()[:60], level=int(level[:2]) if level.isdigit() else 3, **said)
+        if row.name or row.description or row.has_more:
             rows.append(row)
     return rows
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 from clawgroups.web import (
+    agent_cards,
+    agent_page,
     agent_requests,
     agents,
     approvals,
@@ -74,8 +76,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("agents/", agents.agent_list, name="agents"),
     path("agents/new/", agents.new_agent, name="new-agent"),
     path("agents/register/", agents.register_agent, name="register-agent"),
-    path(_AGENT, agents.agent, name="agent"),
-    path(_AGENT + "presence/", agents.agent_presence, name="agent-presence"),
+    path("agents/card/", agent_cards.read_card, name="read-card"),
+    path(_AGENT, agent_page.agent, name="agent"),
+    path(_AGENT + "presence/", agent_page.agent_presence, name="agent-presence"),
+    path(_AGENT + "card/", agent_cards.agent_card, name="agent-card"),
+    path(_AGENT + "card/read/", agent_cards.read_card_for, name="read-card-for"),
     path(_AGENT + "edit/", agents.edit_agent, name="edit-agent"),
     path(_AGENT + "profile/", agents.set_profile, name="set-profile"),
     path(_AGENT + "keys/rotate/", agents.rotate_key, name="rotate-key"),

@@ -36,6 +36,8 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "set-member-role": lambda r: {"role": "guest"},
     "post-message": lambda r: {"body": "Hello"},
     "register-agent": lambda r: {"name": "New one", "max_sessions": 1},
+    "read-card": lambda r: {"card": '{"name":"Kimi"}'},
+    "read-card-for": lambda r: {"card": '{"name":"Kimi"}'},
     "set-profile": lambda r: {"name": "Scribe", "max_sessions": 1},
     "draft-run": lambda r: {"goal": "Find out"},
     "assign-task": lambda r: {"member": str(r.ids["assignee"])},

@@ -42,7 +42,7 @@ THINK = {"id": "think", "name": "Think", "category": "thought_level", "type": "b
     ("said", "key", "value"),
     [
         (Usage(5, 10), "usage", {"used": 5, "size": 10}),
-        (Usage(5, 10, 0.25, "USD"), "usage", {"used": 5, "size": 10, "cost": 0.25, "currency": "USD"}),
+        (Usage(5, 10, 0.25, "USD"), "usage", {"used": 5, "size": 10, "cost": {"amount": 0.25, "currency": "USD"}}),
         (SessionInfo("Sales"), "title", "Sales"),
         (
             CommandsAvailable(({"name": "plan", "description": "Plan it", "input": {"hint": "what"}}, {"name": 3})),

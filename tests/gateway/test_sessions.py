@@ -236,7 +236,7 @@ async def test_an_agent_says_which_sessions_it_has_stored(team: Team, key: str) 
     scribe, ada = team.agents["scribe"], team.actor("ada")
     listed = {"sessions": [{"sessionId": "s1", "cwd": "/x", "title": "Old work"}]}
     async with connected(key, capabilities=RESUMES, answers={"session/list": {"result": listed}}) as agent:
-        await until_row(lambda: Agent.objects.get(pk=scribe.pk).announced.get("list"))
+        await until_row(lambda: Agent.objects.get(pk=scribe.pk).announced.get("list_sessions"))
         await perform_async(agent_requests.list_sessions, scribe.pk, actor=ada)
         await agent.asked("session/list")
         found = await until_row(lambda: agent_requests.latest(scribe.pk, "list", "answered"))
