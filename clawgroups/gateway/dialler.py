@@ -159,7 +159,7 @@ class Dialler:
                     log.exception("could not renew %d dials", len(held))
 
     async def _serve(self, agent_id: UUID, one: _One) -> None:
-        """One try and, where it succeeds, one connection. Whatever fails here, the lease runs out and it is tried again."""
+        """One try, and one connection where it succeeds. Should this fail, the lease runs out: it is tried again."""
         try:
             row = await self._claim(agent_id, one)
             if row is not None:

@@ -49,7 +49,8 @@ def open_connection(
 ) -> Future[Outcome]:
     """A socket of the agent is open. Answer: {"epoch", "received"}; the newest connection wins.
 
-    It came in by the key `key_id`, or we have dialled it under this epoch of its `dial`. Raises `NotFound` for a retired agent or a link id that belongs to another agent.
+    It came in by the key `key_id`, or we have dialled it under this epoch of its `dial`. Raises `NotFound` for a
+    retired agent or a link id that belongs to another agent.
     """
     agent = Agent.objects.filter(pk=agent_id, retired_at=None).first()
     known = Connection.objects.filter(pk=link).first()

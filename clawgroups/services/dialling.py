@@ -46,7 +46,11 @@ def _due(now: datetime) -> QuerySet[Dial, Dial]:
     """Nobody is at them, their time has come, and the agent has not come in by itself."""
     by_itself = Connection.objects.filter(agent=OuterRef("agent"), closed_at=None, key__isnull=False)
     return Dial.objects.filter(
-        ~Q(state="refused"), Q(until=None) | Q(until__lte=now), ~Exists(by_itself), next_at__lte=now, agent__retired_at=None
+        ~Q(state="refused"),
+        Q(until=None) | Q(until__lte=now),
+        ~Exists(by_itself),
+        next_at__lte=now,
+        agent__retired_at=None,
     )
 
 

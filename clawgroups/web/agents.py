@@ -24,6 +24,7 @@ from clawgroups.models import Member
 from clawgroups.permissions import get_agent
 from clawgroups.services import agents, breakers
 from clawgroups.services.perform import perform
+from clawgroups.web.dials import dial_context
 from clawgroups.web.forms import AgentForm, SkillRow, carry_out
 from clawgroups.web.http import actor_of, done, operation_of, page
 from clawgroups.web.workspaces import workspaces_of
@@ -133,6 +134,7 @@ def _show(request: HttpRequest, found: Agent, secret: str) -> HttpResponse:
             agent=found, left_at=None, workspace__members__in=_seats(actor_of(request))
         ).select_related("workspace"),
         **_presence(found),
+        **dial_context(found, actor_of(request)),
     }
     return page(request, "agents/detail.html", context)
 

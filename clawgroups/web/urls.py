@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from clawgroups.web import agents, approvals, deadlines, members, people, runs, takeover, tasks, workspaces
+from clawgroups.web import agents, approvals, deadlines, dials, members, people, runs, takeover, tasks, workspaces
 
 _ROOM = "w/<uuid:workspace_id>/"
 _RUN = _ROOM + "runs/<uuid:run_id>/"
@@ -65,6 +65,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_AGENT + "keys/<uuid:key_id>/revoke/", agents.revoke_key, name="revoke-key"),
     path(_AGENT + "retire/", agents.retire_agent, name="retire-agent"),
     path(_AGENT + "clear/", agents.clear_breaker, name="clear-breaker"),
+    path(_AGENT + "dial/", dials.dial, name="dial"),
+    path(_AGENT + "dial/state/", dials.dial_state, name="dial-state"),
+    path(_AGENT + "dial/set/", dials.set_dial, name="set-dial"),
+    path(_AGENT + "dial/remove/", dials.remove_dial, name="remove-dial"),
+    path(_AGENT + "dial/retry/", dials.retry_dial, name="retry-dial"),
+    path(_AGENT + "dial/private/", dials.allow_private, name="allow-private"),
     path("me/", people.me, name="me"),
     path("me/theme/", people.set_theme, name="set-theme"),
     path("me/tokens/", people.create_token, name="create-token"),
