@@ -209,7 +209,7 @@ async def test_a_host_that_never_answers_initialize_is_hung_up_on(
     async with hosted(answering=False) as host:
         scribe = await give(nobody_here, host)
         assert await host.closed() == (4408, "The agent did not answer initialize.")
-        row = await until_row(lambda: Dial.objects.get(pk=scribe.pk), lambda row: row.tries)
+        row = await until_row(lambda: Dial.objects.get(pk=scribe.pk), lambda row: row.said)
         assert row.said == "The agent did not answer initialize."
 
 
