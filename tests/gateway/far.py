@@ -132,7 +132,9 @@ class Host:
 
     async def closed(self, line: int = 1) -> tuple[int, str]:
         there = await self.line(line)
-        return await self.until(lambda: there.closed or (0, "")) if there.closed is None else there.closed
+        closed = await self.until(lambda: there.closed)
+        assert closed is not None
+        return closed
 
 
 @contextlib.asynccontextmanager
