@@ -29,7 +29,7 @@ def unseal(sealed: str, *, purpose: str) -> str:
     if not sealed:
         return ""
     try:
-        return _box(purpose).decrypt(sealed).decode()
+        return _box(purpose).decrypt(sealed.encode()).decode()
     except InvalidToken:
         raise Unreadable from None
 

@@ -76,7 +76,9 @@ def _host(parts: SplitResult) -> str:
     host = parts.hostname or ""
     if ":" in host:
         try:
-            return str(ipaddress.IPv6Address(host))  # one with a zone is a link's own
+            if "%" in host:
+                raise ValueError  # a zone: it means something on one link only
+            return str(ipaddress.IPv6Address(host))
         except ValueError:
             raise _wrong("What stands in brackets is no IPv6 address.") from None
     try:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
@@ -133,7 +134,9 @@ async def _connect(address: DialAddress, ip: str, secret: str, jar: Jar) -> Clie
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     if jar.header:
         headers["Cookie"] = jar.header
-    secured = {"ssl": ssl.create_default_context(), "server_hostname": address.host} if address.encrypted else {}
+    secured: dict[str, Any] = (
+        {"ssl": ssl.create_default_context(), "server_hostname": address.host} if address.encrypted else {}
+    )
     return await _Dial(
         str(address),
         host=ip,

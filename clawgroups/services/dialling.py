@@ -100,7 +100,8 @@ def dial_ended(agent_id: UUID, *, epoch: int, said: str, tries: int, again: floa
 def pause_after(tries: int, chance: float) -> float:
     """Seconds until the next try, when so many have failed; `chance` is in [0, 1)."""
     longest = back_off(tries, base=FIRST, cap=LONGEST, chance=1.0)
-    return (LEAST + (longest - LEAST) * chance) * settings.CLOCK_SCALE
+    scale: float = settings.CLOCK_SCALE
+    return (LEAST + (longest - LEAST) * chance) * scale
 
 
 def _lease() -> timedelta:

@@ -9,7 +9,7 @@ import http
 import ipaddress
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,8 +23,16 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from agents.models import Agent, Dial
+from clawgroups.gateway.dialler import Dialler
+from clawgroups.services import dials
+from clawgroups.services.perform import perform_async, read_async
+from tests.conftest import Team
+from tests.gateway.support import until_row
+
 Frame = dict[str, Any]
 T = TypeVar("T")
+Make = Callable[..., Dialler]
 PATIENCE = 15.0
 NAME = "agent.test"
 
@@ -172,3 +180,26 @@ def certified(folder: Path, name: str = NAME) -> tuple[ssl.SSLContext, Path]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, secret)
     return context, chain
+
+
+class Names:
+    """A name server: each answer once, the last one for ever."""
+
+    def __init__(self, *answers: Sequence[str]) -> None:
+        self.answers, self.asked = [*answers] or [["127.0.0.1"]], 0
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        self.asked += 1
+        return self.answers[min(self.asked, len(self.answers)) - 1]
+
+
+async def give(team: Team, host: Host, *, secret: str | None = "s3cret", address: str = "") -> Agent:
+    """Scribe's address is this host."""
+    ada = await read_async(team.actor, "ada")
+    scribe = team.agents["scribe"]
+    await perform_async(dials.set_dial, scribe.pk, address=address or host.address, secret=secret, actor=ada)
+    return scribe
+
+
+async def dial_is(agent: Agent, *states: str) -> Dial:
+    return await until_row(lambda: Dial.objects.get(pk=agent.pk), lambda row: row.state in states)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from agents.models import Dial
+from agents.models import Connection, Dial
 from clawgroups import sealing
 from clawgroups.services import dials
 from tests.conftest import Team
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.django_db
 ADDRESS = "wss://agent.example.org/acp"
 
 
-def post(client: Client, name: str, team: Team, **data: str) -> HttpResponse:
+def post(client: Client, name: str, team: Team, **data: str) -> Any:
     return client.post(reverse(name, args=[team.agents["scribe"].pk]), data)
 
 
@@ -44,6 +45,8 @@ def test_an_address_is_given_with_a_key_that_no_page_shows_again(team: Team, sig
     for name in ("agent", "dial", "dial-state"):
         assert "s3cret" not in page(ada, name, team)
     assert ADDRESS in page(ada, "agent", team)
+    assert "It has come in by a connection of its own" in page(ada, "dial-state", team)
+    Connection.objects.update(closed_at=team.workspace.created_at)
     assert "Waiting to be dialled" in page(ada, "dial-state", team)
     assert "agent.profile_set" in team.journal()
 
@@ -110,7 +113,6 @@ def test_the_page_says_how_it_stands_and_what_can_be_done(team: Team, sign_in: S
     post(sue, "allow-private", team, allowed="no")
     assert not row(team).private
     Dial.objects.update(state="connected")
-    # The cast's agents have come in by themselves as well.
     assert "Connected" in page(ada, "dial-state", team)
     post(ada, "remove-dial", team)
     assert not Dial.objects.exists()
