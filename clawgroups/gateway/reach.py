@@ -134,9 +134,9 @@ async def _connect(address: DialAddress, ip: str, secret: str, jar: Jar) -> Clie
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     if jar.header:
         headers["Cookie"] = jar.header
-    secured: dict[str, Any] = (
-        {"ssl": ssl.create_default_context(), "server_hostname": address.host} if address.encrypted else {}
-    )
+    secured: dict[str, Any] = {}
+    if address.encrypted:
+        secured = {"ssl": ssl.create_default_context(), "server_hostname": address.host}
     return await _Dial(
         str(address),
         host=ip,
