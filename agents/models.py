@@ -152,3 +152,35 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return f"link {self.pk} epoch {self.epoch}"
+
+
+class Dial(models.Model):
+    """An agent that does not dial in: where it is dialled, and who is at it now. Its key is the agent's.
+
+    A lease as well: while a process is at it, it renews `until`. `epoch` is raised whenever somebody takes it or
+    changes it, so that whoever had it before writes nothing any more.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    agent = models.OneToOneField(Agent, models.CASCADE, related_name="dial")
+    address = models.CharField(max_length=500)
+    # The bearer it asks for, sealed (`clawgroups.sealing`).
+    secret = models.TextField(blank=True)
+    # An administrator allows that this very address leads into a private network.
+    private = models.BooleanField(default=False)
+    # waiting (for the next try at `next_at`), dialling, connected, refused (until its owner does something).
+    state = models.CharField(max_length=12, default="waiting")
+    said = models.CharField(max_length=300, blank=True, help_text="Why it is not connected.")
+    since = models.DateTimeField()
+    tries = models.PositiveIntegerField(default=0)
+    next_at = models.DateTimeField()
+    epoch = models.PositiveIntegerField(default=0)
+    process = models.CharField(max_length=64, blank=True)
+    until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        # "Who is to be dialled now?"
+        indexes = [models.Index(fields=["next_at"], condition=~Q(state="refused"), name="dial_due")]
+
+    def __str__(self) -> str:
+        return f"dial of {self.agent_id}: {self.state}"

@@ -21,8 +21,8 @@ pages = get_asgi_application()
 # Models may be imported only once Django is set up.
 from clawgroups import commit, draining  # noqa: E402
 from clawgroups.api.bodies import Application, BodyLimit  # noqa: E402
+from clawgroups.gateway.lifespan import lifespan  # noqa: E402
 from clawgroups.gateway.mcp import beside  # noqa: E402
-from clawgroups.gateway.switchboard import lifespan  # noqa: E402
 from clawgroups.routing import urlpatterns  # noqa: E402
 from clawgroups.services.perform import let_go  # noqa: E402
 

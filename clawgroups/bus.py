@@ -60,6 +60,11 @@ def agent_topic(agent_id: UUID) -> str:
     return f"agent:{agent_id}"
 
 
+def dials_topic() -> str:
+    """Somebody is to be dialled, or no more."""
+    return "dials"
+
+
 def store_topic(agent_id: UUID) -> str:
     """Asks the process that holds an agent's socket to store what it has heard; the value is a token."""
     return f"store:{agent_id}"

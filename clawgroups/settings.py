@@ -29,6 +29,8 @@ SECRET_KEY = env("CLAWGROUPS_SECRET_KEY", default="") or (
 )
 if not SECRET_KEY:
     raise ImproperlyConfigured("Set CLAWGROUPS_SECRET_KEY (`make run` makes one in the data folder).")
+# Secrets of before: what was signed or sealed by them is still read.
+SECRET_KEY_FALLBACKS = env.list("CLAWGROUPS_SECRET_KEY_FALLBACKS", default=[])
 
 LOCAL_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 ALLOWED_HOSTS = env.list("CLAWGROUPS_ALLOWED_HOSTS", default=[]) or [
@@ -194,6 +196,9 @@ USE_I18N = True
 # Limits on what people and agents send.
 MAX_UPLOAD_BYTES = env.int("CLAWGROUPS_MAX_UPLOAD_MB", default=100) * 1024 * 1024
 MAX_TASKS = 4000
+# Agents that we dial: whether all of them may be in a private network, and whether any may be without TLS.
+DIAL_PRIVATE = env.bool("CLAWGROUPS_DIAL_PRIVATE", default=False)
+DIAL_PLAIN = env.bool("CLAWGROUPS_DIAL_PLAIN", default=False)
 CLOCK_SCALE = env.float("CLAWGROUPS_CLOCK_SCALE", default=1.0)
 
 CELERY_BROKER_URL = REDIS_URL or "memory://"

@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("agents.builtin",),
     ("agents.models",),
     ("clawgroups.models",),
-    ("agents.services", "agents.tokens", "agents.presence", "agents.skills", "clawgroups.keyed"),
+    ("agents.services", "agents.tokens", "agents.presence", "agents.skills", "clawgroups.keyed", "clawgroups.sealing"),
     (
         "clawgroups.permissions",
         "clawgroups.access_table",

@@ -120,6 +120,8 @@ def _closed(closed: ConnectionClosed) -> Exception:
         return Refused(sentence(closed.rcvd.reason if closed.rcvd is not None else ""))
     if code == version.CLOSE_REPLACED:
         return Replaced()
+    if code == version.CLOSE_FLOOD and closed.rcvd is not None:
+        return Lost(f"{_WORDS[code]}: {sentence(closed.rcvd.reason)}")
     return Lost(_WORDS.get(code or 0, "connection lost"))
 
 

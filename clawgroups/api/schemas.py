@@ -72,6 +72,17 @@ class KeyIn(Schema):
     days: int | None = None
 
 
+class DialIn(Schema):
+    """Where an agent is dialled; `secret` is the bearer it asks for (null: as before, empty: none)."""
+
+    address: str
+    secret: str | None = None
+
+
+class PrivateIn(Schema):
+    allowed: bool
+
+
 class RunIn(Schema):
     """A goal; `plan` is a list of tasks {key, title, instructions, skills, depends_on, acceptance, kind}."""
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from agents.models import Agent, AgentKey
+from agents.models import Agent, AgentKey, Dial
 from clawgroups.core.record import Tally
 from clawgroups.core.timer_settings import SETTINGS
 from clawgroups.core.timers import Timers
@@ -109,6 +109,13 @@ def record(work: Work) -> Json:
         "skills": {name: tally(one) for name, one in found.skills.items()},
         "failures": dict(found.failures),
     }
+
+
+def dial(row: Dial | None) -> Json:
+    if row is None:
+        return {"address": ""}
+    said = _columns(row, "address", "private", "state", "said", "since", "tries", "next_at")
+    return {**said, "has_key": bool(row.secret)}
 
 
 def key(row: AgentKey) -> Json:

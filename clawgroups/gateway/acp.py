@@ -13,10 +13,11 @@ from uuid import UUID
 from agents.protocol import version
 from clawgroups import bus, commit, draining
 from clawgroups.auth import Credential, credential_of_bearer
-from clawgroups.core.errors import ClawError, Conflict, NotFound, Unauthenticated
+from clawgroups.core.errors import Busy, ClawError, Conflict, NotFound, Unauthenticated
 from clawgroups.gateway import reads
 from clawgroups.gateway.hello import Hello, read_hello
 from clawgroups.gateway.link import CLOSE_FAILED, Link, refused
+from clawgroups.gateway.rates import TOO_OFTEN, rates
 from clawgroups.gateway.reads import Held
 from clawgroups.gateway.switchboard import switchboard
 from clawgroups.services import contact, late, sessions
@@ -28,6 +29,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 RESTARTED = "the agent was restarted"
 ENDED = "the agent's program ended"
+TOO_OFTEN_CODE = "too_often"
 DROPPED = "the agent's connection was lost"
 
 
@@ -44,6 +46,11 @@ async def agents_socket(scope: dict[str, Any], receive: Receive, send: Send) -> 
     except ClawError as refusal:
         await _refuse(hello, send, refusal)
         return
+    await carry(link, receive)
+
+
+async def carry(link: Link, receive: Receive) -> None:
+    """Serve an admitted socket until it is gone, and leave its rows in order."""
     try:
         switchboard().add(link)
         await _give_up_elsewhere(link.held)
@@ -59,6 +66,8 @@ async def _admit(hello: Hello, send: Send) -> Link:
     """The link of whoever knocks. Raises a ClawError for a key or a link that is not theirs."""
     credential = await read_async(credential_of_bearer, hello.authorization)
     agent_id = _agent_of(credential)
+    if not rates.of(agent_id).knock():
+        raise Busy(TOO_OFTEN, code=TOO_OFTEN_CODE)
     opened = await perform_async(
         contact.open_connection,
         agent_id,
@@ -85,6 +94,8 @@ async def _refuse(hello: Hello, send: Send, refusal: ClawError) -> None:
     code = version.CLOSE_REFUSED if final else CLOSE_FAILED
     if isinstance(refusal, Conflict):
         code = version.CLOSE_DRAINING  # Two sockets at the same instant: the loser tries again.
+    elif refusal.code == TOO_OFTEN_CODE:
+        code = version.CLOSE_FLOOD
     if final and hello.is_connector:
         await send({"type": "websocket.send", "text": refused(refusal.code, refusal.message)})
     await send({"type": "websocket.close", "code": code, "reason": refusal.message[:100]})

@@ -36,6 +36,7 @@ from clawgroups.gateway.backlog import (
 )
 from clawgroups.gateway.hello import Hello
 from clawgroups.gateway.pump import Pump
+from clawgroups.gateway.rates import TOO_MUCH, rates
 from clawgroups.gateway.reads import Held, Look
 from clawgroups.gateway.worker import Worker
 from clawgroups.ingest import Intake, Replaced
@@ -71,6 +72,7 @@ class Link:
         self._worker = Worker(hello, held, actor, self._intake, self._pump, self.send)
         self._closing = False
         self._violations = (0, time.monotonic())
+        self._rate = rates.of(held.agent_id)
         self._tasks: list[asyncio.Task[None]] = []
 
     # Life
@@ -184,6 +186,11 @@ class Link:
         if self._peer.violations > before:
             self._violation()
         await self._backlog.room()
+        wait = self._rate.take(self._size)
+        if self._rate.floods:
+            self.end(version.CLOSE_FLOOD, TOO_MUCH)
+        elif wait and not self._closing:
+            await asyncio.sleep(wait)
 
     def _put(self, item: Item) -> None:
         self._taken = True

@@ -24,12 +24,12 @@ TURNS = ("work", "acknowledge", "steer")
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A socket this process holds: which link it carries for which agent, and the key it came in by."""
+    """A socket this process holds: which link it carries for which agent, and the key it came in by (None: dialled)."""
 
     agent_id: UUID
     link: UUID
     epoch: int
-    key_id: UUID
+    key_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Look:
 
 def look(held: Mapping[UUID, Held]) -> dict[UUID, Look]:
     """For each held socket: what is owed to its agent, and must it go?"""
-    keys, links = {one.key_id for one in held.values()}, {one.link for one in held.values()}
+    keys, links = {one.key_id for one in held.values() if one.key_id}, {one.link for one in held.values()}
     seen = _Seen(
         timezone.now(),
         {pk: row for pk, *row in AgentKey.objects.filter(pk__in=keys).values_list("pk", "revoked_at", "expires_at")},
@@ -74,7 +74,7 @@ class _Seen:
     unconfirmed: dict[UUID, datetime]
 
     def of(self, one: Held) -> Look:
-        revoked_at, expires_at = self.keys.get(one.key_id, (self.now, None))
+        revoked_at, expires_at = self.keys.get(one.key_id, (self.now, None)) if one.key_id else (None, None)
         link = self.links.get(one.link)
         # A link's row goes only with its agent's.
         if link is None or link[3] is not None:

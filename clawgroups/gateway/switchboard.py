@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -199,18 +199,3 @@ def switchboard() -> Switchboard:
         board = _boards[loop] = Switchboard()
         draining.on_drain(board.leave)
     return board
-
-
-async def lifespan(
-    _scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Callable[[dict[str, Any]], Any]
-) -> None:
-    """ASGI's lifespan: as long as a process serves, agents can reach us through it, and it says so."""
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            switchboard().serve()
-            await send({"type": "lifespan.startup.complete"})
-        else:
-            switchboard().rest()
-            await send({"type": "lifespan.shutdown.complete"})
-            return

@@ -21,7 +21,7 @@ from agents.models import Agent, Announcement, Connection
 from clawgroups import bus, commit
 from clawgroups.core.actors import SYSTEM, Actor, ActorKind
 from clawgroups.core.announced import kept
-from clawgroups.core.changes import Change, Expect, Outcome, Put, Update
+from clawgroups.core.changes import Change, Expect, Outcome, Put, Update, Write
 from clawgroups.core.clocks import Sign
 from clawgroups.core.errors import NotFound
 from clawgroups.core.events import AgentOffline, AgentOnline
@@ -42,15 +42,17 @@ LOGIN_PATIENCE = 300.0  # seconds until an agent that needed a login is tried ag
 def open_connection(
     agent_id: UUID,
     *,
-    key_id: UUID,
+    key_id: UUID | None,
     link: UUID,
     extensions: Sequence[str] = (),
     client: Mapping[str, Any] | None = None,
     process: str = "",
+    dial: int | None = None,
 ) -> Future[Outcome]:
     """A socket of the agent is open. Answer: {"epoch", "received"}; the newest connection wins.
 
-    Raises `NotFound` for a retired agent or a link id that belongs to another agent.
+    It came in by the key `key_id`, or we have dialled it under this epoch of its `dial`. Raises `NotFound` for a
+    retired agent or a link id that belongs to another agent.
     """
     agent = Agent.objects.filter(pk=agent_id, retired_at=None).first()
     known = Connection.objects.filter(pk=link).first()
@@ -72,12 +74,17 @@ def open_connection(
         "close_reason": "",
     }
     expect = {"connection_epoch": agent.connection_epoch, "retired_at": None}
+    by: list[Write] = []
+    if key_id is not None:
+        by.append(Update("agents.AgentKey", key_id, {"last_used_at": now}, {"revoked_at": None}))
+    if dial is not None:
+        by.append(Update("agents.Dial", agent_id, {"state": "connected", "since": now, "said": ""}, {"epoch": dial}))
     return commit.submit(
         Change(
             _agent_actor(agent),
             expects=(Expect("agents.Connection", link, {"received": received}),) if known else (),
             writes=(
-                Update("agents.AgentKey", key_id, {"last_used_at": now}, {"revoked_at": None}),
+                *by,
                 Update("agents.Agent", agent.pk, {"connection_epoch": epoch}, expect),
                 Put("agents.Connection", link, values, {"agent_id": agent.pk, "received": 0}),
                 *back.writes,

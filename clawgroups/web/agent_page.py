@@ -23,6 +23,7 @@ from clawgroups.fragments.agents import Work, changes_of, moves_of
 from clawgroups.models import Member
 from clawgroups.permissions import get_agent
 from clawgroups.services import agent_requests, agents, breakers
+from clawgroups.web.dials import dial_context
 from clawgroups.web.forms import KeyForm
 from clawgroups.web.http import actor_of, page
 
@@ -120,6 +121,7 @@ def show(
         "moves": moves_of(found),
         "listed": agent_requests.latest(found.pk, "list", "answered"),
         **present(found),
+        **dial_context(found, actor_of(request)),
     }
     return page(request, "agents/detail.html", context, status)
 

@@ -62,6 +62,8 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "add-agent": lambda r: {"agent": str(r.ids.get("own_agent", r.ids["agent_id"]))},
     "set-role": lambda r: {"role": "guest"},
     "create-token": lambda r: {"name": "New"},
+    "set-dial": lambda r: {"address": "wss://agent.example.org/acp"},
+    "allow-private": lambda r: {"allowed": "yes"},
     "set-theme": lambda r: {"theme": "dark"},
 }
 # Converters that no row stands behind.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client as Browser
@@ -95,10 +96,16 @@ async def test_an_answer_in_other_words_is_read_later(team: Team, client: Client
 
 async def test_only_choices_and_words_are_answers(team: Team, client: Client) -> None:
     asked = await client.call("ask_human", **ASKED)
-    for given in ({"option_id": "choice-9"}, {"option_id": "choice-9", "text": "x"}, {"text": " "}, {}):
+    wrong: tuple[dict[str, Any], ...] = (
+        {"option_id": "choice-9"},
+        {"option_id": "choice-9", "text": "x"},
+        {"text": " "},
+        {},
+    )
+    for given in wrong:
         with pytest.raises(ClawError):
             await perform_async(approvals.decide_approval, asked["question_id"], actor=team.actor("bob"), **given)
-    both = {"option_id": "choice-2", "text": "dollars"}
+    both: dict[str, Any] = {"option_id": "choice-2", "text": "dollars"}
     await perform_async(approvals.decide_approval, asked["question_id"], actor=team.actor("bob"), **both)
     assert (await client.call("read_answer", question_id=asked["question_id"]))["answer"] == "No: dollars"
 

@@ -10,7 +10,8 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from clawgroups.gateway.switchboard import lifespan, switchboard
+from clawgroups.gateway.lifespan import lifespan
+from clawgroups.gateway.switchboard import switchboard
 from clawgroups.models import Attempt, Lease
 from clawgroups.services import contact, takeover
 from clawgroups.services.perform import perform_async, read_async
