@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from clawgroups.gateway import acp
+from tests.conformance.wire import every_frame_is_acp
 from tests.gateway.support import KILLED
+
+__all__ = ["every_frame_is_acp"]
 
 
 @pytest.fixture(autouse=True)
