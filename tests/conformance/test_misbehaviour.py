@@ -155,14 +155,17 @@ async def test_of_an_option_offered_twice_the_first_counts(team: Team, key: str)
         assert (await read_async(Approval.objects.get)).option_kind == "reject_once"
 
 
-async def test_a_question_whose_id_is_null_harms_nothing(team: Team, key: str) -> None:
+async def test_null_is_an_id_like_any_other(team: Team, key: str) -> None:
     task = await read_async(team.assigned)
     async with connected(key) as agent:
         prompt = await agent.asked("session/prompt")
-        params = {"sessionId": prompt["params"]["sessionId"], "toolCall": {"toolCallId": "c"}, "options": []}
-        agent.say({"id": None, "method": "session/request_permission", "params": params})
         agent.ask(prompt["params"]["sessionId"], None)
-        agent.chunk(prompt["params"]["sessionId"], "Nobody can answer that.")
+        question = await until_row(lambda: Approval.objects.filter(task=task, state="open").first())
+        assert question.request_id is None
+        bob = await read_async(team.actor, "bob")
+        await perform_async(approvals.decide_approval, question.pk, option_id="yes", actor=bob)
+        assert (await agent.answered(None))["result"]["outcome"]["optionId"] == "yes"
+        agent.chunk(prompt["params"]["sessionId"], "Thank you.")
         agent.end_turn(prompt)
         await task_state(task, "in_review")
         await agent.acked(len(agent.said))
@@ -174,7 +177,7 @@ async def test_a_login_in_a_terminal_that_was_never_offered_is_shown_and_never_a
     method = {"id": "login", "type": "terminal", "name": "Sign in\u202e", "args": ["rm", "-rf"], "env": {"A": "b"}}
     async with connected(key, answering=False) as agent:
         hello = await agent.asked("initialize")
-        assert "terminal" not in hello["params"]["clientCapabilities"].get("auth", {})
+        assert not hello["params"]["clientCapabilities"].get("auth", {}).get("terminal")
         agent.say({"id": hello["id"], "result": {"protocolVersion": 1, "authMethods": [method] * 50}})
         opening = await agent.asked("session/new")
         agent.say({"id": opening["id"], "error": {"code": -32000, "message": "Sign in first"}})

@@ -43,7 +43,9 @@ class Wire:
             frame = json.loads(text)
         except (ValueError, RecursionError):
             return
-        if isinstance(frame, dict) and isinstance(frame.get("id"), (str, int)) and isinstance(frame.get("method"), str):
+        if not isinstance(frame, dict) or "id" not in frame or not isinstance(frame.get("method"), str):
+            return
+        if frame["id"] is None or isinstance(frame["id"], (str, int)):
             self._asked[type(frame["id"]), frame["id"]] = frame["method"]
 
     def heard(self, text: str) -> Frame:
