@@ -6,12 +6,14 @@ A failure shows the seed; CLAW_FUZZ_SEED makes the same frames again, CLAW_FUZZ_
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import random
 import time
 from collections import Counter
+from math import isinf
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +63,10 @@ def untouched(canary: str) -> bool:
 def asked_in(text: str) -> Asked | None:
     """The id of the request in a frame, as JSON-RPC 2.0 and int64 have it; None where it is none, or has none."""
     try:
-        frame = json.loads(text)
+        frame = json.loads(text, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(frame, dict) or "method" not in frame:
+    if not isinstance(frame, dict) or ("method" not in frame and _is_an_answer(frame)):
         return None
     value = frame.get("id")
     if (
@@ -78,9 +80,18 @@ def asked_in(text: str) -> Asked | None:
     return None
 
 
+def _is_an_answer(frame: dict[str, Any]) -> bool:
+    return "result" in frame or frame.get("error") is not None
+
+
+def _finite(digits: str) -> float:
+    if isinf(number := float(digits)):
+        raise ValueError("no number of JSON's kind: nothing in such a frame can be relied on")
+    return number
+
+
 def method_in(text: str) -> str:
-    frame = json.loads(text)
-    return str(frame["method"]) if isinstance(frame["method"], str) else ""
+    return str(json.loads(text).get("method", ""))
 
 
 class Judge:
@@ -132,12 +143,11 @@ class Judge:
             assert all(frame["error"]["code"] in CODES for frame in self.sent), mutant
         elif self.handed_on:
             assert [(type(one), one) for one in self.handed_on] == [asked], mutant
+            assert method_in(mutant.text) in self._peer.requests, mutant
         else:
             (answer,) = self.sent
             assert (type(answer["id"]), answer["id"]) == asked, mutant
             assert answer["error"]["code"] in CODES - {-32700}, mutant
-            if method_in(mutant.text).startswith(HOSTS):
-                assert answer["error"]["code"] != -32603, mutant
 
 
 def test_the_peer_and_the_readers_take_whatever_comes(seed: int, canary: str) -> None:
@@ -159,12 +169,10 @@ def test_the_peer_and_the_readers_take_whatever_comes(seed: int, canary: str) ->
     assert untouched(canary)
 
 
-def unanswered(asked: Counter[Asked], heard: list[dict[str, Any]]) -> Counter[Asked]:
-    """How often each id was answered too seldom (positive) or too often (negative)."""
-    got = Counter((type(f.get("id")), f.get("id")) for f in heard if "method" not in f and f.get("id") is not None)
-    return Counter({key: count - got[key] for key, count in asked.items() if count != got[key]}) + Counter(
-        {key: count for key, count in got.items() if key not in asked}
-    )
+def amiss(asked: Counter[Asked], heard: list[dict[str, Any]]) -> dict[Asked, int]:
+    """How often each id was answered too seldom (negative) or too often. Not one that is null: nobody can tell."""
+    got = Counter((type(f["id"]), f["id"]) for f in heard if "method" not in f and f["id"] is not None)
+    return {key: got[key] - asked[key] for key in {*got, *asked} if got[key] != asked[key]}
 
 
 class Sent:
@@ -220,12 +228,13 @@ async def test_a_socket_that_says_anything_lives_on_and_then_works(
         with watched() as touched:
             for _ in range(ON_SOCKETS // 2):
                 agent.say(sent.next())
-            await _all_taken(agent)
+            await _all_taken(agent, sent)
         assert touched == []
         bob = await read_async(team.actor, "bob")
         await perform_async(takeover.take_over, task.pk, actor=bob)
-        async with asyncio.timeout(15):
-            await agent.until(lambda: not unanswered(sent.asked, agent.heard))
+        with contextlib.suppress(TimeoutError):
+            await agent.until(lambda: not amiss(sent.asked, agent.heard))
+        assert amiss(sent.asked, agent.heard) == {}
         codes = {f["id"]: f["error"]["code"] for f in agent.heard if f.get("error") and f["id"] is not None}
         assert {codes[value] for _, value in sent.host_calls} <= CODES
         agent.end_turn(prompt, "cancelled")
@@ -237,7 +246,8 @@ async def test_a_socket_that_says_anything_lives_on_and_then_works(
     assert untouched(canary)
 
 
-async def _all_taken(agent: Socket) -> None:
+async def _all_taken(agent: Socket, sent: Sent) -> None:
+    sent.asked[str, "the last one"] = 1
     agent.say({"id": "the last one", "method": "session/unheard_of"})
     await agent.answered("the last one")
 
@@ -268,11 +278,10 @@ async def test_a_real_socket_that_says_anything_is_answered(
             for _ in range(OVER_TCP):
                 await line.send(sent.next())
                 await line.send(b"\x00\xff")
-            await line.send(json.dumps({"jsonrpc": "2.0", "id": "the last one", "method": "session/unheard_of"}))
-            async with asyncio.timeout(20):
-                while not heard or heard[-1].get("id") != "the last one":
-                    heard.append(json.loads(await line.recv()))
-                while unanswered(sent.asked, heard[:-1]):
-                    heard.insert(0, json.loads(await line.recv()))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(20):
+                    while amiss(sent.asked, heard):
+                        heard.append(json.loads(await line.recv()))
+    assert amiss(sent.asked, heard) == {}
     assert faults(caplog) == []
     assert untouched(canary)
