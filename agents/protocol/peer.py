@@ -94,7 +94,7 @@ class Peer:
     def _dispatch(self, frame: JsonObject) -> str | None:
         frame_id = _frame_id(frame, self.limits)
         if frame.get("jsonrpc", "2.0") != "2.0":
-            raise _BadFrame(version.INVALID_REQUEST, "not JSON-RPC 2.0", frame_id)
+            raise _BadFrame(version.INVALID_REQUEST, "not JSON-RPC 2.0", _echoed(frame, frame_id))
         if "method" not in frame:
             return self._response(frame, frame_id)
         method = frame["method"]
@@ -142,7 +142,7 @@ def read_frame(text: str, limits: Limits = Limits()) -> JsonObject:
     # The id is echoed, so it is checked as it was sent and not as we would store it.
     frame_id = _frame_id(frame, limits)
     if _depth_exceeds(frame, text, limits.depth):
-        raise _BadFrame(version.INVALID_REQUEST, f"nested deeper than {limits.depth}", frame_id)
+        raise _BadFrame(version.INVALID_REQUEST, f"nested deeper than {limits.depth}", _echoed(frame, frame_id))
     return storable(frame) if _MAYBE_UNSTORABLE.search(text) else frame
 
 
@@ -203,6 +203,12 @@ def _frame_id(frame: JsonObject, limits: Limits) -> RpcId:
     if isinstance(value, int) and not isinstance(value, bool) and -_INT64 <= value < _INT64:
         return value
     raise _BadFrame(version.INVALID_REQUEST, "id must be a short text, a 64-bit integer or null")
+
+
+def _echoed(frame: JsonObject, frame_id: RpcId) -> RpcId:
+    """The id with which a frame is refused. A broken answer has one of ours, and theirs may be the same."""
+    is_answer = "method" not in frame and ("result" in frame or frame.get("error") is not None)
+    return None if is_answer else frame_id
 
 
 def _read_error(failure: Any) -> RpcError:

@@ -266,4 +266,11 @@ def _column(field: models.Field[Any, Any]) -> str:
 def _prepared(
     fields: Sequence[models.Field[Any, Any]], row: Values, connection: BaseDatabaseWrapper
 ) -> tuple[Any, ...]:
-    return tuple(field.get_db_prep_save(row[field.attname], connection) for field in fields)
+    return tuple(_prepared_one(field, row[field.attname], connection) for field in fields)
+
+
+def _prepared_one(field: models.Field[Any, Any], value: Any, connection: BaseDatabaseWrapper) -> Any:
+    """A value for its column. As on PostgreSQL, null is a value of its own for JSON that must not be missing."""
+    if value is None and isinstance(field, models.JSONField) and not field.null:
+        return "null"
+    return field.get_db_prep_save(value, connection)

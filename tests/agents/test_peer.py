@@ -123,6 +123,10 @@ BAD = {
     "nothing in it": ("{}", -32600, None),
     "an id alone": ('{"jsonrpc":"2.0","id":5}', -32600, 5),
     "another version": ('{"jsonrpc":"1.0","id":5,"method":"m"}', -32600, 5),
+    # Our ids and the agent's overlap: with the id on it, this would read like the answer to a request of its own.
+    "an answer of another version": ('{"jsonrpc":"1.0","id":5,"result":{}}', -32600, None),
+    "an answer that is too deep": ('{"id":5,"result":' + "[" * 40 + "]" * 40 + "}", -32600, None),
+    "an error of another version": ('{"jsonrpc":1,"id":5,"error":{"code":1,"message":""}}', -32600, None),
     "a method of another type": ('{"id":5,"method":7}', -32600, 5),
     "an empty method": ('{"id":5,"method":""}', -32600, 5),
     "a long method": ('{"id":5,"method":"' + "m" * 257 + '"}', -32600, 5),

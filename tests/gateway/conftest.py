@@ -12,9 +12,12 @@ from django.conf import settings
 from agents.models import Connection
 from clawgroups.gateway import acp
 from clawgroups.gateway.dialler import Dialler
+from tests.conformance.wire import every_frame_is_acp
 from tests.conftest import Team
 from tests.gateway.far import Make, Names
 from tests.gateway.support import KILLED
+
+__all__ = ["every_frame_is_acp"]
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from clawgroups.gateway.switchboard import switchboard
 from clawgroups.models import Attempt, Part, Step, Task
 from clawgroups.services import agents
 from clawgroups.services.perform import perform, read_async
+from tests.conformance.wire import Wire
 from tests.conftest import Team
 
 PATIENCE = 15.0
@@ -63,7 +64,10 @@ def steps(task: Task) -> list[tuple[str, str]]:
 
 @dataclass
 class Socket:
-    """One socket as the agent's machine sees it; a scripted agent answers what the server asks."""
+    """One socket as the agent's machine sees it; a scripted agent answers what the server asks.
+
+    Every frame that the server sends is judged by the official schema.
+    """
 
     link: UUID
     answering: bool = True
@@ -80,6 +84,9 @@ class Socket:
     _in: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        self.wire = Wire(self.link)
 
     def open(self, key: str | None, *, extra: dict[str, str] | None = None) -> Socket:
         headers = dict(extra or {})
@@ -102,7 +109,7 @@ class Socket:
             self.closed, self.reason = message.get("code", 1000), message.get("reason", "")
             self._in.put_nowait({"type": "websocket.disconnect", "code": self.closed})
         elif message["type"] == "websocket.send":
-            frame = json.loads(message["text"])
+            frame = self.wire.heard(message["text"])
             self.heard.append(frame)
             if self.answering:
                 self._react(frame)
@@ -121,6 +128,7 @@ class Socket:
     def say(self, frame: Frame | str) -> None:
         text = frame if isinstance(frame, str) else json.dumps({"jsonrpc": "2.0", **frame})
         self.said.append(text)
+        self.wire.said(text)
         self._in.put_nowait({"type": "websocket.receive", "text": text})
 
     def update(self, session: str, tag: str, **fields: Any) -> None:
