@@ -129,7 +129,8 @@ async def test_a_question_without_a_usable_answer_is_cancelled_at_once(team: Tea
     task = await read_async(team.assigned)
     async with connected(key) as agent:
         prompt = await agent.asked("session/prompt")
-        for number, options in enumerate(([], None, "yes", [{}], [{"optionId": "y", "kind": "postpone"}])):
+        odd: list[Any] = [[], None, "yes", [{}], [{"optionId": "y", "kind": "postpone"}]]
+        for number, options in enumerate(odd):
             params = {"sessionId": prompt["params"]["sessionId"], "toolCall": {"toolCallId": "c"}, "options": options}
             agent.say({"id": number, "method": "session/request_permission", "params": params})
             assert (await agent.answered(number))["result"] == {"outcome": {"outcome": "cancelled"}}
@@ -147,7 +148,8 @@ async def test_of_an_option_offered_twice_the_first_counts(team: Team, key: str)
         ]
         params = {"sessionId": prompt["params"]["sessionId"], "toolCall": {"toolCallId": "c"}, "options": options}
         agent.say({"id": 1, "method": "session/request_permission", "params": params})
-        question = await until_row(lambda: Approval.objects.filter(task=task).first())
+        await until_row(Approval.objects.filter(task=task).exists)
+        question = await read_async(Approval.objects.get, task=task)
         assert question.options == [{"optionId": "same", "name": "No", "kind": "reject_once"}]
         bob = await read_async(team.actor, "bob")
         await perform_async(approvals.decide_approval, question.pk, option_id="same", actor=bob)
@@ -160,7 +162,8 @@ async def test_null_is_an_id_like_any_other(team: Team, key: str) -> None:
     async with connected(key) as agent:
         prompt = await agent.asked("session/prompt")
         agent.ask(prompt["params"]["sessionId"], None)
-        question = await until_row(lambda: Approval.objects.filter(task=task, state="open").first())
+        await until_row(Approval.objects.filter(task=task, state="open").exists)
+        question = await read_async(Approval.objects.get, task=task)
         assert question.request_id is None
         bob = await read_async(team.actor, "bob")
         await perform_async(approvals.decide_approval, question.pk, option_id="yes", actor=bob)

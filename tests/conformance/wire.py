@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from agents.protocol import version
-from tests.conformance.schema import Frame, stable
+from tests.conformance.schema import Frame, stable, unstable
 
+NEWER = frozenset({"plan", "subagents"})
+"""Client capabilities that were stabilised on 2026-11-20; the schema here is of 2026-11-02."""
 FAULTS: list[str] = []
 """Of all connections in this process; the tests of agents' sockets look at it when they end."""
 _ASKED: dict[object, dict[tuple[type, Any], str]] = {}
@@ -78,7 +80,10 @@ class Wire:
             return [f"{method} is nothing that an agent takes"]
         if ("id" in frame) is not name.endswith("Request"):
             return [f"{method} as a {'request' if 'id' in frame else 'notification'}"]
-        return judge.faults(name, frame.get("params", {})) + (_id(frame) if "id" in frame else [])
+        params = frame.get("params", {})
+        if method == version.INITIALIZE:
+            return _newer(params) + judge.faults(name, _without_newer(params)) + _id(frame)
+        return judge.faults(name, params) + (_id(frame) if "id" in frame else [])
 
     def _answer(self, frame: Frame) -> list[str]:
         if "result" not in frame:
@@ -88,6 +93,18 @@ class Wire:
             return ["a result for something that was never asked"]
         name = stable().definition(method, answer=True)
         return [f"a result for {method}"] if name is None else stable().faults(name, frame["result"])
+
+
+def _newer(params: Frame) -> list[str]:
+    """What is wrong with the capabilities that became stable after the vendored schema was made."""
+    offered = params.get("clientCapabilities", {})
+    named = {name: value for name, value in offered.items() if name in NEWER}
+    return unstable().faults("ClientCapabilities", named)
+
+
+def _without_newer(params: Frame) -> Frame:
+    offered = {key: value for key, value in params.get("clientCapabilities", {}).items() if key not in NEWER}
+    return {**params, "clientCapabilities": offered}
 
 
 def _envelope(frame: Frame, allowed: set[str]) -> list[str]:
