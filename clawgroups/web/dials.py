@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -69,7 +70,7 @@ def dial_context(found: Agent, actor: Actor) -> dict[str, Any]:
     """What the part of the agent's page about this shows."""
     dial = Dial.objects.filter(pk=found.pk).first()
     by_itself = Connection.objects.filter(agent=found, closed_at=None, key__isnull=False).exists()
-    return {"dial": dial, "by_itself": by_itself, "may_allow": actor.is_staff}
+    return {"dial": dial, "by_itself": by_itself, "may_allow": actor.is_staff and not settings.DIAL_PRIVATE}
 
 
 @require_safe

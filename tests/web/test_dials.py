@@ -104,9 +104,9 @@ def test_the_page_says_how_it_stands_and_what_can_be_done(team: Team, sign_in: S
     assert "It refused us: 401. &lt;Correct&gt; its key." in shown
     assert "Try again now" in shown
     assert "Allow a private network" not in shown
+    assert "Allow a private network" in page(sue, "dial-state", team)
     post(ada, "retry-dial", team)
     assert (row(team).state, row(team).said) == ("waiting", "")
-    assert "Allow a private network" in page(sue, "dial-state", team)
     post(sue, "allow-private", team, allowed="yes")
     assert row(team).private
     assert "leads into a private network" in page(ada, "dial-state", team)
