@@ -28,7 +28,7 @@ class Judge:
         self.defs: dict[str, Schema] = self.schema["$defs"]
         self._closed = {name: self._close(one) for name, one in self.defs.items()}
         self._validators: dict[str, Draft202012Validator] = {}
-        self._by_method = {
+        self._by_method: dict[tuple[str, str, bool], str] = {
             (one["x-side"], one["x-method"], name.endswith("Response")): name
             for name, one in self.defs.items()
             if "x-method" in one

@@ -18,7 +18,7 @@ from agents.protocol.updates import AgentUpdate, MessageChunk
 from tests.conformance.counterparts import COMMANDS, PATIENCE, Heard, joined
 from tests.conformance.wire import Wire
 
-FORM = {"elicitation": {"form": {}}}
+FORM: dict[str, Any] = {"elicitation": {"form": {}}}
 
 
 class Client:

@@ -49,7 +49,7 @@ def rows_of(group: Team) -> str:
         elif "attempt" in names:
             found += model._default_manager.filter(attempt__task__workspace=group.workspace).order_by("pk")
     assert len(found) > 5
-    return serialize("json", found)
+    return str(serialize("json", found))
 
 
 async def test_no_frame_of_an_agent_changes_a_row_of_another_group(

@@ -129,12 +129,18 @@ async def test_a_question_without_a_usable_answer_is_cancelled_at_once(team: Tea
     task = await read_async(team.assigned)
     async with connected(key) as agent:
         prompt = await agent.asked("session/prompt")
-        for number, options in enumerate(([], None, "yes", [{}], [{"optionId": "y", "kind": "postpone"}])):
+        offers: list[Any] = [[], None, "yes", [{}], [{"optionId": "y", "kind": "postpone"}]]
+        for number, options in enumerate(offers):
             params = {"sessionId": prompt["params"]["sessionId"], "toolCall": {"toolCallId": "c"}, "options": options}
             agent.say({"id": number, "method": "session/request_permission", "params": params})
             assert (await agent.answered(number))["result"] == {"outcome": {"outcome": "cancelled"}}
         assert not await read_async(Approval.objects.exists)
         assert (await read_async(Task.objects.get, pk=task.pk)).state == "working"
+
+
+async def _asked(task: Task) -> Approval:
+    await until_row(Approval.objects.filter(task=task, state="open").exists)
+    return await read_async(Approval.objects.get, task=task)
 
 
 async def test_of_an_option_offered_twice_the_first_counts(team: Team, key: str) -> None:
@@ -147,7 +153,7 @@ async def test_of_an_option_offered_twice_the_first_counts(team: Team, key: str)
         ]
         params = {"sessionId": prompt["params"]["sessionId"], "toolCall": {"toolCallId": "c"}, "options": options}
         agent.say({"id": 1, "method": "session/request_permission", "params": params})
-        question = await until_row(lambda: Approval.objects.filter(task=task).first())
+        question = await _asked(task)
         assert question.options == [{"optionId": "same", "name": "No", "kind": "reject_once"}]
         bob = await read_async(team.actor, "bob")
         await perform_async(approvals.decide_approval, question.pk, option_id="same", actor=bob)
@@ -160,7 +166,7 @@ async def test_null_is_an_id_like_any_other(team: Team, key: str) -> None:
     async with connected(key) as agent:
         prompt = await agent.asked("session/prompt")
         agent.ask(prompt["params"]["sessionId"], None)
-        question = await until_row(lambda: Approval.objects.filter(task=task, state="open").first())
+        question = await _asked(task)
         assert question.request_id is None
         bob = await read_async(team.actor, "bob")
         await perform_async(approvals.decide_approval, question.pk, option_id="yes", actor=bob)
