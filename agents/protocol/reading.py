@@ -40,6 +40,7 @@ OPTION_KINDS = frozenset({"allow_once", "allow_always", "reject_once", "reject_a
 _PRIORITIES = frozenset({"high", "medium", "low"})
 _ENTRY_STATUSES = frozenset({"pending", "in_progress", "completed"})
 _SEVERITIES = frozenset({"info", "warning", "error", "other"})
+_SUBAGENT = frozenset({"sessionUpdate", "sessionId", "title", "description", "_meta"})
 _INT64 = 2**63
 
 
@@ -222,6 +223,7 @@ def _subagent(update: JsonObject) -> AgentUpdate | None:
         title if isinstance(title, str) else None,
         description if isinstance(description, str) else None,
         state if isinstance(state, str) else None,
+        {key: value for key, value in update.items() if key not in _SUBAGENT},
     )
 
 
@@ -230,7 +232,8 @@ def _session_message(update: JsonObject) -> AgentUpdate | None:
     if not isinstance(message_id, str) or not message_id:
         return None
     sender, recipient = as_text(update.get("senderSessionId")), as_text(update.get("recipientSessionId"))
-    return SessionMessage(message_id, _texts(update.get("content")), False, sender, recipient)
+    elsewhere = tuple(as_text(update[key]) for key in ("senderMessageId", "recipientMessageId") if update.get(key))
+    return SessionMessage(message_id, _texts(update.get("content")), False, sender, recipient, elsewhere)
 
 
 def _session_message_chunk(update: JsonObject) -> AgentUpdate | None:

@@ -177,6 +177,8 @@ class Subagent:
     title: str | None = None
     description: str | None = None
     state: str | None = None
+    more: JsonObject = field(default_factory=dict)
+    """What else was said of it (its folder, why it stopped), as it came."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,8 @@ class SessionMessage:
     append: bool
     sender: str = ""
     recipient: str = ""
+    elsewhere: tuple[str, ...] = ()
+    """What the same message is called in the other sessions' transcripts."""
 
 
 @dataclass(frozen=True)

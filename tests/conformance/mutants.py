@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Frame = dict[str, Any]
+SESSION, CANARY = "the session", "the canary"
 TEXT = {"type": "text", "text": "words"}
 IDS: list[Any] = [
     0, -1, None, "", "0", 1.5, True, 2**63, 2**63 - 1, -(2**63), 10**40, [], {}, [1], "é", "\x00", "\ud800", "x" * 1024,
@@ -85,8 +86,9 @@ class Mutator:
 
     def __init__(self, seed: int, *, session: str, canary: str) -> None:
         self._random = random.Random(seed)
-        self._templates = templates(session, canary)
-        self._session = session
+        # A seed makes the same frames whatever the session and the path are called.
+        self._templates = templates(SESSION, CANARY)
+        self._real = {SESSION: session, CANARY: canary}
         self._number = 1_000_000
         self._ways: list[Callable[[Frame], Any]] = [
             self._as_it_is, self._swap, self._swap, self._swap, self._drop, self._rename, self._identify,
@@ -117,6 +119,8 @@ class Mutator:
             spoil = self._random.choice(self._spoils)
             text = spoil(text)
             done.append(spoil.__name__.strip("_"))
+        for placeholder, real in self._real.items():
+            text = text.replace(placeholder, real)
         return Mutant(text, " ".join(done))
 
     # On the object
@@ -197,7 +201,7 @@ class Mutator:
 
     def _reverse(self, frame: Frame) -> Frame:
         """The other side's words: what a client would send."""
-        own = {"sessionId": self._session, "prompt": [TEXT], "cwd": "/", "mcpServers": []}
+        own = {"sessionId": SESSION, "prompt": [TEXT], "cwd": "/", "mcpServers": []}
         return {**frame, "method": self._random.choice(["initialize", "session/prompt", "session/new"]), "params": own}
 
     # On the text

@@ -63,6 +63,7 @@ async def test_an_sdk_agent_works_asks_and_stops(
 async def _is_allowed(team: Team, task: Task, heard: Heard) -> None:
     before = len(heard.of("answered", call="c1", chosen="go"))
     question = await answered(team, task, "go")
+    await _is_told_the_branch(team, task)
     assert question.tool_call["title"] == "Write the file"
     assert question.tool_call["raw_input"] == {"path": "a.md"}
     await task_state(task, "in_review")
@@ -74,8 +75,16 @@ async def _is_allowed(team: Team, task: Task, heard: Heard) -> None:
     assert len(heard.of("answered", call="c1", chosen="go")) == before + 1
 
 
+async def _is_told_the_branch(team: Team, task: Task) -> None:
+    (form,) = await questions(task)
+    bob = await read_async(team.actor, "bob")
+    answers = {"branch": ["dev"]}
+    await perform_async(approvals.decide_approval, form.pk, option_id="accept", answers=answers, actor=bob)
+
+
 async def _is_refused(team: Team, task: Task) -> None:
     await answered(team, task, "stay")
+    await _is_told_the_branch(team, task)
     await task_state(task, "in_review")
     assert (await read_async(attempt_of, task)).result.startswith("I was not allowed to.")
     assert await read_async(steps, task) == [("c1", "failed")]

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
+from agents.models import Connection
 from agents.protocol import acp
 from agents.protocol.peer import Peer, RpcError, RpcId
 from clawgroups import ingest
@@ -169,12 +170,6 @@ def test_the_peer_and_the_readers_take_whatever_comes(seed: int, canary: str) ->
     assert untouched(canary)
 
 
-def amiss(asked: Counter[Asked], heard: list[dict[str, Any]]) -> dict[Asked, int]:
-    """How often each id was answered too seldom (negative) or too often. Not one that is null: nobody can tell."""
-    got = Counter((type(f["id"]), f["id"]) for f in heard if "method" not in f and f["id"] is not None)
-    return {key: got[key] - asked[key] for key in {*got, *asked} if got[key] != asked[key]}
-
-
 class Sent:
     """What was asked so far. The same question twice is one question, so those ids are asked once."""
 
@@ -182,7 +177,14 @@ class Sent:
         self._mutants = mutants
         self._connector = connector
         self.asked: Counter[Asked] = Counter()
+        self.texts: dict[Asked, str] = {}
         self.host_calls: set[Asked] = set()
+
+    def amiss(self, heard: list[dict[str, Any]]) -> dict[Asked, tuple[int, str]]:
+        """Which frames were answered too seldom (negative) or too often. Without null: nobody can tell."""
+        got = Counter((type(f["id"]), f["id"]) for f in heard if "method" not in f and f["id"] is not None)
+        wrong = {key: got[key] - self.asked[key] for key in {*got, *self.asked}}
+        return {key: (by, self.texts.get(key, "")[:1000]) for key, by in wrong.items() if by}
 
     def next(self) -> str:
         while True:
@@ -196,6 +198,7 @@ class Sent:
                 continue
             if asked is not None:
                 self.asked[asked] += 1
+                self.texts[asked] = text
                 if method_in(text).startswith(HOSTS):
                     self.host_calls.add(asked)
             return text
@@ -206,6 +209,7 @@ def patient_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would close a socket after 200 malformed frames a minute; here they are wanted."""
     monkeypatch.setattr(link, "MAX_VIOLATIONS", 10 * FRAMES)
     monkeypatch.setattr(ingest, "EDGE_EVERY", 0.01)
+    monkeypatch.setattr(ingest, "ACK_EVERY", 0.1)
 
 
 def faults(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -230,11 +234,13 @@ async def test_a_socket_that_says_anything_lives_on_and_then_works(
                 agent.say(sent.next())
             await _all_taken(agent, sent)
         assert touched == []
+        # A question that crosses the takeover is answered too, but by the sweep.
+        await until_row(lambda: _stored(team), lambda frames: frames == len(agent.said))
         bob = await read_async(team.actor, "bob")
         await perform_async(takeover.take_over, task.pk, actor=bob)
         with contextlib.suppress(TimeoutError):
-            await agent.until(lambda: not amiss(sent.asked, agent.heard))
-        assert amiss(sent.asked, agent.heard) == {}
+            await agent.until(lambda: not sent.amiss(agent.heard))
+        assert sent.amiss(agent.heard) == {}
         codes = {f["id"]: f["error"]["code"] for f in agent.heard if f.get("error") and f["id"] is not None}
         assert {codes[value] for _, value in sent.host_calls} <= CODES
         agent.end_turn(prompt, "cancelled")
@@ -250,6 +256,10 @@ async def _all_taken(agent: Socket, sent: Sent) -> None:
     sent.asked[str, "the last one"] = 1
     agent.say({"id": "the last one", "method": "session/unheard_of"})
     await agent.answered("the last one")
+
+
+def _stored(team: Team) -> int:
+    return Connection.objects.filter(agent=team.agents["scribe"]).latest("opened_at").received
 
 
 async def _works(team: Team, agent: Socket) -> None:
@@ -280,8 +290,8 @@ async def test_a_real_socket_that_says_anything_is_answered(
                 await line.send(b"\x00\xff")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(20):
-                    while amiss(sent.asked, heard):
+                    while sent.amiss(heard):
                         heard.append(json.loads(await line.recv()))
-    assert amiss(sent.asked, heard) == {}
+    assert sent.amiss(heard) == {}
     assert faults(caplog) == []
     assert untouched(canary)

@@ -129,13 +129,18 @@ async def test_a_question_without_a_usable_answer_is_cancelled_at_once(team: Tea
     task = await read_async(team.assigned)
     async with connected(key) as agent:
         prompt = await agent.asked("session/prompt")
-        odd: list[Any] = [[], None, "yes", [{}], [{"optionId": "y", "kind": "postpone"}]]
-        for number, options in enumerate(odd):
+        offers: list[Any] = [[], None, "yes", [{}], [{"optionId": "y", "kind": "postpone"}]]
+        for number, options in enumerate(offers):
             params = {"sessionId": prompt["params"]["sessionId"], "toolCall": {"toolCallId": "c"}, "options": options}
             agent.say({"id": number, "method": "session/request_permission", "params": params})
             assert (await agent.answered(number))["result"] == {"outcome": {"outcome": "cancelled"}}
         assert not await read_async(Approval.objects.exists)
         assert (await read_async(Task.objects.get, pk=task.pk)).state == "working"
+
+
+async def _asked(task: Task) -> Approval:
+    await until_row(Approval.objects.filter(task=task, state="open").exists)
+    return await read_async(Approval.objects.get, task=task)
 
 
 async def test_of_an_option_offered_twice_the_first_counts(team: Team, key: str) -> None:
@@ -148,8 +153,7 @@ async def test_of_an_option_offered_twice_the_first_counts(team: Team, key: str)
         ]
         params = {"sessionId": prompt["params"]["sessionId"], "toolCall": {"toolCallId": "c"}, "options": options}
         agent.say({"id": 1, "method": "session/request_permission", "params": params})
-        await until_row(Approval.objects.filter(task=task).exists)
-        question = await read_async(Approval.objects.get, task=task)
+        question = await _asked(task)
         assert question.options == [{"optionId": "same", "name": "No", "kind": "reject_once"}]
         bob = await read_async(team.actor, "bob")
         await perform_async(approvals.decide_approval, question.pk, option_id="same", actor=bob)
@@ -162,8 +166,7 @@ async def test_null_is_an_id_like_any_other(team: Team, key: str) -> None:
     async with connected(key) as agent:
         prompt = await agent.asked("session/prompt")
         agent.ask(prompt["params"]["sessionId"], None)
-        await until_row(Approval.objects.filter(task=task, state="open").exists)
-        question = await read_async(Approval.objects.get, task=task)
+        question = await _asked(task)
         assert question.request_id is None
         bob = await read_async(team.actor, "bob")
         await perform_async(approvals.decide_approval, question.pk, option_id="yes", actor=bob)
@@ -175,12 +178,12 @@ async def test_null_is_an_id_like_any_other(team: Team, key: str) -> None:
         assert agent.closed is None
 
 
-async def test_a_login_in_a_terminal_that_was_never_offered_is_shown_and_never_asked_for(team: Team, key: str) -> None:
+async def test_a_login_in_a_terminal_is_shown_and_never_asked_for(team: Team, key: str) -> None:
     task = await read_async(team.assigned)
     method = {"id": "login", "type": "terminal", "name": "Sign in\u202e", "args": ["rm", "-rf"], "env": {"A": "b"}}
     async with connected(key, answering=False) as agent:
         hello = await agent.asked("initialize")
-        assert not hello["params"]["clientCapabilities"].get("auth", {}).get("terminal")
+        assert hello["params"]["clientCapabilities"]["auth"] == {"terminal": True}
         agent.say({"id": hello["id"], "result": {"protocolVersion": 1, "authMethods": [method] * 50}})
         opening = await agent.asked("session/new")
         agent.say({"id": opening["id"], "error": {"code": -32000, "message": "Sign in first"}})

@@ -15,7 +15,7 @@ NEWER = frozenset({"plan", "subagents"})
 """Client capabilities that were stabilised on 2026-11-20; the schema here is of 2026-11-02."""
 FAULTS: list[str] = []
 """Of all connections in this process; the tests of agents' sockets look at it when they end."""
-_ASKED: dict[object, dict[tuple[type, Any], str]] = {}
+_ASKED: dict[object, dict[tuple[type, Any], set[str]]] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ class Wire:
         if not isinstance(frame, dict) or "id" not in frame or not isinstance(frame.get("method"), str):
             return
         if frame["id"] is None or isinstance(frame["id"], (str, int)):
-            self._asked[type(frame["id"]), frame["id"]] = frame["method"]
+            self._asked.setdefault((type(frame["id"]), frame["id"]), set()).add(frame["method"])
 
     def heard(self, text: str) -> Frame:
         """Judge one of our frames; the frame."""
@@ -88,11 +88,16 @@ class Wire:
     def _answer(self, frame: Frame) -> list[str]:
         if "result" not in frame:
             return ["neither a request nor an answer"]
-        method = self._asked.get((type(frame.get("id")), frame.get("id")))
-        if method is None:
+        methods = self._asked.get((type(frame.get("id")), frame.get("id")), set())
+        if not methods:
             return ["a result for something that was never asked"]
-        name = stable().definition(method, answer=True)
-        return [f"a result for {method}"] if name is None else stable().faults(name, frame["result"])
+        # An agent that gives the same id (null, say) to several requests gets what fits one of them.
+        return min((_result_faults(method, frame["result"]) for method in methods), key=len)
+
+
+def _result_faults(method: str, result: Any) -> list[str]:
+    name = stable().definition(method, answer=True)
+    return [f"a result for {method}"] if name is None else stable().faults(name, result)
 
 
 def _newer(params: Frame) -> list[str]:

@@ -32,9 +32,11 @@ from clawgroups.services import (
     breakers,
     contact,
     members,
+    memories,
     messages,
     outage,
     regenerate,
+    reports,
     review,
     runs,
     session_options,
@@ -202,6 +204,18 @@ def model_chosen(team: Team) -> None:
     perform(session_options.set_option, task.pk, option="model", value="large", actor=team.actor("bob"))
 
 
+def progress_reported(team: Team) -> None:
+    task = team.working()
+    session = Session.objects.get(task=task)
+    perform(reports.report_progress, session.pk, percent=40, note="Half of it read", actor=agent(team))
+
+
+def remembered_and_forgotten(team: Team) -> None:
+    bob = team.actor("bob")
+    kept = perform(memories.remember, team.workspace.pk, key="currency", text="Euro", actor=bob)
+    perform(memories.forget, UUID(kept.answer["id"]), actor=bob)
+
+
 def planned_paused_and_over(team: Team) -> None:
     ada = team.actor("ada")
     perform(runs.draft_run, team.workspace.pk, goal="Understand the sales", start=True, actor=ada)
@@ -281,7 +295,7 @@ TOLD: list[Callable[[Team], None]] = [
     tried_in_vain, returned_in_vain, stuck, timed_out, parked, returned_to_its_author, acknowledged, late,
     stop_unconfirmed, contact_lost_and_restored, quiet_and_stirred, steps_and_plan, planned_paused_and_over,
     done_and_consolidated, after_an_outage, people_and_agents, rephrased, split,
-    breaker_opened, failed, a_room_of_its_own, model_chosen,
+    breaker_opened, failed, a_room_of_its_own, model_chosen, progress_reported, remembered_and_forgotten,
 ]  # fmt: skip
 _seen: dict[str, set[str]] = {}
 
