@@ -31,6 +31,7 @@ MAX_CHOICES = 200
 MAX_COMMANDS = 100
 MAX_CHILDREN = 100
 MAX_VALUE = 200
+MAX_REMEMBERED = 100
 MODE = "mode"
 # Modes in which an agent acts without asking, by the words that real agents use in their ids.
 LOOSE = re.compile(r"yolo|bypass|auto|accept|full|dont.?ask|unrestrict|danger|trust|never", re.IGNORECASE)
@@ -66,6 +67,17 @@ def read_opened(result: Mapping[str, Any]) -> Json:
     """What the answer to `session/new`, load or resume tells. Where it has both, config options count alone."""
     options = _config_of(result) or mode_options(result.get("modes"))
     return {"options": options} if options else {}
+
+
+def remembered(told: Told) -> list[Json]:
+    """What is kept of a session's options, to choose from before the next one: short, since it is often read."""
+    kept = []
+    for option in told.get("options", []):
+        short = {**option, "value": None}
+        if option["type"] == "select":
+            short["choices"] = [{**choice, "description": ""} for choice in option["choices"][:MAX_REMEMBERED]]
+        kept.append(short)
+    return kept
 
 
 def after_set(told: Told, option_id: str, value: Any, result: Mapping[str, Any] | None, refusal: str) -> Json:

@@ -249,7 +249,7 @@ def seats(wanted: Q) -> list[Seat]:
     members = list(
         Member.objects.filter(wanted, left_at=None)
         .select_related("agent", "user")
-        .defer("agent__announced", "agent__toolkits", "agent__description")
+        .defer(*(f"agent__{column}" for column in ("announced", "offered", "preferences", "toolkits", "description")))
         .order_by("joined_at", "id")
     )
     present = presences(m.agent_id for m in members if m.agent_id)

@@ -95,10 +95,12 @@ def _begin_anew(command: Command, session: Session, error: Mapping[str, Any] | N
 
 def _remembered(command: Command, told: Mapping[str, Any]) -> Decision:
     """What sessions of this agent offer, so that its owner can choose before there is one."""
-    offered = list(told.get("options", []))
-    known = command.agent.offered
-    same = [{**one, "value": None} for one in offered] == [{**one, "value": None} for one in known]
-    return Decision() if same else Decision([Update("agents.Agent", command.agent_id, {"offered": offered})])
+    offered = session_state.remembered(told)
+    return (
+        Decision()
+        if offered == command.agent.offered
+        else Decision([Update("agents.Agent", command.agent_id, {"offered": offered})])
+    )
 
 
 def set_command(session: Session, option: Mapping[str, Any], value: str | bool, now: datetime) -> Insert:

@@ -133,3 +133,13 @@ def test_children_and_commands_are_bounded() -> None:
     assert len(told["children"]) == session_state.MAX_CHILDREN
     many = CommandsAvailable(tuple({"name": f"n{number}"} for number in range(500)))
     assert len(fold({}, many)["commands"]) == session_state.MAX_COMMANDS
+
+
+def test_what_is_remembered_of_options_is_short_and_knows_no_value() -> None:
+    long = {**MODEL, "options": [{"value": f"v{n}", "name": "n", "description": "d" * 200} for n in range(150)]}
+    told = read_opened({"configOptions": [{**long, "currentValue": "v1"}, THINK]})
+    kept = session_state.remembered(told)
+    assert [one["value"] for one in kept] == [None, None]
+    assert len(kept[0]["choices"]) == session_state.MAX_REMEMBERED
+    assert {choice["description"] for choice in kept[0]["choices"]} == {""}
+    assert chosen_value({"options": kept}, "model", "v3")[1] == "v3"
