@@ -96,11 +96,9 @@ def _begin_anew(command: Command, session: Session, error: Mapping[str, Any] | N
 def _remembered(command: Command, told: Mapping[str, Any]) -> Decision:
     """What sessions of this agent offer, so that its owner can choose before there is one."""
     offered = session_state.remembered(told)
-    return (
-        Decision()
-        if offered == command.agent.offered
-        else Decision([Update("agents.Agent", command.agent_id, {"offered": offered})])
-    )
+    if offered == command.agent.offered:
+        return Decision()
+    return Decision([Update("agents.Agent", command.agent_id, {"offered": offered})])
 
 
 def set_command(session: Session, option: Mapping[str, Any], value: str | bool, now: datetime) -> Insert:
