@@ -28,6 +28,8 @@ TEAM = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER})
 WORKERS = TEAM | {Role.AGENT}
 ADMINS = frozenset({Role.OWNER, Role.ADMIN})
 NOBODY: frozenset[Role] = frozenset()
+# Comes along with a task where its attempt ends, since that is on the agent's record.
+ENDING = ("attempt__member", "attempt__member__agent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +183,9 @@ def get_run(actor: Actor, pk: UUID, action: str) -> Run:
     return _get(Run, actor, pk, action, "workspace")
 
 
-def get_task(actor: Actor, pk: UUID, action: str) -> Task:
-    """The task, if the actor may do `action` to it."""
-    task = _get(Task, actor, pk, action, "run", "workspace", "assignee", "holder", "attempt")
+def get_task(actor: Actor, pk: UUID, action: str, *more: str) -> Task:
+    """The task, if the actor may do `action` to it. `more`: what else comes along, as in `keyed.row_of`."""
+    task = _get(Task, actor, pk, action, "run", "workspace", "assignee", "holder", "attempt", *more)
     task.run.workspace = task.workspace
     return task
 

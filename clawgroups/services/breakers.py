@@ -152,5 +152,5 @@ def _remembered(agent: Agent, after: Breaker, now: datetime, actor: Actor) -> Pu
 
 
 def _agent_of(attempt: Attempt) -> Agent | None:
-    agent_id = attempt.member.agent_id
-    return None if agent_id is None else Agent.objects.filter(pk=agent_id).first()
+    # As it was read with the attempt: where its breaker has moved since, the change says so and is decided anew.
+    return attempt.member.agent

@@ -22,7 +22,7 @@ from clawgroups.core.retries import MAX_TRIES, Course
 from clawgroups.core.task_events import TaskDone, TaskReady, TaskReturned, TaskStuck, TaskTakenOver
 from clawgroups.core.timers import wait_for_holder
 from clawgroups.models import Attempt, Dependency, Member, Task
-from clawgroups.permissions import get_task, require
+from clawgroups.permissions import ENDING, get_task, require
 from clawgroups.services import breakers
 from clawgroups.services.attempts import closed, end_sessions, fence, goes_on, retried, what_follows
 from clawgroups.services.deadlines import CLOSED, timers_of, waits, waits_when_ready
@@ -33,7 +33,7 @@ def accept_task(
     task_id: UUID, *, actor: Actor, verdicts: Sequence[Verdict] = (), operation: str = ""
 ) -> Future[Outcome]:
     """Accept a result in review: the task is done, and its dependants are one step nearer."""
-    task = get_task(actor, task_id, "task.review")
+    task = get_task(actor, task_id, "task.review", *ENDING)
     expects = require(actor, "task.review", task.workspace_id)
     attempt = _in_review(task)
     now = timezone.now()
@@ -102,7 +102,7 @@ def return_task(
 ) -> Future[Outcome]:
     """Send a result back with reasons. A person's result goes back to that person, an agent's to the
     next try; after the last one it is written anew, and once that was done a person must act."""
-    task = get_task(actor, task_id, "task.review")
+    task = get_task(actor, task_id, "task.review", *ENDING)
     expects = require(actor, "task.review", task.workspace_id)
     attempt = _in_review(task)
     said = tuple(clean_text(r, what="Reason", limit=2000) for r in reasons if r.strip())

@@ -24,7 +24,7 @@ from clawgroups.core.plan import children_of
 from clawgroups.core.task_events import TaskAssigned, TaskCancelled, TaskStuck
 from clawgroups.core.timers import after, wait_for_help
 from clawgroups.models import Dependency, Member, Session, Task
-from clawgroups.permissions import get_task, require
+from clawgroups.permissions import ENDING, get_task, require
 from clawgroups.services import breakers, contact
 from clawgroups.services.attempts import (
     TURNS,
@@ -239,7 +239,7 @@ def release_task(
     it saw of the attempt; where that has moved on, the answer is a mismatch. `failure` says why, and with that what
     follows.
     """
-    task = get_task(actor, task_id, "task.release")
+    task = get_task(actor, task_id, "task.release", *ENDING)
     expects = require(actor, "task.release", task.workspace_id)
     if epoch != task.epoch:
         raise stale(task, f"This task has moved on: it is at epoch {task.epoch} now.")
