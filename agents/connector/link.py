@@ -22,7 +22,6 @@ from agents.connector.policy import decide
 from agents.connector.workdir import BadName, FetchFailed, Sync, Workdir
 from agents.protocol import version
 
-_OPENING = frozenset({version.SESSION_NEW, version.SESSION_LOAD, version.SESSION_RESUME})
 _ANY_SESSION = ""
 LATE_KEPT = 1000
 
@@ -168,7 +167,7 @@ class Link:
                 self._pass_on(_ANY_SESSION, raw)
             else:
                 self._answer_initialize()
-        elif method in _OPENING:
+        elif method in version.OPENING:
             self._open_session(frame, raw)
         elif method == version.SESSION_PROMPT and session in self._workdirs and not _brings_nothing(frame):
             self._fetching[session] = fetching = _Fetching(frame["id"])

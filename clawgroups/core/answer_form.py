@@ -12,6 +12,7 @@ from datetime import date, datetime
 from math import isfinite
 from typing import Any
 
+from agents.protocol.reading import as_text
 from clawgroups.core.errors import Invalid
 from clawgroups.core.shrinking import shrunk_text
 
@@ -74,14 +75,14 @@ def _field(name: Any, raw: Any, required: bool) -> Field | None:
     )
     return Field(
         name,
-        shrunk_text(_text(raw.get("title")) or name, 120),
-        shrunk_text(_text(raw.get("description")), 500),
+        shrunk_text(as_text(raw.get("title")) or name, 120),
+        shrunk_text(as_text(raw.get("description")), 500),
         kind,
         required,
         choices,
         raw.get("default"),
         raw["format"] if raw.get("format") in FORMATS else "",
-        shrunk_text(_text(raw.get("pattern")), 200),
+        shrunk_text(as_text(raw.get("pattern")), 200),
         _number(raw.get(low)),
         _number(raw.get(high)),
     )
@@ -95,7 +96,7 @@ def _choices(raw: Any) -> tuple[tuple[str, str], ...]:
     for key in ("oneOf", "anyOf"):
         for one in raw[key] if isinstance(raw.get(key), list) else ():
             if isinstance(one, dict) and isinstance(one.get("const"), str):
-                found[one["const"]] = _text(one.get("title")) or one["const"]
+                found[one["const"]] = as_text(one.get("title")) or one["const"]
     return tuple((value, shrunk_text(name, 200)) for value, name in list(found.items())[:MAX_CHOICES])
 
 
@@ -171,10 +172,6 @@ def _formatted(field: Field, value: str) -> None:
             fits = False
     if not fits:
         raise Invalid(f"{field.title} is no {field.format}.", field=field.name)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _number(value: Any) -> float | None:

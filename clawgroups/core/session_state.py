@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from agents.protocol.reading import as_text
 from agents.protocol.updates import (
     AgentUpdate,
     CommandsAvailable,
@@ -111,9 +112,9 @@ def _option(raw: Mapping[str, Any]) -> Json | None:
         return None
     option = {
         "id": option_id,
-        "name": shrunk_text(_text(raw.get("name")) or option_id, 80),
-        "description": shrunk_text(_text(raw.get("description")), 300),
-        "category": shrunk_text(_text(raw.get("category")), 40),
+        "name": shrunk_text(as_text(raw.get("name")) or option_id, 80),
+        "description": shrunk_text(as_text(raw.get("description")), 300),
+        "category": shrunk_text(as_text(raw.get("category")), 40),
         "via": "config",
     }
     if kind == "boolean" and isinstance(value, bool):
@@ -130,7 +131,7 @@ def _choices(raw: Sequence[Any]) -> list[Json]:
         if not isinstance(one, dict):
             continue
         if isinstance(one.get("options"), list):
-            group = shrunk_text(_text(one.get("name")), 80)
+            group = shrunk_text(as_text(one.get("name")), 80)
             choices += [{**choice, "group": group} for choice in _choices(one["options"])]
         elif _is_value(one.get("value")):
             choices.append(_choice(one["value"], one))
@@ -138,8 +139,8 @@ def _choices(raw: Sequence[Any]) -> list[Json]:
 
 
 def _choice(value: str, raw: Mapping[str, Any]) -> Json:
-    name = shrunk_text(_text(raw.get("name")) or value, 120)
-    return {"value": value, "name": name, "description": shrunk_text(_text(raw.get("description")), 300)}
+    name = shrunk_text(as_text(raw.get("name")) or value, 120)
+    return {"value": value, "name": name, "description": shrunk_text(as_text(raw.get("description")), 300)}
 
 
 def mode_options(modes: Any) -> list[Json]:
@@ -222,8 +223,8 @@ def _commands(raw: Sequence[Mapping[str, Any]]) -> list[Json]:
     return [
         {
             "name": shrunk_text(one["name"], 80),
-            "description": shrunk_text(_text(one.get("description")), 300),
-            "hint": shrunk_text(_text((one.get("input") or {}).get("hint")), 120)
+            "description": shrunk_text(as_text(one.get("description")), 300),
+            "hint": shrunk_text(as_text((one.get("input") or {}).get("hint")), 120)
             if isinstance(one.get("input"), dict)
             else "",
         }
@@ -234,7 +235,3 @@ def _commands(raw: Sequence[Mapping[str, Any]]) -> list[Json]:
 def _is_value(value: Any) -> bool:
     """Whether it can be sent back as it came: a longer one is cut nowhere, but left out."""
     return isinstance(value, str) and 0 < len(value) <= MAX_VALUE
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -29,8 +29,6 @@ log = logging.getLogger(__name__)
 OPEN_DEADLINE = 120.0
 # A login may need a person at the agent's machine.
 LOGIN_DEADLINE = 900.0
-# What carries the workspace's tools: whatever opens a session, anew or again.
-WITH_TOOLS = frozenset({version.SESSION_NEW, version.SESSION_LOAD, version.SESSION_RESUME})
 
 
 class Pump:
@@ -176,7 +174,7 @@ class Pump:
             )
         if command.purpose == "open" and command.session_id is not None and self._hello.has_workdir:
             params["_meta"] = {**params.get("_meta", {}), **_workdir(command.session_id)}
-        if command.method in WITH_TOOLS and command.session_id is not None and self.takes_tools:
+        if command.method in version.OPENING and command.session_id is not None and self.takes_tools:
             params["mcpServers"] = [*params.get("mcpServers", []), _tools(command.session_id)]
         return peer.request(str(command.pk), command.method, params)
 

@@ -21,7 +21,6 @@ from clawgroups.services.perform import perform_async, read_async
 log = logging.getLogger(__name__)
 
 MAX_ASKED = 256 * 1024
-CANCELLED = {"outcome": {"outcome": "cancelled"}}
 
 
 class Questions:
@@ -76,7 +75,7 @@ class Questions:
             )
         except ClawError as refusal:
             log.info("permission request of agent %s refused: %s", self._held.agent_id, refusal)
-            await self._send(peer.result(item.request_id, CANCELLED))
+            await self._send(peer.result(item.request_id, acp.permission_cancelled()))
 
     async def _form(self, item: Asked) -> None:
         asked = acp.parse_form(item.request_id, item.params)

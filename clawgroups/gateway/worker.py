@@ -46,7 +46,6 @@ log = logging.getLogger(__name__)
 
 MAX_EARLY = 64
 MAX_EARLY_SIZE = 16 * 1024
-REOPENED = (version.SESSION_LOAD, version.SESSION_RESUME)
 
 
 class Worker:
@@ -218,7 +217,7 @@ class Worker:
         await self._login(error)
 
     def _check_opened(self, command: Command, answer: dict[str, Any]) -> tuple[dict[str, Any], RpcError | None]:
-        if command.method in REOPENED:
+        if command.method in version.REOPENING:
             return {**answer, "sessionId": command.params["sessionId"]}, None
         try:
             acp_id = acp.parse_new_session(answer).session_id
@@ -267,7 +266,7 @@ class Worker:
         """
         assert command.session_id is not None
         for named, update in list(self._early):
-            if named == acp_id and (command.method not in REOPENED or isinstance(update, STATE_UPDATES)):
+            if named == acp_id and (command.method not in version.REOPENING or isinstance(update, STATE_UPDATES)):
                 await self._intake.take(command.session_id, update, MAX_EARLY_SIZE)
 
     # Who it is

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
 
 from agents.ids import new_id
 from agents.models import Agent, Connection
-from agents.protocol import version
+from agents.protocol import acp
+from agents.protocol.acp import Call
 from clawgroups import bus, commit
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Change, Expect, Insert, Outcome
@@ -33,7 +32,7 @@ def sign_in(agent_id: UUID, *, method: str, actor: Actor, operation: str = "") -
         raise Invalid("The agent announced no such way to sign in.", field="method")
     if methods[method].get("type") == TERMINAL:
         raise Invalid("This way needs a terminal on the agent's machine; run the command shown there.", field="method")
-    return _ask(agent, "authenticate", version.AUTHENTICATE, {"methodId": method}, actor, operation)
+    return _ask(agent, "authenticate", acp.authenticate(method), actor, operation)
 
 
 def sign_out(agent_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outcome]:
@@ -41,7 +40,7 @@ def sign_out(agent_id: UUID, *, actor: Actor, operation: str = "") -> Future[Out
     agent = get_agent(actor, agent_id)
     if agent.announced.get("logout") is not True:
         raise Conflict("This agent cannot sign out when asked; do it on its own machine.", code="not_offered")
-    return _ask(agent, "logout", version.LOGOUT, {}, actor, operation)
+    return _ask(agent, "logout", acp.logout(), actor, operation)
 
 
 def list_sessions(agent_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outcome]:
@@ -49,12 +48,10 @@ def list_sessions(agent_id: UUID, *, actor: Actor, operation: str = "") -> Futur
     agent = get_agent(actor, agent_id)
     if agent.announced.get("list_sessions") is not True:
         raise Conflict("This agent does not list its sessions.", code="not_offered")
-    return _ask(agent, "list", version.SESSION_LIST, {}, actor, operation)
+    return _ask(agent, "list", acp.session_list(), actor, operation)
 
 
-def _ask(
-    agent: Agent, purpose: str, method: str, params: Mapping[str, Any], actor: Actor, operation: str
-) -> Future[Outcome]:
+def _ask(agent: Agent, purpose: str, call: Call, actor: Actor, operation: str) -> Future[Outcome]:
     if not Connection.objects.filter(agent=agent, closed_at=None).exclude(ready_at=None).exists():
         raise Conflict("The agent is not connected now; start it first.", code="not_connected")
     if latest(agent.pk, purpose, "open", "sent") is not None:
@@ -62,8 +59,8 @@ def _ask(
     command = {
         "agent_id": agent.pk,
         "purpose": purpose,
-        "method": method,
-        "params": dict(params),
+        "method": call.method,
+        "params": call.params,
         "created_at": timezone.now(),
     }
     pk = new_id()

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from agents.ids import new_id
+from agents.protocol import acp
 from clawgroups import bus
 from clawgroups.core.changes import Count, Fact, Insert, Update, Write
 from clawgroups.core.events import RunConsolidating
@@ -234,12 +235,13 @@ def end_sessions(sessions: QuerySet[Session], now: datetime) -> Decision:
     for pk, agent_id, acp_id, closes in living.values_list("pk", "agent_id", "acp_id", "agent__announced__close"):
         decision.writes.append(Update("clawgroups.Session", pk, {"state": "closed", "closed_at": now}))
         if closes is True and acp_id:
+            call = acp.session_close(acp_id)
             command = {
                 "agent_id": agent_id,
                 "session_id": pk,
                 "purpose": "close",
-                "method": "session/close",
-                "params": {"sessionId": acp_id},
+                "method": call.method,
+                "params": call.params,
                 "created_at": now,
             }
             decision.writes.append(Insert("clawgroups.Command", new_id(), command))

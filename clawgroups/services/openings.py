@@ -12,7 +12,7 @@ from typing import Any
 from django.utils import timezone
 
 from agents.ids import new_id
-from agents.protocol import version
+from agents.protocol import acp, version
 from clawgroups import bus
 from clawgroups.core import session_state
 from clawgroups.core.changes import Insert, Update
@@ -26,7 +26,6 @@ from clawgroups.services.tasks import prompt_command
 LOGIN_NEEDED = -32000
 LOGIN_MISSING = "the agent needs a login on its own machine"
 SCOPE_DENIED = -32016
-AGAIN = (version.SESSION_LOAD, version.SESSION_RESUME)
 
 
 def opened(command: Command, link: Any, result: Mapping[str, Any] | None, error: Mapping[str, Any] | None) -> Decision:
@@ -39,7 +38,7 @@ def opened(command: Command, link: Any, result: Mapping[str, Any] | None, error:
     acp_id = str((result or {}).get("sessionId") or "")[:200]
     task = current(attempt)
     if error is not None or not acp_id:
-        if command.method in AGAIN and task is not None and not needs_login(error):
+        if command.method in version.REOPENING and task is not None and not needs_login(error):
             return _begin_anew(command, session, error)
         closed = Update("clawgroups.Session", session.pk, {"state": "closed", "closed_at": timezone.now()})
         decision = Decision([closed])
@@ -103,22 +102,17 @@ def _remembered(command: Command, told: Mapping[str, Any]) -> Decision:
 
 def set_command(session: Session, option: Mapping[str, Any], value: str | bool, now: datetime) -> Insert:
     """The frame that sets one of a session's options, by the way in which the agent offers it."""
-    params: dict[str, Any] = {"sessionId": session.acp_id}
     if option["via"] == "modes":
-        method = version.SET_MODE
-        params["modeId"] = value
+        call = acp.set_mode(session.acp_id, str(value))
     else:
-        method = version.SET_CONFIG_OPTION
-        params |= {"configId": option["id"], "value": value}
-        if isinstance(value, bool):
-            params["type"] = "boolean"
+        call = acp.set_config_option(session.acp_id, option["id"], value)
     columns = {
         "agent_id": session.agent_id,
         "session_id": session.pk,
         "attempt_id": session.attempt_id,
         "purpose": "set",
-        "method": method,
-        "params": params,
+        "method": call.method,
+        "params": call.params,
         "created_at": now,
     }
     return Insert("clawgroups.Command", new_id(), columns)

@@ -32,7 +32,7 @@ from clawgroups.core.transcript import (
 )
 from clawgroups.models import Command, Part, Session, Step
 from clawgroups.services.attempts import TURNS
-from clawgroups.services.page import Page
+from clawgroups.services.transcript_page import Page
 
 REMEMBERED = 20  # parts and steps that are read to know what was said and done before
 REMEMBERED_TEXT = 4000

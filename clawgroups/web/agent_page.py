@@ -31,7 +31,7 @@ from clawgroups.web.http import actor_of, page
 KNOWN = (
     ("Kimi CLI", "kimi acp"),
     ("OpenCode", "opencode acp"),
-    ("Gemini CLI", "gemini --experimental-acp"),
+    ("Gemini CLI", "gemini --acp"),
     ("Claude Code", "npx -y @zed-industries/claude-code-acp"),
     ("A built-in analyst, to try it", "python -m agents.builtin analyst"),
 )

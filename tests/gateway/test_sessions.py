@@ -57,9 +57,12 @@ async def told_of(task: Task, key: str) -> Any:
 
 async def test_a_mode_that_asks_is_set_and_answered_before_the_work_is_prompted(team: Team, key: str) -> None:
     task = await read_async(team.assigned)
-    async with connected(key, opening=MODES) as agent:
+    async with connected(key, opening=MODES, capabilities=RESUMES) as agent:
         setting = await agent.asked("session/set_mode")
         assert setting["params"]["modeId"] == "default"
+        # It comes after the prompt in the order of what is owed, so the prompt was looked at and held back.
+        await perform_async(agent_requests.list_sessions, team.agents["scribe"].pk, actor=team.actor("ada"))
+        await agent.asked("session/list")
         assert "session/prompt" not in methods(agent)
         agent.say({"id": setting["id"], "result": {}})
         await agent.asked("session/prompt")
