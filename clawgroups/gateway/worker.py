@@ -147,15 +147,13 @@ class Worker:
         if session_id is not None:
             if self._pump.reopening(session_id) and not isinstance(update, STATE_UPDATES):
                 return  # The agent tells its history again: it stands in the transcript.
-            if told.acp_id in self._sessions.children:
-                mine = subagents.of_child(told.acp_id, update)
-                if mine is None:
-                    return
-                update = mine
             if isinstance(update, Subagent):
                 self._sessions.adopt(update.session_id, session_id)
                 await self._intake.take(session_id, update, told.size)
-            await self._intake.take(session_id, subagents.as_own(update), told.size)
+            is_child = told.acp_id in self._sessions.children
+            shown = subagents.of_child(told.acp_id, update) if is_child else subagents.as_own(update)
+            if shown is not None:
+                await self._intake.take(session_id, shown, told.size)
         elif self._pump.opening() and told.size <= MAX_EARLY_SIZE:
             self._early.append((told.acp_id, told.update))
 

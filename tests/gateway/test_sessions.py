@@ -255,12 +255,17 @@ async def test_a_child_session_is_a_step_of_its_parent_and_its_words_are_no_resu
         agent.update(session, "subagent_update", sessionId="child", title="Reader", state={"state": "running"})
         agent.update("child", "tool_call", toolCallId="c1", title="Read it", kind="read", status="completed")
         agent.chunk("child", "I read it.", message="m")
+        agent.update("child", "subagent_update", sessionId="grandchild", title="Counter", state={"state": "idle"})
+        agent.update("grandchild", "tool_call", toolCallId="c1", title="Count it", status="completed")
+        agent.update("grandchild", "usage_update", used=1, size=2)
         agent.update(session, "subagent_update", sessionId="child", state={"state": "idle", "stopReason": "end_turn"})
         agent.chunk(session, "It says 42.")
         agent.end_turn(prompt)
         await task_state(task, "in_review")
         done = await read_async(lambda: list(Step.objects.filter(attempt__task=task).values_list("title", "status")))
-        assert sorted(done) == [("Read it", "completed"), ("Reader", "completed")]
+        names = ["Count it", "Counter", "Read it", "Reader"]
+        assert sorted(done) == [(name, "completed") for name in names]
+        assert "usage" not in await read_async(told, task), "a child's context is not its parent's"
         assert await read_async(texts, task) == [("It says 42.", False)]
         assert await read_async(texts, task, "thought") == [("I read it.", False)]
 
