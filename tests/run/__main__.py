@@ -28,6 +28,7 @@ from types import FrameType
 
 from clawgroups.supervisor.say import CannotRun
 from tests.run import browser, servers
+from tests.run.limited import finish
 from tests.run.results import Results
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -38,6 +39,8 @@ SIDE_BY_SIDE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 # What has a stage of its own.
 CHAOS = tuple(f"tests/chaos/test_{name}.py" for name in ("kills", "behaviour", "load", "readers", "offline"))
 LEFT_OUT = ("--ignore=tests/browser", "--ignore=tests/stories", *(f"--ignore={file}" for file in CHAOS))
+# Seconds for one stage: several times what a slow machine needs. A single test has less (pyproject.toml).
+LIMIT = 1200.0
 OURS = ("CLAWGROUPS_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PORT", "DJANGO_")
 
 
@@ -59,8 +62,8 @@ class Run:
         """One pytest run of its own, counted from its report."""
         report = self.folder / f"{name}.xml"
         command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *arguments, *self._extra]
-        done = subprocess.run(command, cwd=ROOT, env={**self.environment, **extra}, check=False)
-        self.results.read(report, status=done.returncode)
+        status = finish(command, cwd=ROOT, environment={**self.environment, **extra}, within=LIMIT)
+        self.results.read(report, status=status)
 
 
 def lint(run: Run) -> None:
