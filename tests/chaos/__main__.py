@@ -47,7 +47,7 @@ def rows(given: argparse.Namespace) -> Iterator[Row]:
             yield OTHERS[test](given.size, given.seed)
             continue
         if test in BEHAVIOUR:
-            with behaviour.on_time(test) as stack:
+            with behaviour.on_time(test, given.size) as stack:
                 yield BEHAVIOUR[test](stack, behaviour.SIZES[test][given.size], given.seed)
             continue
         for kind in ("servers", "embedded") if given.stack == "both" else (given.stack,):
