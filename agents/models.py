@@ -39,6 +39,9 @@ class Agent(models.Model):
     # What its owner wants set in each new session, by option id; and the options that its last session offered.
     preferences = models.JSONField(default=dict, blank=True)
     offered = models.JSONField(default=list, blank=True)
+    # Limits in a calendar month {"tokens", "cost_micro"}; and since when a skill's record counts {skill: ISO time}.
+    budget = models.JSONField(default=dict, blank=True)
+    record_since = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:

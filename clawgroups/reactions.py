@@ -34,6 +34,10 @@ REACTIONS: dict[str, Whom] = {
     "run.proposed": Whom.RUN,
     "run.started": Whom.RUN,
     "run.resumed": Whom.RUN,
+    "run.answered": Whom.RUN,
+    "run.budget_set": Whom.RUN,
+    "run.model_called": Whom.RUN,
+    "run.replan_accepted": Whom.RUN,
     "run.consolidating": Whom.RUN,
     "task.ready": Whom.RUN,
     "task.submitted": Whom.TASK,
@@ -53,6 +57,8 @@ REACTIONS: dict[str, Whom] = {
     "member.joined": Whom.WAITING,
     "agent.online": Whom.WAITING,
     "agent.profile_set": Whom.WAITING,
+    "member.profile_set": Whom.WAITING,
+    "task.assignee_chosen": Whom.TASK,
 }
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic import Field, TypeAdapter
 
+from clawgroups.core.coordination_events import CoordinationEvent
 from clawgroups.core.event_base import JournalEvent
 from clawgroups.core.task_events import (
     ApprovalDecided,
@@ -318,7 +319,8 @@ Event = Annotated[
     | ApprovalDecided
     | ApprovalExpired
     | ApprovalVoided
-    | ArtifactAdded,
+    | ArtifactAdded
+    | CoordinationEvent,
     Field(discriminator="type"),
 ]
 
@@ -344,6 +346,12 @@ WAKING = frozenset(
         "run.planning",
         "run.started",
         "run.resumed",
+        "run.answered",
+        "run.budget_set",
+        "run.model_called",
+        "run.replan_accepted",
+        "member.profile_set",
+        "task.assignee_chosen",
         "run.consolidating",
         "run.proposed",
         "task.handed_back",

@@ -30,6 +30,11 @@ class PlanTask(BaseModel):
     skills: tuple[str, ...] = Field(default=(), max_length=20)
     depends_on: tuple[str, ...] = Field(default=(), max_length=500)
     acceptance: tuple[str, ...] = Field(default=("not_empty",), max_length=50)
+    # The handle of the member that is proposed for it, and why; minutes of work that are expected; what comes out.
+    assignee: str = Field(default="", max_length=150)
+    why: str = Field(default="", max_length=500)
+    minutes: int = Field(default=0, ge=0, le=10_080)
+    output: str = Field(default="", max_length=40)
 
     @field_validator("key")
     @classmethod

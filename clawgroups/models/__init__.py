@@ -4,6 +4,7 @@ from clawgroups.models.access import AccessToken, LoginLink
 from clawgroups.models.approvals import Approval
 from clawgroups.models.artifacts import Artifact
 from clawgroups.models.attempts import Attempt, Command, Draft, Part, Session, Step
+from clawgroups.models.coordination import ModelCall, ModelServer, Override, Usage
 from clawgroups.models.journal import Entry, Operation
 from clawgroups.models.leases import Lease
 from clawgroups.models.lookups import KeyIn, RelatedKeyIn
@@ -28,12 +29,16 @@ __all__ = [
     "Member",
     "Memory",
     "Message",
+    "ModelCall",
+    "ModelServer",
     "Operation",
+    "Override",
     "Part",
     "RelatedKeyIn",
     "Run",
     "Session",
     "Step",
     "Task",
+    "Usage",
     "Workspace",
 ]

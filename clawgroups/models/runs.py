@@ -29,6 +29,24 @@ class Run(models.Model):
     rationale = models.TextField(blank=True)
     reason = models.TextField(blank=True, help_text="Why it failed, or what it waits for.")
     start_when_planned = models.BooleanField(default=False)
+    # What the coordinator asks whoever gave the goal, before it can plan; and what it was told, question by question.
+    question = models.TextField(blank=True)
+    answers = models.JSONField(default=list, blank=True)
+    # Raised by every edit of the plan: an edit of a page that shows an older one is refused.
+    plan_version = models.PositiveIntegerField(default=0)
+    # What was expected when it began (core.forecast), to be held against what it came to.
+    forecast = models.JSONField(default=dict, blank=True)
+    # A change of the plan that is proposed while it runs (core.plan_diff); empty: none.
+    replan = models.JSONField(default=dict, blank=True)
+    # Limits of this run {"tokens", "cost_micro", "steps", "seconds"}; what was spent; which limit was warned of or hit.
+    budget = models.JSONField(default=dict, blank=True)
+    spent_tokens = models.PositiveBigIntegerField(default=0)
+    spent_micro = models.PositiveBigIntegerField(default=0)
+    spent_steps = models.PositiveBigIntegerField(default=0)
+    budget_warned = models.CharField(max_length=200, blank=True)
+    budget_stop = models.CharField(max_length=200, blank=True)
+    # Why the built-in coordinator stands in for the model; empty: it does not.
+    fallback = models.CharField(max_length=300, blank=True)
     # Tasks not yet terminal; reaching zero is journaled by the change that got it there.
     open_tasks = models.PositiveIntegerField(default=0)
     # The critical path of the plan in tasks, and how long accepted work took in all, in milliseconds.

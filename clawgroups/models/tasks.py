@@ -50,6 +50,11 @@ class Task(models.Model):
     failure = models.CharField(max_length=20, blank=True)
     # How often it was written anew after its last try.
     regenerated = models.PositiveSmallIntegerField(default=0)
+    # Whom the plan proposes for it and why ({"reason", "by"}); what it is expected to take, and how it is to come out.
+    proposed = models.ForeignKey(Member, models.SET_NULL, null=True, blank=True, related_name="+")
+    proposal = models.JSONField(default=dict, blank=True)
+    minutes = models.PositiveIntegerField(default=0, help_text="Estimate of the work; 0: none was made.")
+    output = models.CharField(max_length=40, blank=True)
     # The ranking behind the last assignment: reasons of the chosen, and the runners-up.
     match = models.JSONField(default=dict, blank=True)
     # What the next attempt has to know: returned reasons, hand-back brief, dead ends.

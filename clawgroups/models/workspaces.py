@@ -27,6 +27,8 @@ class Workspace(models.Model):
     reacted = models.PositiveBigIntegerField(default=0)
     # Overrides of the default timers, in seconds (see core.timers).
     timers = models.JSONField(default=dict, blank=True)
+    # How the coordinator works here: its model and modes, when a plan starts, limits (see core.coordination).
+    coordination = models.JSONField(default=dict, blank=True)
 
     class Meta:
         indexes = [
@@ -50,6 +52,11 @@ class Member(models.Model):
     role = models.CharField(max_length=8, choices=[(r.value, r.name.title()) for r in Role])
     # Raised whenever the role changes or the seat is left: sockets and changes compare it.
     auth_version = models.PositiveIntegerField(default=1)
+    # Of a person who may be asked to do tasks: skills {name: level}, hours {"zone", "days", "from", "to"}, and how many
+    # tasks at once; 0: is not asked.
+    skills = models.JSONField(default=dict, blank=True)
+    hours = models.JSONField(default=dict, blank=True)
+    capacity = models.PositiveSmallIntegerField(default=0)
     joined_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True, blank=True)
 

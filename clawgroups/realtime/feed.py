@@ -77,6 +77,21 @@ FEED: dict[str, tuple[str, ...]] = {
     "approval.expired": ASK,
     "approval.voided": ASK,
     "artifact.added": ("run_files", "task_page"),
+    "workspace.coordination_set": (),
+    "member.profile_set": ("seat",),
+    "run.asked": RUN,
+    "run.answered": RUN,
+    "run.plan_edited": RUN,
+    "run.replan_proposed": RUN,
+    "run.replan_accepted": RUN,
+    "run.replan_rejected": RUN,
+    "run.model_called": ("run_head",),
+    "run.fell_back": RUN,
+    "run.model_returned": RUN,
+    "run.budget_set": ("run_head", "run_note"),
+    "run.budget_warned": RUN,
+    "run.budget_reached": RUN,
+    "task.assignee_chosen": TASK,
 }
 # A person's own doing always may shorten the list of what waits for people; these always may change it.
 ASKING = frozenset({"approval.requested", "approval.decided", "approval.expired", "approval.voided", "task.stuck"})

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from clawgroups import reactions
-from clawgroups.core import event_base, events, task_events
+from clawgroups.core import coordination_events, event_base, events, task_events
 from clawgroups.core.event_base import JournalEvent
 from clawgroups.core.events import EVENTS, WAKING, Event, GoalSet, parse_event, payload_of
 
 DECLARED = {
     value
-    for module in (events, task_events, event_base)
+    for module in (events, task_events, coordination_events, event_base)
     for value in vars(module).values()
     if inspect.isclass(value) and issubclass(value, JournalEvent) and value is not JournalEvent
 }

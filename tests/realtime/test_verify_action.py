@@ -49,6 +49,7 @@ from clawgroups.services.perform import perform
 from clawgroups.services.sweep import sweep
 from tests.conftest import Team
 from tests.machine.history import differences
+from tests.realtime import told_of_matching, told_of_models, told_of_plans
 from tests.realtime.test_fold import STORIES
 
 
@@ -296,6 +297,7 @@ TOLD: list[Callable[[Team], None]] = [
     stop_unconfirmed, contact_lost_and_restored, quiet_and_stirred, steps_and_plan, planned_paused_and_over,
     done_and_consolidated, after_an_outage, people_and_agents, rephrased, split,
     breaker_opened, failed, a_room_of_its_own, model_chosen, progress_reported, remembered_and_forgotten,
+    *told_of_matching.TOLD, *told_of_models.TOLD, *told_of_plans.TOLD,
 ]  # fmt: skip
 _seen: dict[str, set[str]] = {}
 
