@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -109,12 +111,43 @@ def share(user: int, workspace: str, agents: list[str], times: int) -> dict[str,
     return {"applied": sum(commit.wait(future, PATIENCE).applied for future in futures)}
 
 
+def fork(user: int, workspace: str) -> dict[str, Any]:
+    """A change, one by a child that is forked while this process has its writer, and another one: their numbers."""
+    pk = UUID(workspace)
+    seqs = [number(user, pk)]
+    reader, ender = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _write_and_end(user, pk, ender)
+    os.close(ender)
+    with os.fdopen(reader) as told:
+        seqs.append(int(told.read() or 0))
+    _, status = os.waitpid(child, 0)
+    return {"seqs": [*seqs, number(user, pk)], "status": os.waitstatus_to_exitcode(status)}
+
+
+def number(user: int, workspace: UUID) -> int:
+    change = Change(actor(user), workspace, facts=(Fact(workspace, GoalSet(goal="g")),))
+    return commit.wait(commit.submit(change), PATIENCE).seqs[workspace]
+
+
+def _write_and_end(user: int, workspace: UUID, ender: int) -> None:
+    signal.alarm(int(PATIENCE))  # whatever it inherited, it does not hang for ever
+    code = 1
+    try:
+        os.write(ender, str(number(user, workspace)).encode())
+        commit.drain(PATIENCE)
+        code = 0
+    finally:
+        os._exit(code)  # nothing of the parent's may run on in the child
+
+
 def said(outcome: Outcome) -> dict[str, Any]:
     return {"applied": outcome.applied, "repeated": outcome.repeated, "answer": dict(outcome.answer)}
 
 
 JOBS: dict[str, Callable[..., dict[str, Any]]] = {
-    job.__name__: job for job in (goals, finish_parent, lower, operate, share)
+    job.__name__: job for job in (goals, finish_parent, fork, lower, operate, share)
 }
 
 

@@ -215,3 +215,13 @@ def test_a_text_with_a_zero_character_fails_alone_and_in_words(ada: World, where
 def test_a_text_longer_than_its_column_is_told_in_words(ada: World) -> None:
     with pytest.raises(Invalid):
         done(ada.change(Update(WORKSPACE, ada.workspace.pk, {"name": "x" * 500})))
+
+
+def test_a_forked_child_writes_by_a_thread_of_its_own(ada: World) -> None:
+    # In a process that does nothing else: SQLite may not be carried over a fork at all, and `startup` refuses that.
+    forking = Other()
+    forking.wait()
+    forking.begin("fork", user=ada.user.pk, workspace=ada.workspace.pk)
+    assert forking.result() == {"seqs": [1, 2, 3], "status": 0, "repeats": 0}
+    forking.end()
+    assert ada.seqs() == [1, 2, 3]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -18,7 +16,7 @@ from clawgroups.commit import writer as writer_module
 from clawgroups.commit.writer import MAX_BATCH, MAX_WAITING, Writer
 from clawgroups.core.changes import Change, Count, Outcome, Update
 from clawgroups.core.errors import Busy, Conflict, Invalid, OutcomeUnknown
-from clawgroups.models import Entry, Task, Workspace
+from clawgroups.models import Entry
 from tests.commit.process import parent_done
 from tests.commit.support import PATIENCE, TASK, WORKSPACE, World, done, one_batch, some_id, world
 
@@ -310,31 +308,6 @@ def test_a_database_that_stays_away_is_told_to_all_at_once(
     assert "was not written" in caplog.text
     monkeypatch.undo()
     assert done(ada.change()).applied
-
-
-def test_a_forked_child_writes_by_a_thread_of_its_own(ada: World) -> None:
-    assert done(ada.change()).applied  # the parent's writer runs
-    reader, ender = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _write_and_end(ada, ender)
-    os.close(ender)
-    with os.fdopen(reader) as told:
-        assert told.read() == "2"
-    assert os.waitpid(child, 0)[1] == 0
-    assert done(ada.change()).seqs[ada.workspace.pk] == 3
-    assert Task.objects.count() == 0  # the parent's own connection is whole
-    assert Workspace.objects.get().head == 3
-
-
-def _write_and_end(ada: World, ender: int) -> None:
-    try:
-        os.write(ender, str(done(ada.change()).seqs[ada.workspace.pk]).encode())
-        commit.drain(PATIENCE)
-        os._exit(0)
-    except BaseException:  # noqa: BLE001  nothing of the test may run on in the child
-        traceback.print_exc()
-        os._exit(1)
 
 
 @pytest.fixture(autouse=True)
