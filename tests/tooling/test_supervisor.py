@@ -111,9 +111,14 @@ def test_sigterm_stops_web_agents_worker_and_valkey_in_this_order(running: Runni
     assert not any(alive(pid) for name in ("web", "agents", "worker") for pid in running.pids(name))
 
 
-def test_ctrl_c_does_the_same(running: Running) -> None:
-    running.process.send_signal(signal.SIGINT)
-    assert running.process.wait(15) == 0
+def test_ctrl_c_does_the_same(data: Path) -> None:
+    def at_a_terminal() -> None:
+        # This test run may itself be in the background of a script.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with start(data, preexec_fn=at_a_terminal) as running:
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(15) == 0
 
 
 def test_started_in_the_background_of_a_script_it_stops_on_sigterm(data: Path) -> None:
