@@ -142,9 +142,11 @@ def rewritten(rows: PlanRows, after: Sequence[PlanTask], actor: Actor, now: date
             moved.writes.append(
                 Insert(TASK, ids[task.key], new_row(rows.run, {"key": task.key, **values, **stands}, now))
             )
-    moved.removed = [row.pk for key, row in rows.tasks.items() if key not in ids]
+    # What had been cancelled goes too; a new task may have its key.
+    stays = before.keys() & ids.keys()
+    moved.removed = [row.pk for key, row in rows.tasks.items() if key not in stays]
     moved.writes += _taken_out(moved.removed)
-    moved.writes += relinked(rows.edges, after, ids)
+    moved.writes += relinked({edge: pk for edge, pk in rows.edges.items() if stays.issuperset(edge)}, after, ids)
     return moved
 
 

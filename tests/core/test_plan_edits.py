@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clawgroups.core.errors import Invalid
 from clawgroups.core.plan import PlanTask, check_plan
-from clawgroups.core.plan_edits import FIELDS, Plan, apply, reverse, restore
+from clawgroups.core.plan_edits import FIELDS, Plan, apply, restore, reverse
 from clawgroups.core.plan_words import edits_words
 
 
