@@ -45,8 +45,8 @@ def read(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """What was asked for; flags that are not ours go on to SGLang."""
     parser = argparse.ArgumentParser(
         prog="claw serve-model",
-        description="Serve K2.6 by SGLang on this GPU host, for the coordinator. Flags that are not listed here go on to"
-        f" `sglang serve`. Keys come from the environment: {KEY} for requests, {ADMIN_KEY} for administration.",
+        description="Serve K2.6 by SGLang on this GPU host, for the coordinator. Flags that are not listed here go on"
+        f" to `sglang serve`. Keys come from the environment: {KEY} for requests, {ADMIN_KEY} for administration.",
         allow_abbrev=False,
     )
     parser.add_argument("--model-path", default=MODEL, help="a name at the hub, or a folder (default: %(default)s)")
@@ -139,7 +139,7 @@ def serve(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
     if file is not None:
         write_keys(file, keys)
     kept = {name: value for name, value in environ.items() if name not in (KEY, ADMIN_KEY)}
-    os.execve(line[0], line, {**kept, **ENVIRONMENT})
+    os.execve(line[0], line, {**kept, **ENVIRONMENT})  # noqa: S606
 
 
 def main() -> int:

@@ -28,7 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def server() -> Iterator[ModelServer]:
     """The server, with keys, as one that others can reach should be."""
-    assert install.ready() and install.model_folder().exists(), "Run these tests by `make test-model`, which installs."
+    there = install.ready() and install.model_folder().exists()
+    assert there, "Run these tests by `make test-model`, which installs what they need."
     with launch.running(launch.tiny(install.model_folder()), key=KEY, admin_key=ADMIN_KEY) as running:
         print(f"\nSGLang's server answered after {running.took:.0f} s and holds {running.memory() / 2**30:.1f} GiB.")
         yield running

@@ -65,7 +65,11 @@ def test_calls_over_several_rounds_have_ids_that_count_on(talk: Talk, streaming:
 
 def test_ids_of_another_provider_do_not_disturb_the_next_calls(talk: Talk) -> None:
     foreign = ToolCall("call_8f3a", "read_file", '{"path": "orders.csv", "lines": 9}')
-    said = ["Read it.", Message("assistant", "", calls=(foreign,)), Message("tool", "9 lines", call_id="call_8f3a")]
+    said: list[Message | str] = [
+        "Read it.",
+        Message("assistant", "", calls=(foreign,)),
+        Message("tool", "9 lines", call_id="call_8f3a"),
+    ]
     reply = talk.ask(*said, Message("assistant", "I have read it."), "Again.", tools=tuple(TOOLS.values()))
     check(reply.calls, 1)
 
@@ -87,6 +91,10 @@ def test_it_may_call_without_a_thought(talk: Talk) -> None:
 def test_history_with_arguments_that_are_no_json_is_mended_before_it_is_sent(talk: Talk) -> None:
     """The server would refuse the whole conversation for it."""
     broken = ToolCall("functions.read_file:0", "read_file", '{"path": "orders')
-    said = ["Read.", Message("assistant", "", calls=(broken,)), Message("tool", "no", call_id=broken.id)]
+    said: list[Message | str] = [
+        "Read.",
+        Message("assistant", "", calls=(broken,)),
+        Message("tool", "no", call_id=broken.id),
+    ]
     reply = client.ask(talk.endpoint, talk.request(*said, tools=tuple(TOOLS.values())))
     assert reply.text or reply.calls

@@ -115,7 +115,7 @@ class ModelServer:
 
     def processes(self) -> list[int]:
         """The server's own process and all that it has started."""
-        return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _group(pid) == self.pid]
+        return [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit() and _group(one.name) == self.pid]
 
     def memory(self) -> int:
         """Bytes that its processes hold, what they share counted once."""
@@ -128,9 +128,9 @@ class ModelServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _group(pid: int) -> int:
+def _group(pid: str) -> int:
     try:
-        return os.getpgid(pid)
+        return os.getpgid(int(pid))
     except ProcessLookupError:
         return 0
 

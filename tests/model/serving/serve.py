@@ -19,6 +19,7 @@ FLAGS = (
     *("--max-total-tokens", "131072", "--max-running-requests", "8"),
 )
 
+
 def main() -> None:
     from sglang.launch_server import run_server
     from sglang.srt.server_args import prepare_server_args

@@ -8,20 +8,26 @@ from collections.abc import Iterator
 from typing import Any
 
 Json = dict[str, Any]
-WHO = "The plan|A task|The report|A reader|The writer|A table|The team|One step|A file|The budget".split("|")
-DOES = "names|counts|checks|waits for|follows|needs|sums up|returns|cites|splits".split("|")
-WHAT = "the orders|two sources|a short list|every region|the last page|its result|the figures|a chart".split("|")
-HOW = "in good order|before noon|for the owner|once more|by region|at low cost|with care|in parallel".split("|")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split("|"))
+
+
+WHO = _words("The plan|A task|The report|A reader|The writer|A table|The team|One step|A file|The budget")
+DOES = _words("names|counts|checks|waits for|follows|needs|sums up|returns|cites|splits")
+WHAT = _words("the orders|two sources|a short list|every region|the last page|its result|the figures|a chart")
+HOW = _words("in good order|before noon|for the owner|once more|by region|at low cost|with care|in parallel")
 THOUGHTS = (
     "I read what was asked and answer it.",
     "The user wants a short answer, so I give one.",
     "There is enough here. I can answer now.",
     "First I look at the goal, then at the limits.",
 )
-TOOLS = "list_tasks|assign_task|open_page|read_file|write_file|count_rows|ask_person|finish".split("|")
-FIELDS = "key|title|name|text|kind|skills|tasks|depends_on|agent|path|count|reason|goal|limit|done|why".split("|")
+TOOLS = _words("list_tasks|assign_task|open_page|read_file|write_file|count_rows|ask_person|finish")
+FIELDS = _words("key|title|name|text|kind|skills|tasks|depends_on|agent|path|count|reason|goal|limit|done|why")
 WORDS_FOR_JSON = ("Answer in JSON.", "JSON only, please.", "Give it as JSON.", "Fill in the form, in JSON.")
-SYLLABLES = "ka|lo|mi|ren|tas|vor|un|est|pli|go|dra|sem|ti|bu|fen|or|chi|nal|we|su".split("|")
+SYLLABLES = _words("ka|lo|mi|ren|tas|vor|un|est|pli|go|dra|sem|ti|bu|fen|or|chi|nal|we|su")
 
 
 def made_up(dice: random.Random) -> str:
@@ -91,7 +97,11 @@ def tool(dice: random.Random) -> Json:
     if dice.random() < 0.7:
         parameters |= {"required": list(fields), "additionalProperties": False}
     name = dice.choice(TOOLS) if dice.random() < 0.6 else f"{made_up(dice)}_{made_up(dice)}"
-    parts = [("description", dice.choice((sentence, foreign))(dice)), ("name", name), ("parameters", parameters)]
+    parts: list[tuple[str, Any]] = [
+        ("description", dice.choice((sentence, foreign))(dice)),
+        ("name", name),
+        ("parameters", parameters),
+    ]
     if dice.random() < 0.5:
         parts.append(("strict", dice.random() < 0.5))
     if dice.random() < 0.5:
