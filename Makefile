@@ -1,12 +1,15 @@
 PYTHON ?= python3
 
-.PHONY: run test chaos bench bench-smoke lint types lock
+.PHONY: run test test-model chaos bench bench-smoke lint types lock
 
 run:
 	@exec $(PYTHON) claw up
 
 test:
 	@exec $(PYTHON) claw test
+
+test-model:
+	@exec $(PYTHON) claw test-model
 
 chaos:
 	@exec $(PYTHON) claw chaos

@@ -78,6 +78,8 @@ ALLOWED: dict[str, frozenset[str]] = {
 }
 # Below the doors only the bus knows how hints and jobs travel.
 CARRIERS = frozenset({"celery", "kombu", "channels", "redis"})
+# Started as a program, and never imported: its import loads torch, and takes longer than a start of ours may.
+NEVER = frozenset({"sglang"})
 # Whoever imports these wants signals, which hide who calls whom.
 SIGNALS = ("django.dispatch", "django.db.models.signals", "django.core.signals", "blinker")
 
@@ -204,7 +206,8 @@ def foreign_packages(modules: dict[str, Module]) -> list[str]:
             if top in PACKAGES or top in sys.stdlib_module_names:
                 continue
             carrier = top in CARRIERS and here is not None and here[0] < DOORS
-            if (allowed is not None and top not in allowed) or (carrier and module.name != "clawgroups.bus"):
+            barred = top in NEVER or (allowed is not None and top not in allowed)
+            if barred or (carrier and module.name != "clawgroups.bus"):
                 wrong.append(f"{module.name} must not use {top}")
     return wrong
 

@@ -108,6 +108,8 @@ FOREIGN = {
     "numpy outside matching": {"clawgroups/core/plan.py": "import numpy\n"},
     "a service knows Celery": {"clawgroups/services/runs.py": "from celery import shared_task\n"},
     "the supervisor uses Django": {"clawgroups/supervisor/family.py": "import django\n"},
+    "a job imports SGLang": {"clawgroups/jobs.py": "def ask():\n    from sglang.lang import api\n"},
+    "settings import SGLang": {"clawgroups/settings.py": "import sglang\n"},
 }
 
 

@@ -38,7 +38,8 @@ ON_POSTGRES = ("tests/services", "tests/commit", "tests/machine")
 SIDE_BY_SIDE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 # What has a stage of its own.
 CHAOS = tuple(f"tests/chaos/test_{name}.py" for name in ("kills", "behaviour", "load", "readers", "offline"))
-LEFT_OUT = ("--ignore=tests/browser", "--ignore=tests/stories", *(f"--ignore={file}" for file in CHAOS))
+APART = tuple(f"--ignore=tests/{folder}" for folder in ("browser", "stories", "model"))
+LEFT_OUT = (*APART, *(f"--ignore={file}" for file in CHAOS))
 # Seconds for one stage: several times what a slow machine needs. A single test has less (pyproject.toml).
 LIMIT = 1200.0
 OURS = ("CLAWGROUPS_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PORT", "DJANGO_")

@@ -76,7 +76,7 @@ def test_the_image_copies_what_exists_and_runs_as_nobody_special() -> None:
 
 
 def test_every_service_that_stays_says_whether_it_is_well_or_waits_for_one_that_does() -> None:
-    services = re.split(r"\n  (?=\w+:\n)", COMPOSE.split("\nservices:", 1)[1].split("\nvolumes:", 1)[0])[1:]
+    services = re.split(r"\n  (?=\w+:\n)", COMPOSE.split("\nservices:", 1)[1].split("\nconfigs:", 1)[0])[1:]
     assert [service.split(":")[0] for service in services] == [
         "postgres",
         "redis",
@@ -85,5 +85,6 @@ def test_every_service_that_stays_says_whether_it_is_well_or_waits_for_one_that_
         "worker",
         "coordinator",
         "agents",
+        "model",
     ]
     assert all("healthcheck:" in service or "depends_on:" in service for service in services)

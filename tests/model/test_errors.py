@@ -1,0 +1,76 @@
+"""What the server refuses arrives as a fault of the right kind, and costs the server nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from agents.llm import client
+from agents.llm.base import Endpoint, Fault, FaultKind, Message, Timeouts
+from tests.model.conftest import KEY, Talk
+from tests.model.serving.launch import ModelServer
+from tests.run.servers import free_port
+
+
+def fault(talk: Talk, endpoint: Endpoint, *said: Message | str, **more: object) -> Fault:
+    with pytest.raises(Fault) as refused:
+        client.ask(endpoint, talk.request(*(said or ("Plan.",)), **more))
+    assert KEY not in str(refused.value)
+    return refused.value
+
+
+def test_a_schema_that_is_none_is_refused_at_once(talk: Talk) -> None:
+    bad = {"type": "object", "properties": {"key": {"type": "string", "pattern": "("}}, "required": ["key"]}
+    assert fault(talk, talk.endpoint, schema=bad).kind is FaultKind.REQUEST
+
+
+def test_a_prompt_beyond_the_window_is_too_long(talk: Talk) -> None:
+    assert fault(talk, talk.endpoint, "region " * 70_000).kind is FaultKind.TOO_LONG
+
+
+def test_more_output_than_the_window_has_room_for_is_too_long(talk: Talk) -> None:
+    assert fault(talk, talk.endpoint, max_output=1_000_000).kind is FaultKind.TOO_LONG
+
+
+def test_a_wrong_key_and_none_are_told_apart_from_everything_else(talk: Talk) -> None:
+    for key in ("", "wrong"):
+        assert fault(talk, dataclasses.replace(talk.endpoint, key=key)).kind is FaultKind.KEY
+
+
+def test_an_address_without_a_model_behind_it_is_a_fault(talk: Talk, server: ModelServer) -> None:
+    away = dataclasses.replace(talk.endpoint, url=f"{server.url}/v2")
+    assert fault(talk, away).kind in (FaultKind.REQUEST, FaultKind.UNREACHABLE)
+    nobody = dataclasses.replace(talk.endpoint, url=f"http://127.0.0.1:{free_port()}/v1")
+    assert fault(talk, nobody).kind is FaultKind.UNREACHABLE
+
+
+def test_an_image_is_refused_by_a_model_that_sees_nothing(talk: Talk) -> None:
+    seen = Message("user", "What is this?", images=("data:image/png;base64,iVBORw0KGgo=",))
+    assert fault(talk, talk.endpoint, seen).kind is FaultKind.REQUEST
+
+
+def test_an_answer_that_is_cut_inside_its_thought_is_no_answer(talk: Talk) -> None:
+    assert fault(talk, talk.endpoint, max_output=3).kind is FaultKind.MALFORMED
+
+
+def test_an_answer_that_takes_too_long_is_given_up(talk: Talk) -> None:
+    hurried = dataclasses.replace(
+        talk.endpoint, timeouts=Timeouts(total=1.0), extra={**talk.endpoint.extra, "ignore_eos": True}
+    )
+    assert fault(talk, hurried, max_output=30_000).kind is FaultKind.SLOW
+
+
+def test_a_test_of_the_endpoint_finds_everything_working(talk: Talk, server: ModelServer) -> None:
+    found = client.check(dataclasses.replace(talk.endpoint, extra={}))
+    assert list(found.models) == [server.name]
+    assert found.context == 65_536
+    assert found.latency > 0
+    assert all(found.works.values()), found
+    assert {"schema", "tools", "streaming", "cached"} <= set(found.works)
+
+
+def test_a_test_with_a_wrong_key_says_so(talk: Talk) -> None:
+    found = client.check(dataclasses.replace(talk.endpoint, key="wrong"))
+    assert found.said
+    assert not any(found.works.values())

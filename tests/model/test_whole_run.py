@@ -1,0 +1,59 @@
+"""The whole product, planned by this server: whatever a model says that means nothing, the run ends properly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.model.serving.launch import ModelServer
+from tests.stories import checker
+from tests.stories.installation import Installation, installed
+from tests.stories.sales import cited, differences, generate
+from tests.stories.script import Follower, Script, in_full
+
+GOAL = "Which region sells best, and how did revenue develop?"
+ASKED = "sglang:num_requests_total"
+# Seconds: a plan that has to be asked for again twice, on a slow CPU.
+PATIENCE = 400.0
+
+
+@pytest.fixture(scope="module", params=["thinking", "instant"])
+def claw(request: pytest.FixtureRequest, server: ModelServer) -> Iterator[Installation]:
+    """An installation that was told of the server as its documentation says."""
+    told = {
+        "CLAWGROUPS_COORDINATOR_URL": f"{server.url}/v1",
+        "CLAWGROUPS_COORDINATOR_MODEL": server.name,
+        "CLAWGROUPS_COORDINATOR_API_KEY": server.key,
+        "CLAWGROUPS_COORDINATOR_PROVIDER": "sglang",
+        "CLAWGROUPS_COORDINATOR_MODE": request.param,
+    }
+    with installed(**told) as installation:
+        yield installation
+
+
+def test_a_run_that_the_model_plans_ends_done_and_its_report_is_true(claw: Installation, server: ModelServer) -> None:
+    script = Script(claw.url, claw.token())
+    sales = generate(26, count=800)
+    workspace = script.workspace("Planned by a model")
+    before = server.metric(ASKED)
+    with Follower(script, workspace) as journal:
+        run = script.give(workspace, GOAL, sales.name, sales.content())
+        assert journal.ended(run, seconds=PATIENCE) == "done"
+        journal.caught_up(script.journal(workspace)[-1]["seq"])
+
+    assert server.metric(ASKED) > before, "the server was never asked"
+    entries = script.journal(workspace)
+    called = [entry for entry in entries if entry["type"] == "run.model_called"]
+    assert called, "no call of the model is in the journal"
+    assert not checker.faults(entries, in_full(script, run))
+
+    reports = [text for name, text in script.files(run, "deliverable").items() if name.endswith(".html")]
+    assert reports
+    compared, wrong = differences(sales, [claim for text in reports for claim in cited(text.decode())])
+    assert not wrong
+    assert compared
+    assert server.key not in json.dumps(entries)
+    assert all(server.key not in claw.said(name) for name in ("web", "worker", "coordinator"))
+    assert not claw.faults()
