@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from agents.llm.base import Fault
 from agents.llm.repair import json_of
 
 OUTPUTS = ("text", "document", "table", "workbook", "slides", "image", "code", "file")
@@ -108,18 +108,9 @@ class Unreadable(ValueError):
 def read_json(text: str) -> Any:
     """The JSON value of an answer. Raises `Unreadable`."""
     try:
-        return _kept(json_of(text))
-    except (ValueError, RecursionError):
+        return json_of(text)
+    except Fault:
         raise Unreadable(["the answer is not one whole JSON object"]) from None
-
-
-def _kept(said: Any) -> Any:
-    """The value without signs that no database takes: NUL and other control signs, halves of surrogates."""
-    if isinstance(said, str):
-        return "".join(c for c in said if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
-    if isinstance(said, dict):
-        return {_kept(key): _kept(value) for key, value in said.items()}
-    return [_kept(one) for one in said] if isinstance(said, list) else said
 
 
 def read_as(form: type[D], text: str) -> D:
