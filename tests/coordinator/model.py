@@ -19,7 +19,7 @@ from clawgroups.core.changes import Change, Fact, Update
 from clawgroups.core.coordination_events import ModelCalled
 from clawgroups.models import ModelCall, ModelServer, Run, Task
 from clawgroups.reactions import react
-from clawgroups.services import goal_questions, runs
+from clawgroups.services import goal_questions, runs, turns
 from clawgroups.services.files import StoredFile
 from clawgroups.services.perform import perform
 from tests.conftest import Team
@@ -67,12 +67,22 @@ class Model:
     def turns(self, most: int = 30) -> None:
         """Everything that follows by itself: reactions, turns, and answers of the model."""
         for _ in range(most):
-            woken = react(self.team.workspace.pk)
-            for run_id in woken:
-                take_turn(run_id)
-            if not woken and not self.answer():
+            self.react()
+            if not self.answer():
                 return
         raise AssertionError("it never comes to rest")
+
+    def react(self) -> None:
+        """Reactions and turns as long as there are any; no answer of the model."""
+        while woken := react(self.team.workspace.pk):
+            for run_id in woken:
+                take_turn(run_id)
+
+    def wake(self, run_id: UUID) -> None:
+        """What the sweep does for a run whose time has come, and what follows."""
+        commit.wait(turns.want_turn([run_id]))
+        take_turn(run_id)
+        self.react()
 
     def answer(self) -> int:
         """Answer every open question; how many there were."""
