@@ -14,6 +14,7 @@ from agents.ids import new_id
 from clawgroups import commit
 from clawgroups.core.actors import SYSTEM, Actor
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, Write
+from clawgroups.core.coordination import read_coordination
 from clawgroups.core.errors import Forbidden, Invalid
 from clawgroups.core.events import (
     Event,
@@ -59,12 +60,12 @@ def draft_run(
     actor: Actor,
     inputs: Sequence[StoredFile] = (),
     plan: Sequence[Any] | None = None,
-    start: bool = False,
+    start: bool | None = None,
     operation: str = "",
 ) -> Future[Outcome]:
     """Give a goal with its input files. With `plan` it is proposed at once, else it is planned.
 
-    `start`: begin as soon as the plan stands. Raises `Invalid` for an empty goal or a bad plan.
+    `start`: begin once the plan stands; None: as the workspace says. Raises `Invalid` for an empty goal or a bad plan.
     """
     workspace = get_workspace(actor, workspace_id, "run.draft")
     expects = require(actor, "run.draft", workspace_id)
@@ -84,7 +85,7 @@ def draft_run(
         "created_by_id": actor.user_id,
         "created_at": now,
         "deadline_at": deadline_at,
-        "start_when_planned": start,
+        "start_when_planned": read_coordination(workspace.coordination).start_at_once if start is None else start,
         "planner": "given by a person" if parsed else "",
         "open_tasks": len(parsed),
         "path_length": path_length(parsed),
