@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ def read_url(text: str) -> str:
     Any address will do, also one in a private network: it is the operator's own server.
     """
     cleaned = text.strip().rstrip("/")
+    if gap := re.search(r"\{[^{}]*\}", cleaned):
+        raise Invalid(f"Put your own in the place of {gap[0]} in the address.", field="url")
     parts = _split(cleaned)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise Invalid("An address is like http://gpu-1:30000/v1, with http:// or https:// before it.", field="url")

@@ -20,6 +20,7 @@ from clawgroups.core.amounts import say_count, say_dollars
 from clawgroups.core.answer_form import Field, fields_of
 from clawgroups.core.errors import ClawError
 from clawgroups.formats.markdown import to_html
+from clawgroups.fragments.model_use import short
 
 register = template.Library()
 
@@ -236,6 +237,12 @@ def count(number: Any) -> str:
 def seconds(ms: int) -> str:
     """Milliseconds as seconds, with a digit where it matters."""
     return f"{ms / 1000:.1f} s" if ms < 99_500 else f"{ms / 1000:.0f} s"
+
+
+@register.filter
+def short_model(name: str) -> str:
+    """A model's name without the folder or the maker before it."""
+    return short(name)
 
 
 @register.filter
