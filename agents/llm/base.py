@@ -77,13 +77,17 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of a call. `prompt` includes `cached`, `completion` includes `reasoning`; `cost` in USD where told."""
+    """Tokens of a call. `prompt` includes `cached`, `completion` includes `reasoning`; `cost` in USD where told.
+
+    `estimated`: a part of it is our guess, as the server was left before it told.
+    """
 
     prompt: int = 0
     cached: int = 0
     completion: int = 0
     reasoning: int = 0
     cost: float | None = None
+    estimated: bool = False
 
     def micro_usd(self, prices: Prices) -> int:
         """What it cost in millionths of a US dollar: as the provider says, else by the prices."""
