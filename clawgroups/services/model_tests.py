@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from agents.llm import client
-from agents.llm.base import Checked, Endpoint, Fault, Timeouts
+from agents.llm.base import Checked, Endpoint, Fault
 from clawgroups import sealing
 from clawgroups.core.actors import Actor
 from clawgroups.models import ModelServer
@@ -19,7 +18,6 @@ from clawgroups.services.model_servers import endpoint_of, get_server
 log = logging.getLogger(__name__)
 # Seconds. A test is waited for by a person.
 LIMIT = 60.0
-PATIENCE = Timeouts(connect=5.0, first=30.0, between=20.0, total=45.0)
 MAX_MODELS = 200
 
 # What asks; tests put their own in its place.
@@ -33,7 +31,7 @@ def test_server(server_id: UUID, *, actor: Actor) -> dict[str, Any]:
     """
     server = get_server(actor, server_id)
     try:
-        endpoint = replace(endpoint_of(server), timeouts=PATIENCE)
+        endpoint = endpoint_of(server)
     except sealing.Unreadable:
         return _failed(server, "Its key was sealed by another CLAWGROUPS_SECRET_KEY. Enter it again.")
     ended: list[dict[str, Any]] = []
@@ -52,15 +50,18 @@ def _look(server: ModelServer, endpoint: Endpoint) -> dict[str, Any]:
     except Exception:
         log.exception("The test of the model server %s failed", server.pk)
         return _failed(server, "The test itself failed; the log of the server says where.")
+    works = {str(name): bool(works) for name, works in found.works.items()}
+    # Without a model it was asked only which ones it has.
+    said = found.said if server.model or not found.models else ""
     return {
         "url": server.url,
         "asked": server.model,
-        "ok": not found.said and bool(found.models or found.works),
-        "said": found.said[:500],
+        "ok": bool(server.model) and any(works.values()),
+        "said": said[:500],
         "models": [str(model)[:200] for model in found.models][:MAX_MODELS],
         "context": found.context,
         "latency": round(found.latency, 3),
-        "works": {str(name): bool(works) for name, works in found.works.items()},
+        "works": works if server.model else {},
     }
 
 
