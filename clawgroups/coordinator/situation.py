@@ -17,7 +17,7 @@ from clawgroups.core.breaker import Breaker, BreakerState
 from clawgroups.core.breaker import read as read_breaker
 from clawgroups.core.matching import QUARANTINED, RESTING, Candidate
 from clawgroups.models import Artifact, Attempt, Member, Run, Task
-from clawgroups.services import contact, late
+from clawgroups.services import budgets, contact, late
 from clawgroups.services.deadlines import name_of, timers_of
 from clawgroups.services.dependants import Told, to_tell
 
@@ -82,6 +82,8 @@ class Situation:
     allowance: int | None = None
     # Waiting tasks that shall say something else than they do.
     to_tell: tuple[Told, ...] = ()
+    # Which limit is used up, so that nothing new begins; empty: none.
+    used_up: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Seat:
     max_sessions: int
     health: Breaker
     announced: Mapping[str, Any]
+    budget: Mapping[str, Any]
 
 
 def situation_of(run: Run, now: datetime) -> Situation:
@@ -123,6 +126,7 @@ def situation_of(run: Run, now: datetime) -> Situation:
         author=name_of(run),
         owners=_owners(seats, run),
         to_tell=to_tell(run) if run.state == "running" else (),
+        used_up=run.budget_stop or budgets.stop_of(run, now),
     )
 
 
@@ -139,8 +143,9 @@ def _seats(workspace_id: UUID) -> list[Seat]:
         "agent__breaker_until",
         "agent__health",
         "agent__announced",
+        "agent__budget",
     )
-    return [Seat(*row[:6], read_breaker(*row[6:9]), row[9]) for row in rows]
+    return [Seat(*row[:6], read_breaker(*row[6:9]), *row[9:]) for row in rows]
 
 
 def _present(workspace_id: UUID) -> QuerySet[Member]:
@@ -222,6 +227,7 @@ def _candidates(seats: list[Seat], run: Run, now: datetime) -> list[Candidate]:
     skills: dict[UUID, dict[str, int]] = {}
     for agent_id, name, level in Skill.objects.filter(agent_id__in=seated).values_list("agent_id", "name", "level"):
         skills.setdefault(agent_id, {})[name] = level
+    spent = budgets.agents_over({seat.agent_id: seat.budget for seat in seats if seat.budget}, now)
     return [
         Candidate(
             member_id=seat.pk,
@@ -234,7 +240,7 @@ def _candidates(seats: list[Seat], run: Run, now: datetime) -> list[Candidate]:
             capacity=seat.max_sessions,
             failures=seat.health.failures,
             on_trial=seat.health.state is BreakerState.PROBING,
-            rests=_rests(seat.health),
+            rests=_rests(seat.health) or spent.get(seat.agent_id, ""),
         )
         for seat in seats
     ]
