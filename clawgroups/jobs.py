@@ -29,6 +29,7 @@ from clawgroups.models import Lease
 from clawgroups.reactions import react as react_to_journal
 from clawgroups.services import knocking, model_calls, outage
 from clawgroups.services.deadlines import database_now
+from clawgroups.services.model_servers import adopt_environment
 from clawgroups.services.sweep import sweep
 from clawgroups.services.turns import due_work
 
@@ -126,11 +127,15 @@ class Sweeper:
         return self._by_hand.rest(seconds)
 
     def _run(self) -> None:
+        adopted = False
         looked = -EVERY  # not as often as sweeps where the clock is scaled: a message may take its time
         while not self._stop.is_set():
             close_old_connections()
             try:
                 now = database_now()
+                if not adopted:
+                    adopt_environment()
+                    adopted = True
                 if self.once(now):
                     canary.send(now)
                     if time.monotonic() - looked >= EVERY:

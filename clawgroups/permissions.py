@@ -69,6 +69,7 @@ ACTIONS: dict[str, Action] = {
         Action("run.answer", "Answer what the coordinator asks", TEAM),
         Action("run.edit_plan", "Change a plan", TEAM),
         Action("run.replan", "Propose a change of a running plan", TEAM, coordinator=True),
+        Action("run.view_calls", "See what the model was asked", TEAM),
         Action("run.set_budget", "Set a run's limits", TEAM),
         Action("run.pause", "Pause and resume a run", TEAM),
         Action("run.cancel", "Cancel a run", TEAM),

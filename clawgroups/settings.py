@@ -9,6 +9,8 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from clawgroups.core.model_servers import read_environment
+
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env("CLAWGROUPS_DATA", default=str(BASE_DIR / "var"))).resolve()
@@ -199,6 +201,11 @@ MAX_TASKS = 4000
 # Agents that we dial: whether all of them may be in a private network, and whether any may be without TLS.
 DIAL_PRIVATE = env.bool("CLAWGROUPS_DIAL_PRIVATE", default=False)
 DIAL_PLAIN = env.bool("CLAWGROUPS_DIAL_PLAIN", default=False)
+# The model that plans, where the environment names one (CLAWGROUPS_COORDINATOR_*); others are added in the pages.
+try:
+    COORDINATOR = read_environment(env.ENVIRON)
+except ValueError as wrong:
+    raise ImproperlyConfigured(str(wrong)) from None
 CLOCK_SCALE = env.float("CLAWGROUPS_CLOCK_SCALE", default=1.0)
 
 CELERY_BROKER_URL = REDIS_URL or "memory://"

@@ -16,11 +16,12 @@ from agents.models import Agent
 from clawgroups import bus, canary, commit
 from clawgroups.coordinator import watchdog
 from clawgroups.core.lifecycle import TASK_OPEN
-from clawgroups.fragments import rooms
+from clawgroups.fragments import model_use, rooms
 from clawgroups.models import Approval, Command, Lease, Run, Task, Workspace
 
 SHOWN = 10
 SWEEP = "sweep"
+MODEL_WELL = ("well", "untested", "off")
 OPEN = [state.value for state in TASK_OPEN]
 
 
@@ -28,6 +29,16 @@ OPEN = [state.value for state in TASK_OPEN]
 class Part:
     """Something that must work, and how it does."""
 
+    name: str
+    ok: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model server, and how it stands."""
+
+    pk: UUID
     name: str
     ok: bool
     said: str
@@ -67,6 +78,7 @@ class Overview:
     behind: Listing
     turns: Listing
     parts: list[Part]
+    models: list[Model]
 
 
 def overview() -> Overview:
@@ -91,7 +103,13 @@ def overview() -> Overview:
         behind=_listing(Workspace.objects.filter(head__gt=F("reacted")).annotate(lag=F("head") - F("reacted")), "-lag"),
         turns=_listing(Run.objects.filter(wanted__gt=F("turned")).select_related("workspace"), "created_at"),
         parts=[_writer(), _redis(), _worker(now), *_queues(now), _watchdog(now)],
+        models=[Model(v.server.pk, v.server.name, v.state in MODEL_WELL, _model(v)) for v in model_use.servers()],
     )
+
+
+def _model(view: model_use.ServerView) -> str:
+    word = "on trial" if view.state == "trying" else view.state
+    return f"{word}: {view.because}" if view.state == "resting" else word
 
 
 def _listing(rows: Any, order: str) -> Listing:

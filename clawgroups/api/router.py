@@ -13,7 +13,19 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.operation import Operation
 
-from clawgroups.api import agents, approvals, artifacts, dials, memories, runs, sessions, tasks, workspaces
+from clawgroups.api import (
+    agents,
+    approvals,
+    artifacts,
+    coordination,
+    dials,
+    memories,
+    model_servers,
+    runs,
+    sessions,
+    tasks,
+    workspaces,
+)
 from clawgroups.api.access import Caller
 from clawgroups.api.forms import StrictParser, watch_uploads
 from clawgroups.api.problems import CONTENT_TYPE, answer_for, speaking_problems
@@ -103,5 +115,8 @@ api = ProblemAPI(
 )
 for kind in (Exception, HttpError, ValidationError):
     api.add_exception_handler(kind, _on_error)
-for module in (workspaces, agents, dials, runs, tasks, approvals, artifacts, sessions, memories):
+ROUTED = (
+    workspaces, agents, dials, runs, tasks, approvals, artifacts, sessions, memories, coordination, model_servers,
+)  # fmt: skip
+for module in ROUTED:
     api.add_router("", module.router)

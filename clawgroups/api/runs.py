@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from clawgroups.api import schemas, shown
+from clawgroups.api import schemas, shown, shown_models
 from clawgroups.api.access import actor_of
 from clawgroups.api.forms import described, read_form
 from clawgroups.api.paging import Paging, page
@@ -51,8 +51,9 @@ def draft_run(request: HttpRequest, response: HttpResponse, workspace_id: UUID) 
 
 @router.get("/runs/{uuid:run_id}")
 def get_run_(request: HttpRequest, run_id: UUID) -> Answer:
-    """One run, with how many of its tasks are in which state."""
-    return shown.run_in_full(get_run(actor_of(request), run_id, "run.view"))
+    """One run: how many of its tasks are in which state, who plans it, and what it has used of its limits."""
+    row = get_run(actor_of(request), run_id, "run.view")
+    return {**shown.run_in_full(row), **shown_models.run_use(row)}
 
 
 @router.post("/runs/{uuid:run_id}/start")

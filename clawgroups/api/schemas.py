@@ -94,7 +94,8 @@ class RunIn(Schema):
 
     goal: str
     plan: list[dict[str, Any]] | None = None
-    start: bool = False
+    # Left out: as the workspace's settings of the coordinator say.
+    start: bool | None = None
 
 
 class AssignIn(Schema):

@@ -38,7 +38,8 @@ def moment(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat().replace("+00:00", "Z")
 
 
-def _columns(row: Any, *names: str) -> Json:
+def columns(row: Any, *names: str) -> Json:
+    """These columns as JSON has them."""
     said: Json = {}
     for name in names:
         value = getattr(row, name)
@@ -50,13 +51,13 @@ def _columns(row: Any, *names: str) -> Json:
 
 def workspace(row: Workspace) -> Json:
     """`timers`: the workspace's own deadlines in seconds; `timers_in_force`: all of them."""
-    said = _columns(row, "id", "name", "goal", "rules", "created_at", "generation", "head", "timers")
+    said = columns(row, "id", "name", "goal", "rules", "created_at", "generation", "head", "timers")
     timers = Timers().overridden(row.timers)
     return {**said, "timers_in_force": {name: getattr(timers, name) for name in SETTINGS}}
 
 
 def member(row: Member) -> Json:
-    said = _columns(row, "id", "name", "handle", "role", "joined_at")
+    said = columns(row, "id", "name", "handle", "role", "joined_at")
     return {**said, "user": row.user_id, "agent": str(row.agent_id) if row.agent_id else None}
 
 
@@ -66,7 +67,7 @@ def seat(row: Member | None) -> Json | None:
 
 
 def agent(row: Agent) -> Json:
-    said = _columns(
+    said = columns(
         row,
         "id",
         "name",
@@ -79,7 +80,7 @@ def agent(row: Agent) -> Json:
         "max_sessions",
         "created_at",
     )
-    skills = [_columns(one, "name", "title", "description", "level", "tags", "examples") for one in row.skills.all()]
+    skills = [columns(one, "name", "title", "description", "level", "tags", "examples") for one in row.skills.all()]
     health = {
         "state": row.breaker,
         "until": moment(row.breaker_until),
@@ -114,17 +115,17 @@ def record(work: Work) -> Json:
 def dial(row: Dial | None) -> Json:
     if row is None:
         return {"address": ""}
-    said = _columns(row, "address", "private", "state", "said", "since", "tries", "next_at")
+    said = columns(row, "address", "private", "state", "said", "since", "tries", "next_at")
     return {**said, "has_key": bool(row.secret)}
 
 
 def key(row: AgentKey) -> Json:
-    return _columns(row, "id", "public_id", "created_at", "expires_at", "last_used_at", "revoked_at")
+    return columns(row, "id", "public_id", "created_at", "expires_at", "last_used_at", "revoked_at")
 
 
 def run(row: Run) -> Json:
     """`question`: what the coordinator asks before it plans; `answers`: what it was told so far."""
-    said = _columns(
+    said = columns(
         row, "id", "goal", "state", "paused", "planner", "rationale", "question", "answers", "reason", "created_at",
         "started_at", "ended_at", "deadline_at",
     )  # fmt: skip
@@ -146,7 +147,7 @@ def parents_of(run_id: UUID) -> dict[UUID, list[str]]:
 
 
 def task(row: Task, parents: Mapping[UUID, list[str]]) -> Json:
-    said = _columns(
+    said = columns(
         row, "id", "key", "position", "title", "instructions", "kind", "skills", "acceptance", "state", "epoch",
         "tries", "blocked_on", "next_actor", "deadline_at", "deadline_effect", "close_by", "resting_since", "reason",
         "match", "created_at", "ended_at",
@@ -163,7 +164,7 @@ def task(row: Task, parents: Mapping[UUID, list[str]]) -> Json:
 
 
 def attempt(row: Attempt) -> Json:
-    said = _columns(
+    said = columns(
         row, "id", "number", "epoch", "state", "contact", "stop", "plan", "result", "late_result", "late_at", "reason",
         "acknowledgement", "verdicts", "progress", "offered_at", "begun_at", "progress_at", "quiet_since", "start_by",
         "close_by", "back_by", "submitted_at", "ended_at",
@@ -181,7 +182,7 @@ def transcript(attempt_id: UUID, *, after: int, limit: int, closely: bool) -> Js
     if not closely:
         parts = parts.exclude(kind="thought")
     steps = Step.objects.filter(attempt_id=attempt_id, ordinal__gt=after)
-    items = [_columns(p, "ordinal", "kind", "text", "after_stop", "at") for p in parts.order_by("ordinal")[: limit + 1]]
+    items = [columns(p, "ordinal", "kind", "text", "after_stop", "at") for p in parts.order_by("ordinal")[: limit + 1]]
     items += [_step(step, closely) for step in steps.order_by("ordinal")[: limit + 1]]
     items.sort(key=lambda item: (item["ordinal"], item["kind"] != "prompt"))
     given = items[:limit]
@@ -189,7 +190,7 @@ def transcript(attempt_id: UUID, *, after: int, limit: int, closely: bool) -> Js
 
 
 def _step(row: Step, closely: bool) -> Json:
-    said = _columns(row, "ordinal", "id", "title", "status", "started_at", "ended_at")
+    said = columns(row, "ordinal", "id", "title", "status", "started_at", "ended_at")
     return {**said, "kind": "step", "tool": row.kind, **({"detail": row.detail} if closely else {})}
 
 
@@ -203,13 +204,13 @@ def task_in_full(row: Task, *, closely: bool) -> Json:
     return {
         **task(row, parents_of(row.run_id)),
         "attempts": attempts,
-        "draft": None if draft is None else _columns(draft, "version", "text", "saved_at"),
+        "draft": None if draft is None else columns(draft, "version", "text", "saved_at"),
         "artifacts": [artifact(one) for one in row.artifacts.all()],
     }
 
 
 def approval(row: Approval) -> Json:
-    said = _columns(
+    said = columns(
         row, "id", "kind", "state", "epoch", "tool_call", "options", "form", "option_id", "option_kind", "answer",
         "filled", "asked_at", "expires_at", "decided_at",
     )  # fmt: skip
@@ -224,7 +225,7 @@ def approval(row: Approval) -> Json:
 
 
 def artifact(row: Artifact) -> Json:
-    said = _columns(row, "id", "kind", "name", "revision", "size", "sha256", "content_type", "actor", "created_at")
+    said = columns(row, "id", "kind", "name", "revision", "size", "sha256", "content_type", "actor", "created_at")
     task_id = str(row.task_id) if row.task_id else None
     where = {"run": str(row.run_id), "task": task_id, "attempt": str(row.attempt_id) if row.attempt_id else None}
     return {**said, **where, "url": f"/api/v1/artifacts/{row.pk}/content"}
@@ -232,11 +233,11 @@ def artifact(row: Artifact) -> Json:
 
 def memory(row: Memory) -> Json:
     """`scope`: "workspace", "task" or "agent"."""
-    said = _columns(row, "id", "key", "text", "actor", "kept_at")
+    said = columns(row, "id", "key", "text", "actor", "kept_at")
     scope = "task" if row.task_id else "agent" if row.agent_id else "workspace"
     return {**said, "scope": scope, "task": str(row.task_id) if row.task_id else None}
 
 
 def message(row: Message) -> Json:
-    said = _columns(row, "id", "body", "actor", "created_at")
+    said = columns(row, "id", "body", "actor", "created_at")
     return {**said, "task": str(row.task_id) if row.task_id else None, "member": seat(row.member)}

@@ -18,6 +18,7 @@ from agents.models import Agent, Connection
 from clawgroups.core.breaker import Breaker, read
 from clawgroups.core.lifecycle import RUN_TERMINAL, TASK_TERMINAL, RunState
 from clawgroups.core.timers import Timers
+from clawgroups.fragments.model_use import Planner, planner_of
 from clawgroups.fragments.tasks import TaskCard, cards, foremost
 from clawgroups.models import Artifact, Attempt, Member, Message, Run, Task, Workspace
 
@@ -95,6 +96,11 @@ class RunView:
     @property
     def is_open(self) -> bool:
         return self.run.state not in RUN_TERMINAL
+
+    @property
+    def planner(self) -> Planner:
+        """Which coordinator plans it."""
+        return planner_of(self.run)
 
     @property
     def files(self) -> Sequence[Artifact]:

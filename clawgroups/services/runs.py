@@ -64,12 +64,12 @@ def draft_run(
     actor: Actor,
     inputs: Sequence[StoredFile] = (),
     plan: Sequence[Any] | None = None,
-    start: bool = False,
+    start: bool | None = None,
     operation: str = "",
 ) -> Future[Outcome]:
     """Give a goal with its input files. With `plan` it is proposed at once, else it is planned.
 
-    `start`: begin as soon as the plan stands. Raises `Invalid` for an empty goal or a bad plan.
+    `start`: begin once the plan stands; None: as the workspace says. Raises `Invalid` for an empty goal or a bad plan.
     """
     workspace = get_workspace(actor, workspace_id, "run.draft")
     expects = require(actor, "run.draft", workspace_id)
@@ -89,7 +89,7 @@ def draft_run(
         "created_by_id": actor.user_id,
         "created_at": now,
         "deadline_at": deadline_at,
-        "start_when_planned": start,
+        "start_when_planned": read_coordination(workspace.coordination).start_at_once if start is None else start,
         "planner": "given by a person" if parsed else "",
         "open_tasks": len(parsed),
         "path_length": path_length(parsed),

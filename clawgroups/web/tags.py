@@ -16,9 +16,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from clawgroups.core.amounts import say_count, say_dollars
 from clawgroups.core.answer_form import Field, fields_of
 from clawgroups.core.errors import ClawError
 from clawgroups.formats.markdown import to_html
+from clawgroups.fragments.model_use import short
 
 register = template.Library()
 
@@ -56,9 +58,19 @@ STATES: dict[str, tuple[str, Any, str]] = {
     "in_progress": ("working", _("Under way"), "live"),
     "completed": ("check", _("Done"), "done"),
     "unknown": ("stuck", _("Unknown"), "ask"),
+    # Calls of a model
+    "calling": ("working", _("Asking"), "live"),
+    "answered": ("check", _("Answered"), "done"),
     # Findings
     "passed": ("check", _("Passed"), "done"),
     "open": ("open", _("Not judged yet"), ""),
+}
+ASKED_FOR = {
+    "plan": _("Plan"),
+    "replan": _("Change of the plan"),
+    "anew": _("Task written anew"),
+    "match": _("Choice of a member"),
+    "judge": _("Judgement"),
 }
 TOOL_ICONS = {
     "read": "read",
@@ -207,6 +219,36 @@ def get(mapping: Any, key: Any) -> Any:
 def thousands(number: Any) -> str:
     """A count with thin spaces between thousands."""
     return f"{number:,}".replace(",", "\u202f") if isinstance(number, int) else ""
+
+
+@register.filter
+def dollars(micro: Any) -> str:
+    """Millionths of a US dollar, with as many digits as say something."""
+    return say_dollars(micro) if isinstance(micro, int) else ""
+
+
+@register.filter
+def count(number: Any) -> str:
+    """A large count in a few characters."""
+    return say_count(number) if isinstance(number, int) else ""
+
+
+@register.filter
+def seconds(ms: int) -> str:
+    """Milliseconds as seconds, with a digit where it matters."""
+    return f"{ms / 1000:.1f} s" if ms < 99_500 else f"{ms / 1000:.0f} s"
+
+
+@register.filter
+def short_model(name: str) -> str:
+    """A model's name without the folder or the maker before it."""
+    return short(name)
+
+
+@register.filter
+def asked_for(kind: str) -> Any:
+    """What a call of the model is for."""
+    return ASKED_FOR.get(kind, kind)
 
 
 @register.filter

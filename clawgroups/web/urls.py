@@ -10,10 +10,13 @@ from clawgroups.web import (
     agent_requests,
     agents,
     approvals,
+    coordination,
     deadlines,
     dials,
     members,
     memories,
+    model_calls,
+    model_servers,
     people,
     runs,
     takeover,
@@ -24,6 +27,7 @@ from clawgroups.web import (
 _ROOM = "w/<uuid:workspace_id>/"
 _RUN = _ROOM + "runs/<uuid:run_id>/"
 _TASK = _ROOM + "tasks/<uuid:task_id>/"
+_MODEL = "model-servers/<uuid:server_id>/"
 _AGENT = "agents/<uuid:agent_id>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -35,6 +39,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_ROOM + "name/", workspaces.rename_workspace, name="rename-workspace"),
     path(_ROOM + "deadlines/", deadlines.deadlines, name="deadlines"),
     path(_ROOM + "deadlines/set/", deadlines.set_timers, name="set-timers"),
+    path(_ROOM + "coordinator/", coordination.coordination, name="coordination"),
+    path(_ROOM + "coordinator/set/", coordination.set_coordination, name="set-coordination"),
     path(_ROOM + "messages/", workspaces.message_list, name="messages"),
     path(_ROOM + "messages/post/", workspaces.post_message, name="post-message"),
     path(_ROOM + "members/", members.member_list, name="members"),
@@ -55,6 +61,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_RUN + "pause/", runs.pause_run, name="pause-run"),
     path(_RUN + "resume/", runs.resume_run, name="resume-run"),
     path(_RUN + "cancel/", runs.cancel_run, name="cancel-run"),
+    path(_RUN + "model-calls/", model_calls.model_calls, name="model-calls"),
+    path(_RUN + "model-calls/<uuid:call_id>/", model_calls.model_call, name="model-call"),
+    path(_RUN + "limits/", model_calls.set_budget, name="set-budget"),
     path(_TASK, tasks.task, name="task"),
     path(_TASK + "body/", tasks.task_body, name="task-body"),
     path(_TASK + "transcript/", tasks.transcript, name="transcript"),
@@ -99,6 +108,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_AGENT + "dial/remove/", dials.remove_dial, name="remove-dial"),
     path(_AGENT + "dial/retry/", dials.retry_dial, name="retry-dial"),
     path(_AGENT + "dial/private/", dials.allow_private, name="allow-private"),
+    path("model-servers/", model_servers.server_list, name="model-servers"),
+    path("model-servers/new/", model_servers.new_server, name="new-model-server"),
+    path("model-servers/create/", model_servers.create_server, name="create-model-server"),
+    path(_MODEL, model_servers.server, name="model-server"),
+    path(_MODEL + "set/", model_servers.set_server, name="set-model-server"),
+    path(_MODEL + "move/", model_servers.move_server, name="move-model-server"),
+    path(_MODEL + "enable/", model_servers.enable_server, name="enable-model-server"),
+    path(_MODEL + "model/", model_servers.choose_model, name="choose-model"),
+    path(_MODEL + "test/", model_servers.test_server, name="test-model-server"),
+    path(_MODEL + "clear/", model_servers.clear_server, name="clear-model-server"),
+    path(_MODEL + "remove/", model_servers.remove_server, name="remove-model-server"),
     path("me/", people.me, name="me"),
     path("me/theme/", people.set_theme, name="set-theme"),
     path("me/tokens/", people.create_token, name="create-token"),

@@ -65,6 +65,14 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "create-token": lambda r: {"name": "New"},
     "set-dial": lambda r: {"address": "wss://agent.example.org/acp"},
     "allow-private": lambda r: {"allowed": "yes"},
+    "create-model-server": lambda r: {"name": "vllm-1", "provider": "vllm", "url": "http://127.0.0.1:9/v1"},
+    "set-model-server": lambda r: {"name": "vllm-1", "provider": "vllm", "url": "http://127.0.0.1:9/v1", "key": "k"},
+    "change-model-server": lambda r: {"name": "vllm-1"},
+    "move-model-server": lambda r: {"to": "earlier"},
+    "enable-model-server": lambda r: {"enabled": "no"},
+    "choose-model": lambda r: {"model": "m"},
+    "set-coordination": lambda r: {"use_model": "yes", "start_at_once": "no"},
+    "set-budget": lambda r: {"tokens": "5000"},
     "set-theme": lambda r: {"theme": "dark"},
 }
 # Converters that no row stands behind.

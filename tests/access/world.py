@@ -14,15 +14,28 @@ from django.utils import timezone
 
 from agents.ids import new_id
 from agents.models import AgentKey
+from clawgroups import sealing
 from clawgroups.auth import actor_of_user, session_key
 from clawgroups.core.actors import Role, coordinator_for
-from clawgroups.models import Approval, Artifact, Attempt, Session, Step, Task, Workspace
-from clawgroups.services import agents, files, goal_questions, members, memories, people, runs, takeover, workspaces
+from clawgroups.models import Approval, Artifact, Attempt, ModelCall, ModelServer, Session, Step, Task, Workspace
+from clawgroups.services import (
+    agents,
+    files,
+    goal_questions,
+    members,
+    memories,
+    model_servers,
+    people,
+    runs,
+    takeover,
+    workspaces,
+)
 from clawgroups.services import tasks as verbs
 from clawgroups.services.perform import perform
 from tests.conftest import Team, online_agent
 
 PLAN = [{"key": key, "title": key.title(), "skills": ["writing"]} for key in ("work", "ready", "review", "held")]
+MODEL_KEY = "sk-of-the-model-0123456789"
 CSV = b"day,sum\nMon,3\n"
 
 # Who asks, and the role in the workspace that is asked about; None has no seat there.
@@ -84,7 +97,7 @@ def build(team: Team) -> World:
     AgentKey.objects.filter(pk=last.pk).update(revoked_at=timezone.now())
     session = Session.objects.get(pk=ours.ids["session_id"])
     opened = session_key(session.pk).secret
-    return World(ours, foreign, bearers, users, opened, [*bearers.values(), opened])
+    return World(ours, foreign, bearers, users, opened, [*bearers.values(), opened, MODEL_KEY])
 
 
 def _workspace(user: User) -> Workspace:
@@ -120,6 +133,7 @@ def room(team: Team, owner: str) -> Room:
     user = team.users[owner].pk
     perform(goal_questions.ask_about_goal, asked_id, question="What for?", actor=coordinator_for(user))
     token, _ = people.create_token(team.users[owner], name="own")
+    server, call = _asked(team, run_id)
     ids |= {
         "workspace_id": team.workspace.pk,
         "run_id": run_id,
@@ -130,9 +144,25 @@ def room(team: Team, owner: str) -> Room:
         "key_id": agent.keys.get().pk,
         "artifact_id": Artifact.objects.get(run=run_id, kind="input").pk,
         "token_id": token.pk,
+        "server_id": server.pk,
+        "call_id": call.pk,
         "assignee": team.workspace.members.get(agent=agent).pk,
     }
     return Room(team, ids, {task.key: task for task in Task.objects.filter(run=run_id)})
+
+
+def _asked(team: Team, run_id: UUID) -> tuple[ModelServer, ModelCall]:
+    """A model server (of the whole installation) with a key, and what it was asked for this run."""
+    now = timezone.now()
+    pk = new_id()
+    server = ModelServer.objects.create(
+        pk=pk, name="sglang-1", provider="sglang", url="http://127.0.0.1:9/v1", model="m", created_at=now,
+        secret=sealing.seal(MODEL_KEY, purpose=model_servers.purpose(pk)), checked={"models": ["m"], "ok": True},
+    )  # fmt: skip
+    call = ModelCall.objects.create(
+        workspace=team.workspace, run_id=run_id, kind="plan", state="answered", server=server, model="m", created_at=now
+    )
+    return server, call
 
 
 def _begin(team: Team, tasks: dict[str, Task], handle: str, owner: str) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
 
+from clawgroups.services.model_servers import adopt_environment
+
 
 class Command(BaseCommand):
     help = "Migrate, seed a new installation and print a sign-in link. `up` runs this first."
@@ -24,4 +26,5 @@ class Command(BaseCommand):
                 cursor.execute("SET statement_timeout = 0")
         call_command("migrate", interactive=False, verbosity=0)
         call_command("seed_demo", stdout=self.stdout)
+        adopt_environment()
         call_command("login_link", stdout=self.stdout)

@@ -1,0 +1,88 @@
+"""What a workspace may say about its coordinator, and what a run may say about its limits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clawgroups.core.coordination import KINDS, LIMITS, MODES
+from clawgroups.core.errors import Invalid
+
+MODE_NAMES = ("thinking", "preserve-thinking", "instant")
+# What each limit counts, as its errors call it.
+LIMIT_WORDS = {"tokens": "Tokens", "cost_micro": "US dollars", "steps": "Steps", "seconds": "Time"}
+# The most that can be said, below what a column holds.
+MOST = {"tokens": 10**12, "cost_micro": 10**12, "steps": 10**9, "seconds": 10 * 366 * 86_400}
+NAMES = ("use_model", "start_at_once", "modes", "run", "month")
+
+
+def clean_coordination(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A workspace's own settings of the coordinator; what is not named, or is as usual, is left out.
+
+    Raises `Invalid` naming the field: an unknown name, a mode or limit that cannot be.
+    """
+    for name in given:
+        if name not in NAMES:
+            raise Invalid(f"There is no setting “{name[:40]}”. Known: {', '.join(NAMES)}.", field="coordination")
+    own: dict[str, Any] = {}
+    if not _yes(given, "use_model", True):
+        own["use_model"] = False
+    if _yes(given, "start_at_once", False):
+        own["start_at_once"] = True
+    if modes := _modes(given.get("modes")):
+        own["modes"] = modes
+    for part in ("run", "month"):
+        if limits := clean_limits(given.get(part), part):
+            own[part] = limits
+    return own
+
+
+def _yes(given: Mapping[str, Any], name: str, usual: bool) -> bool:
+    value = given.get(name)
+    if value is None:
+        return usual
+    if not isinstance(value, bool):
+        raise Invalid(f"{name} is true or false.", field=name)
+    return value
+
+
+def _modes(given: Any) -> dict[str, str]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise Invalid("modes names a mode for each kind of call.", field="modes")
+    own = {}
+    for kind, mode in given.items():
+        if kind not in MODES:
+            raise Invalid(f"There is no kind of call “{str(kind)[:40]}”. Known: {', '.join(KINDS)}.", field="modes")
+        if mode in (None, ""):
+            continue
+        if mode not in MODE_NAMES:
+            known = ", ".join(MODE_NAMES)
+            raise Invalid(f"There is no mode “{str(mode)[:40]}”. Known: {known}.", field=f"mode_{kind}")
+        own[str(kind)] = str(mode)
+    return own
+
+
+def clean_limits(given: Any, part: str = "") -> dict[str, int]:
+    """Limits by name; None and what is not named is no limit. `part` goes before the field's name in errors.
+
+    Raises `Invalid` for an unknown name and for anything but a whole number above 0.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise Invalid(f"Limits are named: {', '.join(LIMITS)}.", field=part or "limits")
+    own = {}
+    for name, value in given.items():
+        field = f"{part}_{name}" if part else str(name)
+        if name not in LIMITS:
+            raise Invalid(f"There is no limit “{str(name)[:40]}”. Known: {', '.join(LIMITS)}.", field=part or "limits")
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise Invalid(f"{LIMIT_WORDS[name]}: give a whole number above 0, or nothing for no limit.", field=field)
+        if value > MOST[name]:
+            raise Invalid(f"{LIMIT_WORDS[name]}: that is more than can be counted; leave it empty.", field=field)
+        own[str(name)] = value
+    return own
