@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
-from typing import Any
+from typing import Any, NamedTuple
 
 from clawgroups.core.record import Tally
 
@@ -36,8 +36,7 @@ PERSON = -3.0
 ANYTHING = ""  # the record of tasks that need no particular skill: everything that was done
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One part of a score. `said` explains it in a few words that people understand."""
 
     name: str
@@ -81,6 +80,8 @@ def skill_part(skills: Sequence[str], levels: Mapping[str, int]) -> Part:
 
 def record_part(skills: Sequence[str], record: Mapping[str, Tally]) -> Part:
     """Accepted work against returned and failed work with the needed skills, in this workspace."""
+    if not record:
+        return Part("record", 0.0, "no record here yet")
     known = [(skill, record[skill]) for skill in skills or (ANYTHING,) if skill in record]
     if not known:
         return Part("record", 0.0, "no record here yet")

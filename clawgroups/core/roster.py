@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -146,13 +146,9 @@ class Roster:
         if not (mine or need.proposed or need.warm or need.knows or need.asked or need.learned):
             return known
         raw, able = known[0].copy(), known[1].copy()
-        raw[self._places({need.preferred})] += PREFERRED
-        raw[self._places({need.proposed})] += PROPOSED
-        raw[self._places(need.failed)] += FAILED_BEFORE
-        for member in need.warm | need.knows:
-            raw[self._places({member})] += warmth(need, member)
-        for member, told in need.learned.items():
-            raw[self._places({member})] += told.value
+        for member, worth in _told(need):
+            if (number := self._at.get(member)) is not None:
+                raw[number] += worth
         able[self._places(need.refused | need.authors | need.asked)] = False
         if need.only:
             mine = able[self._places({need.only})]
@@ -193,6 +189,20 @@ class Roster:
             edges = np.array([edge(tally) if tally else 0.0 for tally in records], dtype=np.float64)
             known = self._with[skill] = levels, has, edges
         return known
+
+
+def _told(need: Need) -> Iterator[tuple[UUID, float]]:
+    """What a need says of single members."""
+    if need.preferred:
+        yield need.preferred, PREFERRED
+    if need.proposed:
+        yield need.proposed, PROPOSED
+    for member in need.failed:
+        yield member, FAILED_BEFORE
+    for member in need.warm | need.knows:
+        yield member, warmth(need, member)
+    for member, learned in need.learned.items():
+        yield member, learned.value
 
 
 def _always(one: Candidate) -> float:
