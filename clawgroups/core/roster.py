@@ -55,6 +55,7 @@ class Roster:
         # What no task and no other task in hand changes.
         self._always = np.array([_always(c) for c in self._people], dtype=np.float64)
         self._shaky = np.array([c.is_shaky for c in self._people], dtype=np.bool_)
+        self._persons = np.array([c.is_person for c in self._people], dtype=np.bool_)
         self._there = np.array([c.is_there for c in self._people], dtype=np.bool_)
         self._with: dict[str, tuple[Numbers, Flags, Numbers]] = {}
         self._fits: dict[tuple[str, ...], _Fit] = {}
@@ -71,7 +72,7 @@ class Roster:
         """Whom each of these tasks goes to, the most urgent first; at most `most` of them. Nothing is taken by that."""
         if not needs or not self._free.any():
             return [None] * len(needs)
-        scores = np.stack([self._scores(need) for need in needs])
+        scores = np.stack([self._shared(need) for need in needs])
         given = assign(scores, self._free, FREE / self._capacity)
         given[np.flatnonzero(given != NOBODY)[most:] if most is not None else []] = NOBODY
         return [None if number == NOBODY else self._people[number].member_id for number in given]
@@ -134,6 +135,17 @@ class Roster:
         if need.last_try and (sound := now & ~self._doubtful(need)).any():
             now = sound
         return np.where(now, raw - _LESS_BUSY * self._busy, -np.inf)
+
+    def _shared(self, need: Need) -> Numbers:
+        """The scores by which tasks are shared out: a person only where no agent fits as well, be it later."""
+        scores = self._scores(need)
+        if not self._persons.any():
+            return scores
+        raw, able = self._judged(need)
+        agents = able & ~self._persons
+        if agents.any():
+            scores = np.where(self._persons & (raw <= raw[agents].max()), -np.inf, scores)
+        return scores
 
     def _judged(self, need: Need) -> tuple[Numbers, Flags]:
         """Everybody's score, and who could take it with a free session."""
