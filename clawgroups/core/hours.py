@@ -45,7 +45,7 @@ def read_hours(said: Mapping[str, Any]) -> Hours | None:
     zone = str(said.get("zone") or "UTC")
     try:
         ZoneInfo(zone)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         raise Invalid(
             f"There is no time zone “{zone[:60]}”. Write it like Europe/Berlin, or UTC.", field="zone"
         ) from None

@@ -144,7 +144,8 @@ class Roster:
         raw, able = self._judged(need)
         agents = able & ~self._persons
         if agents.any():
-            scores = np.where(self._persons & (raw <= raw[agents].max()), -np.inf, scores)
+            if_free = raw + FREE * (1 - self._free / self._capacity)
+            scores = np.where(self._persons & (raw <= if_free[agents].max()), -np.inf, scores)
         return scores
 
     def _judged(self, need: Need) -> tuple[Numbers, Flags]:
