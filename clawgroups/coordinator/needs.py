@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from clawgroups.core import learning
 from clawgroups.core.learning import Chosen
 from clawgroups.core.match_parts import Learned
@@ -33,9 +35,13 @@ class Surroundings:
         return self._learned.get(key, {})
 
 
-def surroundings_of(run_id: UUID, workspace_id: UUID, now: datetime) -> Surroundings:
+def open_tasks(run_id: UUID) -> QuerySet[Task]:
+    """The tasks of a run that may need the coordinator."""
+    return Task.objects.filter(run_id=run_id, state__in=OPEN)
+
+
+def surroundings_of(mine: QuerySet[Task], workspace_id: UUID, now: datetime) -> Surroundings:
     """Read in three queries, however many tasks."""
-    mine = Task.objects.filter(run_id=run_id, state__in=OPEN)
     before = Attempt.objects.filter(task__dependants__task__in=mine, state="accepted")
     opened = Session.objects.filter(task__in=mine, state="open")
     return Surroundings(

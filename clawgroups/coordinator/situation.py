@@ -11,7 +11,7 @@ from uuid import UUID
 from agents.models import Agent
 from clawgroups.coordinator.candidates import PersonSeat, Seat, candidates_of, people_of, seats_of
 from clawgroups.coordinator.contenders import left_by_others
-from clawgroups.coordinator.needs import surroundings_of
+from clawgroups.coordinator.needs import Surroundings, open_tasks, surroundings_of
 from clawgroups.core.match_parts import Learned
 from clawgroups.core.matching import Candidate
 from clawgroups.models import Artifact, Attempt, Run, Task
@@ -111,7 +111,9 @@ def situation_of(run: Run, now: datetime) -> Situation:
         now=now,
         tasks=tuple(_tasks(run, now)),
         candidates=candidates,
-        allowance=left_by_others(run, {s.agent_id: s.pk for s in seats}, [c for c in candidates if not c.is_person], now),
+        allowance=left_by_others(
+            run, {s.agent_id: s.pk for s in seats}, [c for c in candidates if not c.is_person], now
+        ),
         descriptions={s.pk: _description(agents[s.agent_id]) for s in seats if planning}
         | {p.pk: " ".join(p.skills) for p in people if planning},
         builtin=frozenset(s.pk for s in seats if planning and agents[s.agent_id].is_builtin),
@@ -137,38 +139,40 @@ def _description(agent: Agent) -> str:
 
 
 def _tasks(run: Run, now: datetime) -> list[TaskView]:
-    rows = Task.objects.filter(run=run, state__in=["ready", "stuck", "in_review"]).order_by("position")
+    rows = open_tasks(run.pk).order_by("position")
     late_ones = set(Attempt.objects.filter(task__run=run, late_at__isnull=False).values_list("task_id", flat=True))
-    around = surroundings_of(run.pk, run.workspace_id, now)
-    return [
-        TaskView(
-            id=task.pk,
-            key=task.key,
-            title=task.title,
-            state=task.state,
-            skills=tuple(task.skills),
-            level=task.level,
-            position=task.position,
-            tries=task.tries,
-            brief=task.brief,
-            not_before=task.not_before,
-            blocked_on=task.blocked_on,
-            next_actor=task.next_actor,
-            failure=task.failure,
-            regenerated=task.regenerated,
-            bottom_level=task.bottom_level,
-            instructions=task.instructions,
-            reason=task.reason,
-            authors=around.authors.get(task.pk, frozenset()) if "review" in task.skills else frozenset(),
-            late=_late(task) if task.pk in late_ones else None,
-            proposed=task.proposed_id,
-            proposal=_proposal(task),
-            warm=around.warm.get(task.pk, frozenset()),
-            knows=around.authors.get(task.pk, frozenset()),
-            learned=around.learned(task.skills),
-        )
-        for task in rows
-    ]
+    around = surroundings_of(open_tasks(run.pk), run.workspace_id, now)
+    return [view_of(task, around, _late(task) if task.pk in late_ones else None) for task in rows]
+
+
+def view_of(task: Task, around: Surroundings, late_one: UUID | None = None) -> TaskView:
+    """A task as the coordinator sees it."""
+    return TaskView(
+        id=task.pk,
+        key=task.key,
+        title=task.title,
+        state=task.state,
+        skills=tuple(task.skills),
+        level=task.level,
+        position=task.position,
+        tries=task.tries,
+        brief=task.brief,
+        not_before=task.not_before,
+        blocked_on=task.blocked_on,
+        next_actor=task.next_actor,
+        failure=task.failure,
+        regenerated=task.regenerated,
+        bottom_level=task.bottom_level,
+        instructions=task.instructions,
+        reason=task.reason,
+        authors=around.authors.get(task.pk, frozenset()) if "review" in task.skills else frozenset(),
+        late=late_one,
+        proposed=task.proposed_id,
+        proposal=_proposal(task),
+        warm=around.warm.get(task.pk, frozenset()),
+        knows=around.authors.get(task.pk, frozenset()),
+        learned=around.learned(task.skills),
+    )
 
 
 def _proposal(task: Task) -> str:

@@ -268,7 +268,11 @@ def test_a_round_asks_as_many_questions_for_many_members_and_tasks_as_for_few(te
             owner=team.users["ada"], name=f"A{number}", handle=f"a{number}", created_at=timezone.now()
         )
         Member.objects.create(
-            workspace=team.workspace, agent=agent, name=agent.name, handle=agent.handle, role="agent",
+            workspace=team.workspace,
+            agent=agent,
+            name=agent.name,
+            handle=agent.handle,
+            role="agent",
             joined_at=timezone.now(),
         )
     done(team, "accepted", 3)
