@@ -27,7 +27,7 @@ from clawgroups.coordinator.situation import Situation
 from clawgroups.core.actors import Actor, coordinator_for
 from clawgroups.core.errors import ClawError, Conflict
 from clawgroups.models import Run
-from clawgroups.services import dependants, model_calls, runs, tasks, turns, waiting
+from clawgroups.services import asking, dependants, model_calls, runs, tasks, turns, waiting
 from clawgroups.services.perform import begin, perform
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,8 @@ def _act(step: Step, situation: Situation, actor: Actor) -> Wait:  # noqa: C901,
             return plan_run(situation, actor)
         case Start():
             return begin(runs.start_run, situation.run_id, actor=actor)
+        case Assign(task_id, member_id, match) if member_id in situation.people:
+            return begin(asking.ask_member, task_id, member_id=member_id, match=match, actor=actor)
         case Assign(task_id, member_id, match):
             return begin(tasks.assign_task, task_id, member_id=member_id, match=match, actor=actor)
         case Explain(task_id, reason, who, match, stuck):

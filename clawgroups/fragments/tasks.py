@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 from clawgroups.core.acceptance import parse_line
 from clawgroups.core.lifecycle import ATTEMPT_LIVE, TASK_TERMINAL, TaskState
 from clawgroups.fragments.late import LateResult, Overrun, late_of, overruns_of
+from clawgroups.fragments.ranking import Ranked, ranking_of
 from clawgroups.models import Approval, Artifact, Attempt, Dependency, Draft, Message, Step, Task
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class TaskNow:
     files: tuple[Artifact, ...] = ()
     inputs: tuple[Artifact, ...] = ()
     draft: Draft | None = None
-    ranking: tuple[dict[str, Any], ...] = field(default=())
+    ranking: tuple[Ranked, ...] = ()
     overruns: dict[UUID, Overrun] = field(default_factory=dict)
     late: tuple[LateResult, ...] = ()
 
@@ -145,6 +146,22 @@ class TaskNow:
     @property
     def is_live(self) -> bool:
         return self.latest is not None and self.latest.state in ATTEMPT_LIVE
+
+    @property
+    def chosen(self) -> Ranked | None:
+        """Whom the ranking chose."""
+        return next((one for one in self.ranking if one.chosen), None)
+
+    @property
+    def assignee_id(self) -> str:
+        """Who has it, as a ranking names members."""
+        return str(self.task.assignee_id or "")
+
+    @property
+    def may_be_chosen(self) -> bool:
+        """Whether it can still go to somebody else by a person's choice."""
+        open_states = (TaskState.WAITING, TaskState.READY, TaskState.STUCK, TaskState.ASSIGNED, TaskState.WORKING)
+        return self.task.state in open_states and self.task.run.state == "running"
 
     @property
     def waits_for_verdict(self) -> bool:
@@ -235,15 +252,6 @@ def line_words(text: str) -> str:
     except ValueError:
         return text
     return CHECK_WORDS[line.check].format(line.argument) if line.check in CHECK_WORDS else line.text
-
-
-def ranking_of(match: Any) -> tuple[dict[str, Any], ...]:
-    """The stored ranking, best first, those who are out at the end."""
-    if not isinstance(match, dict):
-        return ()
-    chosen = [match["chosen"]] if isinstance(match.get("chosen"), dict) else []
-    rest = [*(match.get("runners_up") or []), *(match.get("out") or [])]
-    return tuple(one for one in [*chosen, *rest] if isinstance(one, dict))
 
 
 def steps_of(ids: Iterable[UUID]) -> list[Step]:
