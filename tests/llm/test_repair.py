@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from agents.llm.base import Fault, FaultKind, Message, Mode, Request, Tool, ToolCall
+from agents.llm.history import in_words, unseen
 from agents.llm.markers import thoughts_apart, without_marks
-from agents.llm.repair import LOOP, Mended, again, goes_round, in_words, is_nan, json_of, mend
+from agents.llm.repair import LOOP, Mended, again, goes_round, is_nan, json_of, mend
 
 TOOLS = (Tool("assign_task", "", {}), Tool("make_agent", "", {}))
 PLAIN = Request((Message("user", "Plan it."),))
@@ -219,3 +220,14 @@ def test_a_question_with_a_schema_can_be_put_in_words() -> None:
     assert asked.schema is None
     assert asked.messages[-1].text.startswith("Plan it.")
     assert '{"title": "a plan"}' in asked.messages[-1].text
+
+
+def test_images_that_a_model_cannot_see_are_left_out_and_it_is_told() -> None:
+    asked = Request((Message("user", "What is this?", images=("data:image/png;base64,AA==",)), *PLAIN.messages))
+    following = again(asked, Fault(FaultKind.REQUEST, "This is not a multimodal model."))
+    assert following == unseen(asked)
+    assert following is not None
+    assert following.messages[0].images == ()
+    assert "sees none" in following.messages[0].text
+    assert following.messages[1] == PLAIN.messages[0]
+    assert again(following, Fault(FaultKind.REQUEST, "This is not a multimodal model.")) is None
