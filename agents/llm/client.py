@@ -33,6 +33,12 @@ _LOOK = 0.25
 _NAP = 0.5
 # How long a server may take to say what it cost after it has said that it is done.
 _USAGE = 5.0
+# What servers say of an answer that they did not let come to its end.
+_BROKEN = {
+    "abort": (FaultKind.UNREACHABLE, "The server broke the answer off."),
+    "error": (FaultKind.UNREACHABLE, "The server broke the answer off."),
+    "content_filter": (FaultKind.REQUEST, "The provider's filter kept the answer back."),
+}
 _HOPELESS = (FaultKind.UNREACHABLE, FaultKind.KEY, FaultKind.QUOTA)
 # A test is not as patient as a question.
 _TEST = Timeouts(connect=5.0, first=45.0, between=45.0, total=60.0)
@@ -49,6 +55,7 @@ def ask(endpoint: Endpoint, request: Request, *, wanted: Wanted = _always, strea
     server stops its work) and the fault is `aborted`.
     """
     began = time.monotonic()
+    body(endpoint, request)  # What no server could answer is refused before anything is sent.
     tries = _Tries(endpoint, request, wanted, streaming, began, began + endpoint.timeouts.total)
     reply = tries.reply()
     return replace(reply, usage=added(tries.spent, reply.usage), took=time.monotonic() - began)
@@ -165,6 +172,9 @@ class _Hearing:
             raise with_usage(fault, self._usage(), _Unheard if broken else Fault) from None
         finally:
             exchange.leave()
+        if self._draft.finish in _BROKEN:
+            kind, words = _BROKEN[self._draft.finish]
+            raise Fault(kind, words, usage=self._usage())
         if self._streams and whole and self._draft.length and not self._draft.finish:
             raise _Unheard(FaultKind.MALFORMED, "The answer broke off before its end.", usage=self._usage())
         raw = self._draft.raw() if self._raw is None else self._raw
