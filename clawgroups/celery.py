@@ -50,10 +50,10 @@ def broker_url(url: str) -> str:
 
 
 def queue_of(name: str, args: list[Any], *_: object, **__: object) -> dict[str, str] | None:
-    """Where a job goes: a canary into the queue that it is named after, a turn to the coordinators."""
+    """Where a job goes: a canary into the queue that it is named after, turns and questions to the coordinators."""
     if name == "clawgroups.canary":
         return {"queue": args[0]}
-    return {"queue": "coordinator"} if name == "clawgroups.coordinate" else None
+    return {"queue": "coordinator"} if name in ("clawgroups.coordinate", "clawgroups.consult") else None
 
 
 def configuration() -> dict[str, Any]:

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 
 from clawgroups import bus, canary, commit
+from clawgroups.coordinator.consultant import consultant
 from clawgroups.coordinator.loop import take_turn
 from clawgroups.coordinator.pace import Pace
 from clawgroups.coordinator.watchdog import watch
@@ -26,7 +27,7 @@ from clawgroups.core import deadline
 from clawgroups.core.clock import utc_now
 from clawgroups.models import Lease
 from clawgroups.reactions import react as react_to_journal
-from clawgroups.services import outage
+from clawgroups.services import knocking, model_calls, outage
 from clawgroups.services.deadlines import database_now
 from clawgroups.services.sweep import sweep
 from clawgroups.services.turns import due_work
@@ -38,6 +39,7 @@ SOONEST = 0.25
 LEASE = 10.0
 REACTION = 60.0
 DEAF = timedelta(minutes=3)
+LEAVE = 2.5  # seconds in which calls to models are put back for other processes
 EX_TEMPFAIL = 75
 pace = Pace()
 
@@ -60,6 +62,12 @@ def coordinate(run_id: str) -> None:
     pk = UUID(run_id)
     if pace.arrives(pk):
         take_turn(pk, stuck=end_process)
+
+
+@shared_task(name=model_calls.JOB)
+def consult(call_id: str) -> None:
+    """Have a recorded question to the model carried out beside the jobs. Safe to repeat and to lose."""
+    consultant.take(UUID(call_id))
 
 
 @shared_task(name=canary.JOB)
@@ -98,6 +106,7 @@ class Sweeper:
         self._thread: threading.Thread | None = None
         self._by_hand = ByHand()
         self._ear: Ear | None = None
+        self._knocked = -knocking.EVERY
 
     def start(self, ear: Ear | None = None) -> None:
         """Begin, in a thread of its own; with an ear, see to it that this worker hears its queues."""
@@ -145,8 +154,16 @@ class Sweeper:
         ours = outage.notice(now)
         sweep(now, quiet=ours.is_quiet(now), away=ours.away_since is not None)
         watch(now, quiet=ours.is_quiet(now) or ours.away_since is not None)
+        self._knock(now)
         Lease.objects.filter(name="sweep", owner=bus.PROCESS).update(done_at=database_now())
         return True
+
+    def _knock(self, now: datetime) -> None:
+        """Where model servers rest, find out whether they are back: only who sweeps does."""
+        if time.monotonic() - self._knocked >= knocking.every():
+            self._knocked = time.monotonic()
+            for server_id in knocking.resting(now):
+                consultant.knock(server_id)
 
 
 class ByHand:
@@ -181,6 +198,9 @@ class ByHand:
         kind, pk = work
         try:
             log.info("%s of %s is done by hand", kind, pk)
+            if kind == "consult":
+                consultant.take(pk)
+                return
             for run_id in _woken(pk) if kind == "react" else [pk]:
                 take_turn(run_id, stuck=end_process)
         except Exception:
@@ -234,4 +254,5 @@ current_app.steps["worker"].add(Sweeping)
 
 @worker_shutdown.connect(weak=False)
 def _stop(**_: object) -> None:
+    consultant.leave(LEAVE)
     commit.drain()

@@ -182,12 +182,17 @@ def _holds(value: Any, expected: Any) -> bool:
 
 
 def unmet(image: Image, change: Change) -> Expect | None:
-    """The first expectation of a change that does not hold in the image."""
+    """The first expectation of a change that does not hold in the image. A row that it puts is there from then on."""
     for expect in change.expects:
         if not image.matches(expect.model, expect.pk, expect.values):
             return expect
+    put: set[Key] = set()
     for write in change.writes:
         match write:
+            case Put():
+                put.add((write.model, write.pk))
+            case Count() if (write.model, write.pk) in put:
+                pass
             case Update() if not image.matches(write.model, write.pk, write.expect):
                 return Expect(write.model, write.pk, write.expect)
             case Append() | Count() | Delete() if image.row(write.model, write.pk).values is None:

@@ -28,7 +28,9 @@ def left_by_others(run: Run, seats: Mapping[UUID, UUID], candidates: Sequence[Ca
 def _wishes(run: Run, mine: Mapping[UUID, UUID], now: datetime) -> list[Wish]:
     """The ready tasks of other running runs, where agents of this one sit too."""
     others = dict(
-        Run.objects.filter(state="running", paused=False).exclude(pk=run.pk).values_list("pk", "workspace_id")
+        Run.objects.filter(state="running", paused=False, budget_stop="")
+        .exclude(pk=run.pk)
+        .values_list("pk", "workspace_id")
     )
     if not others:
         return []

@@ -14,6 +14,7 @@ from clawgroups.core.matching import (
     OFFLINE,
     QUARANTINED,
     RESTING,
+    SPENT,
     UNCONFIRMED,
     Match,
     Need,
@@ -133,7 +134,7 @@ def _next(situation: Situation) -> list[Step]:
 def _running(situation: Situation) -> list[Step]:
     steps: list[Step] = [Tell(situation.to_tell)] if situation.to_tell else []
     steps += [Review(t.id) for t in situation.tasks if _is_to_review(t, situation)]
-    if situation.paused:
+    if situation.paused or situation.used_up:
         return steps
     due: list[TaskView] = []
     for task in sorted(situation.tasks, key=urgency):
@@ -220,7 +221,7 @@ def _owner(agent: Match, situation: Situation) -> str:
 def _explain(task: TaskView, need: Need, roster: Roster, situation: Situation) -> Explain | None:
     ranking = roster.ranking(need)
     offline = [m for m in ranking if m.excluded == OFFLINE]
-    locked = [m for m in ranking if m.excluded in (NEEDS_LOGIN, UNCONFIRMED) or m.excluded.startswith(RESTING)]
+    locked = [m for m in ranking if m.excluded in (NEEDS_LOGIN, UNCONFIRMED, SPENT) or m.excluded.startswith(RESTING)]
     barred = [m for m in ranking if m.excluded == QUARANTINED]
     if locked:
         reason = f"{locked[0].name} could do it and {locked[0].excluded}."

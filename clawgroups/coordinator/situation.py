@@ -18,7 +18,7 @@ from clawgroups.core.breaker import Breaker, BreakerState
 from clawgroups.core.breaker import read as read_breaker
 from clawgroups.core.matching import QUARANTINED, RESTING, Candidate
 from clawgroups.models import Artifact, Attempt, Member, Run, Task
-from clawgroups.services import contact, late
+from clawgroups.services import budgets, contact, late
 from clawgroups.services.deadlines import name_of, timers_of
 from clawgroups.services.dependants import Told, to_tell
 
@@ -90,6 +90,8 @@ class Situation:
     answers: tuple[dict[str, str], ...] = ()
     # Questions to the model whose answers are waited for: by kind and subject, the call.
     asking: dict[tuple[str, str], UUID] = field(default_factory=dict)
+    # Which limit is used up, so that nothing new begins; empty: none.
+    used_up: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class Seat:
     max_sessions: int
     health: Breaker
     announced: Mapping[str, Any]
+    budget: Mapping[str, Any]
 
 
 def situation_of(run: Run, now: datetime) -> Situation:
@@ -134,6 +137,7 @@ def situation_of(run: Run, now: datetime) -> Situation:
         question=run.question,
         answers=tuple(run.answers),
         asking=pending(run.pk),
+        used_up=run.budget_stop or budgets.stop_of(run, now),
     )
 
 
@@ -150,8 +154,9 @@ def _seats(workspace_id: UUID) -> list[Seat]:
         "agent__breaker_until",
         "agent__health",
         "agent__announced",
+        "agent__budget",
     )
-    return [Seat(*row[:6], read_breaker(*row[6:9]), row[9]) for row in rows]
+    return [Seat(*row[:6], read_breaker(*row[6:9]), *row[9:]) for row in rows]
 
 
 def _present(workspace_id: UUID) -> QuerySet[Member]:
@@ -234,6 +239,7 @@ def _candidates(seats: list[Seat], run: Run, now: datetime) -> list[Candidate]:
     skills: dict[UUID, dict[str, int]] = {}
     for agent_id, name, level in Skill.objects.filter(agent_id__in=seated).values_list("agent_id", "name", "level"):
         skills.setdefault(agent_id, {})[name] = level
+    spent = budgets.agents_over({seat.agent_id: seat.budget for seat in seats if seat.budget}, now)
     return [
         Candidate(
             member_id=seat.pk,
@@ -246,7 +252,7 @@ def _candidates(seats: list[Seat], run: Run, now: datetime) -> list[Candidate]:
             capacity=seat.max_sessions,
             failures=seat.health.failures,
             on_trial=seat.health.state is BreakerState.PROBING,
-            rests=_rests(seat.health),
+            rests=_rests(seat.health) or spent.get(seat.agent_id, ""),
         )
         for seat in seats
     ]

@@ -18,6 +18,7 @@ NEEDS_LOGIN = "needs a login on its own machine"
 UNCONFIRMED = "was asked to stop and has not confirmed it"
 QUARANTINED = "is in quarantine, as it keeps failing, until its owner clears it"
 RESTING = "gets no work, as it keeps failing"
+SPENT = "has used up its limit of this month"
 DIGITS = 6  # scores that differ by less are equal
 DOUBTFUL = "has failed lately, and this is the last try"
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from agents.protocol.reading import as_text
+from agents.protocol.reading import as_integer, as_text
 from agents.protocol.updates import (
     AgentUpdate,
     CommandsAvailable,
@@ -20,6 +21,7 @@ from agents.protocol.updates import (
     Subagent,
     Usage,
 )
+from clawgroups.core.budgets import MOST_AT_ONCE
 from clawgroups.core.errors import Invalid
 from clawgroups.core.shrinking import shrunk_text
 
@@ -33,6 +35,14 @@ MAX_COMMANDS = 100
 MAX_CHILDREN = 100
 MAX_VALUE = 200
 MAX_REMEMBERED = 100
+# The names of ACP's counts of tokens, over all turns of a session.
+TOKENS = {
+    "input": "inputTokens",
+    "output": "outputTokens",
+    "thought": "thoughtTokens",
+    "cached_read": "cachedReadTokens",
+    "cached_write": "cachedWriteTokens",
+}
 MODE = "mode"
 # Modes in which an agent acts without asking, by the words that real agents use in their ids.
 LOOSE = re.compile(r"yolo|bypass|auto|accept|full|dont.?ask|unrestrict|danger|trust|never", re.IGNORECASE)
@@ -62,6 +72,48 @@ def fold(told: Told, said: AgentUpdate) -> Json:
             return {**told, "children": dict(list(known.items())[-MAX_CHILDREN:])}
         case _:
             return dict(told)
+
+
+def fold_tokens(told: Told, said: Mapping[str, Any]) -> Json:
+    """What is told after a prompt was answered with the tokens that the session has used so far."""
+    tokens = {name: as_integer(said.get(key)) for name, key in TOKENS.items()}
+    known = {name: min(number, MOST_AT_ONCE) for name, number in tokens.items() if number is not None and number > 0}
+    return {**told, "tokens": known} if known else dict(told)
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a session has used: tokens (`prompt` with the cached ones, `completion` with reasoning) and money."""
+
+    prompt: int = 0
+    cached: int = 0
+    completion: int = 0
+    reasoning: int = 0
+    cost_micro: int = 0
+
+
+def used_since(before: Told, after: Told) -> Used:
+    """What a session says that it used between two moments. A count that has fallen began anew."""
+    then, now = _used(before), _used(after)
+    grown = {
+        name: new - old if new >= old else new
+        for name in ("prompt", "cached", "completion", "reasoning", "cost_micro")
+        for old, new in [(getattr(then, name), getattr(now, name))]
+    }
+    return Used(**grown)
+
+
+def _used(told: Told) -> Used:
+    tokens, cost = told.get("tokens", {}), told.get("usage", {}).get("cost", {})
+    cached = tokens.get("cached_read", 0) + tokens.get("cached_write", 0)
+    dollars = cost.get("amount", 0.0) if str(cost.get("currency", "")).upper() in ("USD", "") else 0.0
+    return Used(
+        prompt=tokens.get("input", 0) + cached,
+        cached=tokens.get("cached_read", 0),
+        completion=tokens.get("output", 0) + tokens.get("thought", 0),
+        reasoning=tokens.get("thought", 0),
+        cost_micro=round(min(max(dollars, 0.0) * 1_000_000, MOST_AT_ONCE)),
+    )
 
 
 def read_opened(result: Mapping[str, Any]) -> Json:

@@ -64,7 +64,7 @@ class Wait:
     next_actor: str
     deadline: datetime | None
     effect: str
-    # The run is paused; see `rests`.
+    # The run is paused, or has used up a limit; see `rests`.
     paused: bool = False
 
     @property
@@ -112,6 +112,11 @@ def wait_for_agent(now: datetime, timers: Timers, who: str) -> Wait:
 def wait_for_resume(who: str) -> Wait:
     """Ready; the run is paused by a person, and only its own deadline runs on."""
     return Wait("outside", f"{who}, who may resume the run", None, "", paused=True)
+
+
+def wait_for_budget(who: str) -> Wait:
+    """Ready; a limit of the run is used up, and only its own deadline runs on."""
+    return Wait("outside", f"{who}, who may raise the run's limit", None, "", paused=True)
 
 
 def wait_for_approval(until: datetime, who: str) -> Wait:

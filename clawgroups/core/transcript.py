@@ -37,6 +37,8 @@ class TurnEnded:
     """The prompt was answered: tool calls still open will not be heard of again."""
 
     stop_reason: str
+    # Tokens of the session so far, as the agent says it (ACP `usage` of the prompt's answer).
+    usage: Mapping[str, Any] | None = None
 
 
 Said = AgentUpdate | TurnEnded
@@ -76,6 +78,9 @@ class Standing:
     epoch: int
     live: bool
     holder_id: int | None = None
+    # What is used counts for these.
+    run_id: UUID | None = None
+    agent_id: UUID | None = None
     ordinal: int = 1
     tail: tuple[str, UUID] | None = None
     # The agent's plan, line by line; lines of a plan that has a name carry it as "plan".

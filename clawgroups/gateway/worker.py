@@ -197,7 +197,9 @@ class Worker:
         answer = result if isinstance(result, dict) else {}
         if turn and command.session_id is not None:
             reason = acp.parse_prompt(result).stop_reason if error is None else "error"
-            await self._intake.take(command.session_id, TurnEnded(reason), 0)
+            usage = answer.get("usage")
+            ended = TurnEnded(reason, usage if isinstance(usage, dict) else None)
+            await self._intake.take(command.session_id, ended, 0)
         if command.purpose == "open" and error is None:
             answer, error = self._check_opened(command, answer)
             if error is None and command.session_id is not None:

@@ -13,14 +13,25 @@ from django.conf import settings
 from django.db import connection
 
 from clawgroups.core.actors import Role
+from clawgroups.core.changes import Update
 from clawgroups.core.clock import utc_now
 from clawgroups.core.clocks import COLUMNS, InHand, attempt_after_rest, task_after_rest, wait_in_hand
-from clawgroups.core.timers import NO_WAIT, Bounds, Timers, Wait, after, wait_for_coordinator
+from clawgroups.core.timers import (
+    NO_WAIT,
+    Bounds,
+    Timers,
+    Wait,
+    after,
+    wait_for_budget,
+    wait_for_coordinator,
+    wait_for_resume,
+)
 from clawgroups.models import Attempt, Member, Run, Task, Workspace
 
 # What a task waits for once it is over.
 CLOSED: dict[str, Any] = {**NO_WAIT.columns(), "resting_since": None}
 NOBODY = "the owner of the workspace"
+RAISE = "Raise it, or cancel the run."
 
 
 def database_now() -> datetime:
@@ -89,3 +100,30 @@ def name_of(run: Run) -> str:
     """The name of `person_of`."""
     member = person_of(run)
     return member.name if member is not None else NOBODY
+
+
+def rest_of_ready(run: Run, now: datetime) -> list[Update]:
+    """Ready tasks of a run that is paused, or has used up a limit, wait for a person, and their deadlines rest.
+
+    With the run as it stands in `run`; those of one that goes on wait for the coordinator.
+    """
+    resting = run.paused or bool(run.budget_stop)
+    who = name_of(run) if resting else ""
+    rest = wait_for_resume(who) if run.paused else wait_for_budget(who)
+    wait = rest if resting else wait_for_coordinator(now, timers_of(run.workspace))
+    writes = []
+    for task in Task.objects.filter(run=run, state="ready"):
+        rests = task.resting_since is not None
+        if resting == rests and (not resting or task.next_actor == wait.next_actor):
+            continue
+        task.run, task.workspace = run, run.workspace
+        expect = {"state": task.state, "epoch": task.epoch, "resting_since": task.resting_since}
+        writes.append(Update("clawgroups.Task", task.pk, {**_why(task), **waits(task, wait, now)}, expect))
+    return writes
+
+
+def _why(task: Task) -> dict[str, Any]:
+    """What a ready task says of its run's limit, while that is what it waits for."""
+    if task.run.budget_stop and not task.run.paused:
+        return {"reason": f"{task.run.budget_stop} {RAISE}"}
+    return {"reason": ""} if task.reason.endswith(RAISE) else {}

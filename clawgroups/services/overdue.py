@@ -42,7 +42,9 @@ def due_tasks(now: datetime, limit: int, *, expire: bool) -> list[Verb]:
     """A verb for each task whose own deadline is reached. Without `expire` nothing is taken from an agent."""
     spent = Q(close_by__lte=now, resting_since=None)
     in_hand = ["assigned", "working"] if expire else []
-    late = [*_rows(spent & Q(state__in=["ready", "in_review", *in_hand], run__paused=False), limit)]
+    late = [
+        *_rows(spent & Q(state__in=["ready", "in_review", *in_hand], run__paused=False, run__budget_stop=""), limit)
+    ]
     verbs: list[Verb] = [partial(_judge if t.state == "in_review" else time_out, t, now) for t in late]
     shown = Q(deadline_at__lte=now, state__in=["ready", "in_review", "held", "stuck"]) & ~spent
     people: list[Task] = []
@@ -53,7 +55,7 @@ def due_tasks(now: datetime, limit: int, *, expire: bool) -> list[Verb]:
             people.append(task)
         elif task.state == "in_review":
             verbs.append(partial(_review_again, task, now))
-        elif task.state == "ready" and task.resting_since is None and not task.run.paused:
+        elif task.state == "ready" and task.resting_since is None and not (task.run.paused or task.run.budget_stop):
             verbs.append(partial(_unassigned, task, now))
     return [*verbs, *_reminders(people, now)]
 

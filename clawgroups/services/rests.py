@@ -22,11 +22,11 @@ from clawgroups.core.lifecycle import TASK_TERMINAL
 from clawgroups.models import Approval, Run, Task
 from clawgroups.services import approvals
 from clawgroups.services.attempts import fence
-from clawgroups.services.deadlines import timers_of
-from clawgroups.services.runs import rest_of_ready
+from clawgroups.services.deadlines import rest_of_ready, timers_of
 
 Verb = Callable[[], Future[Outcome]]
 IN_HAND = Q(state__in=["assigned", "working"])
+STOPPED_RUN = Q(run__paused=True) | ~Q(run__budget_stop="")
 PERSON = Q(state__in=["held", "stuck"]) | Q(state="in_review", blocked_on="person")
 
 
@@ -34,7 +34,7 @@ def amiss(now: datetime, limit: int) -> list[Verb]:
     """A verb for every task whose rest is wrong."""
     asked = Exists(Approval.objects.filter(task=OuterRef("pk"), epoch=OuterRef("epoch"), state="open"))
     resting = Task.objects.select_related("workspace").filter(resting_since__isnull=False).annotate(asked=asked)
-    right = PERSON | (IN_HAND & Q(asked=True)) | Q(state="ready", run__paused=True)
+    right = PERSON | (IN_HAND & Q(asked=True)) | Q(state="ready") & STOPPED_RUN
     verbs: list[Verb] = []
     for task in resting.exclude(right)[:limit]:
         crossed = task.state in ("assigned", "working")
@@ -45,9 +45,9 @@ def amiss(now: datetime, limit: int) -> list[Verb]:
     verbs += [partial(approvals.look_again, pk, now) for pk in {*unseen.values_list("task_id", flat=True)[:limit]}]
     begun = Task.objects.filter(PERSON, resting_since=None, blocked_on="person", run__state="running")
     verbs += [partial(_set, task, {"resting_since": now}) for task in begun[:limit]]
-    paused = Run.objects.select_related("workspace").filter(state="running", paused=True)
+    stopped = Run.objects.select_related("workspace").filter(Q(paused=True) | ~Q(budget_stop=""), state="running")
     waiting = Task.objects.filter(run=OuterRef("pk"), state="ready", resting_since=None)
-    return [*verbs, *(partial(_pause, run, now) for run in paused.filter(Exists(waiting)))]
+    return [*verbs, *(partial(_pause, run, now) for run in stopped.filter(Exists(waiting)))]
 
 
 def _end(task: Task, now: datetime) -> Future[Outcome]:
@@ -64,6 +64,8 @@ def _set(task: Task, values: dict[str, Any]) -> Future[Outcome]:
 
 
 def _pause(run: Run, now: datetime) -> Future[Outcome]:
-    still = Update("clawgroups.Run", run.pk, {}, {"state": "running", "paused": True})
-    writes = (still, *rest_of_ready(run, True, now))
+    still = Update(
+        "clawgroups.Run", run.pk, {}, {"state": "running", "paused": run.paused, "budget_stop": run.budget_stop}
+    )
+    writes = (still, *rest_of_ready(run, now))
     return commit.submit(Change(SYSTEM, run.workspace_id, writes=writes, verb="run.rest"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,11 +40,12 @@ from clawgroups.core.lifecycle import (
 )
 from clawgroups.core.plan import parse_plan, path_length
 from clawgroups.core.task_events import ArtifactAdded, TaskCancelled, TaskReady
-from clawgroups.core.timers import Bounds, after, wait_for_coordinator, wait_for_parents, wait_for_resume
+from clawgroups.core.timers import Bounds, after, wait_for_parents
 from clawgroups.models import Attempt, Run, Session, Task
 from clawgroups.permissions import get_run, get_workspace, require
+from clawgroups.services import model_calls
 from clawgroups.services.attempts import Decision, end_attempt, end_sessions
-from clawgroups.services.deadlines import CLOSED, name_of, timers_of, waits, waits_when_ready
+from clawgroups.services.deadlines import CLOSED, rest_of_ready, timers_of, waits_when_ready
 from clawgroups.services.files import StoredFile
 from clawgroups.services.messages import message
 from clawgroups.services.plan_rows import task_rows
@@ -240,13 +240,15 @@ def _set_paused(run_id: UUID, paused: bool, actor: Actor, operation: str) -> Fut
         raise Invalid(f"Only a running run can be paused or resumed; this one is {run.state}.", code="not_running")
     event: Event = RunPaused(run_id=run.pk) if paused else RunResumed(run_id=run.pk)
     facts = (Fact(run.workspace_id, event),) if run.paused != paused else ()
-    paused_now = Update("clawgroups.Run", run.pk, {"paused": paused}, {"state": run.state, "paused": run.paused})
+    expect = {"state": run.state, "paused": run.paused, "budget_stop": run.budget_stop}
+    paused_now = Update("clawgroups.Run", run.pk, {"paused": paused}, expect)
+    run.paused = paused
     return commit.submit(
         Change(
             actor,
             run.workspace_id,
             expects,
-            (paused_now, *rest_of_ready(run, paused, timezone.now())),
+            (paused_now, *rest_of_ready(run, timezone.now())),
             facts,
             operation,
             verb="run.pause" if paused else "run.resume",
@@ -255,24 +257,12 @@ def _set_paused(run_id: UUID, paused: bool, actor: Actor, operation: str) -> Fut
     )
 
 
-def rest_of_ready(run: Run, paused: bool, now: datetime) -> list[Update]:
-    """Ready tasks of a paused run wait for whoever resumes it, and their deadlines rest."""
-    writes = []
-    tasks = Task.objects.filter(run=run, state="ready", resting_since__isnull=paused)
-    who = name_of(run) if paused else ""
-    for task in tasks:
-        task.run, task.workspace = run, run.workspace
-        wait = wait_for_resume(who) if paused else wait_for_coordinator(now, timers_of(run.workspace))
-        expect = {"state": task.state, "epoch": task.epoch, "resting_since": task.resting_since}
-        writes.append(Update("clawgroups.Task", task.pk, waits(task, wait, now), expect))
-    return writes
-
-
 def cancel_run(run_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outcome]:
     """End a run: open tasks are cancelled in the same change, agents are asked to stop."""
     run = get_run(actor, run_id, "run.cancel")
     expects = require(actor, "run.cancel", run.workspace_id)
     decision = _cancel_tasks(run, "the run was cancelled")
+    decision.take(model_calls.cancel_calls(run, "The run was cancelled."))
     values = {"state": move_run(run.state, RunVerb.CANCEL).value, "ended_at": timezone.now(), "open_tasks": 0}
     return commit.submit(
         Change(
@@ -319,8 +309,8 @@ def finish_run(run_id: UUID, *, deliverables: Sequence[StoredFile], note: str, a
     values: dict[str, Any] = {"state": move_run(run.state, RunVerb.FINISH).value, "ended_at": timezone.now()}
     # With the run its turn is over: whoever took it may die before giving it back, and nobody would ever do so.
     values |= {"turn_owner": "", "turn_until": None, "turned": run.wanted}
-    writes: list[Write] = [Update("clawgroups.Run", run.pk, values, {"state": run.state})]
-    facts: list[Fact] = []
+    writes, facts = model_calls.cancel_calls(run, "The run is done.")
+    writes.append(Update("clawgroups.Run", run.pk, values, {"state": run.state}))
     for stored in deliverables:
         row = artifact(run.workspace_id, run.pk, stored, kind="deliverable", actor=actor)
         writes.append(row)
@@ -361,6 +351,7 @@ def expire_run(run_id: UUID) -> Future[Outcome]:
 
 def _fail(run: Run, reason: str, actor: Actor, expects: tuple[Expect, ...]) -> Future[Outcome]:
     decision = _cancel_tasks(run, "the run ended")
+    decision.take(model_calls.cancel_calls(run, "The run ended."))
     values = {
         "state": move_run(run.state, RunVerb.FAIL).value,
         "ended_at": timezone.now(),

@@ -31,9 +31,12 @@ from clawgroups.models import Approval, Attempt, Member, Run, Session, Task, Wor
 from clawgroups.services import (
     approvals,
     breakers,
+    budgets,
+    call_ends,
     contact,
     gone,
     in_hand,
+    model_calls,
     overdue,
     rests,
     runs,
@@ -58,6 +61,7 @@ def sweep(now: datetime, *, quiet: bool, away: bool = False) -> int:
     if away:
         return started
     started += _do([*_approvals(now), *_unconfirmed(now), *_runs(now), *breakers.due(now, LIMIT)])
+    started += _do([*budgets.due(now, LIMIT), *call_ends.late(now, LIMIT)])
     started += _do(gone.left_behind(now, LIMIT))
     started += _do(gone.owed_to_nobody(LIMIT))
     if not quiet:
@@ -88,14 +92,17 @@ def _wake(now: datetime) -> int:
     for workspace_id in unreacted:
         bus.enqueue("clawgroups.react", str(workspace_id))
     idle = Run.objects.filter(
-        state="running", paused=False, wanted__lte=F("turned"), pk__in=_runs_with_waiting_work(now)
+        state="running", paused=False, budget_stop="", wanted__lte=F("turned"), pk__in=_runs_with_waiting_work(now)
     ).values_list("pk", flat=True)[:LIMIT]
     if idle:
         _do([lambda: turns.want_turn(list(idle))])
     wanting = turns.runs_wanting(now)
     for run_id in wanting:
         bus.enqueue("clawgroups.coordinate", str(run_id))
-    return len(unreacted) + len(wanting)
+    asked = model_calls.due_calls(now, LIMIT)
+    for call_id in asked:
+        bus.enqueue(model_calls.JOB, str(call_id))
+    return len(unreacted) + len(wanting) + len(asked)
 
 
 def _runs_with_waiting_work(now: datetime) -> list[UUID]:

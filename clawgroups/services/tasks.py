@@ -61,6 +61,8 @@ def assign_task(
         raise Invalid("Choose an agent that is a member here.", field="member")
     if task.run.state != "running":
         raise Conflict(f"The run is {task.run.state}; nothing is assigned now.", code="run_not_running")
+    if task.run.budget_stop:
+        raise Conflict(f"{task.run.budget_stop} Raise it first; nothing is assigned until then.", code="budget_reached")
     if contact.unconfirmed([member.agent.pk]):
         raise Conflict(
             f"{member.name} was asked to stop other work and has not confirmed it; it gets nothing new until then.",
@@ -93,7 +95,7 @@ def assign_task(
             task.workspace_id,
             (
                 *expects,
-                Expect("clawgroups.Run", task.run_id, {"state": "running", "paused": False}),
+                Expect("clawgroups.Run", task.run_id, {"state": "running", "paused": False, "budget_stop": ""}),
                 Expect("clawgroups.Member", member.pk, {"left_at": None}),
                 Expect("agents.Agent", member.agent_id, {"retired_at": None}),
                 *fit,

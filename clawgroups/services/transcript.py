@@ -62,6 +62,8 @@ def load(session_ids: Iterable[UUID]) -> dict[UUID, Standing]:
         "attempt__member__user_id",
         "task__epoch",
         "told",
+        "task__run_id",
+        "agent_id",
     )
     return {row[0]: _standing(_Row(*row)) for row in rows}
 
@@ -78,6 +80,8 @@ class _Row(NamedTuple):
     holder_id: int | None
     task_epoch: int
     told: dict[str, Any]
+    run_id: UUID
+    agent_id: UUID
 
 
 def _standing(row: _Row) -> Standing:
@@ -103,6 +107,8 @@ def _standing(row: _Row) -> Standing:
         epoch=row.epoch,
         live=live,
         holder_id=row.holder_id,
+        run_id=row.run_id,
+        agent_id=row.agent_id,
         ordinal=max(last_part, last_step) + 1,
         tail=tail,
         plan=tuple(row.plan),

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models.functions import Length
 
+from agents.llm import base
 from agents.protocol.updates import PlanReplaced, ToolCall
 from clawgroups.core import session_state
 from clawgroups.core.actors import Actor
@@ -20,6 +21,7 @@ from clawgroups.core.shrinking import shrink
 from clawgroups.core.task_events import PlanTicked, StepRecorded
 from clawgroups.core.transcript import Said, Standing, TurnEnded, Words, plan_counts
 from clawgroups.models import Part, Step
+from clawgroups.services import usage
 
 MAX_PART = 1_000_000
 MAX_PLAN = 200
@@ -75,6 +77,8 @@ class Page:
         if isinstance(said, session_state.STATE_UPDATES):
             self._told = session_state.fold(self._told, said)
             return
+        if isinstance(said, TurnEnded) and said.usage is not None:
+            self._told = session_state.fold_tokens(self._told, said.usage)
         words = self.standing.words(said)
         if words is not None:
             self._words(words)
@@ -102,11 +106,28 @@ class Page:
                 self.writes.append(Insert("clawgroups.Step", pk, values))
             elif changed := {key: value for key, value in step.items() if value != before[key]}:
                 self.writes.append(Update("clawgroups.Step", pk, changed))
+        self._count_usage()
         if self._told != self.standing.told:
             self.writes.append(Update("clawgroups.Session", self.standing.session_id, {"told": dict(self._told)}))
             self.standing.told = self._told
         if self.standing.live:
             self._expect_live()
+
+    def _count_usage(self) -> None:
+        """The steps that began, and what the session says that it has used since."""
+        standing = self.standing
+        if standing.run_id is None:
+            return
+        said = session_state.used_since(standing.told, self._told)
+        self.writes += usage.used(
+            standing.workspace_id,
+            run_id=standing.run_id,
+            agent_id=standing.agent_id,
+            at=self.now,
+            steps=sum(1 for pk in self._steps if pk not in self._stored),
+            tokens=base.Usage(said.prompt, said.cached, said.completion, said.reasoning),
+            cost_micro=said.cost_micro,
+        )
 
     def _expect_live(self) -> None:
         standing = self.standing

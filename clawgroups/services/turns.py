@@ -26,7 +26,8 @@ from clawgroups.core.changes import Change, Count, Fact, Outcome, Update
 from clawgroups.core.events import RunPaused
 from clawgroups.core.timers import Timers
 from clawgroups.models import Run, Workspace
-from clawgroups.services.deadlines import timers_of
+from clawgroups.services import model_calls
+from clawgroups.services.deadlines import database_now, timers_of
 from clawgroups.services.messages import message
 
 ACTIVE = ("planning", "proposed", "running", "consolidating")
@@ -153,8 +154,11 @@ def _wanting(now: datetime) -> QuerySet[Run]:
 
 
 def due_work() -> dict[tuple[str, UUID], int]:
-    """Every reaction and turn that is due, with how far it has come: where that stands still, nobody does it."""
+    """Everything that is due (reactions, turns, questions) with how far it has come: what stands still nobody does."""
     behind = Workspace.objects.filter(head__gt=F("reacted")).order_by().values_list("pk", "reacted")[:MOST_DUE]
     due = {("react", pk): reacted for pk, reacted in behind}
     wanting = Run.objects.filter(pk__in=runs_wanting(timezone.now())[:MOST_DUE]).values_list("pk", "turned")
-    return due | {("coordinate", pk): turned for pk, turned in wanting}
+    asked = model_calls.due_calls(database_now(), MOST_DUE)
+    return (
+        due | {("coordinate", pk): turned for pk, turned in wanting} | {("consult", pk): n for pk, n in asked.items()}
+    )

@@ -1,0 +1,166 @@
+"""Limits of runs, workspaces and agents: what is told at four fifths, what stops at the end, and how it goes on.
+
+Nothing is lost at a limit: work in hand goes on and is kept; nothing new is given out, and the deadlines of what is
+ready rest, as in a paused run, until somebody raises the limit or the month is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from clawgroups import commit
+from clawgroups.core import budgets
+from clawgroups.core.actors import SYSTEM, Actor
+from clawgroups.core.budgets import MONTH, RUN, Spent, Standing
+from clawgroups.core.changes import Change, Fact, Outcome, Update, Write
+from clawgroups.core.coordination import Limits, read_coordination, read_limits
+from clawgroups.core.coordination_events import BudgetReached, BudgetSet, BudgetWarned
+from clawgroups.core.errors import Conflict
+from clawgroups.core.lifecycle import RUN_TERMINAL
+from clawgroups.core.matching import SPENT
+from clawgroups.models import Run, Workspace
+from clawgroups.permissions import get_run, require
+from clawgroups.services import usage
+from clawgroups.services.deadlines import rest_of_ready
+from clawgroups.services.messages import message
+
+Verb = Callable[[], Future[Outcome]]
+GO_ON = "Raise it in the run's limits, or cancel the run. What is in hand goes on and is kept."
+GO_ON_MONTH = "Raise it in the workspace's settings, or wait for the next month. What is in hand goes on and is kept."
+OPEN = ("planning", "proposed", "running", "consolidating")
+MARKS = "; "
+
+
+def limits_of(run: Run) -> Limits:
+    """The limits of a run: its own where any were set for it, else those of its workspace for each run."""
+    return read_limits(run.budget) if run.budget else read_coordination(run.workspace.coordination).run
+
+
+def spent_of(run: Run, now: datetime) -> Spent:
+    """What a run has used up; its time begins with its start."""
+    seconds = 0.0 if run.started_at is None else ((run.ended_at or now) - run.started_at).total_seconds()
+    return Spent(run.spent_tokens, run.spent_micro, run.spent_steps, max(int(seconds), 0))
+
+
+def standings_of(run: Run, now: datetime) -> list[Standing]:
+    """The run's limits and its workspace's, as far as there are any. Reads nothing where there are none."""
+    own, month = limits_of(run), read_coordination(run.workspace.coordination).month
+    found = [Standing(RUN, own, spent_of(run, now))] if own != Limits() else []
+    if month != Limits():
+        found.append(Standing(MONTH, month, usage.of_month(run.workspace_id, now)))
+    return found
+
+
+def stop_of(run: Run, now: datetime) -> str:
+    """Why nothing new may begin in a run; empty while no limit is used up."""
+    return budgets.reached(standings_of(run, now))
+
+
+def month_stop(workspace: Workspace, now: datetime) -> str:
+    """Why nothing new may begin in any run of a workspace; empty while its month's limits allow it."""
+    month = read_coordination(workspace.coordination).month
+    if month == Limits():
+        return ""
+    return budgets.reached([Standing(MONTH, month, usage.of_month(workspace.pk, now))])
+
+
+def agents_over(limits: Mapping[UUID, Mapping[str, Any]], now: datetime) -> dict[UUID, str]:
+    """Agents (with their own limits in a month) that get no new work, with the reason as the matching says it."""
+    limited = {pk: found for pk, said in limits.items() if (found := read_limits(said)) != Limits()}
+    if not limited:
+        return {}
+    spent = usage.of_agents(limited, now)
+    standings = {pk: Standing(MONTH, found, spent.get(pk, Spent())) for pk, found in limited.items()}
+    return {pk: SPENT for pk, one in standings.items() if budgets.reached([one])}
+
+
+def set_budget(run_id: UUID, *, limits: Mapping[str, int | None], actor: Actor, operation: str = "") -> Future[Outcome]:
+    """Replace a run's limits (None: no such limit); what had stopped goes on by itself where the new ones allow it.
+
+    Without any limit named, those of the workspace for each run hold again. Raises `Invalid` for what is no limit.
+    """
+    run = get_run(actor, run_id, "run.set_budget")
+    expects = require(actor, "run.set_budget", run.workspace_id)
+    if run.state in RUN_TERMINAL:
+        raise Conflict(f"The run is {run.state}; its limits hold nothing back any more.", code="run_over")
+    before = run.budget
+    run.budget = budgets.read_set(limits)
+    now = timezone.now()
+    standings = standings_of(run, now)
+    stop = budgets.reached(standings) if run.budget_stop else ""
+    warned = _known(run.budget_warned) & budgets.near(standings).keys()
+    values: dict[str, Any] = {"budget": run.budget, "budget_warned": MARKS.join(sorted(warned))}
+    writes = _stopped(run, stop, values, {"budget": before}, now)
+    return commit.submit(
+        Change(
+            actor,
+            run.workspace_id,
+            expects,
+            tuple(writes),
+            (Fact(run.workspace_id, BudgetSet(run_id=run.pk)),),
+            operation,
+            verb="run.set_budget",
+            answer={"id": str(run.pk), "budget": run.budget, "stop": stop},
+        )
+    )
+
+
+def due(now: datetime, limit: int) -> list[Verb]:
+    """A verb for each run of whose limits something is to be told: near, reached, or not reached any more."""
+    rows = Run.objects.select_related("workspace").filter(state__in=OPEN)
+    limited = rows.exclude(budget={}, workspace__coordination={}, budget_stop="")
+    verbs: list[Verb] = []
+    for run in limited.order_by("pk"):
+        standings = standings_of(run, now)
+        stop = budgets.reached(standings)
+        news = {mark: said for mark, said in budgets.near(standings).items() if mark not in _known(run.budget_warned)}
+        if news or bool(stop) != bool(run.budget_stop):
+            verbs.append(partial(_tell, run, stop, news, now))
+    return verbs[:limit]
+
+
+def _known(marks: str) -> set[str]:
+    return {mark for mark in marks.split(MARKS) if mark}
+
+
+def _tell(run: Run, stop: str, news: Mapping[str, str], now: datetime) -> Future[Outcome]:
+    """Say what is near or used up; where nothing is used up any more, the run goes on."""
+    workspace, had = run.workspace_id, run.budget_stop
+    warned = MARKS.join(sorted(_known(run.budget_warned) | news.keys()))[:200]
+    writes: list[Write] = []
+    facts = [Fact(workspace, BudgetWarned(run_id=run.pk, said=said)) for said in news.values()]
+    said = " ".join(news.values())
+    if stop and not had:
+        facts.append(Fact(workspace, BudgetReached(run_id=run.pk, said=stop)))
+        said = f"{stop} {GO_ON_MONTH if MONTH in stop else GO_ON}"
+    elif had and not stop:
+        facts.append(Fact(workspace, BudgetSet(run_id=run.pk)))
+    writes += _stopped(run, stop, {"budget_warned": warned}, {"budget": run.budget}, now)
+    if said:
+        insert, spoken = message(workspace, body=said, actor=SYSTEM, run_id=run.pk)
+        writes.append(insert)
+        facts.append(spoken)
+    return commit.submit(Change(SYSTEM, workspace, writes=tuple(writes), facts=tuple(facts), verb="run.tell_budget"))
+
+
+def _stopped(
+    run: Run, stop: str, values: Mapping[str, Any], expect: Mapping[str, Any], now: datetime
+) -> Iterable[Write]:
+    """The run with this stop, and its ready tasks as they rest or go on with it."""
+    had, marked = run.budget_stop, run.budget_warned
+    run.budget_stop = stop[:200]
+    yield Update(
+        "clawgroups.Run",
+        run.pk,
+        {**values, "budget_stop": run.budget_stop},
+        {**expect, "state": run.state, "paused": run.paused, "budget_stop": had, "budget_warned": marked},
+    )
+    if run.state == "running" and bool(had) != bool(stop):
+        yield from rest_of_ready(run, now)
