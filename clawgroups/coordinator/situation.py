@@ -136,7 +136,7 @@ def situation_of(run: Run, now: datetime) -> Situation:
         to_tell=to_tell(run) if run.state == "running" else (),
         question=run.question,
         answers=tuple(run.answers),
-        asking=pending(run.pk),
+        asking=pending(run),
         used_up=run.budget_stop or budgets.stop_of(run, now),
     )
 

@@ -92,7 +92,7 @@ def injected(rng: random.Random) -> str:
 
 def wrong_types(rng: random.Random) -> str:
     whole = plan(*several(rng))
-    odd = rng.choice((None, 7, -1, "x", [], {}, [[]], True, 1e308, [None], {"a": {"b": 1}}))
+    odd: Any = rng.choice((None, 7, -1, "x", [], {}, [[]], True, 1e308, [None], {"a": {"b": 1}}))
     if rng.random() < 0.4:
         whole[rng.choice(("question", "rationale", "tasks"))] = odd
     else:

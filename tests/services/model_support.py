@@ -64,8 +64,8 @@ def server(name: str = "first", **values: Any) -> ModelServer:
     """A server that is set up; its URL ends in its name."""
     pk = new_id()
     secret = sealing.seal(values.pop("key", ""), purpose=endpoints.purpose(pk))
-    made: dict[str, Any] = {"provider": "sglang", "model": "kimi-k2.6", "url": f"http://127.0.0.1:1/{name}", "secret": secret}
-    made |= {"created_at": timezone.now(), "position": ModelServer.objects.count(), **values}
+    made: dict[str, Any] = {"provider": "sglang", "model": "kimi-k2.6", "url": f"http://127.0.0.1:1/{name}"}
+    made |= {"secret": secret, "created_at": timezone.now(), "position": ModelServer.objects.count(), **values}
     return ModelServer.objects.create(id=pk, name=name, **made)
 
 
