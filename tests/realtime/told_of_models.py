@@ -4,20 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
 
 from agents.llm.base import FaultKind
 from clawgroups import commit
-from clawgroups.core.actors import SYSTEM
+from clawgroups.core.actors import SYSTEM, coordinator_for
 from clawgroups.core.changes import Change
 from clawgroups.models import Run
-from clawgroups.services import budgets, usage
+from clawgroups.services import budgets, goal_questions, runs, usage
 from clawgroups.services.perform import perform
 from clawgroups.services.sweep import sweep
 from tests.conftest import Team
 from tests.services import model_support
+
+
+def asked_about_a_goal(team: Team) -> UUID:
+    drafted = perform(runs.draft_run, team.workspace.pk, goal="Report", actor=team.actor("ada"))
+    run_id = UUID(drafted.answer["id"])
+    actor = coordinator_for(team.users["ada"].pk)
+    perform(goal_questions.ask_about_goal, run_id, question="What about?", actor=actor)
+    return run_id
+
+
+def question_about_a_goal(team: Team) -> None:
+    asked_about_a_goal(team)
+
+
+def question_about_a_goal_answered(team: Team) -> None:
+    perform(goal_questions.answer_question, asked_about_a_goal(team), answer="Bees.", actor=team.actor("bob"))
 
 
 def asked(team: Team, run: Run, round_: int, *says: Any) -> None:
@@ -47,4 +64,9 @@ def limit_reached_and_raised(team: Team) -> None:
     perform(budgets.set_budget, run.pk, limits={"steps": 100}, actor=team.actor("ada"))
 
 
-TOLD: list[Callable[[Team], None]] = [model_away_and_back, limit_reached_and_raised]
+TOLD: list[Callable[[Team], None]] = [
+    question_about_a_goal,
+    question_about_a_goal_answered,
+    model_away_and_back,
+    limit_reached_and_raised,
+]
