@@ -11,7 +11,6 @@ from clawgroups.coordinator import prompt
 from clawgroups.coordinator.prompt import Answered, Brief, Given, Note, Profile
 from clawgroups.core.errors import NotFound
 from clawgroups.models import Artifact, Member, Memory, Run
-from clawgroups.services.deadlines import name_of
 from clawgroups.services.files import open_file
 from clawgroups.services.model_images import reference_of, usable
 
@@ -30,9 +29,8 @@ def brief_of(run: Run, *, members: bool = True, files: bool = True) -> Brief:
         profiles=tuple(profiles_of(run)) if members else (),
         notes=tuple(_notes(run)) if members else (),
         goal=run.goal,
-        author=name_of(run),
         inputs=tuple(_given(inputs)),
-        answers=tuple(Answered(a["question"], a["answer"], a["by"]) for a in run.answers),
+        answers=tuple(Answered(a["question"], a["answer"]) for a in run.answers),
         images=tuple(reference_of(row) for row in inputs if usable(row))[:MAX_IMAGES],
     )
 

@@ -82,7 +82,12 @@ def consult(run: Run, ask: Ask[T], actor: Actor) -> Waiting | Decided[T] | Unusa
     if call is None:
         return _asked(run, ask, actor, 0, ())
     if is_pending(call):
-        return Waiting()
+        if not (reason := _hopeless(run, call)):
+            return Waiting()
+        with contextlib.suppress(Conflict):
+            perform(model_calls.cancel_call, call.pk, reason=reason, actor=actor)
+        _stand_in(run, reason, actor)
+        return Unavailable(reason, True)
     if call.state != "answered":
         return _without_images(run, ask, actor, call) or Unavailable(call.said or "it did not answer in time", True)
     try:
@@ -101,10 +106,21 @@ def is_pending(call: ModelCall) -> bool:
     return call.state in OPEN and (call.give_up_at is None or call.give_up_at > timezone.now())
 
 
-def pending(run_id: UUID) -> dict[tuple[str, str], UUID]:
+def pending(run: Run) -> dict[tuple[str, str], UUID]:
     """The questions of a run whose answers are still waited for: by kind and subject, the call."""
-    rows = ModelCall.objects.filter(run=run_id, state__in=OPEN).only("kind", "subject", "state", "give_up_at")
-    return {(call.kind, call.subject): call.pk for call in rows if is_pending(call)}
+    rows = ModelCall.objects.filter(run=run, state__in=OPEN).only("kind", "subject", "state", "give_up_at", "tries")
+    waited = [call for call in rows if is_pending(call) and not _hopeless(run, call)]
+    return {(call.kind, call.subject): call.pk for call in waited}
+
+
+def _hopeless(run: Run, call: ModelCall) -> str:
+    """Why a question need not be waited for: somebody waits for the plan, it was tried in vain, and no server is well.
+
+    The others wait on: a result is better judged late by the model than sent to a person for our own outage.
+    """
+    if call.kind != "plan" or call.state != "waiting" or not call.tries:
+        return ""
+    return model_calls.unavailable(run.workspace)
 
 
 def _asked(

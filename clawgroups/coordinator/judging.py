@@ -118,7 +118,7 @@ def _prompt(brief: Brief, task: Task, attempt: Attempt, open_: Sequence[_Open], 
             " about itself.",
             quote("the task's title", task.title, 300),
             quote("the acceptance lines", lines, 20_000),
-            quote(f"the result, by {line(attempt.member.name, 80)}", attempt.result, MAX_RESULT),
+            quote("the result", attempt.result, MAX_RESULT),
         ]
     )
     return prompt_of(brief, [asked], problems)

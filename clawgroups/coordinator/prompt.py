@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.llm.base import Message
-from clawgroups.coordinator.quoting import label, line, quote, tokens
+from clawgroups.coordinator.quoting import line, quote, tokens
 from clawgroups.core.acceptance import CHECKS
 
 MAX_TOKENS = 40_000  # of a prompt, about
@@ -99,7 +99,6 @@ class Answered:
 
     question: str
     answer: str
-    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,6 @@ class Brief:
     profiles: tuple[Profile, ...] = ()
     notes: tuple[Note, ...] = ()
     goal: str = ""
-    author: str = ""
     inputs: tuple[Given, ...] = ()
     answers: tuple[Answered, ...] = ()
     images: tuple[str, ...] = ()
@@ -171,7 +169,7 @@ def _told(brief: Brief, room: int) -> str:
 
 def workspace_part(brief: Brief) -> str:
     """The room: its name, what it works toward, its standing rules."""
-    said = [f"# The workspace {label(brief.workspace)}"]
+    said = ["# The workspace", quote("its name", line(brief.workspace, 120), 120)]
     if brief.aim.strip():
         said.append(quote("what the workspace works toward", brief.aim, MAX_AIM))
     if brief.rules.strip():
@@ -223,8 +221,7 @@ def notes_part(notes: Sequence[Note]) -> str:
 
 def goal_part(brief: Brief, limit: int = MAX_GOAL) -> str:
     """What somebody wants."""
-    who = f"the goal, given by {line(brief.author, 80)}" if brief.author else "the goal"
-    return f"# The goal\n{quote(who, brief.goal, limit)}"
+    return f"# The goal\n{quote('the goal, as it was given', brief.goal, limit)}"
 
 
 def inputs_part(inputs: Sequence[Given], excerpts: int = MAX_EXCERPTS) -> str:
@@ -236,7 +233,8 @@ def inputs_part(inputs: Sequence[Given], excerpts: int = MAX_EXCERPTS) -> str:
     )
     said = ["# Files with the goal", quote("names of the files", listed, MAX_INPUTS * 120)]
     texts = [f for f in inputs if f.excerpt.strip()][:excerpts]
-    said += [quote(f"how the file {line(f.name, 80)} begins", f.excerpt, EXCERPT) for f in texts]
+    # Names are data too, so they stand in the quote and not in its label.
+    said += [quote("how one of the files begins", f"{line(f.name, 80)}\n\n{f.excerpt}", EXCERPT + 80) for f in texts]
     return "\n".join(said)
 
 
@@ -247,7 +245,7 @@ def answers_part(answers: Sequence[Answered], limit: int = MAX_ANSWER) -> str:
     said = ["# What you asked, and what was answered"]
     for one in answers:
         said.append(quote("your question", one.question, 600))
-        said.append(quote(f"the answer of {line(one.by, 60)}", one.answer, limit))
+        said.append(quote("the answer that a member gave", one.answer, limit))
     return "\n".join(said)
 
 

@@ -89,13 +89,13 @@ class Situation:
     allowance: int | None = None
     # Waiting tasks that shall say something else than they do.
     to_tell: tuple[Told, ...] = ()
-    # Which limit is used up, so that nothing new begins; empty: none.
-    used_up: str = ""
     # What a person is asked before there is a plan, and was told so far: {"question", "answer", "by"}.
     question: str = ""
     answers: tuple[dict[str, str], ...] = ()
     # Questions to the model whose answers are waited for: by kind and subject, the call.
     asking: dict[tuple[str, str], UUID] = field(default_factory=dict)
+    # Which limit is used up, so that nothing new begins; empty: none.
+    used_up: str = ""
 
     @property
     def people(self) -> frozenset[UUID]:
@@ -131,10 +131,10 @@ def situation_of(run: Run, now: datetime) -> Situation:
         author=name_of(run),
         owners=_owners(seats, people),
         to_tell=to_tell(run) if run.state == "running" else (),
-        used_up=run.budget_stop or budgets.stop_of(run, now),
         question=run.question,
         answers=tuple(run.answers),
-        asking=pending(run.pk),
+        asking=pending(run),
+        used_up=run.budget_stop or budgets.stop_of(run, now),
     )
 
 

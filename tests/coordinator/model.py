@@ -7,25 +7,22 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
+import pytest
 from django.utils import timezone
 
-from agents.llm.base import Endpoint, Fault, Reply, Request
+from agents.llm.base import Request
 from agents.llm.scripted import Scripted
-from agents.llm.stored import request_from_json
 from clawgroups import commit
 from clawgroups.coordinator.loop import take_turn
-from clawgroups.core.actors import SYSTEM
-from clawgroups.core.changes import Change, Fact, Update
-from clawgroups.core.coordination_events import ModelCalled
 from clawgroups.models import ModelCall, ModelServer, Run, Task
 from clawgroups.reactions import react
-from clawgroups.services import goal_questions, runs, turns
+from clawgroups.services import call_ends, consulting, goal_questions, model_calls, runs, turns
 from clawgroups.services.files import StoredFile
 from clawgroups.services.perform import perform
 from tests.conftest import Team
+from tests.services.model_support import server
 
 Json = dict[str, Any]
-ENDPOINT = Endpoint("sglang", "http://127.0.0.1:9/v1", "kimi-k2.6")
 GOOD: list[Json] = [
     {"key": "look", "title": "Look into it", "instructions": "Find what is known.", "skills": ["writing"]},
     {
@@ -55,9 +52,7 @@ class Model:
     def __init__(self, team: Team, says: Iterable[Any] | Callable[[Request], Any]) -> None:
         self.team = team
         self.scripted = Scripted(says)
-        self.server = ModelServer.objects.create(
-            name="K2", provider="sglang", url=ENDPOINT.url, model=ENDPOINT.model, created_at=timezone.now()
-        )
+        self.server = server("K2")
 
     @property
     def asked(self) -> list[str]:
@@ -74,7 +69,7 @@ class Model:
 
     def react(self) -> None:
         """Reactions and turns as long as there are any; no answer of the model."""
-        while woken := react(self.team.workspace.pk):
+        while woken := [*react(self.team.workspace.pk), *turns.runs_wanting(timezone.now())]:
             for run_id in woken:
                 take_turn(run_id)
 
@@ -85,11 +80,20 @@ class Model:
         self.react()
 
     def answer(self) -> int:
-        """Answer every open question; how many there were."""
+        """Ask the model every open question, as if its time had come; how many there were."""
+        # What is tried in vain again and again is given up.
+        ModelCall.objects.filter(state="waiting", tries__gte=4).update(give_up_at=timezone.now())
+        late = call_ends.late(timezone.now(), 100)
+        for give_up in late:
+            commit.wait(give_up())
         calls = list(ModelCall.objects.filter(state="waiting").order_by("-priority", "created_at"))
         for call in calls:
-            answer_call(call, self.scripted)
-        return len(calls)
+            ModelCall.objects.filter(pk=call.pk).update(not_before=None)
+            ModelServer.objects.update(breaker_until=timezone.now())
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(model_calls, "ask", self.scripted)
+                consulting.consult(call.pk)
+        return len(calls) + len(late)
 
     def draft(self, goal: str = GOAL, *files: StoredFile, start: bool = False) -> Run:
         """A goal, and what follows from it."""
@@ -103,22 +107,6 @@ class Model:
         perform(goal_questions.answer_question, run.pk, answer=answer, actor=self.team.actor("bob"))
         self.turns()
         return Run.objects.get(pk=run.pk)
-
-
-def answer_call(call: ModelCall, scripted: Scripted) -> None:
-    """What the job does with a call: ask, record the answer or the fault, tell the run."""
-    values: Json = {"ended_at": timezone.now()}
-    try:
-        reply: Reply = scripted(ENDPOINT, request_from_json(call.request))
-        values |= {"state": "answered", "text": reply.text, "model": reply.model, "raw": dict(reply.raw)}
-    except Fault as fault:
-        values |= {"state": "failed", "fault": fault.kind.value, "said": str(fault)}
-    assert call.run_id is not None
-    told = ModelCalled(run_id=call.run_id, call_id=call.pk, kind=call.kind, state=values["state"])
-    write = Update("clawgroups.ModelCall", call.pk, values, {"state": "waiting"})
-    commit.wait(
-        commit.submit(Change(SYSTEM, call.workspace_id, writes=(write,), facts=(Fact(call.workspace_id, told),)))
-    )
 
 
 def as_text(said: Mapping[str, Any]) -> str:

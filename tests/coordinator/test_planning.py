@@ -26,6 +26,7 @@ def test_a_plan_of_the_model_is_proposed_with_its_reasons(team: Team) -> None:
     assert (report.minutes, report.output, report.waiting_on) == (30, "document", 1)
     assert report.acceptance == ["not_empty", "min_words: 20"]
     call = ModelCall.objects.get(kind="plan")
+    assert call.decision is not None
     assert call.decision["tasks"][1]["key"] == "report"
     assert call.problems == []
     assert len(call.digest) == 64
@@ -61,10 +62,16 @@ def test_where_the_workspace_wants_no_model_none_is_asked(team: Team) -> None:
 
 
 def test_a_model_that_is_down_is_stood_in_for_and_the_run_says_why(team: Team) -> None:
-    model = Model(team, [Fault(FaultKind.UNREACHABLE, "K2: no connection")])
+    model = Model(team, [Fault(FaultKind.UNREACHABLE, "no connection")])
     run = model.draft(start=True)
     assert (run.state, run.planner) == ("running", "built-in coordinator")
-    assert "K2: no connection" in run.rationale
+    assert "no connection" in run.fallback
+    assert f"the model could not be asked: {run.fallback}" in run.rationale
+    assert "run.fell_back" in team.journal()
+    # It is known by now: the next goal is planned at once.
+    asked = len(model.asked)
+    assert model.draft().state == "proposed"
+    assert len(model.asked) == asked
 
 
 BAD = {

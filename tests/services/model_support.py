@@ -15,7 +15,7 @@ from agents.llm.base import Endpoint, Fault, FaultKind, Message, Reply, Request,
 from clawgroups import sealing
 from clawgroups.core.actors import coordinator_for
 from clawgroups.models import ModelCall, ModelServer, Run
-from clawgroups.services import consulting, endpoints, model_calls
+from clawgroups.services import consulting, endpoints, model_calls, runs
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 
@@ -76,9 +76,8 @@ def server(name: str = "first", **values: Any) -> ModelServer:
 
 def planning(team: Team) -> Run:
     """A run that has no plan yet."""
-    run = team.run([{"key": "write", "title": "Write it up"}], start=False)
-    Run.objects.filter(pk=run.pk).update(state="planning")
-    return Run.objects.get(pk=run.pk)
+    outcome = perform(runs.draft_run, team.workspace.pk, goal="Understand the sales", actor=team.actor("ada"))
+    return Run.objects.get(pk=outcome.answer["id"])
 
 
 def ask(team: Team, run: Run, kind: str = "plan", **more: Any) -> ModelCall:
