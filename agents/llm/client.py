@@ -55,6 +55,7 @@ def ask(endpoint: Endpoint, request: Request, *, wanted: Wanted = _always, strea
     server stops its work) and the fault is `aborted`.
     """
     began = time.monotonic()
+    body(endpoint, request)  # What no server could answer is refused before anything is sent.
     tries = _Tries(endpoint, request, wanted, streaming, began, began + endpoint.timeouts.total)
     reply = tries.reply()
     return replace(reply, usage=added(tries.spent, reply.usage), took=time.monotonic() - began)

@@ -135,7 +135,12 @@ def address(endpoint: Endpoint) -> str:
     url = endpoint.url.strip().rstrip("/").removesuffix("/chat/completions").rstrip("/")
     try:
         split = urlsplit(url)
-        well = split.scheme in ("http", "https") and bool(split.hostname) and (split.port or 1) > 0
+        well = (
+            split.scheme in ("http", "https")
+            and bool(split.hostname)
+            and (split.port or 1) > 0
+            and "@" not in split.netloc
+        )
     except ValueError:
         well = False
     if not well or "{" in url:

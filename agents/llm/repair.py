@@ -48,7 +48,7 @@ def mend(request: Request, text: str, reasoning: str, calls: Sequence[ToolCall],
         if names and not found:
             found = calls_in(part, names)
     thoughts, answer = thoughts_apart(without_marks(text))
-    answer = answer if answer.strip() else ""
+    answer = answer.strip()
     reasoning = "\n".join(part for part in (without_marks(reasoning), thoughts) if part)
     if not answer and not found:
         raise Fault(FaultKind.MALFORMED, _why_empty(reasoning, finish))
