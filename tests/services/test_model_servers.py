@@ -262,12 +262,13 @@ def test_the_environments_server_is_not_changed_in_the_page_but_tested_there(
 ) -> None:
     adopted(ENV)
     server, sue = ModelServer.objects.get(), team.actor("sue")
-    for verb in (
+    verbs: list[Callable[[], Any]] = [
         lambda: model_servers.set_server(server.pk, said=SAID, actor=sue),
         lambda: model_servers.enable_server(server.pk, enabled=False, actor=sue),
         lambda: model_servers.move_server(server.pk, up=False, actor=sue),
         lambda: model_servers.remove_server(server.pk, actor=sue),
-    ):
+    ]
+    for verb in verbs:
         with pytest.raises(Conflict, match="CLAWGROUPS_COORDINATOR_URL"):
             verb()
     monkeypatch.setattr(model_tests, "check", lambda endpoint: Checked(["m"], None, 0.1, {"schema": True}))
