@@ -21,7 +21,6 @@ from clawgroups.models import Approval, Command, Lease, Run, Task, Workspace
 
 SHOWN = 10
 SWEEP = "sweep"
-MODEL_WELL = ("well", "untested", "off")
 OPEN = [state.value for state in TASK_OPEN]
 
 
@@ -40,8 +39,9 @@ class Model:
 
     pk: UUID
     name: str
-    ok: bool
-    said: str
+    word: str
+    ok: bool | None  # None: neither well nor not
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +103,18 @@ def overview() -> Overview:
         behind=_listing(Workspace.objects.filter(head__gt=F("reacted")).annotate(lag=F("head") - F("reacted")), "-lag"),
         turns=_listing(Run.objects.filter(wanted__gt=F("turned")).select_related("workspace"), "created_at"),
         parts=[_writer(), _redis(), _worker(now), *_queues(now), _watchdog(now)],
-        models=[Model(v.server.pk, v.server.name, v.state in MODEL_WELL, _model(v)) for v in model_use.servers()],
+        models=[_model(view) for view in model_use.servers()],
     )
 
 
-def _model(view: model_use.ServerView) -> str:
-    word = "on trial" if view.state == "trying" else view.state
-    return f"{word}: {view.because}" if view.state == "resting" else word
+MODEL_WORDS = {"trying": "on trial", "untested": "never tested", "failing": "failed its test"}
+MODEL_WELL = {"well": True, "resting": False, "failing": False}
+
+
+def _model(view: model_use.ServerView) -> Model:
+    row, state = view.server, view.state
+    said = view.because if state == "resting" else str(row.checked.get("said", "")) if state == "failing" else ""
+    return Model(row.pk, row.name, MODEL_WORDS.get(state, state), MODEL_WELL.get(state), said)
 
 
 def _listing(rows: Any, order: str) -> Listing:

@@ -9,6 +9,8 @@ from clawgroups.core.coordination import KINDS, LIMITS, MODES
 from clawgroups.core.errors import Invalid
 
 MODE_NAMES = ("thinking", "preserve-thinking", "instant")
+# Of a month only what is counted can be limited.
+LIMITED = {"run": LIMITS, "month": ("tokens", "cost_micro", "steps")}
 # What each limit counts, as its errors call it.
 LIMIT_WORDS = {"tokens": "Tokens", "cost_micro": "US dollars", "steps": "Steps", "seconds": "Time"}
 # The most that can be said, below what a column holds.
@@ -74,10 +76,11 @@ def clean_limits(given: Any, part: str = "") -> dict[str, int]:
     if not isinstance(given, Mapping):
         raise Invalid(f"Limits are named: {', '.join(LIMITS)}.", field=part or "limits")
     own = {}
+    known = LIMITED.get(part, LIMITS)
     for name, value in given.items():
         field = f"{part}_{name}" if part else str(name)
-        if name not in LIMITS:
-            raise Invalid(f"There is no limit “{str(name)[:40]}”. Known: {', '.join(LIMITS)}.", field=part or "limits")
+        if name not in known:
+            raise Invalid(f"There is no limit “{str(name)[:40]}”. Known: {', '.join(known)}.", field=part or "limits")
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:

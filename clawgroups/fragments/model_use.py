@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agents.llm.providers import PRESETS
+from clawgroups.core import server_breaker
 from clawgroups.core.amounts import say_count, say_dollars
 from clawgroups.core.coordination import LIMITS, WARN_AT, Coordination, Limits, read_coordination, read_limits
 from clawgroups.core.durations import say_duration
@@ -43,10 +44,23 @@ def short(model: str) -> str:
     return model.rstrip("/").rpartition("/")[2] or model
 
 
+def clause(sentence: str) -> str:
+    """A reason as it stands after “because”."""
+    said = sentence.strip().rstrip(".")
+    return said[:1].lower() + said[1:] if said.startswith(("The ", "No ", "It ", "This ")) else said
+
+
+def stands_in(run: Run) -> str:
+    """Why the built-in coordinator plans instead of a model that there is; empty where it does not."""
+    if not run.fallback or not read_coordination(run.workspace.coordination).use_model:
+        return ""
+    return clause(run.fallback) if ModelServer.objects.filter(enabled=True).exists() else ""
+
+
 def planner_of(run: Run) -> Planner:
     """Who plans this run now, or did last."""
     if run.fallback:
-        return Planner(why=run.fallback)
+        return Planner(why=clause(run.fallback))
     asked = ModelCall.objects.filter(run=run, state="answered", server__isnull=False).select_related("server")
     last = asked.only("model", "server__name").order_by("-created_at").first()
     if last is not None and last.server is not None:
@@ -64,7 +78,10 @@ def planner_here(workspace: Workspace) -> Planner:
     for view in servers:
         if view.state not in ("resting", "off"):
             return Planner(short(view.server.model), view.server.name)
-    return Planner(why=servers[0].because if servers else _("no model is set up"))
+    if not servers:
+        return Planner(why=_("no model is set up"))
+    now = timezone.now()
+    return Planner(why=clause(" ".join(server_breaker.says(v.server.name, v.breaker, now) for v in servers)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,21 +230,21 @@ class ServerView:
             return "off"
         if row.breaker == "probing":
             return "trying"
-        if row.breaker == "open" and (row.breaker_until is None or row.breaker_until > timezone.now()):
+        if server_breaker.says(row.name, self.breaker, timezone.now()):
             return "resting"
         if row.checked and not row.checked.get("ok"):
             return "failing"
         # What was never tested but has answered is well.
-        return "well" if row.checked or (row.breaker == "closed" and self.has_answered) else "untested"
+        return "well" if row.checked or ModelCall.objects.filter(server=row, state="answered").exists() else "untested"
 
     @property
-    def has_answered(self) -> bool:
-        return ModelCall.objects.filter(server=self.server, state="answered").exists()
+    def breaker(self) -> server_breaker.ServerBreaker:
+        return server_breaker.read(self.server.breaker, self.server.breaker_until, self.server.health)
 
     @property
     def because(self) -> str:
         """What its last fault was, in the server's words or ours."""
-        return str(self.server.health.get("said") or self.server.health.get("kind") or _("it does not answer"))
+        return clause(self.breaker.said or self.breaker.kind or _("it does not answer"))
 
     @property
     def provider(self) -> str:

@@ -18,7 +18,7 @@ from agents.models import Agent, Connection
 from clawgroups.core.breaker import Breaker, read
 from clawgroups.core.lifecycle import RUN_TERMINAL, TASK_TERMINAL, RunState
 from clawgroups.core.timers import Timers
-from clawgroups.fragments.model_use import Planner, planner_of
+from clawgroups.fragments.model_use import Planner, planner_of, stands_in
 from clawgroups.fragments.tasks import TaskCard, cards, foremost
 from clawgroups.models import Artifact, Attempt, Member, Message, Run, Task, Workspace
 
@@ -101,6 +101,11 @@ class RunView:
     def planner(self) -> Planner:
         """Which coordinator plans it."""
         return planner_of(self.run)
+
+    @property
+    def stands_in(self) -> str:
+        """Why the built-in coordinator plans it instead of a model that there is."""
+        return stands_in(self.run) if self.is_open else ""
 
     @property
     def files(self) -> Sequence[Artifact]:

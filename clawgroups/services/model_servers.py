@@ -14,7 +14,6 @@ from django.conf import settings
 from django.db.models import Max
 
 from agents.ids import new_id
-from agents.llm.base import Endpoint, Prices, Timeouts
 from agents.llm.providers import PRESETS
 from clawgroups import commit, sealing
 from clawgroups.core.actors import SYSTEM, Actor, ActorKind
@@ -23,6 +22,7 @@ from clawgroups.core.errors import Conflict, Forbidden, Invalid, NotFound
 from clawgroups.core.model_servers import clean_key, clean_server, is_exposed
 from clawgroups.models import ModelCall, ModelServer
 from clawgroups.services.deadlines import database_now
+from clawgroups.services.endpoints import purpose
 
 MAX_SERVERS = 100
 # There is one, however many processes look at the environment at once.
@@ -46,24 +46,6 @@ def get_server(actor: Actor, server_id: UUID) -> ModelServer:
     if found is None:
         raise NotFound("There is no such model server.")
     return found
-
-
-def purpose(server_id: UUID) -> str:
-    """What a server's key is sealed for."""
-    return f"model server {server_id}"
-
-
-def endpoint_of(server: ModelServer) -> Endpoint:
-    """The server as `agents.llm` asks it, with its key. Raises `sealing.Unreadable`."""
-    return Endpoint(
-        provider=server.provider,
-        url=server.url,
-        model=server.model,
-        key=sealing.unseal(server.secret, purpose=purpose(server.pk)),
-        timeouts=Timeouts(**server.timeouts),
-        prices=Prices(**server.prices),
-        extra=server.extra,
-    )
 
 
 def create_server(*, said: Mapping[str, Any], key: str = "", actor: Actor, operation: str = "") -> Future[Outcome]:

@@ -13,7 +13,8 @@ from agents.llm.base import Checked, Endpoint, Fault
 from clawgroups import sealing
 from clawgroups.core.actors import Actor
 from clawgroups.models import ModelServer
-from clawgroups.services.model_servers import endpoint_of, get_server
+from clawgroups.services.endpoints import endpoint_of
+from clawgroups.services.model_servers import get_server
 
 log = logging.getLogger(__name__)
 # Seconds. A test is waited for by a person.

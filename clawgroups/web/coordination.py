@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from clawgroups.core.coordination import MODES, Coordination, read_coordination
-from clawgroups.core.coordination_settings import MODE_NAMES
+from clawgroups.core.coordination_settings import LIMITED, MODE_NAMES
 from clawgroups.fragments import model_use
 from clawgroups.models import Workspace
 from clawgroups.permissions import get_workspace
@@ -36,7 +36,6 @@ MODE_WORDS = {
     "preserve-thinking": gettext_lazy("thinking, and keeping its thoughts"),
     "instant": gettext_lazy("instant"),
 }
-MONTHLY = ("tokens", "cost_micro", "steps")
 
 
 class CoordinationForm(forms.Form):
@@ -71,7 +70,7 @@ class CoordinationForm(forms.Form):
                 help_text=does,
                 choices=[("", usual), *((name, MODE_WORDS[name]) for name in MODE_NAMES)],
             )
-        self.fields |= {**limit_fields("run"), **limit_fields("month", MONTHLY)}
+        self.fields |= {**limit_fields("run"), **limit_fields("month", LIMITED["month"])}
 
     def _named(self, part: str) -> list[BoundField]:
         return [self[name] for name in self.fields if name.startswith(f"{part}_")]

@@ -18,7 +18,7 @@ from clawgroups.models import ModelCall, Run
 from clawgroups.permissions import get_run
 from clawgroups.services import budgets
 from clawgroups.web.forms import carry_out
-from clawgroups.web.http import Viewer, actor_of, done, operation_of, page, paged
+from clawgroups.web.http import Viewer, actor_of, done, is_htmx, operation_of, page, paged
 from clawgroups.web.limits import limit_fields, limits_said, limits_typed
 from clawgroups.web.tags import shown_json
 from clawgroups.web.workspaces import follows
@@ -81,8 +81,11 @@ def model_call(request: HttpRequest, workspace_id: UUID, run_id: UUID, call_id: 
     call = ModelCall.objects.filter(pk=call_id, run=found).first()
     if call is None:
         raise NotFound("There is no such call.")
-    context = {"call": call, "loaded": True, "request_json": shown_json(call.request), "raw": shown_json(call.raw)}
-    return render(request, "runs/_model_call.html", context)
+    said = {"request_json": shown_json(call.request), "raw": shown_json(call.raw)}
+    context = {"run": found, "call": call, "loaded": True, **said}
+    if is_htmx(request):
+        return render(request, "runs/_model_call.html", context)
+    return page(request, "runs/model_call.html", context)
 
 
 @require_POST

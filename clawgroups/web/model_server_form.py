@@ -79,7 +79,7 @@ class ServerForm(forms.Form):
         widget=forms.Textarea({"rows": 2, "spellcheck": "false", "class": "mono"}),
     )
 
-    def __init__(self, data: Any = None, *, has_key: bool = False, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, has_key: bool = False, needs_key: bool = False, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
         self.fields["provider"].choices = [(key, one.label) for key, one in PRESETS.items()]  # type: ignore[attr-defined]
         modes = [("", _("as each kind of call needs it")), *((name, name) for name in MODE_NAMES)]
@@ -98,6 +98,8 @@ class ServerForm(forms.Form):
         self.fields["key"].help_text = (
             _("One is kept, sealed, and not shown. Leave this empty to keep it.")
             if has_key
+            else _("This provider asks for one. Kept sealed, never shown again.")
+            if needs_key
             else _("If it asks for one. Kept sealed, never shown again.")
         )
         if not has_key:
@@ -156,7 +158,7 @@ def typed_preset(provider: str) -> dict[str, Any]:
         "provider": provider,
         "url": preset.url,
         "model": preset.default_model,
-        **{f"prices_{name}": price for name, price in prices.items() if price},
+        **{f"prices_{name}": f"{price:g}" for name, price in prices.items() if price},
     }
 
 

@@ -44,7 +44,7 @@ def new_server(request: HttpRequest) -> HttpResponse:
     model_servers.require_staff(actor_of(request))
     asked = request.GET.get("provider", "")
     provider = asked if asked in PRESETS else "sglang"
-    return _new(request, ServerForm(initial=typed_preset(provider)), provider)
+    return _new(request, ServerForm(needs_key=PRESETS[provider].needs_key, initial=typed_preset(provider)), provider)
 
 
 def _new(request: HttpRequest, form: ServerForm, provider: str, status: int = 200) -> HttpResponse:

@@ -69,7 +69,7 @@ ASKED_FOR = {
     "plan": _("Plan"),
     "replan": _("Change of the plan"),
     "anew": _("Task written anew"),
-    "match": _("Choice of a member"),
+    "match": _("Matching"),
     "judge": _("Judgement"),
 }
 TOOL_ICONS = {

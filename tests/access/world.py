@@ -20,11 +20,11 @@ from clawgroups.core.actors import Role, coordinator_for
 from clawgroups.models import Approval, Artifact, Attempt, ModelCall, ModelServer, Session, Step, Task, Workspace
 from clawgroups.services import (
     agents,
+    endpoints,
     files,
     goal_questions,
     members,
     memories,
-    model_servers,
     people,
     runs,
     takeover,
@@ -157,7 +157,7 @@ def _asked(team: Team, run_id: UUID) -> tuple[ModelServer, ModelCall]:
     pk = new_id()
     server = ModelServer.objects.create(
         pk=pk, name="sglang-1", provider="sglang", url="http://127.0.0.1:9/v1", model="m", created_at=now,
-        secret=sealing.seal(MODEL_KEY, purpose=model_servers.purpose(pk)), checked={"models": ["m"], "ok": True},
+        secret=sealing.seal(MODEL_KEY, purpose=endpoints.purpose(pk)), checked={"models": ["m"], "ok": True},
     )  # fmt: skip
     call = ModelCall.objects.create(
         workspace=team.workspace, run_id=run_id, kind="plan", state="answered", server=server, model="m", created_at=now

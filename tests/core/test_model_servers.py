@@ -147,6 +147,7 @@ def test_a_wrong_variable_is_named_with_what_to_do(said: dict[str, str], variabl
         ({"month": {"cost_micro": True}}, "month_cost_micro"),
         ({"month": {"cost_micro": 10**15}}, "month_cost_micro"),
         ({"month": {"wishes": 3}}, "month"),
+        ({"month": {"seconds": 3}}, "month"),
         ({"run": 5}, "run"),
     ],
 )

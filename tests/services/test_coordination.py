@@ -57,7 +57,12 @@ def test_what_cannot_be_changes_nothing(team: Team) -> None:
 
 
 def test_what_is_stored_reads_back_as_it_was_set(team: Team) -> None:
-    said = {"start_at_once": True, "modes": {"judge": "thinking"}, "run": {"seconds": 60}, "month": {"cost_micro": 7}}
+    said: dict[str, Any] = {
+        "start_at_once": True,
+        "modes": {"judge": "thinking"},
+        "run": {"seconds": 60},
+        "month": {"cost_micro": 7},
+    }
     found = read_coordination(set_to(team, **said))
     assert (found.use_model, found.start_at_once) == (True, True)
     assert (found.mode("judge"), found.mode("plan")) == ("thinking", "")

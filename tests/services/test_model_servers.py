@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from clawgroups import sealing
 from clawgroups.core.errors import Conflict, Forbidden, Invalid, NotFound
 from clawgroups.core.model_servers import FromEnvironment
 from clawgroups.models import ModelCall, ModelServer, Operation
-from clawgroups.services import model_servers, model_tests
+from clawgroups.services import endpoints, model_servers, model_tests
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 from tests.llm.fake_server import FakeServer
@@ -261,12 +262,13 @@ def test_the_environments_server_is_not_changed_in_the_page_but_tested_there(
 ) -> None:
     adopted(ENV)
     server, sue = ModelServer.objects.get(), team.actor("sue")
-    for verb in (
+    verbs: list[Callable[[], Any]] = [
         lambda: model_servers.set_server(server.pk, said=SAID, actor=sue),
         lambda: model_servers.enable_server(server.pk, enabled=False, actor=sue),
         lambda: model_servers.move_server(server.pk, up=False, actor=sue),
         lambda: model_servers.remove_server(server.pk, actor=sue),
-    ):
+    ]
+    for verb in verbs:
         with pytest.raises(Conflict, match="CLAWGROUPS_COORDINATOR_URL"):
             verb()
     monkeypatch.setattr(model_tests, "check", lambda endpoint: Checked(["m"], None, 0.1, {"schema": True}))
@@ -289,30 +291,24 @@ def test_others_stay_behind_the_environments_when_they_move(team: Team) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_several_processes_that_start_at_once_adopt_one_server() -> None:
-    together, faults = threading.Barrier(4), list[Exception]()
+    together = threading.Barrier(4)
 
     def start() -> None:
+        together.wait(10)
         try:
-            together.wait(10)
             model_servers.adopt_environment()
-        except Exception as fault:  # noqa: BLE001
-            faults.append(fault)
         finally:
             connections.close_all()
 
-    with override_settings(COORDINATOR=ENV):
-        threads = [threading.Thread(target=start) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(30)
-    assert faults == []
+    with override_settings(COORDINATOR=ENV), ThreadPoolExecutor(4) as processes:
+        for started in [processes.submit(start) for _ in range(4)]:
+            started.result(30)
     assert [row.pk for row in ModelServer.objects.all()] == [model_servers.FROM_ENVIRONMENT]
 
 
 def test_a_server_is_handed_to_the_client_with_its_key_and_prices(team: Team) -> None:
     server = add(team, key="sk-1", prices={"miss": 0.95, "out": 4}, timeouts={"first": 20}, extra={"top_k": 5})
-    endpoint = model_servers.endpoint_of(server)
+    endpoint = endpoints.endpoint_of(server)
     assert (endpoint.key, endpoint.prices.miss, endpoint.prices.hit) == ("sk-1", 0.95, 0.0)
     assert (endpoint.timeouts.first, endpoint.timeouts.between, endpoint.extra) == (20.0, 90.0, {"top_k": 5})
     assert "sk-1" not in repr(endpoint)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from agents.llm.base import Checked
 from clawgroups import sealing
 from clawgroups.models import ModelCall, ModelServer, Run, Usage, Workspace
-from clawgroups.services import model_servers, model_tests
+from clawgroups.services import endpoints, model_tests
 from tests.conftest import Team
 from tests.web.conftest import SignIn
 
@@ -79,7 +79,7 @@ def test_a_server_is_added_with_a_key_that_no_page_shows_again(team: Team, sign_
     answer = sue.post(reverse("create-model-server"), {**TYPED, "key": "sk-s3cret", "prices_out": "4"})
     row = ModelServer.objects.get()
     assert (answer.status_code, answer["Location"]) == (303, reverse("model-server", args=[row.pk]))
-    assert sealing.unseal(row.secret, purpose=model_servers.purpose(row.pk)) == "sk-s3cret"
+    assert sealing.unseal(row.secret, purpose=endpoints.purpose(row.pk)) == "sk-s3cret"
     assert row.prices == {"out": 4.0}
     for shown in (page(sue, "model-server", row.pk), page(sue, "model-servers")):
         assert "sk-s3cret" not in shown
@@ -134,7 +134,7 @@ def test_the_list_says_how_each_server_stands_and_in_which_order(team: Team, sig
     sue = sign_in("sue")
     shown = page(sue, "model-servers")
     assert shown.index("first") < shown.index("second") < shown.index("third") < shown.index("fourth")
-    for said in ("Well", "Resting", "It is &lt;down&gt;.", "Failed its test", "Connection refused.", "Never tested"):
+    for said in ("Well", "Resting", "it is &lt;down&gt;", "Failed its test", "Connection refused.", "Never tested"):
         assert said in shown
     assert until.isoformat(timespec="seconds") in shown
     assert "public and without TLS" in shown
@@ -249,7 +249,7 @@ def test_the_page_says_which_model_plans_now_and_what_was_used_this_month(team: 
     bob = sign_in("bob")
     assert "no model is set up" in page(bob, "coordination", team.workspace.pk)
     server(breaker="open", breaker_until=timezone.now() + timedelta(hours=1), health={"said": "no balance"})
-    assert "because no balance" in page(bob, "coordination", team.workspace.pk)
+    assert "no balance" in page(bob, "coordination", team.workspace.pk)
     server(name="spare", model="kimi-k3", position=2)
     Workspace.objects.update(coordination={"month": {"cost_micro": 4_000_000}})
     now = timezone.now()
@@ -271,9 +271,9 @@ def test_a_run_says_who_plans_it(team: Team, sign_in: SignIn) -> None:
     assert "built-in coordinator</b> plans, because no model is set up" in page(bob, "run", team.workspace.pk, run.pk)
     call(run, server=server(), model="moonshotai/Kimi-K2.6")
     assert "<b>Kimi-K2.6</b> on sglang-1 plans" in page(bob, "run", team.workspace.pk, run.pk)
-    Run.objects.update(fallback="sglang-1 <rests>")
+    Run.objects.update(fallback="sglang-1 <rests>.")
     shown = page(bob, "run", team.workspace.pk, run.pk)
-    assert "stands in for the model: sglang-1 &lt;rests&gt;" in shown
+    assert "stands in for the model: sglang-1 &lt;rests&gt;. The run goes on" in shown
     assert reverse("model-calls", args=[team.workspace.pk, run.pk]) in shown
 
 
