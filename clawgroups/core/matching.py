@@ -232,9 +232,12 @@ def _exclusion(need: Need, candidate: Candidate, missing: list[str]) -> tuple[st
         return "refused it before", False
     if candidate.member_id in need.authors:
         return "is the author of what is to be reviewed", False
-    if candidate.member_id in need.asked:
-        return ASKED, False
-    away = ((not candidate.online, OFFLINE), (candidate.needs_login, NEEDS_LOGIN), (candidate.unconfirmed, UNCONFIRMED))
+    away = (
+        (candidate.member_id in need.asked, ASKED),
+        (not candidate.online, OFFLINE),
+        (candidate.needs_login, NEEDS_LOGIN),
+        (candidate.unconfirmed, UNCONFIRMED),
+    )
     if reason := next((said for is_so, said in away if is_so), ""):
         return reason, False
     if candidate.rests:

@@ -164,9 +164,10 @@ class Roster:
                 raw[number] += worth
         able[self._places(need.refused | need.authors | need.asked)] = False
         if need.only:
-            mine = able[self._places({need.only})]
+            chosen = self._places({need.only})
+            kept = able[chosen]
             able[:] = False
-            able[self._places({need.only})] = mine
+            able[chosen] = kept
         return np.round(raw, DIGITS), able
 
     def _places(self, members: Iterable[UUID | None]) -> list[int]:
