@@ -154,9 +154,9 @@ def best(matches: Sequence[Match]) -> Match | None:
 
 
 def _for_the_last_try(matches: Sequence[Match]) -> list[Match]:
-    """The doubtful ones behind the others; while the others are all busy, nobody."""
+    """The doubtful ones behind the others; while the others are all busy, nobody. No agent waits for a person."""
     sound = [m for m in matches if not m.doubtful]
-    if best(sound) is None and any(m.later for m in sound):
+    if best(sound) is None and any(m.later and not m.is_person for m in sound):
         matches = [m if m.excluded else replace(m, excluded=DOUBTFUL) for m in matches]
     return sorted(matches, key=lambda m: m.doubtful)
 
@@ -174,7 +174,7 @@ def judge(need: Need, candidate: Candidate) -> Match:
         *_failures(need, candidate),
     )
     if candidate.is_person:
-        parts += (Part("person", PERSON, "is a person, who is asked where agents cannot do it as well"),)
+        parts += (Part("person", PERSON, "a person; agents go first"),)
     reasons = [part.said for part in parts if part.said and (part.value or part.name in ("skill", "load"))]
     if candidate.on_trial:
         reasons.append("is on trial with one task")
