@@ -97,6 +97,12 @@ class TaskCard:
         return self.task.state not in TASK_TERMINAL
 
     @property
+    def is_matched(self) -> bool:
+        """Whether the matching has a say in it at the moment."""
+        states = (TaskState.READY, TaskState.STUCK, TaskState.ASSIGNED, TaskState.WORKING)
+        return self.task.state in states and self.task.run.state == "running"
+
+    @property
     def is_critical(self) -> bool:
         """Whether it stands on the longest path of a plan that is more than a single layer."""
         length = self.task.run.path_length
