@@ -22,7 +22,7 @@ router = Router(tags=["matching"])
 
 @router.get("/tasks/{uuid:task_id}/match")
 def get_match(request: HttpRequest, task_id: UUID) -> Answer:
-    """`stored`: the ranking behind the last assignment. `now`: everybody, ranked as things stand; empty once it is over.
+    """`stored`: the ranking behind the last assignment. `now`: everybody as things stand; empty once it is over.
 
     Each with the parts of the score, or in `excluded` why it is out.
     """

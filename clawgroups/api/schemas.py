@@ -46,7 +46,7 @@ class SkillIn(Schema):
 
 
 class HoursIn(Schema):
-    """From a time of day to another on these days (mon, tue ...) in a time zone; to an earlier one: into the next day."""
+    """From a time of day to another, on these days (mon, tue ...); to an earlier one: into the next day."""
 
     zone: str = "UTC"
     days: list[str] = Field(default_factory=lambda: ["mon", "tue", "wed", "thu", "fri"])

@@ -71,13 +71,13 @@ def _act(step: Step, situation: Situation, actor: Actor) -> Wait:  # noqa: C901,
             return plan_run(situation, actor)
         case Start():
             return begin(runs.start_run, situation.run_id, actor=actor)
-        case Assign(task_id, member_id, match) if member_id in situation.people:
-            return begin(asking.ask_member, task_id, member_id=member_id, match=match, actor=actor)
         case Assign(task_id, member_id, match):
-            return begin(tasks.assign_task, task_id, member_id=member_id, match=match, actor=actor)
+            # A person is asked, never given a task.
+            verb = asking.ask_member if member_id in situation.people else tasks.assign_task
+            return begin(verb, task_id, member_id=member_id, match=match, actor=actor)
         case Explain(task_id, reason, who, match, stuck):
-            verb = tasks.stick_task if stuck else waiting.park_task
-            return begin(verb, task_id, reason=reason, who=who, match=match, actor=actor)
+            say = tasks.stick_task if stuck else waiting.park_task
+            return begin(say, task_id, reason=reason, who=who, match=match, actor=actor)
         case Adopt(task_id, attempt_id):
             return consider_late(task_id, attempt_id, actor)
         case Regenerate(task_id):

@@ -263,14 +263,10 @@ def _nobody(task: TaskView, need: Need, ranking: Sequence[Match]) -> str:
         chosen = next((f"{m.name} was chosen for it and {m.excluded}" for m in ranking), "Who was chosen is not here")
         return f"{chosen}. Choose another member, or take it over."
     asked = [m.name for m in ranking if m.excluded == ASKED]
-    passed = (
-        f"{', '.join(asked[:3])} {'was' if len(asked) == 1 else 'were'} asked and did not take it. " if asked else ""
-    )
+    were = "was" if len(asked) == 1 else "were"
+    passed = f"{', '.join(asked[:3])} {were} asked and did not take it. No other" if asked else "No"
     wanted = ", ".join(task.skills) or "a connected agent"
-    return (
-        f"{passed}No {'other ' if asked else ''}member can do it: it needs {wanted}. "
-        "Add or connect an agent that can, or take it over."
-    )
+    return f"{passed} member can do it: it needs {wanted}. Add or connect an agent that can, or take it over."
 
 
 def _passed_by(task: TaskView, need: Need, roster: Roster) -> Explain | None:

@@ -11,11 +11,14 @@ from clawgroups.coordinator.needs import surroundings_of
 from clawgroups.coordinator.situation import view_of
 from clawgroups.core.matching import Match, rank
 from clawgroups.models import Task
+from clawgroups.queries import asked_now
 
 
 def ranking_now(task: Task, now: datetime) -> list[Match]:
     """Everybody who may come into question, best first, those who are out last; also where one was chosen already."""
     seats, people = seats_of(task.workspace_id), people_of(task.workspace_id)
     around = surroundings_of(Task.objects.filter(pk=task.pk), task.workspace_id, now)
-    need = replace(need_of(view_of(task, around)), only=None)
+    need = need_of(view_of(task, around))
+    # Who is asked at this moment has not let it pass yet.
+    need = replace(need, only=None, asked=need.asked - {asked_now(task, now)})
     return rank(need, candidates_of(task.workspace, seats, people, now))

@@ -108,6 +108,7 @@ def situation_of(run: Run, now: datetime) -> Situation:
     seats, people = seats_of(run.workspace_id), people_of(run.workspace_id)
     inputs = Artifact.objects.filter(run=run, kind="input").order_by("created_at")
     candidates = candidates_of(run.workspace, seats, people, now)
+    working = [c for c in candidates if not c.is_person]
     planning = run.state == "planning"
     agents = _agents([s.agent_id for s in seats]) if planning else {}
     return Situation(
@@ -121,9 +122,7 @@ def situation_of(run: Run, now: datetime) -> Situation:
         now=now,
         tasks=tuple(_tasks(run, now)),
         candidates=candidates,
-        allowance=left_by_others(
-            run, {s.agent_id: s.pk for s in seats}, [c for c in candidates if not c.is_person], now
-        ),
+        allowance=left_by_others(run, {s.agent_id: s.pk for s in seats}, working, now),
         descriptions={s.pk: _description(agents[s.agent_id]) for s in seats if planning}
         | {p.pk: " ".join(p.skills) for p in people if planning},
         builtin=frozenset(s.pk for s in seats if planning and agents[s.agent_id].is_builtin),

@@ -64,7 +64,7 @@ def dearness(cost: float | None, usual: float | None) -> float:
     """From -1 (half as dear as usual, or less) to 1 (twice as dear, or more); 0 where one of them is not known."""
     if not cost or not usual:
         return 0.0
-    return round(max(-1.0, min(1.0, log2(cost / usual))), 3)
+    return round(max(-1.0, min(1.0, log2(cost) - log2(usual))), 3)
 
 
 def skill_part(skills: Sequence[str], levels: Mapping[str, int]) -> Part:

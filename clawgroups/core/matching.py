@@ -155,9 +155,9 @@ def best(matches: Sequence[Match]) -> Match | None:
 
 
 def _for_the_last_try(matches: Sequence[Match]) -> list[Match]:
-    """The doubtful ones behind the others; while the others are all busy, nobody."""
+    """The doubtful ones behind the others; while the others are all busy, nobody. No agent waits for a person."""
     sound = [m for m in matches if not m.doubtful]
-    if best(sound) is None and any(m.later for m in sound):
+    if best(sound) is None and any(m.later and not m.is_person for m in sound):
         matches = [m if m.excluded else replace(m, excluded=DOUBTFUL) for m in matches]
     return sorted(matches, key=lambda m: m.doubtful)
 
@@ -175,7 +175,7 @@ def judge(need: Need, candidate: Candidate) -> Match:
         *_failures(need, candidate),
     )
     if candidate.is_person:
-        parts += (Part("person", PERSON, "is a person, who is asked where agents cannot do it as well"),)
+        parts += (Part("person", PERSON, "a person; agents go first"),)
     reasons = [part.said for part in parts if part.said and (part.value or part.name in ("skill", "load"))]
     if candidate.on_trial:
         reasons.append("is on trial with one task")
@@ -233,9 +233,12 @@ def _exclusion(need: Need, candidate: Candidate, missing: list[str]) -> tuple[st
         return "refused it before", False
     if candidate.member_id in need.authors:
         return "is the author of what is to be reviewed", False
-    if candidate.member_id in need.asked:
-        return ASKED, False
-    away = ((not candidate.online, OFFLINE), (candidate.needs_login, NEEDS_LOGIN), (candidate.unconfirmed, UNCONFIRMED))
+    away = (
+        (candidate.member_id in need.asked, ASKED),
+        (not candidate.online, OFFLINE),
+        (candidate.needs_login, NEEDS_LOGIN),
+        (candidate.unconfirmed, UNCONFIRMED),
+    )
     if reason := next((said for is_so, said in away if is_so), ""):
         return reason, False
     if candidate.rests:

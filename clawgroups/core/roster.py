@@ -124,7 +124,7 @@ class Roster:
         now = able & (self._free > 0)
         if need.last_try:
             sound = able & ~self._doubtful(need)
-            if sound.any() and not (now & sound).any():
+            if (sound & ~self._persons).any() and not (now & sound).any():
                 now[:] = False
         return now
 
@@ -143,6 +143,9 @@ class Roster:
             return scores
         raw, able = self._judged(need)
         agents = able & ~self._persons
+        if need.last_try:
+            # A person is asked before an agent that failed at it, or lately, gets the last try.
+            agents &= ~self._doubtful(need)
         if agents.any():
             if_free = raw + FREE * (1 - self._free / self._capacity)
             scores = np.where(self._persons & (raw <= if_free[agents].max()), -np.inf, scores)
@@ -164,9 +167,10 @@ class Roster:
                 raw[number] += worth
         able[self._places(need.refused | need.authors | need.asked)] = False
         if need.only:
-            mine = able[self._places({need.only})]
+            chosen = self._places({need.only})
+            kept = able[chosen]
             able[:] = False
-            able[self._places({need.only})] = mine
+            able[chosen] = kept
         return np.round(raw, DIGITS), able
 
     def _places(self, members: Iterable[UUID | None]) -> list[int]:

@@ -34,6 +34,7 @@ from clawgroups.models import Attempt, Member, Session
 OPEN_SESSIONS = 50
 PAST_SESSIONS = 8
 LAST_FAILURES = 6
+NOTHING = Tally()
 SPAN = ("begun_at", "submitted_at")
 TIMED = 500  # the newest accepted attempts that the typical time is taken from
 
@@ -86,7 +87,7 @@ class SkillLine:
     tally: Tally
     # Since when the matching counts it, where it was reset; and what of it that leaves.
     since: datetime | None = None
-    counted: Tally = Tally()
+    counted: Tally = NOTHING
 
     @property
     def points(self) -> float:
@@ -126,7 +127,9 @@ class Work:
     def skills(self) -> list[SkillLine]:
         """The profile's skills, then others that its tasks needed."""
         done = dict(self.record.skills)
-        lines = [(skill.name, skill, done.pop(skill.name, Tally())) for skill in self.agent.skills.all()]
+        lines: list[tuple[str, Skill | None, Tally]] = [
+            (skill.name, skill, done.pop(skill.name, Tally())) for skill in self.agent.skills.all()
+        ]
         lines += [(name, None, tally) for name, tally in sorted(done.items())]
         return [SkillLine(*line, self._reset_at(line[0]), self._counted(line[0], line[2])) for line in lines]
 

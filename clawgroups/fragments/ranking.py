@@ -17,7 +17,7 @@ WORDS: dict[str, Any] = {
     "before": _("Same task"),
     "warm": _("Context"),
     "proposed": _("Proposal"),
-    "learned": _("Your choices"),
+    "learned": _("Choices"),
     "failed before": _("Failed at it"),
     "failures": _("Failures"),
     "person": _("Person"),

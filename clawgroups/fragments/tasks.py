@@ -9,12 +9,14 @@ from uuid import UUID
 
 from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from clawgroups.core.acceptance import parse_line
 from clawgroups.core.lifecycle import ATTEMPT_LIVE, TASK_TERMINAL, TaskState
 from clawgroups.fragments.late import LateResult, Overrun, late_of, overruns_of
 from clawgroups.fragments.ranking import Ranked, ranking_of
 from clawgroups.models import Approval, Artifact, Attempt, Dependency, Draft, Message, Step, Task
+from clawgroups.queries import asked_now
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -95,6 +97,12 @@ class TaskCard:
         return self.task.state not in TASK_TERMINAL
 
     @property
+    def is_matched(self) -> bool:
+        """Whether the matching has a say in it at the moment."""
+        states = (TaskState.READY, TaskState.STUCK, TaskState.ASSIGNED, TaskState.WORKING)
+        return self.task.state in states and self.task.run.state == "running"
+
+    @property
     def is_critical(self) -> bool:
         """Whether it stands on the longest path of a plan that is more than a single layer."""
         length = self.task.run.path_length
@@ -153,9 +161,19 @@ class TaskNow:
         return next((one for one in self.ranking if one.chosen), None)
 
     @property
-    def assignee_id(self) -> str:
-        """Who has it, as a ranking names members."""
-        return str(self.task.assignee_id or "")
+    def fits(self) -> list[Ranked]:
+        """The chosen and the runners-up."""
+        return [one for one in self.ranking if not one.excluded]
+
+    @property
+    def out(self) -> list[Ranked]:
+        """Those who could not get it."""
+        return [one for one in self.ranking if one.excluded]
+
+    @property
+    def has_it(self) -> str:
+        """Who has it or is asked for it, as a ranking names members."""
+        return str(self.task.assignee_id or asked_now(self.task, timezone.now()) or "")
 
     @property
     def may_be_chosen(self) -> bool:

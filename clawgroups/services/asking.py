@@ -22,19 +22,11 @@ from clawgroups.core.task_events import TaskParked, TaskReady
 from clawgroups.core.timers import wait_for_asked, wait_for_coordinator
 from clawgroups.models import Member, Task
 from clawgroups.permissions import get_task, require, seat_of
+from clawgroups.queries import asked_now
 from clawgroups.services.attempts import fence
 from clawgroups.services.deadlines import timers_of, waits
 
 MOST = 20  # asked or refusing members that a task remembers
-
-
-def asked_now(task: Task, now: datetime) -> UUID | None:
-    """Who is asked for a task at this moment."""
-    asked = task.brief.get("asked") or []
-    waits_for_them = task.state == "ready" and task.blocked_on == "person"
-    if not asked or not waits_for_them or task.not_before is None or task.not_before <= now:
-        return None
-    return UUID(asked[-1])
 
 
 def asked_of(users: Iterable[int], now: datetime) -> list[int]:

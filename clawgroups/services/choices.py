@@ -98,7 +98,7 @@ def _check(task: Task, member: Member, stop: bool) -> None:
             raise Conflict(f"{member.name} has this task already.", code="same_member")
         if task.state == "working" and not stop:
             raise Conflict(
-                f"{task.assignee.name} is at work on it. Say that they are to be stopped; what they did so far is kept.",
+                f"{task.assignee.name} is at work on it. Say that it is to be stopped; what it did so far is kept.",
                 code="at_work",
             )
 
@@ -143,7 +143,8 @@ def _before(task: Task) -> Member | None:
     first = ranked.get("chosen") or next(iter(ranked.get("runners_up") or []), None)
     if not isinstance(first, dict):
         return None
-    return Member.objects.filter(pk=first.get("member"), workspace_id=task.workspace_id, left_at=None).first()
+    here = Member.objects.filter(workspace_id=task.workspace_id, left_at=None)
+    return here.filter(pk=str(first.get("member"))).first()
 
 
 def _learned(task: Task, chosen: Member, actor: Actor, now: datetime) -> list[Write]:

@@ -39,7 +39,7 @@ DAY_WORDS = dict(
 )
 EMPTY_ROWS = 3
 MOST_ROWS = 41
-CLOCK = {"inputmode": "numeric", "autocomplete": "off", "maxlength": "5", "size": "6"}
+CLOCK = {"inputmode": "numeric", "autocomplete": "off", "size": "6"}
 
 
 class PersonProfileForm(forms.Form):

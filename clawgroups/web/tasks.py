@@ -22,8 +22,8 @@ from clawgroups.fragments import pieces, rooms, task_hint
 from clawgroups.fragments.tasks import TaskNow, messages_of, now_of
 from clawgroups.models import Approval, Attempt, Message, Part, Step, Task
 from clawgroups.permissions import get_attempt, get_task
+from clawgroups.queries import asked_now
 from clawgroups.services import late, regenerate, review, session_options, tasks
-from clawgroups.services.asking import asked_now
 from clawgroups.services.overdue import is_offered
 from clawgroups.services.perform import perform
 from clawgroups.services.session_options import session_at_work

@@ -120,6 +120,27 @@ def test_a_person_who_is_clearly_better_is_asked_before_an_agent(team: Team) -> 
     assert turn(team, team.one_task()).next_actor == "bob"
 
 
+def test_a_person_is_asked_before_an_agent_that_failed_at_it_gets_the_last_try(team: Team) -> None:
+    may_be_asked(team, "bob", "writing", 1)
+    task = team.one_task()
+    dead_ends = [{"member": str(team.seat("scribe").pk), "reason": "stalled"}]
+    Task.objects.filter(pk=task.pk).update(tries=2, brief={"dead_ends": dead_ends})
+    task = turn(team, task)
+    assert task.next_actor == "bob"
+    perform(decline_task, task.pk, actor=team.actor("bob"))
+    assert turn(team, task).assignee == team.seat("scribe")
+
+
+def test_an_agents_last_try_does_not_wait_for_a_person_who_is_busy(team: Team) -> None:
+    may_be_asked(team, "bob", "writing", 1)
+    held = team.one_task(key="held", skills=["nothing"])
+    perform(takeover.take_over, held.pk, actor=team.actor("bob"))
+    task = team.one_task()
+    dead_ends = [{"member": str(team.seat("scribe").pk), "reason": "stalled"}]
+    Task.objects.filter(pk=task.pk).update(tries=2, brief={"dead_ends": dead_ends})
+    assert turn(team, task).assignee == team.seat("scribe")
+
+
 @pytest.mark.parametrize(
     "why", ["capacity", "hours", "busy", "asked elsewhere", "guest", "inactive", "gone", "not the skill"]
 )
@@ -129,7 +150,7 @@ def test_nobody_is_asked_who_cannot_be(team: Team, why: str) -> None:
     now = timezone.now()
     near = {"zone": "UTC", "days": [today], "from": f"{now + timedelta(hours=2):%H:%M}", "to": f"{now:%H}:00"}
     far = {"zone": "UTC", "days": [other_days[2]], "from": "12:00", "to": "13:00"}
-    may_be_asked(team, "bob", hours=(far if near["from"] > near["to"] else near) if why == "hours" else {})
+    may_be_asked(team, "bob", hours=(far if str(near["from"]) > str(near["to"]) else near) if why == "hours" else {})
     task = legal(team)
     match why:
         case "capacity":

@@ -163,7 +163,14 @@ def test_warm_context_proposals_and_choices_move_it_and_no_exclusion_is_lifted_b
     assert "Ada chose chosen over first for this kind of work 3 times" in by_name["first"].reasons
     assert by_name["planned"].reasons[-2:] == ("has its session still open", "the plan wants it")
     assert "did work that it builds on" in by_name["chosen"].reasons
-    for out in ({"online": False}, {"rests": QUARANTINED}, {"busy": 1}, {"can_work": False}, {"skills": {}}):
+    outs: tuple[dict[str, Any], ...] = (
+        {"online": False},
+        {"rests": QUARANTINED},
+        {"busy": 1},
+        {"can_work": False},
+        {"skills": {}},
+    )
+    for out in outs:
         assert names(need, first, writer(C, "planned", **out)) == ["first"]
 
 

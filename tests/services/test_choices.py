@@ -8,6 +8,7 @@ import pytest
 
 from agents.models import Agent
 from clawgroups.coordinator.loop import take_turn
+from clawgroups.core.actors import coordinator_for
 from clawgroups.core.errors import Conflict, Forbidden, Invalid, NotFound
 from clawgroups.core.retries import MAX_TRIES
 from clawgroups.models import Attempt, Member, Override, Task
@@ -79,8 +80,6 @@ def test_a_stuck_task_gets_another_try_with_whom_was_chosen(two: Team) -> None:
 
 
 def _coordinator(team: Team) -> Any:
-    from clawgroups.core.actors import coordinator_for
-
     return coordinator_for(team.users["ada"].pk)
 
 
