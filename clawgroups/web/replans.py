@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from clawgroups.core.changes import Outcome
 from clawgroups.core.errors import Conflict, Invalid
 from clawgroups.core.plan import PlanTask
-from clawgroups.core.plan_diff import Standing
+from clawgroups.core.plan_diff import LOST, Standing
 from clawgroups.core.plan_edits import free_key, slug
 from clawgroups.models import Run
 from clawgroups.services import replan
@@ -29,7 +29,8 @@ from clawgroups.web.workspaces import follows
 
 MOST = 60
 NEW = 3
-TEXTS = ("title", "instructions", "skills", "acceptance", "minutes", "after")
+TICKS = 40  # of more tasks than this, those that one waits for are written by key
+TEXTS = ("title", "instructions", "skills", "acceptance", "minutes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,15 @@ class Typed:
     skills: str = ""
     acceptance: str = ""
     minutes: str = ""
-    after: str = ""
+    after: tuple[str, ...] = ()
     is_out: bool = False
     state: str = ""
+    is_changed: bool = False
+
+    @property
+    def parents(self) -> str:
+        """The keys of the tasks that it waits for."""
+        return ", ".join(self.after)
 
     @property
     def is_said(self) -> bool:
@@ -64,13 +71,15 @@ def _show(request: HttpRequest, run: Run, error: str | None, status: int = 200) 
     open_ones = [one for one in now if one.is_open]
     typed = request.POST if request.method == "POST" else None
     shown = open_ones[:MOST]
+    keys = [(one.task.key, one.task.title) for one in now if one.state not in LOST]
     context = {
         "run": run,
         "error": error,
-        "tasks": [_typed(typed, f"t-{o.task.key}", o.state) if typed else _as_is(o) for o in shown],
-        "new": [_typed(typed, f"new-{n}", "") if typed else Typed(f"new-{n}") for n in range(NEW)],
+        "tasks": [_as_is(one) if typed is None else _again(typed, one) for one in shown],
+        "new": [Typed(f"new-{n}") if typed is None else _typed(typed, f"new-{n}", "") for n in range(NEW)],
         "rationale": typed.get("rationale", "") if typed else "",
-        "keys": [(one.task.key, one.task.title, one.state) for one in now if one.state not in ("cancelled", "failed")],
+        "keys": keys,
+        "ticks": len(keys) <= TICKS,
         "left_out": len(open_ones) - len(shown),
         "checks": CHECKS,
         "follows": follows([run.workspace]),
@@ -87,14 +96,21 @@ def _as_is(one: Standing) -> Typed:
         ", ".join(task.skills),
         "\n".join(task.acceptance),
         str(task.minutes or ""),
-        ", ".join(task.depends_on),
+        task.depends_on,
         state=one.state,
     )
 
 
+def _again(data: Any, one: Standing) -> Typed:
+    """What was typed about a task, open where it differs from what the task says."""
+    typed, before = _typed(data, f"t-{one.task.key}", one.state), _as_is(one)
+    return replace(typed, is_changed=typed != replace(before, after=tuple(sorted(before.after))))
+
+
 def _typed(data: Any, name: str, state: str) -> Typed:
-    said = {field: str(data.get(f"{name}-{field}", "")).strip() for field in TEXTS}
-    return Typed(name, **said, is_out=bool(data.get(f"{name}-out")), state=state)
+    said = {field: str(data.get(f"{name}-{field}", "")).strip().replace("\r\n", "\n") for field in TEXTS}
+    after = {key.strip() for text in data.getlist(f"{name}-after") for key in text.split(",") if key.strip()}
+    return Typed(name, **said, after=tuple(sorted(after)), is_out=bool(data.get(f"{name}-out")), state=state)
 
 
 @require_POST
@@ -115,35 +131,32 @@ def propose_replan(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> Ht
 def proposed(data: Any, now: tuple[Standing, ...]) -> list[dict[str, Any]]:
     """The tail of the plan as the form says it; open tasks that it does not show stay as they are."""
     tasks: list[dict[str, Any]] = []
-    plan = [one.task for one in now]
-    for one in now:
-        if not one.is_open:
-            continue
-        typed = _typed(data, f"t-{one.task.key}", one.state)
-        if f"t-{one.task.key}-title" not in data:
-            tasks.append({"key": one.task.key})
-        elif not typed.is_out:
-            tasks.append({"key": one.task.key, **_words(typed, one.task)})
+    plan, new = [one.task for one in now], {}
     for number in range(NEW):
         typed = _typed(data, f"new-{number}", "")
         if typed.is_said:
-            key = free_key(plan, slug(typed.title), taken=[task["key"] for task in tasks])
-            tasks.append({"key": key, **_words(typed, None)})
-    return tasks
+            new[typed.name] = free_key(plan, slug(typed.title), taken=list(new.values()))
+    for one in now:
+        typed = _typed(data, f"t-{one.task.key}", one.state)
+        if one.is_open and f"{typed.name}-title" not in data:
+            tasks.append({"key": one.task.key})
+        elif one.is_open and not typed.is_out:
+            tasks.append({"key": one.task.key, **_words(typed, new, one.task)})
+    return [*tasks, *({"key": key, **_words(_typed(data, name, ""), new, None)} for name, key in new.items())]
 
 
-def _words(typed: Typed, before: PlanTask | None) -> dict[str, Any]:
+def _words(typed: Typed, new: Mapping[str, str], before: PlanTask | None) -> dict[str, Any]:
+    """A task as typed; a new one that it waits for is named by the place of its fields."""
     said: dict[str, Any] = {
         "title": typed.title,
-        # A browser sends line ends of its own.
-        "instructions": typed.instructions.replace("\r\n", "\n"),
+        "instructions": typed.instructions,
         "skills": [skill.strip() for skill in typed.skills.split(",") if skill.strip()],
         "acceptance": lines(typed.acceptance) or ["not_empty"],
         "minutes": typed.minutes or 0,
-        "depends_on": [key.strip() for key in typed.after.split(",") if key.strip()],
+        "depends_on": [new.get(key, key) for key in typed.after],
     }
-    if before is not None and said["instructions"] == before.instructions.strip().replace("\r\n", "\n"):
-        del said["instructions"]
+    if before is not None and typed.instructions == before.instructions.strip().replace("\r\n", "\n"):
+        del said["instructions"]  # a browser sends line ends of its own
     return said
 
 

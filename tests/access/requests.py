@@ -27,7 +27,7 @@ TASK = {
     "return-task": "review",
     "adopt-task": "ready",
 }
-RUN = {"start-run": "proposed_id"}
+RUN = {"start-run": "proposed_id", "edit-plan": "proposed_id", "plan-anew": "proposed_id", "undo-edit": "proposed_id"}
 
 BODIES: dict[str, Callable[[Room], Json]] = {
     "create-workspace": lambda r: {"name": "New"},
@@ -40,6 +40,9 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "read-card-for": lambda r: {"card": '{"name":"Kimi"}'},
     "set-profile": lambda r: {"name": "Scribe", "max_sessions": 1},
     "draft-run": lambda r: {"goal": "Find out"},
+    "edit-plan": lambda r: {"edits": [{"op": "remove", "key": "held"}], "version": 0},
+    "propose-replan": lambda r: {"tasks": [], "rationale": "why"},
+    "plan-anew": lambda r: {"note": "Shorter"},
     "assign-task": lambda r: {"member": str(r.ids["assignee"])},
     "reassign-task": lambda r: {"member": str(r.ids["assignee"]), "note": "n"},
     "regenerate-task": lambda r: {"instructions": "Do less"},
