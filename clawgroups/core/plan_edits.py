@@ -17,6 +17,18 @@ from clawgroups.core.plan import MAX_TASKS, PlanTask, check_plan
 Plan = tuple[PlanTask, ...]
 PARTS = range(2, 9)
 MAX_KEY = 60
+# What is wrong with a field, in plain words, by pydantic's kind of error.
+REASONS = {
+    "missing": "say it in a few words",
+    "string_too_short": "it is empty; write at least a word",
+    "string_too_long": "it is too long; at most {max_length} characters fit",
+    "too_long": "there are too many; at most {max_length} fit",
+    "int_parsing": "it is no whole number",
+    "int_from_float": "it is no whole number",
+    "greater_than_equal": "it is less than {ge}",
+    "less_than_equal": "it is more than {le}",
+    "extra_forbidden": "a task has nothing of this name",
+}
 # What an edit of a task may say anew.
 FIELDS = ("title", "instructions", "kind", "skills", "depends_on", "acceptance", "output", "minutes")
 
@@ -28,7 +40,8 @@ def plan_task(said: Mapping[str, Any]) -> PlanTask:
     except ValidationError as fault:
         first = fault.errors()[0]
         field = str(first["loc"][0]) if first["loc"] else "task"
-        reason = str(first["msg"]).removeprefix("Value error, ")
+        shape = REASONS.get(first["type"], str(first["msg"]).removeprefix("Value error, "))
+        reason = shape.format(**first.get("ctx", {})) if first["type"] in REASONS else shape
         raise Invalid(f"{field.replace('_', ' ').capitalize()}: {reason}.", field=field, code="bad_task") from None
 
 
