@@ -59,8 +59,10 @@ def _outside(text: str) -> Iterator[str]:
         mark = _SECTION if text.startswith(_SECTION, begins) else _CALL
         ends = text.find(_SECTION_END if mark is _SECTION else _CALL_END, begins)
         if ends < 0:
-            if _ARGUMENTS not in text[begins : begins + _NEAR]:
-                yield text[begins:]  # A mark by itself.
+            rest = text[begins : begins + _NEAR]
+            begun = rest.removeprefix(_SECTION).removeprefix(_CALL).strip()
+            if _ARGUMENTS not in rest and not _ID.fullmatch(begun):
+                yield text[begins:]  # A mark by itself, and no call that is cut.
             return
         at = text.index("|>", ends) + 2
     yield text[at:]

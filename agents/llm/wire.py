@@ -66,13 +66,15 @@ class Exchange:
             self._pieces.put(error)
 
     def _read(self, client: openai.OpenAI) -> None:
+        options: Any = {"headers": _headers(self._endpoint)}
         if self._body is None:
-            self._pieces.put(client.get(self._path, cast_to=object))
+            self._pieces.put(client.get(self._path, cast_to=object, options=options))
         elif not self._streams:
-            self._pieces.put(client.post(self._path, cast_to=object, body=self._body))
+            self._pieces.put(client.post(self._path, cast_to=object, body=self._body, options=options))
         else:
+            kind = openai.Stream[object]
             stream = client.post(
-                self._path, cast_to=object, body=self._body, stream=True, stream_cls=openai.Stream[object]
+                self._path, cast_to=object, body=self._body, options=options, stream=True, stream_cls=kind
             )
             for chunk in stream:
                 self._pieces.put(chunk)
@@ -91,7 +93,6 @@ class Exchange:
             base_url=self._url,
             max_retries=0,
             http_client=http,
-            default_headers=_headers(self._endpoint),
         )
 
     def _watch(self, request: httpx2.Request) -> None:

@@ -38,6 +38,7 @@ ERRORS: dict[str, tuple[int, str, str]] = {
     "403": (403, "permission_denied_error", "This key may not do that"),
     "400": (400, "invalid_request_error", "Invalid request: the field is unknown"),
     "404": (404, "resource_not_found_error", "Not found the model or Permission denied"),
+    "schema_refused": (400, "invalid_request_error", "response_format of type json_schema is not supported"),
     "too_long": (400, "invalid_request_error", "Your request exceeded model token limit: 262144"),
 }
 
@@ -61,7 +62,7 @@ class Behaviour:
 
 @dataclass
 class Asked:
-    """One request for a completion as it came. `left`: the client closed the connection before the end."""
+    """One request for a completion as it came, headers in small letters. `left`: the client closed before the end."""
 
     path: str
     headers: dict[str, str]
@@ -84,8 +85,10 @@ class FakeServer:
         model: str = "kimi-k2.6",
         context: int = 262_144,
         piece: int = 12,
+        sees: bool = True,
     ) -> None:
         self.flavour, self.key, self.model, self.context, self.piece = flavour, key, model, context, piece
+        self.sees = sees
         self.asked: list[Asked] = []
         self.behaviour = Behaviour()
         self.port = port
@@ -234,7 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(404, {"detail": "Not Found"})
 
     def _complete(self, body: dict[str, Any]) -> None:
-        asked = Asked(self.path, dict(self.headers.items()), body, time.monotonic())
+        asked = Asked(self.path, {name.lower(): value for name, value in self.headers.items()}, body, time.monotonic())
         self.fake.note(asked)
         now = self.fake.next_behaviour()
         try:
@@ -265,7 +268,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(307, b"", "text/plain", {"Location": "http://127.0.0.1:9/v1/chat/completions"})
         elif now.mode == "hang":
             self._hang()
-        elif said := refusal(self.fake.flavour, asked.body, self.fake.context):
+        elif said := refusal(self.fake.flavour, asked.body, self.fake.context, sees=self.fake.sees):
             self._error(400, "invalid_request_error", said)
         else:
             return True

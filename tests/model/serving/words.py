@@ -143,7 +143,7 @@ class Conversation:
         self.messages.append({**self._turn(), "content": said})
 
     def _turn(self) -> Json:
-        thought = self._dice.choice(THOUGHTS) if self._dice.random() < 0.7 else ""
+        thought = self._dice.choice(THOUGHTS) if self._dice.random() < 0.5 else ""
         return {"role": "assistant", "reasoning_content": thought}
 
     def _call(self) -> Json:
