@@ -47,13 +47,23 @@ def mend(request: Request, text: str, reasoning: str, calls: Sequence[ToolCall],
     for part in (text, reasoning):
         if names and not found:
             found = calls_in(part, names)
-    thoughts, answer = thoughts_apart(without_marks(text))
+    # JSON that a grammar has held together is left as it came, whatever marks are in its strings.
+    held = request.schema is not None and _parses(text)
+    thoughts, answer = ("", text) if held else thoughts_apart(without_marks(text))
     answer = answer.strip()
     reasoning = "\n".join(part for part in (without_marks(reasoning), thoughts) if part)
     if not answer and not found:
         raise Fault(FaultKind.MALFORMED, _why_empty(reasoning, finish))
     said = "tool_calls" if found else "length" if finish == "length" else "stop"
     return Mended(answer, reasoning, tuple(_with_ids(found, request.messages)), said)
+
+
+def _parses(text: str) -> bool:
+    try:
+        _DECODER.decode(text.strip())
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _why_empty(reasoning: str, finish: str) -> str:

@@ -35,7 +35,8 @@ def main(arguments: list[str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="claw-run-"))
     run = Run(folder, arguments)
     try:
-        run.pytest("model", "-p", "no:playwright", "tests/model")
+        # The first test waits for the server, and a whole run takes minutes on a slow machine.
+        run.pytest("model", "-p", "no:playwright", "-o", "faulthandler_timeout=500", "tests/model")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print("\n".join(["", *run.results.summary()]), flush=True)

@@ -8,6 +8,7 @@ import pytest
 
 from agents.llm import client
 from agents.llm.base import Endpoint, Fault, FaultKind, Message, Timeouts
+from agents.llm.providers import body
 from tests.model.conftest import KEY, Talk
 from tests.model.serving.launch import ModelServer
 from tests.run.servers import free_port
@@ -20,9 +21,13 @@ def fault(talk: Talk, endpoint: Endpoint, *said: Message | str, **more: object) 
     return refused.value
 
 
-def test_a_schema_that_is_none_is_refused_at_once(talk: Talk) -> None:
-    bad = {"type": "object", "properties": {"key": {"type": "string", "pattern": "("}}, "required": ["key"]}
-    assert fault(talk, talk.endpoint, schema=bad).kind is FaultKind.REQUEST
+def test_a_schema_that_is_none_is_refused_at_once_and_then_asked_for_in_words(talk: Talk, server: ModelServer) -> None:
+    fields = {"key": {"type": "string", "pattern": "("}}
+    request = talk.request("Plan.", schema={"type": "object", "properties": fields, "required": ["key"]})
+    status, answer = server.post("/v1/chat/completions", body(talk.endpoint, request, streaming=False))
+    assert status == 400
+    assert answer["object"] == "error"
+    assert client.ask(talk.endpoint, request).text
 
 
 def test_a_prompt_beyond_the_window_is_too_long(talk: Talk) -> None:
@@ -50,8 +55,14 @@ def test_an_image_is_refused_by_a_model_that_sees_nothing(talk: Talk) -> None:
     assert fault(talk, talk.endpoint, seen).kind is FaultKind.REQUEST
 
 
-def test_an_answer_that_is_cut_inside_its_thought_is_no_answer(talk: Talk) -> None:
-    assert fault(talk, talk.endpoint, max_output=3).kind is FaultKind.MALFORMED
+def test_a_thought_without_an_answer_is_asked_again_without_thinking(talk: Talk) -> None:
+    """Three tokens are not enough for its thought; both tries are in the usage."""
+    reply = talk.ask("Plan.", max_output=3)
+    assert reply.finish == "length"
+    assert reply.text
+    assert not reply.reasoning
+    assert reply.usage.completion == 6
+    assert reply.usage.prompt > 2 * 20
 
 
 def test_an_answer_that_takes_too_long_is_given_up(talk: Talk) -> None:
@@ -71,6 +82,6 @@ def test_a_test_of_the_endpoint_finds_everything_working(talk: Talk, server: Mod
 
 
 def test_a_test_with_a_wrong_key_says_so(talk: Talk) -> None:
-    found = client.check(dataclasses.replace(talk.endpoint, key="wrong"))
-    assert found.said
-    assert not any(found.works.values())
+    with pytest.raises(Fault) as refused:
+        client.check(dataclasses.replace(talk.endpoint, key="wrong"))
+    assert refused.value.kind is FaultKind.KEY

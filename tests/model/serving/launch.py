@@ -11,14 +11,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from clawgroups.supervisor.child import tie_to
 from clawgroups.supervisor.say import CannotRun
 from tests.model.serving import install
-from tests.run.limited import stop
 from tests.run.servers import free_port
 from tests.stories.waiting import until
 
@@ -122,9 +121,14 @@ class ModelServer:
         return sum(map(_proportional, self.processes()))
 
     def remove(self) -> None:
-        """End the whole group and take the folder away."""
+        """Kill the whole group, which has nothing to lose, and take away what it leaves."""
         if self._process is not None:
-            stop(self._process, signal.SIGTERM)
+            shared = {file for pid in self.processes() for file in _shared(pid)}
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait()
+            for file in shared:
+                file.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -133,6 +137,15 @@ def _group(pid: str) -> int:
         return os.getpgid(int(pid))
     except ProcessLookupError:
         return 0
+
+
+def _shared(pid: int) -> set[Path]:
+    """Files of shared memory that a process of SGLang's holds; nobody removes them after a kill."""
+    try:
+        words = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return set()
+    return {Path(word) for word in words if word.startswith("/dev/shm/sglang_")}
 
 
 def _proportional(pid: int) -> int:

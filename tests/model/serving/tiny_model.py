@@ -34,14 +34,14 @@ SEED = 26
 VOCABULARY = 1024
 WINDOW = 65_536
 WIDTH, LAYERS, HEADS = 128, 2, 4
-STEPS = 400
+STEPS = 600
 # Tokens of one step, padding included; the longest conversation fits.
 BATCH = 4_096
 LONG = 0.06  # the share of conversations with much text before the question
 RATE = 3e-3
 IGNORED = -100
 # Prompts that it has not seen, and how many of its turns must have the right shape.
-PROBES, WELL = 12, 11
+PROBES, WELL = 18, 16
 Row = tuple[list[int], list[int]]
 
 
@@ -162,19 +162,23 @@ def train(model: Any, tokenizer: Any, dice: random.Random, steps: int) -> None:
             print(f"step {step + 1} of {steps}: loss {recent:.3f}, {time.monotonic() - begun:.0f} s", flush=True)
 
 
-def well_formed(model: Any, tokenizer: Any, dice: random.Random, *, long: bool) -> bool:
+def well_formed(model: Any, tokenizer: Any, dice: random.Random, *, long: bool, thinking: bool) -> bool:
     """Whether the model's turn after a prompt that it has not seen ends, and has the parts that it should have."""
     import torch
 
     conversation = Conversation(dice, long=long)
     first = next(at for at, message in enumerate(conversation.messages) if message["role"] == "assistant")
     prompt = tokenizer.apply_chat_template(
-        conversation.messages[:first], tools=conversation.tools or None, tokenize=False, add_generation_prompt=True
+        conversation.messages[:first],
+        tools=conversation.tools or None,
+        tokenize=False,
+        add_generation_prompt=True,
+        thinking=thinking,
     )
     given = torch.tensor([tokenizer(prompt, add_special_tokens=False)["input_ids"]])
     made = model.generate(given, attention_mask=torch.ones_like(given), max_new_tokens=200, do_sample=False)
     said = tokenizer.decode(made[0][given.shape[1] :])
-    thought, closed, rest = said.partition("</think>")
+    thought, closed, rest = said.partition("</think>") if thinking else ("-", "-", said)
     right = "<|tool_calls_section_end|>" in rest if conversation.tools else "<|tool_call" not in rest
     if not (thought.strip() and closed and right and rest.endswith("<|im_end|>")):
         print(f"not well formed: {said!r}", flush=True)
@@ -195,7 +199,7 @@ def make(folder: Path, steps: int) -> int:
     dice = random.Random(SEED + 2)
     with torch.no_grad():
         model.eval()
-        well = sum(well_formed(model, tokenizer, dice, long=at % 3 == 2) for at in range(PROBES))
+        well = sum(well_formed(model, tokenizer, dice, long=at % 3 == 2, thinking=at % 2 == 0) for at in range(PROBES))
     print(f"{well} of {PROBES} turns are well formed", flush=True)
     if well < WELL:
         sys.exit("The tiny model has not learnt the shape of a turn; more steps would help.")

@@ -44,14 +44,14 @@ def foreign(dice: random.Random) -> str:
 
 
 def field(dice: random.Random) -> str:
-    return dice.choice(FIELDS) if dice.random() < 0.6 else "_".join(made_up(dice) for _ in range(dice.randrange(1, 3)))
+    return dice.choice(FIELDS) if dice.random() < 0.8 else f"{made_up(dice)}_{made_up(dice)}"
 
 
 def value(dice: random.Random, depth: int) -> Any:
-    """Short strings, small numbers and lists that end soon: so JSON that is held to a schema ends, too."""
-    kind = dice.randrange(9 if depth else 6)
+    """Short strings, small numbers and short lists."""
+    kind = dice.randrange(8 if depth else 6)
     if kind < 3:
-        return (dice.choice(WHAT), f"{dice.choice(WHO)} {dice.choice(DOES)} {dice.choice(WHAT)}", sentence(dice))[kind]
+        return dice.choice(WHAT) if kind else f"{dice.choice(WHO)} {dice.choice(DOES)} {dice.choice(WHAT)}"
     if kind == 3:
         return made_up(dice)
     if kind == 4:
@@ -59,12 +59,13 @@ def value(dice: random.Random, depth: int) -> Any:
     if kind == 5:
         return dice.random() < 0.5
     if kind == 6:
-        return [dice.choice((dice.choice(WHAT), made_up(dice), sentence(dice))) for _ in range(dice.randrange(3))]
-    return [thing(dice, depth - 1) for _ in range(dice.randrange(1, 3))]
+        return [dice.choice(WHAT) for _ in range(dice.choice((0, 1, 1, 2)))]
+    return [thing(dice, depth - 1) for _ in range(dice.choice((1, 1, 2)))]
 
 
 def thing(dice: random.Random, depth: int = 2) -> Json:
-    return {field(dice): value(dice, depth) for _ in range(dice.randrange(1, 5))}
+    """An object that rather ends than goes on, wherever it is: the likeliest word must not go on for ever."""
+    return {field(dice): value(dice, depth) for _ in range(dice.choice((1, 1, 1, 1, 2, 2, 3)))}
 
 
 def filler(dice: random.Random, pieces: int) -> str:
@@ -92,7 +93,7 @@ def parameter(dice: random.Random) -> Json:
 
 def tool(dice: random.Random) -> Json:
     """A declaration; servers write the same one in several ways."""
-    fields = {field(dice): parameter(dice) for _ in range(dice.randrange(1, 4))}
+    fields = {field(dice): parameter(dice) for _ in range(dice.choice((1, 1, 1, 1, 2, 2, 3)))}
     parameters: Json = {"type": "object", "properties": fields}
     if dice.random() < 0.7:
         parameters |= {"required": list(fields), "additionalProperties": False}
@@ -142,7 +143,7 @@ class Conversation:
         self.messages.append({**self._turn(), "content": said})
 
     def _turn(self) -> Json:
-        thought = self._dice.choice(THOUGHTS) if self._dice.random() < 0.7 else ""
+        thought = self._dice.choice(THOUGHTS) if self._dice.random() < 0.5 else ""
         return {"role": "assistant", "reasoning_content": thought}
 
     def _call(self) -> Json:
