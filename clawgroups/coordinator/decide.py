@@ -12,6 +12,7 @@ from clawgroups.core.failures import FOR_A_PERSON
 from clawgroups.core.matching import (
     NEEDS_LOGIN,
     OFFLINE,
+    OVER_QUOTA,
     QUARANTINED,
     RESTING,
     SPENT,
@@ -221,7 +222,7 @@ def _owner(agent: Match, situation: Situation) -> str:
 def _explain(task: TaskView, need: Need, roster: Roster, situation: Situation) -> Explain | None:
     ranking = roster.ranking(need)
     offline = [m for m in ranking if m.excluded == OFFLINE]
-    locked = [m for m in ranking if m.excluded in (NEEDS_LOGIN, UNCONFIRMED, SPENT) or m.excluded.startswith(RESTING)]
+    locked = [m for m in ranking if m.excluded.startswith((NEEDS_LOGIN, UNCONFIRMED, RESTING, SPENT, OVER_QUOTA))]
     barred = [m for m in ranking if m.excluded == QUARANTINED]
     if locked:
         reason = f"{locked[0].name} could do it and {locked[0].excluded}."

@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 from agents.models import Agent, Connection, Skill
 from clawgroups.coordinator.consult import pending
 from clawgroups.coordinator.contenders import left_by_others
+from clawgroups.core import quotas
 from clawgroups.core.breaker import Breaker, BreakerState
 from clawgroups.core.breaker import read as read_breaker
 from clawgroups.core.matching import QUARANTINED, RESTING, Candidate
@@ -252,7 +253,7 @@ def _candidates(seats: list[Seat], run: Run, now: datetime) -> list[Candidate]:
             capacity=seat.max_sessions,
             failures=seat.health.failures,
             on_trial=seat.health.state is BreakerState.PROBING,
-            rests=_rests(seat.health) or spent.get(seat.agent_id, ""),
+            rests=_rests(seat.health) or quotas.why_resting(seat.announced, now) or spent.get(seat.agent_id, ""),
         )
         for seat in seats
     ]

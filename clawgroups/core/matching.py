@@ -19,6 +19,7 @@ UNCONFIRMED = "was asked to stop and has not confirmed it"
 QUARANTINED = "is in quarantine, as it keeps failing, until its owner clears it"
 RESTING = "gets no work, as it keeps failing"
 SPENT = "has used up its limit of this month"
+OVER_QUOTA = "has used up the quota of its provider"
 DIGITS = 6  # scores that differ by less are equal
 DOUBTFUL = "has failed lately, and this is the last try"
 
