@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from clawgroups.core.match_parts import (
@@ -135,6 +135,15 @@ class Match:
         return said
 
 
+class Standing(NamedTuple):
+    """Whether a member could get a task, without what it is worth."""
+
+    member_id: UUID
+    name: str
+    excluded: str
+    later: bool
+
+
 def rank(need: Need, candidates: Sequence[Candidate]) -> list[Match]:
     """All candidates, best first; excluded ones last, each with its reason. `roster.Roster` does the same for many.
 
@@ -163,8 +172,7 @@ def _for_the_last_try(matches: Sequence[Match]) -> list[Match]:
 
 def judge(need: Need, candidate: Candidate) -> Match:
     """What one candidate is worth for a need, part by part, or why it is out."""
-    missing = [s for s in need.skills if s not in candidate.skills]
-    excluded, later = _exclusion(need, candidate, missing)
+    _, _, excluded, later = standing(need, candidate)
     parts = (
         skill_part(need.skills, candidate.skills),
         record_part(need.skills, candidate.record),
@@ -223,6 +231,12 @@ def _failures(need: Need, candidate: Candidate) -> list[Part]:
     return found
 
 
+def standing(need: Need, candidate: Candidate) -> Standing:
+    """Whether a candidate is out, and why."""
+    missing = [s for s in need.skills if s not in candidate.skills]
+    return Standing(candidate.member_id, candidate.name, *_exclusion(need, candidate, missing))
+
+
 def _exclusion(need: Need, candidate: Candidate, missing: list[str]) -> tuple[str, bool]:
     if not candidate.can_work:
         return "has no right to work here", False
@@ -238,8 +252,9 @@ def _exclusion(need: Need, candidate: Candidate, missing: list[str]) -> tuple[st
         (candidate.needs_login, NEEDS_LOGIN),
         (candidate.unconfirmed, UNCONFIRMED),
     )
-    if reason := next((said for is_so, said in away if is_so), ""):
-        return reason, False
+    for is_so, reason in away:
+        if is_so:
+            return reason, False
     if candidate.rests:
         return candidate.rests, False
     if not candidate.free:

@@ -25,7 +25,7 @@ from clawgroups.core.match_parts import (
     dearness,
     edge,
 )
-from clawgroups.core.matching import DIGITS, Candidate, Match, Need, judge, warmth
+from clawgroups.core.matching import DIGITS, Candidate, Match, Need, Standing, judge, standing, warmth
 
 SHOWN = 4  # of the runners-up, and of those who are out
 KEPT = "leaves those who fit better to work that needs them more"
@@ -110,6 +110,11 @@ class Roster:
         """Everybody who may be asked, each judged for this need, best first; those who are out come last."""
         order, free = self._order(need)
         return [judge(need, self._people[n]) for n in sorted(order, key=lambda number: not free[number])]
+
+    def standings(self, need: Need) -> list[Standing]:
+        """The same without what each is worth, for whoever only asks why nobody gets it."""
+        order, free = self._order(need)
+        return [standing(need, self._people[n]) for n in sorted(order, key=lambda number: not free[number])]
 
     def _order(self, need: Need) -> tuple[list[int], Flags]:
         """The members' places from the best on, and who can take it now."""
