@@ -119,7 +119,7 @@ class Match:
     parts: tuple[Part, ...] = ()
     is_person: bool = False
 
-    def as_json(self, *, with_parts: bool = True) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """As it is stored with the task."""
         said = {
             "member": str(self.member_id),
@@ -127,9 +127,8 @@ class Match:
             "score": round(self.score, 2),
             "reasons": list(self.reasons),
             "excluded": self.excluded,
+            "parts": [part.as_json() for part in self.parts],
         }
-        if with_parts:
-            said["parts"] = [part.as_json() for part in self.parts]
         if self.is_person:
             said["person"] = True
         return said
@@ -142,6 +141,11 @@ class Standing(NamedTuple):
     name: str
     excluded: str
     later: bool
+
+    def as_json(self, score: float) -> dict[str, Any]:
+        """As it is stored with the task, for who is out: without parts."""
+        told = {"member": str(self.member_id), "name": self.name, "score": round(score, 2)}
+        return {**told, "reasons": [], "excluded": self.excluded}
 
 
 def rank(need: Need, candidates: Sequence[Candidate]) -> list[Match]:
@@ -208,12 +212,12 @@ def warmth(need: Need, member_id: UUID) -> float:
 def _of_the_need(need: Need, member_id: UUID) -> list[Part]:
     """What speaks for this member and this very task."""
     found = []
-    if member_id == need.preferred:
+    if need.preferred and member_id == need.preferred:
         found.append(Part("before", PREFERRED, "worked on it before and knows it"))
     if value := warmth(need, member_id):
         said = "has its session still open" if member_id in need.warm else "did work that it builds on"
         found.append(Part("warm", value, said))
-    if member_id == need.proposed:
+    if need.proposed and member_id == need.proposed:
         found.append(Part("proposed", PROPOSED, need.proposal or "the plan proposes it"))
     if told := need.learned.get(member_id):
         found.append(Part("learned", told.value, told.said))

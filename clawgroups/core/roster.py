@@ -99,11 +99,12 @@ class Roster:
             match = judge(need, self._people[self._at[chosen]])
             if fits[0] != self._at[chosen]:
                 match = replace(match, reasons=(*match.reasons, KEPT))
+        raw = self._judged(need)[0]
         others = [n for n in fits if self._people[n].member_id != chosen]
         return {
             "chosen": match.as_json() if match else None,
             "runners_up": [judge(need, self._people[n]).as_json() for n in others[:SHOWN]],
-            "out": [judge(need, self._people[n]).as_json(with_parts=False) for n in out[:SHOWN]],
+            "out": [standing(need, self._people[n]).as_json(float(raw[n])) for n in out[:SHOWN]],
         }
 
     def ranking(self, need: Need) -> list[Match]:
