@@ -42,6 +42,9 @@ def _held_up(actor: Actor) -> Q:
     """Tasks that wait for a person; what somebody else holds is that person's."""
     mine = Q(workspace__in=_mine(actor, "task.take_over"), blocked_on="person", run__state="running")
     free = Q(holder=None) | Q(holder__user_id=actor.user_id)
+    # One that somebody is asked to do is theirs to answer.
+    names = Member.objects.filter(user=actor.user_id, left_at=None).values("name")
+    free &= ~Q(state="ready") | Q(next_actor__in=names)
     return mine & free & ~Q(state__in=[s.value for s in TASK_TERMINAL])
 
 
