@@ -14,12 +14,13 @@ from clawgroups.core.matching import (
     NEEDS_LOGIN,
     OFFLINE,
     OUT_OF_HOURS,
+    OVER_QUOTA,
     QUARANTINED,
     RESTING,
     SPENT,
     UNCONFIRMED,
-    Match,
     Need,
+    Standing,
 )
 from clawgroups.core.retries import MAX_REGENERATED, MAX_TRIES
 from clawgroups.core.roster import Roster
@@ -223,16 +224,16 @@ def _is_id(text: object) -> bool:
     return isinstance(text, str) and text not in ("", "None")
 
 
-def _owner(agent: Match, situation: Situation) -> str:
+def _owner(agent: Standing, situation: Situation) -> str:
     """Who can do something about an agent, by name."""
     name = situation.owners.get(agent.member_id)
     return f"{name}, who owns {agent.name}" if name else f"the owner of {agent.name}"
 
 
 def _explain(task: TaskView, need: Need, roster: Roster, situation: Situation) -> Explain | None:
-    ranking = roster.ranking(need)
+    ranking = roster.standings(need)
     offline = [m for m in ranking if m.excluded == OFFLINE]
-    locked = [m for m in ranking if m.excluded in (NEEDS_LOGIN, UNCONFIRMED, SPENT) or m.excluded.startswith(RESTING)]
+    locked = [m for m in ranking if m.excluded.startswith((NEEDS_LOGIN, UNCONFIRMED, RESTING, SPENT, OVER_QUOTA))]
     barred = [m for m in ranking if m.excluded == QUARANTINED]
     away = [m for m in ranking if m.excluded == OUT_OF_HOURS]
     if locked:
@@ -257,7 +258,7 @@ def _explain(task: TaskView, need: Need, roster: Roster, situation: Situation) -
     return Explain(task.id, reason, who, roster.shown(need), stuck and task.state != "stuck")
 
 
-def _nobody(task: TaskView, need: Need, ranking: Sequence[Match]) -> str:
+def _nobody(task: TaskView, need: Need, ranking: Sequence[Standing]) -> str:
     """Why it can go to nobody at all, and what a person can do."""
     if need.only is not None:
         chosen = next((f"{m.name} was chosen for it and {m.excluded}" for m in ranking), "Who was chosen is not here")
@@ -273,6 +274,6 @@ def _passed_by(task: TaskView, need: Need, roster: Roster) -> Explain | None:
     """A person was asked and let it pass; whoever else can do it is busy."""
     if task.state != "ready" or task.blocked_on != "person":
         return None
-    waits_for = next((m.name for m in roster.ranking(need) if m.later), "whoever is free first")
+    waits_for = next((m.name for m in roster.standings(need) if m.later), "whoever is free first")
     reason = f"Who was asked did not take it; {waits_for} could do it and is busy."
     return Explain(task.id, reason, waits_for, roster.shown(need), False)

@@ -44,7 +44,7 @@ class Part(NamedTuple):
     said: str
 
     def as_json(self) -> dict[str, Any]:
-        return {"name": self.name, "value": round(self.value, 4), "said": self.said}
+        return {"name": self.name, "value": round(self.value, 4) if self.value else 0.0, "said": self.said}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from clawgroups.core.match_parts import (
@@ -30,6 +30,7 @@ UNCONFIRMED = "was asked to stop and has not confirmed it"
 QUARANTINED = "is in quarantine, as it keeps failing, until its owner clears it"
 RESTING = "gets no work, as it keeps failing"
 SPENT = "has used up its limit of this month"
+OVER_QUOTA = "has used up the quota of its provider"
 OUT_OF_HOURS = "is outside the hours they gave"
 ASKED = "was asked, and did not take it"
 DIGITS = 6  # scores that differ by less are equal
@@ -120,7 +121,7 @@ class Match:
     parts: tuple[Part, ...] = ()
     is_person: bool = False
 
-    def as_json(self, *, with_parts: bool = True) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """As it is stored with the task."""
         said = {
             "member": str(self.member_id),
@@ -128,12 +129,25 @@ class Match:
             "score": round(self.score, 2),
             "reasons": list(self.reasons),
             "excluded": self.excluded,
+            "parts": [part.as_json() for part in self.parts],
         }
-        if with_parts:
-            said["parts"] = [part.as_json() for part in self.parts]
         if self.is_person:
             said["person"] = True
         return said
+
+
+class Standing(NamedTuple):
+    """Whether a member could get a task, without what it is worth."""
+
+    member_id: UUID
+    name: str
+    excluded: str
+    later: bool
+
+    def as_json(self, score: float) -> dict[str, Any]:
+        """As it is stored with the task, for who is out: without parts."""
+        told = {"member": str(self.member_id), "name": self.name, "score": round(score, 2)}
+        return {**told, "reasons": [], "excluded": self.excluded}
 
 
 def rank(need: Need, candidates: Sequence[Candidate]) -> list[Match]:
@@ -164,8 +178,7 @@ def _for_the_last_try(matches: Sequence[Match]) -> list[Match]:
 
 def judge(need: Need, candidate: Candidate) -> Match:
     """What one candidate is worth for a need, part by part, or why it is out."""
-    missing = [s for s in need.skills if s not in candidate.skills]
-    excluded, later = _exclusion(need, candidate, missing)
+    _, _, excluded, later = standing(need, candidate)
     parts = (
         skill_part(need.skills, candidate.skills),
         record_part(need.skills, candidate.record),
@@ -201,12 +214,12 @@ def warmth(need: Need, member_id: UUID) -> float:
 def _of_the_need(need: Need, member_id: UUID) -> list[Part]:
     """What speaks for this member and this very task."""
     found = []
-    if member_id == need.preferred:
+    if need.preferred and member_id == need.preferred:
         found.append(Part("before", PREFERRED, "worked on it before and knows it"))
     if value := warmth(need, member_id):
         said = "has its session still open" if member_id in need.warm else "did work that it builds on"
         found.append(Part("warm", value, said))
-    if member_id == need.proposed:
+    if need.proposed and member_id == need.proposed:
         found.append(Part("proposed", PROPOSED, need.proposal or "the plan proposes it"))
     if told := need.learned.get(member_id):
         found.append(Part("learned", told.value, told.said))
@@ -224,6 +237,12 @@ def _failures(need: Need, candidate: Candidate) -> list[Part]:
     return found
 
 
+def standing(need: Need, candidate: Candidate) -> Standing:
+    """Whether a candidate is out, and why."""
+    missing = [s for s in need.skills if s not in candidate.skills]
+    return Standing(candidate.member_id, candidate.name, *_exclusion(need, candidate, missing))
+
+
 def _exclusion(need: Need, candidate: Candidate, missing: list[str]) -> tuple[str, bool]:
     if not candidate.can_work:
         return "has no right to work here", False
@@ -239,8 +258,9 @@ def _exclusion(need: Need, candidate: Candidate, missing: list[str]) -> tuple[st
         (candidate.needs_login, NEEDS_LOGIN),
         (candidate.unconfirmed, UNCONFIRMED),
     )
-    if reason := next((said for is_so, said in away if is_so), ""):
-        return reason, False
+    for is_so, reason in away:
+        if is_so:
+            return reason, False
     if candidate.rests:
         return candidate.rests, False
     if not candidate.free:

@@ -25,7 +25,7 @@ from clawgroups.core.match_parts import (
     dearness,
     edge,
 )
-from clawgroups.core.matching import DIGITS, Candidate, Match, Need, judge, warmth
+from clawgroups.core.matching import DIGITS, Candidate, Match, Need, Standing, judge, standing, warmth
 
 SHOWN = 4  # of the runners-up, and of those who are out
 KEPT = "leaves those who fit better to work that needs them more"
@@ -99,17 +99,23 @@ class Roster:
             match = judge(need, self._people[self._at[chosen]])
             if fits[0] != self._at[chosen]:
                 match = replace(match, reasons=(*match.reasons, KEPT))
+        raw = self._judged(need)[0]
         others = [n for n in fits if self._people[n].member_id != chosen]
         return {
             "chosen": match.as_json() if match else None,
             "runners_up": [judge(need, self._people[n]).as_json() for n in others[:SHOWN]],
-            "out": [judge(need, self._people[n]).as_json(with_parts=False) for n in out[:SHOWN]],
+            "out": [standing(need, self._people[n]).as_json(float(raw[n])) for n in out[:SHOWN]],
         }
 
     def ranking(self, need: Need) -> list[Match]:
         """Everybody who may be asked, each judged for this need, best first; those who are out come last."""
         order, free = self._order(need)
         return [judge(need, self._people[n]) for n in sorted(order, key=lambda number: not free[number])]
+
+    def standings(self, need: Need) -> list[Standing]:
+        """The same without what each is worth, for whoever only asks why nobody gets it."""
+        order, free = self._order(need)
+        return [standing(need, self._people[n]) for n in sorted(order, key=lambda number: not free[number])]
 
     def _order(self, need: Need) -> tuple[list[int], Flags]:
         """The members' places from the best on, and who can take it now."""

@@ -1,4 +1,4 @@
-"""What waits for people: agents' questions, tasks that only a person can move on, plans to check."""
+"""What waits for people: agents' questions, tasks that only a person can move on, plans to check, goals asked about."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def _held_up(actor: Actor) -> Q:
 
 
 def _plans(actor: Actor) -> Q:
-    return Q(workspace__in=_mine(actor, "run.start"), state="proposed")
+    asked = Q(workspace__in=_mine(actor, "run.answer"), state="planning") & ~Q(question="")
+    return Q(workspace__in=_mine(actor, "run.start"), state="proposed") | asked
 
 
 @require_safe

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from clawgroups.core.assignment import NOBODY, assign, total
 from clawgroups.core.fairness import Wish, allowance
 from clawgroups.core.match_parts import Learned
-from clawgroups.core.matching import RESTING, Candidate, Need, best, rank
+from clawgroups.core.matching import RESTING, Candidate, Need, Standing, best, rank
 from clawgroups.core.record import Tally
 from clawgroups.core.roster import SHOWN, Roster
 
@@ -83,7 +83,10 @@ def test_it_chooses_and_explains_as_the_plain_ranking_does_also_after_some_were_
         fits, out = [m for m in plain if not m.excluded], [m for m in plain if m.excluded]
         assert shown["chosen"] == (chosen.as_json() if chosen else None)
         assert shown["runners_up"] == [m.as_json() for m in fits[1 : 1 + SHOWN]]
-        assert [m["name"] for m in shown["out"]] == [m.name for m in out[:SHOWN]]
+        shown_out = [(m["name"], m["score"]) for m in shown["out"]]
+        assert shown_out == [(m.name, round(m.score, 2)) for m in out[:SHOWN]]
+        ranked = [Standing(m.member_id, m.name, m.excluded, m.later) for m in roster.ranking(need)]
+        assert roster.standings(need) == ranked
         if chosen is not None and data.draw(st.booleans()):
             roster.take(chosen.member_id)
             taken = now[chosen.member_id]
