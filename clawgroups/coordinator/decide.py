@@ -190,10 +190,8 @@ def _given(due: Sequence[TaskView], situation: Situation) -> list[Step]:
         else:
             steps.append(Assign(task.id, member, roster.shown(need, member)))
             roster.take(member)
-    for task, need in waiting:
-        step = _passed_by(task, need, roster) if roster.anybody(need) else _explain(task, need, roster, situation)
-        steps += [] if step is None else [step]
-    return steps
+    explained = (_explain(task, need, roster, situation) for task, need in waiting if not roster.anybody(need))
+    return [*steps, *(step for step in explained if step is not None)]
 
 
 def need_of(task: TaskView) -> Need:
@@ -268,12 +266,3 @@ def _nobody(task: TaskView, need: Need, ranking: Sequence[Standing]) -> str:
     passed = f"{', '.join(asked[:3])} {were} asked and did not take it. No other" if asked else "No"
     wanted = ", ".join(task.skills) or "a connected agent"
     return f"{passed} member can do it: it needs {wanted}. Add or connect an agent that can, or take it over."
-
-
-def _passed_by(task: TaskView, need: Need, roster: Roster) -> Explain | None:
-    """A person was asked and let it pass; whoever else can do it is busy."""
-    if task.state != "ready" or task.blocked_on != "person":
-        return None
-    waits_for = next((m.name for m in roster.standings(need) if m.later), "whoever is free first")
-    reason = f"Who was asked did not take it; {waits_for} could do it and is busy."
-    return Explain(task.id, reason, waits_for, roster.shown(need), False)

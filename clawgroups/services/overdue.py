@@ -19,9 +19,10 @@ from clawgroups.core.changes import Change, Fact, Outcome, Update
 from clawgroups.core.durations import say_duration
 from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_task
-from clawgroups.core.task_events import TaskParked, TaskStuck
+from clawgroups.core.task_events import TaskParked, TaskReady, TaskStuck
 from clawgroups.core.timers import (
     Wait,
+    wait_for_coordinator,
     wait_for_help,
     wait_for_idle_holder,
     wait_for_judge,
@@ -51,6 +52,8 @@ def due_tasks(now: datetime, limit: int, *, expire: bool) -> list[Verb]:
     for task in _rows(shown, limit):
         if task.state == "held":
             verbs.append(partial(_idle, task, now))
+        elif task.state == "ready" and task.blocked_on == "person":
+            verbs.append(partial(_let_pass, task, now))
         elif task.blocked_on == "person":
             people.append(task)
         elif task.state == "in_review":
@@ -124,6 +127,15 @@ def _review_again(task: Task, now: datetime) -> Future[Outcome]:
     """The sweep wakes the coordinator as long as nobody has begun the review; this is until when it has now."""
     values = waits(task, wait_for_review(now, timers_of(task.workspace)), now)
     return _submit(task, "task.review_again", [Update("clawgroups.Task", task.pk, values, fence(task))], [])
+
+
+def _let_pass(task: Task, now: datetime) -> Future[Outcome]:
+    """Who was asked whether they would do it did not answer: the coordinator looks for the next one."""
+    values = {"reason": f"{task.next_actor} was asked and did not answer.", "not_before": None}
+    values |= waits(task, wait_for_coordinator(now, timers_of(task.workspace)), now)
+    fact = Fact(task.workspace_id, TaskReady(task_id=task.pk, run_id=task.run_id))
+    write = Update("clawgroups.Task", task.pk, values, {**fence(task), "not_before": task.not_before})
+    return _submit(task, "task.let_pass", [write], [fact])
 
 
 def _idle(task: Task, now: datetime) -> Future[Outcome]:

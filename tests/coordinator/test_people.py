@@ -19,7 +19,7 @@ from clawgroups.core.errors import Conflict
 from clawgroups.core.record import Tally
 from clawgroups.models import Attempt, Member, Run, Session, Task
 from clawgroups.reactions import react
-from clawgroups.services import agents, members, rests, takeover
+from clawgroups.services import agents, members, rests, runs, takeover
 from clawgroups.services.asking import decline_task
 from clawgroups.services.perform import perform
 from clawgroups.services.sweep import sweep
@@ -93,17 +93,32 @@ def test_who_does_not_answer_is_passed_by_and_nothing_is_overdue(team: Team) -> 
     assert task.next_actor == "carol"
     with pytest.raises(Conflict):
         perform(decline_task, task.pk, actor=team.actor("bob"))
-    # An agent that learns it meanwhile and is busy: the task says that it waits for that one.
+    # While an agent that has learned it meanwhile is busy, it waits for that one and nothing is overdue.
     Skill.objects.create(agent=team.agents["scribe"], name="law", level=1)
     team.run([{"key": "w", "title": "W", "skills": ["writing"]}])
     other = Task.objects.get(key="w")
     assert turn(team, other).assignee == team.seat("scribe")
     let_it_pass(task)
     task = turn(team, task)
-    assert (task.state, task.blocked_on, task.next_actor) == ("ready", "outside", "Scribe")
-    assert "could do it and is busy" in task.reason
+    assert (task.state, task.blocked_on, task.next_actor) == ("ready", "nobody", "coordinator")
+    assert task.reason == "carol was asked and did not answer."
     assert task.deadline_at is not None
     assert task.deadline_at > timezone.now()
+    assert task.resting_since is None
+
+
+def test_who_does_not_answer_while_the_run_is_paused_leaves_nothing_overdue(team: Team) -> None:
+    may_be_asked(team, "bob")
+    task = turn(team, legal(team))
+    perform(runs.pause_run, task.run_id, actor=team.actor("ada"))
+    let_it_pass(task)
+    sweep(timezone.now(), quiet=False)
+    task.refresh_from_db()
+    assert "who may resume the run" in task.next_actor
+    assert task.resting_since is not None
+    perform(runs.resume_run, task.run_id, actor=team.actor("ada"))
+    task = turn(team, task)
+    assert (task.state, task.next_actor) == ("stuck", "ada")
 
 
 def test_agents_do_what_agents_can_do(team: Team) -> None:
