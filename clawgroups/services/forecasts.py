@@ -85,7 +85,7 @@ def known_of(workspace_id: UUID) -> Known:
     done = Attempt.objects.filter(workspace=workspace_id, state="accepted", ended_at__gte=since)
     spans = done.filter(begun_at__isnull=False, submitted_at__isnull=False).order_by("-ended_at")
     rows = spans.values_list("task__skills", "begun_at", "submitted_at")[:NEWEST]
-    minutes = typical_minutes((skills, minutes_between(begun, ended)) for skills, begun, ended in rows)
+    minutes = typical_minutes((skills, minutes_between(*span)) for skills, *span in rows)
     used = Usage.objects.filter(workspace=workspace_id, day__gte=since.date(), run__isnull=False)
     total = used.aggregate(sent=Sum("prompt_tokens"), made=Sum("completion_tokens"), cost=Sum("cost_micro"))
     tokens = (total["sent"] or 0) + (total["made"] or 0)
@@ -96,9 +96,9 @@ def known_of(workspace_id: UUID) -> Known:
     return Known(minutes, tokens / tasks, total["cost"] / tasks if total["cost"] else None)
 
 
-def minutes_between(begun: datetime, ended: datetime) -> float:
-    """A length of time in minutes, never below zero."""
-    return max((ended - begun).total_seconds() / 60, 0.0)
+def minutes_between(begun: datetime | None, ended: datetime | None) -> float:
+    """A length of time in minutes, never below zero; 0 where an end of it is not known."""
+    return max((ended - begun).total_seconds() / 60, 0.0) if begun is not None and ended is not None else 0.0
 
 
 def course_of(run: Run) -> Course | None:

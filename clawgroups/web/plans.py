@@ -137,6 +137,10 @@ def edit_task(request: HttpRequest, workspace_id: UUID, run_id: UUID, task_id: U
     actor = actor_of(request)
     run = run_of(actor, workspace_id, run_id, "run.edit_plan")
     task, others = _task_in(run, task_id)
+    try:
+        plans.check_version(run, _version(request))
+    except Conflict as moved:
+        return _moved_on(request, actor, run, task_id, moved)
     form = _form(run, task, others, request.POST)
     if not form.is_valid():
         return _panel(request, actor, run, task_id, form)
@@ -149,7 +153,7 @@ def edit_task(request: HttpRequest, workspace_id: UUID, run_id: UUID, task_id: U
     except Conflict as moved:
         if moved.code != "plan_moved":
             raise
-        return _moved_on(request, actor, run, task_id, form, moved)
+        return _moved_on(request, actor, run, task_id, moved)
     except Invalid as wrong:
         field = {"depends_on": "after"}.get(str(wrong.fields.get("field")), wrong.fields.get("field"))
         form.add_error(field if field in form.fields else None, wrong.message)
@@ -162,11 +166,13 @@ def _changes(form: PlanTaskForm, task: PlanTask) -> dict[str, Any]:
     return {name: value for name, value in words.items() if value != before[name]}
 
 
-def _moved_on(
-    request: HttpRequest, actor: Actor, run: Run, task_id: UUID, form: PlanTaskForm, moved: Conflict
-) -> HttpResponse:
+def _moved_on(request: HttpRequest, actor: Actor, run: Run, task_id: UUID, moved: Conflict) -> HttpResponse:
     """The plan has moved on: what was typed stays in the form, beside the plan as it is now."""
     run.refresh_from_db()
+    task, others = _task_in(run, task_id)
+    typed = request.POST.copy()
+    typed.setlist("after", [key for key in typed.getlist("after") if key in {other.key for other in others}])
+    form = _form(run, task, others, typed)
     panel = _panel(request, actor, run, task_id, form, moved.message)
     panel.status_code = moved.status
     if is_htmx(request):
@@ -224,8 +230,8 @@ def plan_anew(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpRes
 
 def _edited(request: HttpRequest, run: Run, verb: Verb, **said: Any) -> HttpResponse:
     """Carry an edit out and show the plan as it is then."""
-    actor, version = actor_of(request), request.POST.get("version", "")
-    how = {"actor": actor, "version": _whole(version) if version else None, "operation": operation_of(request)}
+    actor = actor_of(request)
+    how = {"actor": actor, "version": _version(request), "operation": operation_of(request)}
     perform(verb, run.pk, **said, **how)
     where = reverse("run", args=[run.workspace_id, run.pk])
     if not is_htmx(request):
@@ -234,6 +240,12 @@ def _edited(request: HttpRequest, run: Run, verb: Verb, **said: Any) -> HttpResp
     run.refresh_from_db()
     shown = render_to_string("runs/_plan_slot.html", slot(actor, run, request.POST.get("page", "1")), request)
     return done(request, where, [shown, *pieces("run_head", [run.pk]), *pieces("run_board", [run.pk])])
+
+
+def _version(request: HttpRequest) -> int | None:
+    """The version of the plan that the page showed."""
+    said = request.POST.get("version", "")
+    return _whole(said) if said else None
 
 
 def _whole(text: str) -> int:

@@ -108,7 +108,9 @@ def _again(data: Any, one: Standing) -> Typed:
 
 
 def _typed(data: Any, name: str, state: str) -> Typed:
-    said = {field: str(data.get(f"{name}-{field}", "")).strip().replace("\r\n", "\n") for field in TEXTS}
+    said: dict[str, Any] = {
+        field: str(data.get(f"{name}-{field}", "")).strip().replace("\r\n", "\n") for field in TEXTS
+    }
     after = {key.strip() for text in data.getlist(f"{name}-after") for key in text.split(",") if key.strip()}
     return Typed(name, **said, after=tuple(sorted(after)), is_out=bool(data.get(f"{name}-out")), state=state)
 
@@ -121,8 +123,8 @@ def propose_replan(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> Ht
     try:
         tasks = proposed(request.POST, replan.standing(read_plan(run)))
         rationale = request.POST.get("rationale", "")
-        how = {"actor": actor, "operation": operation_of(request)}
-        perform(replan.propose_replan, run.pk, tasks=tasks, rationale=rationale, **how)
+        operation = operation_of(request)
+        perform(replan.propose_replan, run.pk, tasks=tasks, rationale=rationale, actor=actor, operation=operation)
     except (Invalid, Conflict) as wrong:
         return _show(request, run, wrong.message, wrong.status)
     return see(reverse("run", args=[workspace_id, run_id]) + f"#run-plan-{run_id}")
@@ -131,7 +133,8 @@ def propose_replan(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> Ht
 def proposed(data: Any, now: tuple[Standing, ...]) -> list[dict[str, Any]]:
     """The tail of the plan as the form says it; open tasks that it does not show stay as they are."""
     tasks: list[dict[str, Any]] = []
-    plan, new = [one.task for one in now], {}
+    plan = [one.task for one in now]
+    new: dict[str, str] = {}
     for number in range(NEW):
         typed = _typed(data, f"new-{number}", "")
         if typed.is_said:

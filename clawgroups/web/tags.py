@@ -198,7 +198,7 @@ def span(seconds: float) -> str:
 
 
 @register.filter
-def minutes(number: float | None) -> str:
+def minutes(number: float | None) -> Any:
     """Minutes for people, as “12 min” or “1 h 30 min”."""
     if number is None:
         return ""

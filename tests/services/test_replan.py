@@ -104,8 +104,7 @@ def finish(team: Team, run: Run) -> None:
 
 
 def test_a_task_that_was_ready_waits_again_for_what_is_put_before_it(team: Team, run: Run, now: Any) -> None:
-    tail = [{"key": "south", "depends_on": ["north"]}, {"key": "write"}, {"key": "check"}]
-    propose(team, run, tail)
+    propose(team, run, [{"key": "south", "depends_on": ["north"]}, {"key": "write"}, {"key": "check"}])
     accept(team, run)
     south = task(run, "south")
     assert (south.state, south.waiting_on, south.close_by, south.level) == ("waiting", 1, None, 1)

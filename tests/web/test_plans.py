@@ -39,7 +39,7 @@ def task(run: Run, key: str) -> Task:
     return Task.objects.get(run=run, key=key)
 
 
-def send(client: Client, run: Run, name: str, key: str = "", **said: Any) -> Any:
+def send(client: Client, run: Run, name: str, /, key: str = "", **said: Any) -> Any:
     ids = [run.workspace_id, run.pk, *([task(run, key).pk] if key else [])]
     return client.post(reverse(name, args=ids), said)
 
@@ -219,11 +219,11 @@ def test_the_open_tasks_of_a_running_plan_are_changed_by_a_form_and_shown_as_a_d
         "new-0-instructions": "In the library",
         "rationale": "Nobody sings",
     }
-    wrong = send(client, run, "propose-replan", **{**typed, "t-write-after": "nowhere"})
+    wrong = send(client, run, "propose-replan", "", **{**typed, "t-write-after": "nowhere"})
     assert wrong.status_code == 422
     assert "which is not in the plan" in wrong.content.decode()
     assert "In the library" in wrong.content.decode()
-    assert send(client, run, "propose-replan", **typed).status_code == 303
+    assert send(client, run, "propose-replan", "", **typed).status_code == 303
     said = look(client, run)
     for words in ("bob proposes a change of the plan", "1 task is added", "1 task is cancelled", "1 task is changed"):
         assert words in said
