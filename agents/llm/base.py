@@ -130,16 +130,23 @@ class FaultKind(StrEnum):
 class Fault(Exception):
     """A call without an answer. `again_in`: seconds after which the server says that it may be asked again.
 
-    `usage` is what it cost all the same.
+    `usage` is what it cost all the same, `raw` what came of the answer where any did.
     """
 
     def __init__(
-        self, kind: FaultKind, said: str, *, again_in: float | None = None, usage: Usage | None = None
+        self,
+        kind: FaultKind,
+        said: str,
+        *,
+        again_in: float | None = None,
+        usage: Usage | None = None,
+        raw: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(said)
         self.kind = kind
         self.again_in = again_in
         self.usage = usage or Usage()
+        self.raw = raw or {}
 
 
 @dataclass(frozen=True, slots=True)

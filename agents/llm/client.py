@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.llm.base import Checked, Endpoint, Fault, FaultKind, Mode, Reply, Request, Timeouts, Usage
 from agents.llm.cleaning import clean_json
-from agents.llm.faults import with_usage
+from agents.llm.faults import with_cost
 from agents.llm.probing import PROBES, Probe, models_in
 from agents.llm.providers import body, mode_of
 from agents.llm.reading import LONGEST, Draft, added
@@ -85,7 +85,7 @@ class _Tries:
                 if no_json is not None and fault.kind is not FaultKind.ABORTED:
                     return no_json
                 if number == TRIES or not self._next(fault):
-                    raise with_usage(fault, self.spent) from None
+                    raise with_cost(fault, self.spent) from None
                 continue
             if number == TRIES or no_json is not None or not self._is_no_json(reply):
                 return reply
@@ -127,7 +127,7 @@ class _Tries:
             mended = mend(request, draft.text, draft.reasoning, draft.calls, draft.finish)
         except Fault as fault:
             unheard = self.streams and heard.whole and not draft.length
-            raise with_usage(fault, heard.usage, _Unheard if unheard else Fault) from None
+            raise with_cost(fault, heard.usage, heard.raw, kind=_Unheard if unheard else Fault) from None
         return Reply(
             text=mended.text,
             reasoning=mended.reasoning,
@@ -169,16 +169,22 @@ class _Hearing:
             whole = self._listen(exchange)
         except Fault as fault:
             broken = self._streams and fault.kind is FaultKind.MALFORMED and not self._draft.length
-            raise with_usage(fault, self._usage(), _Unheard if broken else Fault) from None
+            raise with_cost(fault, self._usage(), self._came(), kind=_Unheard if broken else Fault) from None
         finally:
             exchange.leave()
         if self._draft.finish in _BROKEN:
             kind, words = _BROKEN[self._draft.finish]
-            raise Fault(kind, words, usage=self._usage())
+            raise Fault(kind, words, usage=self._usage(), raw=self._came())
         if self._streams and whole and self._draft.length and not self._draft.finish:
-            raise _Unheard(FaultKind.MALFORMED, "The answer broke off before its end.", usage=self._usage())
-        raw = self._draft.raw() if self._raw is None else self._raw
-        return _Heard(self._draft, self._usage(), raw, self._first, whole)
+            words = "The answer broke off before its end."
+            raise _Unheard(FaultKind.MALFORMED, words, usage=self._usage(), raw=self._came())
+        return _Heard(self._draft, self._usage(), self._came(), self._first, whole)
+
+    def _came(self) -> Mapping[str, Any]:
+        """The server's JSON; of a stream, its pieces put together. Empty when nothing came."""
+        if self._raw is not None:
+            return self._raw
+        return self._draft.raw() if self._draft.length or self._draft.finish else {}
 
     def _usage(self) -> Usage:
         """What it cost. A server of which nothing came is taken to have done nothing."""
@@ -258,12 +264,14 @@ def check(endpoint: Endpoint) -> Checked:
     models, context = _models(endpoint, notes)
     works = {"streaming": False, "schema": False, "tools": False, "cached": False}
     latency = 0.0
+    last: Fault | None = None
     for each in PROBES:
         try:
             reply, streamed = _probed(endpoint, each)
         except Fault as fault:
             if fault.kind in _HOPELESS:
                 raise
+            last = fault
             notes.append(f"{each.fails} {fault}")
             continue
         latency = latency or reply.first
@@ -272,6 +280,8 @@ def check(endpoint: Endpoint) -> Checked:
         if each.name:
             works[each.name] = each.fits(reply)
             notes += [] if works[each.name] else [each.fails]
+    if last is not None and not latency:
+        raise last
     if not works["cached"]:
         notes.append("It tells nothing of cached tokens.")
     said = " ".join([*notes, mode_of(endpoint, Mode.INSTANT).said]).strip()

@@ -116,6 +116,6 @@ def without_key(endpoint: Endpoint, text: str) -> str:
     return text.replace(endpoint.key, "(the key)") if endpoint.key else text
 
 
-def with_usage(fault: Fault, usage: Usage, kind: type[Fault] = Fault) -> Fault:
-    """The same fault with what it cost."""
-    return kind(fault.kind, str(fault), again_in=fault.again_in, usage=usage)
+def with_cost(fault: Fault, usage: Usage, raw: Mapping[str, Any] | None = None, *, kind: type[Fault] = Fault) -> Fault:
+    """The same fault with what it cost, and with what came of the answer (none: as it has it)."""
+    return kind(fault.kind, str(fault), again_in=fault.again_in, usage=usage, raw=raw or fault.raw)

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agents.llm.base import Message, ToolCall
-from agents.llm.cleaning import clean
+from agents.llm.base import Message, Request, ToolCall
+from agents.llm.cleaning import clean, clean_json
 
 # Names of tools as Moonshot takes them, and how many.
 TOOL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{2,63}")
+_UNSEEN = "(Images belong to this message. They are not shown here, as this model sees none.)"
 NO_ANSWER = "No answer of this call was kept."
 
 
@@ -100,6 +101,25 @@ def _arguments(text: str) -> str:
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON")
+
+
+def in_words(request: Request) -> Request:
+    """The same question for a server that takes no schema: the schema stands at the end of the last message."""
+    wish = "Answer with JSON alone, and nothing before or after it. It must fit this JSON schema:\n"
+    last = request.messages[-1]
+    asked = f"{last.text}\n\n{wish}{json.dumps(clean_json(request.schema), ensure_ascii=False)}"
+    return replace(request, schema=None, messages=(*request.messages[:-1], replace(last, text=asked)))
+
+
+def unseen(request: Request) -> Request:
+    """The same question for a model that sees no images; it is told that there are some."""
+    return replace(
+        request,
+        messages=tuple(
+            replace(message, images=(), text=f"{message.text}\n\n{_UNSEEN}") if message.images else message
+            for message in request.messages
+        ),
+    )
 
 
 def parts(message: Message) -> str | list[dict[str, Any]]:

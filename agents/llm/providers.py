@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from agents.llm.base import Endpoint, Fault, FaultKind, Message, Mode, Prices, Request
 from agents.llm.cleaning import clean, clean_json
-from agents.llm.history import TOOL_NAME, mended, parts
+from agents.llm.history import TOOL_NAME, in_words, mended, parts
 from agents.llm.modes import Chosen, Spelling, choose
 
 MOST_TOOLS = 128
@@ -161,8 +161,12 @@ def body(endpoint: Endpoint, request: Request, *, streaming: bool = True) -> dic
     """
     preset = preset_of(endpoint)
     chosen = mode_of(endpoint, request.mode)
+    if request.schema is not None and request.tools:
+        raise Fault(FaultKind.REQUEST, "A call has a schema or tools, not both: servers drop one of them silently.")
+    if request.schema is not None and not preset.schema:
+        request = in_words(request)
     said: dict[str, Any] = {"model": endpoint.model, "messages": _messages(preset, request)}
-    said |= _tools(preset, request) | _schema(preset, request)
+    said |= _tools(preset, request) | _schema(request)
     said[_limit(endpoint, preset)] = request.max_output
     said |= chosen.parameters
     if preset.own_server and chosen.mode in chosen.family.temperature:
@@ -252,12 +256,8 @@ def _tools(preset: Preset, request: Request) -> dict[str, Any]:
     }
 
 
-def _schema(preset: Preset, request: Request) -> dict[str, Any]:
+def _schema(request: Request) -> dict[str, Any]:
     if request.schema is None:
-        return {}
-    if request.tools:
-        raise Fault(FaultKind.REQUEST, "A call has a schema or tools, not both: servers drop one of them silently.")
-    if not preset.schema:
         return {}
     schema = {"name": request.schema_name, "strict": True, "schema": clean_json(request.schema)}
     return {"response_format": {"type": "json_schema", "json_schema": schema}}

@@ -12,7 +12,7 @@ from typing import Any
 
 from agents.llm.base import Fault, FaultKind, Message, Mode, Request, ToolCall
 from agents.llm.cleaning import clean_json, too_deep
-from agents.llm.history import call_id
+from agents.llm.history import call_id, in_words, unseen
 from agents.llm.markers import calls_in, thoughts_apart, without_marks
 
 # A text goes round in circles when its last so many characters are the same piece again and again.
@@ -160,23 +160,19 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 def again(request: Request, fault: Fault) -> Request | None:
     """The next form of the same question after such a fault; None: asking again makes no sense.
 
-    Most answers that are none come from thinking: it ends inside, it eats the budget, its end is not found.
+    Most answers that are none come from thinking: it ends inside, it eats the budget, its end is not found. Some
+    servers refuse schemas or images: then the schema is put in words, and the images are left out, which is said.
     """
     if fault.kind is FaultKind.MALFORMED and request.mode is not Mode.INSTANT:
         return replace(request, mode=Mode.INSTANT)
-    if fault.kind is FaultKind.REQUEST and request.schema is not None and _about_schema(str(fault)):
+    if fault.kind is not FaultKind.REQUEST:
+        return None
+    if request.schema is not None and _about(str(fault), "response_format", "schema", "grammar"):
         return in_words(request)
+    if any(message.images for message in request.messages) and _about(str(fault), "image", "multimodal", "vision"):
+        return unseen(request)
     return None
 
 
-def _about_schema(said: str) -> bool:
-    words = said.lower()
-    return any(word in words for word in ("response_format", "json_schema", "schema", "grammar"))
-
-
-def in_words(request: Request) -> Request:
-    """The same question for a server that takes no schema: the schema stands at the end of the last message."""
-    wish = "Answer with JSON alone, and nothing before or after it. It must fit this JSON schema:\n"
-    last = request.messages[-1]
-    asked = f"{last.text}\n\n{wish}{json.dumps(clean_json(request.schema), ensure_ascii=False)}"
-    return replace(request, schema=None, messages=(*request.messages[:-1], replace(last, text=asked)))
+def _about(said: str, *words: str) -> bool:
+    return any(word in said.lower() for word in words)

@@ -85,8 +85,10 @@ class FakeServer:
         model: str = "kimi-k2.6",
         context: int = 262_144,
         piece: int = 12,
+        sees: bool = True,
     ) -> None:
         self.flavour, self.key, self.model, self.context, self.piece = flavour, key, model, context, piece
+        self.sees = sees
         self.asked: list[Asked] = []
         self.behaviour = Behaviour()
         self.port = port
@@ -266,7 +268,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(307, b"", "text/plain", {"Location": "http://127.0.0.1:9/v1/chat/completions"})
         elif now.mode == "hang":
             self._hang()
-        elif said := refusal(self.fake.flavour, asked.body, self.fake.context):
+        elif said := refusal(self.fake.flavour, asked.body, self.fake.context, sees=self.fake.sees):
             self._error(400, "invalid_request_error", said)
         else:
             return True

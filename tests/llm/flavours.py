@@ -136,11 +136,13 @@ def models(flavour: str, model: str, context: int) -> Json:
     return {"object": "list", "data": [said]}
 
 
-def refusal(flavour: str, body: Json, context: int) -> str:
+def refusal(flavour: str, body: Json, context: int, *, sees: bool = True) -> str:
     """Why this provider answers 400 to this body; empty: it does not."""
     schema = ((body.get("response_format") or {}).get("json_schema") or {}).get("schema")
     if "response_format" in body and not isinstance(schema, dict):
         return "Invalid response_format: no schema"
+    if not sees and '"image_url"' in json.dumps(body["messages"]):
+        return "The model is not a multimodal model, but the request has image data"
     wanted = body.get("max_completion_tokens") or body.get("max_tokens") or 0
     if len(json.dumps(body["messages"])) // 4 + wanted > context:
         return f"Requested token count exceeds the model's maximum context length of {context} tokens."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from functools import partial
@@ -27,8 +28,8 @@ def storable(reply: Reply) -> None:
     """It can go to the database and back over the wire."""
     kept = [reply.text, reply.reasoning, reply.raw, [(call.id, call.name, call.arguments) for call in reply.calls]]
     text = json.dumps(kept, ensure_ascii=False, allow_nan=False)
-    assert "\x00" not in text
-    assert "\\u0000" not in text
+    # Neither NUL itself nor its escape (a backslash that is written out is two).
+    assert not re.search(r"(?<!\\)(\\\\)*\\u0000", text)
     text.encode("utf-8")
 
 
@@ -81,14 +82,13 @@ def test_mending_gives_an_answer_or_a_fault(seed: int) -> None:
 @pytest.mark.parametrize("flavour", ["sglang", "vllm", "openrouter"])
 @pytest.mark.parametrize("streaming", [True, False])
 def test_bad_messages_over_the_wire_end_in_a_reply_or_a_fault(flavour: str, streaming: bool) -> None:
-    messages = bad_messages(3)[:: 3 if flavour == "sglang" else 9]
+    messages = bad_messages(3) if flavour == "sglang" and streaming else bad_messages(4)[::5]
     said: list[Answer] = []
     with FakeServer(flavour, lambda body: said[-1], piece=2000) as server:
         endpoint = Endpoint(flavour, server.url, "kimi-k2.6")
-        for content, reasoning, calls, finish in messages:
+        for number, (content, reasoning, calls, finish) in enumerate(messages):
             said.append(Answer(content, reasoning, calls, finish))
-            for request in (PLAIN, PLANNED):
-                ends_well(endpoint, request, streaming)
+            ends_well(endpoint, PLAIN if number % 2 else PLANNED, streaming)
 
 
 def test_bad_completions_end_in_a_reply_or_a_fault() -> None:

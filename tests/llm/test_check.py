@@ -69,7 +69,14 @@ def test_a_refused_schema_is_no_reason_to_stop() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "kind"), [("401", FaultKind.KEY), ("quota", FaultKind.QUOTA), ("503", FaultKind.UNREACHABLE)]
+    ("mode", "kind"),
+    [
+        ("401", FaultKind.KEY),
+        ("quota", FaultKind.QUOTA),
+        ("503", FaultKind.UNREACHABLE),
+        ("429", FaultKind.BUSY),
+        ("404", FaultKind.REQUEST),
+    ],
 )
 def test_a_server_that_cannot_be_used_is_a_fault(mode: str, kind: FaultKind) -> None:
     with FakeServer() as server:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import Any
 
 import pytest
 
 from agents.llm.base import Fault, FaultKind, Message, Mode, Request, Tool, ToolCall
+from agents.llm.history import in_words, unseen
 from agents.llm.markers import thoughts_apart, without_marks
-from agents.llm.repair import LOOP, Mended, again, goes_round, in_words, is_nan, json_of, mend
+from agents.llm.repair import LOOP, Mended, again, goes_round, is_nan, json_of, mend
 
 TOOLS = (Tool("assign_task", "", {}), Tool("make_agent", "", {}))
 PLAIN = Request((Message("user", "Plan it."),))
@@ -117,6 +120,32 @@ def test_a_cheerful_answer_is_none(text: str) -> None:
     assert not is_nan(text)
 
 
+@pytest.mark.parametrize(
+    "piece",
+    [
+        call("functions.assign_task:0"),
+        call("functions.no_such_tool:0"),
+        "<|tool_call_begin|>",
+        BEGIN + END,
+        BEGIN,
+        "<think></think>",
+        "{[",
+        '{"a": ',
+        "```json\n{",
+        "<|im_end|>[EOS]",
+        "! ",
+    ],
+)
+def test_a_long_answer_of_marks_is_read_in_time_that_grows_with_its_length_only(piece: str) -> None:
+    long = "".join(f"{piece}{number} " for number in range(2_000_000 // len(piece)))
+    began = time.process_time()
+    for text in (long, f"An answer: {long}"):
+        for reads in (lambda text=text: mended(WITH_TOOLS, text), lambda text=text: json_of(text)):
+            with contextlib.suppress(Fault):
+                reads()
+    assert time.process_time() - began < 10
+
+
 @pytest.mark.parametrize("piece", ["a", "wait, ", "I should plan the report first. ", '{"key": "t0"}, ' * 9, "写"])
 def test_an_answer_that_goes_round_in_circles_is_none(piece: str) -> None:  # T Kimi-K2.5#46
     text = "It begins well. " + piece * (LOOP // len(piece) + 400 // len(piece) + 1)
@@ -219,3 +248,14 @@ def test_a_question_with_a_schema_can_be_put_in_words() -> None:
     assert asked.schema is None
     assert asked.messages[-1].text.startswith("Plan it.")
     assert '{"title": "a plan"}' in asked.messages[-1].text
+
+
+def test_images_that_a_model_cannot_see_are_left_out_and_it_is_told() -> None:
+    asked = Request((Message("user", "What is this?", images=("data:image/png;base64,AA==",)), *PLAIN.messages))
+    following = again(asked, Fault(FaultKind.REQUEST, "This is not a multimodal model."))
+    assert following == unseen(asked)
+    assert following is not None
+    assert following.messages[0].images == ()
+    assert "sees none" in following.messages[0].text
+    assert following.messages[1] == PLAIN.messages[0]
+    assert again(following, Fault(FaultKind.REQUEST, "This is not a multimodal model.")) is None

@@ -190,6 +190,19 @@ def test_a_server_that_takes_no_schema_is_asked_in_words() -> None:
         assert '{"title": "a plan"}' in server.asked[1].body["messages"][-1]["content"]
 
 
+def test_a_model_that_sees_no_images_is_asked_without_them() -> None:
+    with FakeServer(answers=["I cannot see it."], sees=False) as server:
+        asked = Request((Message("user", "What is this?", images=("data:image/png;base64,AA==",)),))
+        assert ask(end(server), asked).text == "I cannot see it."
+        assert "not shown here" in server.asked[1].body["messages"][0]["content"]
+
+
+def test_a_fault_keeps_what_came_of_the_answer() -> None:
+    with FakeServer(answers=[Answer("", "I think.")]) as server, pytest.raises(Fault) as raised:
+        ask(end(server), ASKED)
+    assert raised.value.raw["choices"][0]["message"]["reasoning"] == "I think."
+
+
 @pytest.mark.parametrize("piece", ["!", "wait, ", "\n", "两"])
 def test_a_model_that_goes_round_in_circles_is_left_while_it_does(piece: str) -> None:
     endless = (line({"reasoning_content": piece * 20}) for _ in count())
