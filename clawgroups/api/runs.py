@@ -15,7 +15,7 @@ from clawgroups.api.paging import Paging, page
 from clawgroups.api.writing import Answer, write
 from clawgroups.models import Run
 from clawgroups.permissions import get_run, get_workspace, require
-from clawgroups.services import inputs, runs
+from clawgroups.services import goal_questions, inputs, runs
 
 router = Router(tags=["runs"])
 
@@ -60,6 +60,12 @@ def get_run_(request: HttpRequest, run_id: UUID) -> Answer:
 def start_run(request: HttpRequest, response: HttpResponse, run_id: UUID) -> Answer:
     """Begin a proposed run."""
     return write(request, response, runs.start_run, run_id)
+
+
+@router.post("/runs/{uuid:run_id}/answer")
+def answer_question(request: HttpRequest, response: HttpResponse, run_id: UUID, body: schemas.AnswerIn) -> Answer:
+    """Answer what the coordinator asks about the goal (`question`); it plans with the answer."""
+    return write(request, response, goal_questions.answer_question, run_id, answer=body.answer)
 
 
 @router.post("/runs/{uuid:run_id}/pause")

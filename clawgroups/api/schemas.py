@@ -83,6 +83,12 @@ class PrivateIn(Schema):
     allowed: bool
 
 
+class AnswerIn(Schema):
+    """The answer to what the coordinator asks."""
+
+    answer: str
+
+
 class RunIn(Schema):
     """A goal; `plan` is a list of tasks {key, title, instructions, skills, depends_on, acceptance, kind}."""
 

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from uuid import UUID
 
-from clawgroups.coordinator import builtin
 from clawgroups.coordinator.consolidate import consolidate_run
 from clawgroups.coordinator.decide import (
     Adopt,
@@ -19,15 +18,17 @@ from clawgroups.coordinator.decide import (
     Start,
     Step,
     Tell,
+    Withdraw,
 )
+from clawgroups.coordinator.planning import plan_run
 from clawgroups.coordinator.review import ask_for_review, consider_late, leave_late, nothing_more, review_task
+from clawgroups.coordinator.rewriting import write_anew
 from clawgroups.coordinator.situation import Situation
 from clawgroups.core.actors import Actor, coordinator_for
-from clawgroups.core.errors import ClawError, Conflict, Invalid
+from clawgroups.core.errors import ClawError, Conflict
 from clawgroups.models import Run
-from clawgroups.services import dependants, runs, tasks, turns, waiting
+from clawgroups.services import dependants, model_calls, runs, tasks, turns, waiting
 from clawgroups.services.perform import begin, perform
-from clawgroups.services.regenerate import regenerate_task
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +65,10 @@ def _not_needed(step: Step, situation: Situation, moved: Conflict) -> None:
     log.info("run %s: %s was not needed any more: %s", situation.run_id, type(step).__name__, moved)
 
 
-def _act(step: Step, situation: Situation, actor: Actor) -> Wait:  # noqa: PLR0911  (a case for each kind)
+def _act(step: Step, situation: Situation, actor: Actor) -> Wait:  # noqa: C901, PLR0911  (a case for each kind)
     match step:
         case Plan():
-            return _plan(situation, actor)
+            return plan_run(situation, actor)
         case Start():
             return begin(runs.start_run, situation.run_id, actor=actor)
         case Assign(task_id, member_id, match):
@@ -78,40 +79,16 @@ def _act(step: Step, situation: Situation, actor: Actor) -> Wait:  # noqa: PLR09
         case Adopt(task_id, attempt_id):
             return consider_late(task_id, attempt_id, actor)
         case Regenerate(task_id):
-            return _write_anew(task_id, situation, actor)
+            return write_anew(task_id, situation, actor)
         case Tell(told):
             return begin(dependants.tell_dependants, situation.run_id, told=told, actor=actor)
         case Review(task_id):
             return review_task(task_id, actor)
+        case Withdraw(call_id):
+            return begin(model_calls.cancel_call, call_id, reason="Nobody needs the answer any more.", actor=actor)
         case Consolidate():
             consolidate_run(situation.run_id, actor)
             return nothing_more
-
-
-def _plan(situation: Situation, actor: Actor) -> Wait:
-    planned = builtin.plan(situation)
-    if not planned.tasks:
-        return begin(runs.fail_run, situation.run_id, reason=planned.rationale, actor=actor)
-    return begin(
-        runs.propose_run,
-        situation.run_id,
-        plan=planned.tasks,
-        planner=builtin.NAME,
-        rationale=planned.rationale,
-        actor=actor,
-    )
-
-
-def _write_anew(task_id: UUID, situation: Situation, actor: Actor) -> Wait:
-    task = next(task for task in situation.tasks if task.id == task_id)
-    anew = builtin.anew(task)
-    try:
-        return begin(regenerate_task, task_id, instructions=anew.instructions, parts=anew.parts, actor=actor)
-    except Invalid:
-        if not anew.parts:
-            raise
-        # The run has no room for more tasks.
-        return begin(regenerate_task, task_id, instructions=builtin.rephrased(task), actor=actor)
 
 
 def give_up(run_id: UUID, fault: ClawError, asked_by: int) -> None:

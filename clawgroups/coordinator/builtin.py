@@ -11,6 +11,17 @@ from typing import Any
 from clawgroups.coordinator.situation import InputView, Situation, TaskView
 
 NAME = "built-in coordinator"
+NOBODY = (
+    "There is nothing here to work on, and nobody to write from scratch. Drop in a CSV or XLSX file with the goal (the"
+    " built-in agents work on data), or connect an agent of your own that can do it."
+)
+THEN_ANSWER = "Once an agent is connected, say so here, and the plan is made."
+BARE = (
+    "What shall come out of it? Say in a sentence or two what you want to have in the end, and from what it is to be"
+    " made."
+)
+WORD = re.compile(r"\w+")
+UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{4}")
 POINT = re.compile(r"\s*(?:[-*•]|\d{1,2}[.)])\s+(\S.*)")
 PARTS = range(2, 9)
 TABULAR = (".csv", ".tsv", ".xlsx")
@@ -27,10 +38,11 @@ STOP = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan with its reason, or (no tasks) why there is none and what to do about it."""
+    """A plan with its reason, or a question that comes first, or (neither) why there is none and what to do."""
 
     tasks: tuple[dict[str, Any], ...]
     rationale: str
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +77,26 @@ def rephrased(task: TaskView) -> str:
 
 
 def plan(situation: Situation) -> Planned:
-    """A task graph for the goal and its inputs. Deterministic."""
+    """A task graph for the goal and its inputs, or a question. Deterministic."""
     tables = [f for f in situation.inputs if f.name.lower().endswith(TABULAR)]
     if tables:
         return _data_report(situation, tables)
+    if not situation.answers and not situation.inputs and is_bare(situation.goal):
+        return Planned((), "", BARE)
     return _by_skill(situation)
+
+
+def is_bare(goal: str) -> bool:
+    """Whether a goal is one word: too little to know what shall come out of it."""
+    words = WORD.findall(goal)
+    # Some scripts put no blanks between words: a few of their signs are a word.
+    return len(words) < 2 and not UNSPACED.search(goal)
+
+
+def asked_for(situation: Situation) -> str:
+    """The goal with what was answered about it."""
+    told = [f"{said['question']}\n{said['answer']}" for said in situation.answers]
+    return "\n\n".join([situation.goal.strip(), *told])
 
 
 def _data_report(situation: Situation, tables: Sequence[InputView]) -> Planned:
@@ -128,24 +155,22 @@ def _keys(names: Sequence[str]) -> list[str]:
 
 def _by_skill(situation: Situation) -> Planned:
     """One task for the member whose declared profile fits the goal's words best."""
-    words = _words(situation.goal)
+    goal = asked_for(situation)
+    words = _words(goal)
     joined = [c for c in situation.candidates if c.member_id not in situation.builtin]
     scored = sorted(
         ((len(words & _words(situation.descriptions[c.member_id])), c.online, c) for c in joined),
         key=lambda row: (-row[0], not row[1], row[2].name),
     )
     if not scored:
-        return Planned(
-            (),
-            "There is nothing here to work on, and nobody to write from scratch. Drop in a CSV or XLSX file with the"
-            " goal (the built-in agents work on data), or connect an agent of your own that can do it.",
-        )
+        # Whoever answers has connected somebody meanwhile, or else it is of no use to ask again.
+        return Planned((), NOBODY) if situation.answers else Planned((), "", f"{NOBODY} {THEN_ANSWER}")
     fit, _, candidate = scored[0]
     skill = _best_skill(candidate.skills, words)
     task = {
         "key": "work",
         "title": situation.goal.strip().splitlines()[0][:120],
-        "instructions": situation.goal[:20_000],
+        "instructions": goal[:20_000],
         "skills": [skill] if skill else [],
         "acceptance": ["not_empty"],
     }

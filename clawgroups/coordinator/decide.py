@@ -84,18 +84,43 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Stop asking the model what nobody needs to know any more."""
+
+    call_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Consolidate:
     """Make the deliverables."""
 
 
-Step = Plan | Start | Assign | Adopt | Explain | Regenerate | Tell | Review | Consolidate
+Step = Plan | Start | Assign | Adopt | Explain | Regenerate | Tell | Review | Withdraw | Consolidate
 
 
 def decide(situation: Situation) -> list[Step]:
     """The steps that this situation calls for; an empty list when there is nothing to do."""
+    return [*_unneeded(situation), *_next(situation)]
+
+
+def _unneeded(situation: Situation) -> list[Step]:
+    """Questions to the model whose answers would change nothing any more. A person's (a replan) are theirs to end."""
+    if not situation.asking:
+        return []
+    needed = {("judge", str(t.attempt)) for t in situation.tasks if _is_in_review(t)}
+    needed |= {("anew", anew_subject(t)) for t in situation.tasks if t.state in ("ready", "stuck")}
+    return [
+        Withdraw(call_id)
+        for (kind, subject), call_id in situation.asking.items()
+        if (situation.state != "planning" if kind in ("plan", "match") else kind in ("judge", "anew"))
+        and (kind, subject) not in needed
+    ]
+
+
+def _next(situation: Situation) -> list[Step]:
     match situation.state:
         case "planning":
-            return [Plan()]
+            return [Plan()] if not (situation.question or situation.asking) else []
         case "proposed":
             return [Start()] if situation.start_when_planned else []
         case "consolidating":
@@ -108,7 +133,7 @@ def decide(situation: Situation) -> list[Step]:
 
 def _running(situation: Situation) -> list[Step]:
     steps: list[Step] = [Tell(situation.to_tell)] if situation.to_tell else []
-    steps += [Review(t.id) for t in situation.tasks if t.state == "in_review" and t.blocked_on != "person"]
+    steps += [Review(t.id) for t in situation.tasks if _is_to_review(t, situation)]
     if situation.paused or situation.used_up:
         return steps
     due: list[TaskView] = []
@@ -117,7 +142,8 @@ def _running(situation: Situation) -> list[Step]:
             steps.append(Adopt(task.id, task.late))
         elif _is_due(task, situation):
             if task.tries >= MAX_TRIES and task.regenerated < MAX_REGENERATED:
-                steps.append(Regenerate(task.id))
+                if ("anew", anew_subject(task)) not in situation.asking:
+                    steps.append(Regenerate(task.id))
             else:
                 due.append(task)
     return steps + _given(due, situation)
@@ -126,6 +152,20 @@ def _running(situation: Situation) -> list[Step]:
 def urgency(task: TaskView) -> tuple[int, int, int]:
     """The order in which tasks are given out: whatever most others have to follow comes first."""
     return -task.bottom_level, task.level, task.position
+
+
+def _is_to_review(task: TaskView, situation: Situation) -> bool:
+    """Whether a result is to be judged now: nobody else does it, and the model is not at it."""
+    return _is_in_review(task) and ("judge", str(task.attempt)) not in situation.asking
+
+
+def _is_in_review(task: TaskView) -> bool:
+    return task.state == "in_review" and task.blocked_on != "person"
+
+
+def anew_subject(task: TaskView) -> str:
+    """What the question to the model about a task's new instructions is called, each time that they are needed."""
+    return f"{task.id}/{task.regenerated}"
 
 
 def _is_due(task: TaskView, situation: Situation) -> bool:

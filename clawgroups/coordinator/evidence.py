@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Count as RowCount
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from clawgroups.core.invariants import ActiveRun, OpenApproval, OpenAttempt, OpenTask, Owed, World
 from clawgroups.core.lifecycle import ATTEMPT_OPEN, RUN_TERMINAL, TASK_OPEN
-from clawgroups.models import Approval, Attempt, Command, Dependency, Run, Task
+from clawgroups.models import Approval, Attempt, Command, Dependency, ModelCall, Run, Task
 
 OPEN = [state.value for state in TASK_OPEN]
 SHOWN = 120  # characters of a run's goal
@@ -116,11 +117,13 @@ def _runs() -> Iterator[ActiveRun]:
     rows: Any = Run.objects.exclude(state__in=[s.value for s in RUN_TERMINAL]).order_by("created_at")
     columns = (
         "pk", "goal", "state", "paused", "start_when_planned", "created_by__is_active", "open_tasks", "wanted",
-        "turned", "turn_until", "is_behind",
+        "turned", "turn_until", "is_behind", "question", "consults",
     )  # fmt: skip
-    for row in rows.annotate(is_behind=behind).values_list(*columns):
-        pk, goal, *rest = row
-        yield ActiveRun(pk, goal[:SHOWN], *rest)
+    # Each of them has an end at which the run is woken.
+    asked = Exists(ModelCall.objects.filter(run=OuterRef("pk"), state__in=["waiting", "calling"]))
+    for row in rows.annotate(is_behind=behind, consults=asked).values_list(*columns):
+        pk, goal, *rest, question, consults = row
+        yield replace(ActiveRun(pk, goal[:SHOWN], *rest), asks=bool(question), consults=consults)
 
 
 def _owed() -> Iterator[Owed]:

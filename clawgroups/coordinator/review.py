@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from clawgroups.coordinator.checking import judge
 from clawgroups.coordinator.checks import Result, ResultFile
+from clawgroups.coordinator.judging import with_model
 from clawgroups.core.acceptance import Finding, Verdict
 from clawgroups.core.actors import Actor
 from clawgroups.models import Approval, Artifact, Attempt, Task
@@ -29,13 +30,22 @@ def review_task(task_id: UUID, actor: Actor) -> Callable[[], object]:
     if task.state != "in_review" or task.attempt is None:
         return nothing_more
     verdicts = judge(task.acceptance, result_of(task))
-    failed = [f"{v.line}: {v.reason}" for v in verdicts if v.finding is Finding.FAILED]
-    if failed:
+    if not _failed(verdicts):
+        # Only where no check speaks against it: what goes back anyway need not be read.
+        by_model = with_model(task, task.attempt, verdicts, actor)
+        if by_model is None:
+            return nothing_more
+        verdicts = by_model
+    if failed := _failed(verdicts):
         failed += _refused_operations(task.attempt)
         return begin(review.return_task, task.pk, reasons=failed, verdicts=verdicts, actor=actor)
     if any(v.finding is Finding.OPEN for v in verdicts):
         return begin(waiting.ask_judge, task.pk, verdicts=[v.as_json() for v in verdicts], actor=actor)
     return begin(review.accept_task, task.pk, verdicts=verdicts, actor=actor)
+
+
+def _failed(verdicts: Sequence[Verdict]) -> list[str]:
+    return [f"{v.line}: {v.reason}" for v in verdicts if v.finding is Finding.FAILED]
 
 
 def ask_for_review(task_id: UUID, reason: str, actor: Actor) -> None:

@@ -12,6 +12,7 @@ from django.db.models import Count as RowCount
 from django.db.models import Q, QuerySet
 
 from agents.models import Agent, Connection, Skill
+from clawgroups.coordinator.consult import pending
 from clawgroups.coordinator.contenders import left_by_others
 from clawgroups.core.breaker import Breaker, BreakerState
 from clawgroups.core.breaker import read as read_breaker
@@ -47,6 +48,8 @@ class TaskView:
     authors: frozenset[UUID] = frozenset()
     # A late result that may be taken up, as nobody works on the task.
     late: UUID | None = None
+    # The attempt in hand or in review.
+    attempt: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,11 @@ class Situation:
     allowance: int | None = None
     # Waiting tasks that shall say something else than they do.
     to_tell: tuple[Told, ...] = ()
+    # What a person is asked before there is a plan, and was told so far: {"question", "answer", "by"}.
+    question: str = ""
+    answers: tuple[dict[str, str], ...] = ()
+    # Questions to the model whose answers are waited for: by kind and subject, the call.
+    asking: dict[tuple[str, str], UUID] = field(default_factory=dict)
     # Which limit is used up, so that nothing new begins; empty: none.
     used_up: str = ""
 
@@ -126,6 +134,9 @@ def situation_of(run: Run, now: datetime) -> Situation:
         author=name_of(run),
         owners=_owners(seats, run),
         to_tell=to_tell(run) if run.state == "running" else (),
+        question=run.question,
+        answers=tuple(run.answers),
+        asking=pending(run),
         used_up=run.budget_stop or budgets.stop_of(run, now),
     )
 
@@ -192,6 +203,7 @@ def _tasks(run: Run) -> list[TaskView]:
             reason=task.reason,
             authors=authors.get(task.pk, frozenset()),
             late=_late(task) if task.pk in late_ones else None,
+            attempt=task.attempt_id,
         )
         for task in rows
     ]

@@ -119,6 +119,9 @@ class ActiveRun:
     unreacted: bool
     # Since when this very turn has been wanted and nobody has held the run, as far as it is known.
     wanting_since: datetime | None = None
+    # A person is asked something before it is planned; a question to the model is under way.
+    asks: bool = False
+    consults: bool = False
 
     def wants(self, now: datetime) -> bool:
         """Whether a turn is wanted that nobody takes at this moment."""
@@ -297,8 +300,9 @@ def moving(world: World, now: datetime, allowance: Allowance) -> Iterator[Breach
     movable = {task.run_id for task in world.tasks if task.state != "waiting"}
     for run in world.runs:
         woken = run.unreacted or run.wanted > run.turned or run.is_held(now)
-        persons = run.has_author and (run.paused or (run.state in ("draft", "proposed") and not run.start_when_planned))
-        if woken or persons or (run.state == "running" and run.id in movable):
+        proposed = run.state in ("draft", "proposed") and not run.start_when_planned
+        persons = run.has_author and (run.paused or proposed or (run.state == "planning" and run.asks))
+        if woken or persons or run.consults or (run.state == "running" and run.id in movable):
             continue
         sentence = f"It is {_shown(run.state)}; no turn is wanted, and none of its tasks can be moved by anybody."
         yield Breach(Kind.STILL, sentence, run.goal, run.id)

@@ -144,9 +144,19 @@ class RunView:
         return sum(group.number for group in self.groups if group.blocked_on == "person")
 
     @property
+    def asks(self) -> bool:
+        """Whether the coordinator waits for an answer before it plans."""
+        return self.run.state == RunState.PLANNING and bool(self.run.question)
+
+    @property
+    def asked(self) -> str:
+        """Who gave the goal."""
+        return self.run.created_by.get_full_name() or self.run.created_by.get_username()
+
+    @property
     def version(self) -> str:
         """Changes whenever a viewer's buttons may have to change."""
-        return self.state
+        return f"{self.state}-{len(self.run.answers)}" if self.asks else self.state
 
     @property
     def tasks(self) -> list[TaskCard]:

@@ -18,7 +18,7 @@ from agents.llm.base import Fault, FaultKind, Reply, Request
 from clawgroups import commit
 from clawgroups.core import server_breaker
 from clawgroups.core.actors import SYSTEM
-from clawgroups.core.changes import Change, Fact, Outcome, Update, Write
+from clawgroups.core.changes import Change, Count, Fact, Outcome, Update, Write
 from clawgroups.core.coordination_events import ModelReturned
 from clawgroups.core.server_breaker import ServerBreaker
 from clawgroups.models import ModelCall, ModelServer, Run
@@ -78,6 +78,9 @@ def put_back(held: Held, fault: Fault, pause: float) -> Future[Outcome]:
         return server_breaker.failed(before, fault.kind.value, str(fault), now, limits, fault.again_in)
 
     writes = [*_spent(held, fault, now), *_server(held, after)]
+    if pause and call.run_id is not None:
+        # No other server takes it over now: whether to go on without an answer is the coordinator's to say.
+        writes.append(Count("clawgroups.Run", call.run_id, "wanted", 1))
     return submit(call, values, writes, owner=held.owner, verb="model.put_back")
 
 

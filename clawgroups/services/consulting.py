@@ -26,7 +26,7 @@ from clawgroups.core.actors import SYSTEM
 from clawgroups.core.changes import Change, Outcome, Update
 from clawgroups.core.errors import Busy, ClawError, Invalid, OutcomeUnknown
 from clawgroups.models import ModelCall, ModelServer
-from clawgroups.services import budgets, call_ends, deadlines, endpoints, model_calls
+from clawgroups.services import budgets, call_ends, deadlines, endpoints, model_calls, model_images
 from clawgroups.services.call_ends import Held
 
 log = logging.getLogger(__name__)
@@ -146,7 +146,8 @@ def _ask(held: Held, staying: Wanted) -> Reply:
     except sealing.Unreadable:
         raise Fault(FaultKind.KEY, UNREADABLE) from None
     try:
-        return model_calls.ask(endpoint, held.request, wanted=_Lease(held, staying))
+        asked = model_images.inlined(held.request)
+        return model_calls.ask(endpoint, asked, wanted=_Lease(held, staying))
     except Fault:
         raise
     except Exception as bug:

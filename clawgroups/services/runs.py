@@ -38,7 +38,7 @@ from clawgroups.core.lifecycle import (
     move_run,
     move_task,
 )
-from clawgroups.core.plan import PlanTask, parse_plan, path_length, places
+from clawgroups.core.plan import parse_plan, path_length
 from clawgroups.core.task_events import ArtifactAdded, TaskCancelled, TaskReady
 from clawgroups.core.timers import Bounds, after, wait_for_parents
 from clawgroups.models import Attempt, Run, Session, Task
@@ -48,9 +48,11 @@ from clawgroups.services.attempts import Decision, end_attempt, end_sessions
 from clawgroups.services.deadlines import CLOSED, rest_of_ready, timers_of, waits_when_ready
 from clawgroups.services.files import StoredFile
 from clawgroups.services.messages import message
+from clawgroups.services.plan_rows import task_rows
 from clawgroups.services.workspaces import clean_text
 
 MAX_INPUTS = 50
+MAX_PLANNER = 60
 
 
 def draft_run(
@@ -97,7 +99,7 @@ def draft_run(
         writes.append(row)
         facts.append(Fact(workspace_id, ArtifactAdded(artifact_id=row.pk, run_id=pk, name=stored.name, kind="input")))
     run = Run(pk=pk, workspace=workspace, deadline_at=deadline_at)
-    writes += _task_rows(run, parsed)
+    writes += task_rows(run, parsed, by="given by a person")
     event: Event = RunProposed(run_id=pk, tasks=len(parsed)) if parsed else RunPlanning(run_id=pk)
     facts.append(Fact(workspace_id, event))
     return commit.submit(
@@ -143,49 +145,27 @@ def artifact(
     return Insert("clawgroups.Artifact", new_id(), values)
 
 
-def _task_rows(run: Run, plan: Sequence[PlanTask]) -> list[Write]:
-    now = timezone.now()
-    waits = wait_for_parents().columns(Bounds(run=run.deadline_at))
-    ids = {task.key: new_id() for task in plan}
-    place = places(plan)
-    rows: list[Write] = []
-    for position, task in enumerate(plan):
-        parents = list(dict.fromkeys(task.depends_on))
-        values = {
-            "workspace_id": run.workspace_id,
-            "run_id": run.pk,
-            "key": task.key,
-            "position": position,
-            "level": place[task.key].level,
-            "bottom_level": place[task.key].bottom_level,
-            "title": task.title,
-            "instructions": task.instructions,
-            "kind": task.kind,
-            "skills": list(task.skills),
-            "acceptance": list(task.acceptance),
-            "state": TaskState.WAITING.value,
-            "waiting_on": len(parents),
-            "created_at": now,
-            **waits,
-        }
-        rows.append(Insert("clawgroups.Task", ids[task.key], values))
-        rows += [
-            Insert("clawgroups.Dependency", new_id(), {"task_id": ids[task.key], "parent_id": ids[p]}) for p in parents
-        ]
-    return rows
+def propose_run(
+    run_id: UUID, *, plan: Sequence[Any], planner: str, rationale: str, actor: Actor, as_asked: bool = True
+) -> Future[Outcome]:
+    """Put a checked plan before the people. Raises `Invalid` when the plan cannot be carried out.
 
-
-def propose_run(run_id: UUID, *, plan: Sequence[Any], planner: str, rationale: str, actor: Actor) -> Future[Outcome]:
-    """Put a checked plan before the people. Raises `Invalid` when the plan cannot be carried out."""
+    It starts by itself where whoever gave the goal, or the workspace, asked for that; not unless it is a plan
+    `as_asked`: then a person decides.
+    """
     run = get_run(actor, run_id, "run.plan")
     expects = require(actor, "run.plan", run.workspace_id)
     parsed = parse_plan(plan)
+    at_once = read_coordination(run.workspace.coordination).start_at_once
+    planner = planner[:MAX_PLANNER]
     values = {
         "state": move_run(run.state, RunVerb.PROPOSE).value,
         "planner": planner,
         "rationale": rationale,
         "open_tasks": len(parsed),
         "path_length": path_length(parsed),
+        "question": "",
+        "start_when_planned": as_asked and (run.start_when_planned or at_once),
         "reason": "",
     }
     return commit.submit(
@@ -193,7 +173,10 @@ def propose_run(run_id: UUID, *, plan: Sequence[Any], planner: str, rationale: s
             actor,
             run.workspace_id,
             expects,
-            (Update("clawgroups.Run", run.pk, values, {"state": run.state}), *_task_rows(run, parsed)),
+            (
+                Update("clawgroups.Run", run.pk, values, {"state": run.state}),
+                *task_rows(run, parsed, by=planner),
+            ),
             (Fact(run.workspace_id, RunProposed(run_id=run.pk, tasks=len(parsed))),),
             verb="run.propose",
             answer={"id": str(run.pk), "tasks": len(parsed)},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from uuid import UUID
 
 from django.db.models import Q
@@ -23,7 +24,7 @@ from clawgroups.fragments import pieces, rooms
 from clawgroups.fragments.tasks import TaskCard, cards_of
 from clawgroups.models import Run
 from clawgroups.permissions import get_run, get_workspace
-from clawgroups.services import runs
+from clawgroups.services import goal_questions, runs
 from clawgroups.services.perform import perform
 from clawgroups.web.forms import GoalForm, carry_out, take_in
 from clawgroups.web.http import Viewer, actor_of, done, is_htmx, operation_of, page, paged, sent_to
@@ -152,6 +153,14 @@ def _verb(request: HttpRequest, workspace_id: UUID, run_id: UUID, verb: Callable
 def start_run(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
     """Begin a proposed run."""
     return _verb(request, workspace_id, run_id, runs.start_run)
+
+
+@require_POST
+def answer_question(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
+    """Answer what the coordinator asks about the goal."""
+    return _verb(
+        request, workspace_id, run_id, partial(goal_questions.answer_question, answer=request.POST.get("answer", ""))
+    )
 
 
 @require_POST

@@ -57,6 +57,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_RUN + "tasks/", runs.run_tasks, name="run-tasks"),
     path(_RUN + "actions/", runs.run_actions, name="run-actions"),
     path(_RUN + "start/", runs.start_run, name="start-run"),
+    path(_RUN + "answer/", runs.answer_question, name="answer-question"),
     path(_RUN + "pause/", runs.pause_run, name="pause-run"),
     path(_RUN + "resume/", runs.resume_run, name="resume-run"),
     path(_RUN + "cancel/", runs.cancel_run, name="cancel-run"),

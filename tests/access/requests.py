@@ -27,7 +27,7 @@ TASK = {
     "return-task": "review",
     "adopt-task": "ready",
 }
-RUN = {"start-run": "proposed_id"}
+RUN = {"start-run": "proposed_id", "answer-question": "asked_id"}
 
 BODIES: dict[str, Callable[[Room], Json]] = {
     "create-workspace": lambda r: {"name": "New"},
@@ -39,6 +39,7 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "read-card": lambda r: {"card": '{"name":"Kimi"}'},
     "read-card-for": lambda r: {"card": '{"name":"Kimi"}'},
     "set-profile": lambda r: {"name": "Scribe", "max_sessions": 1},
+    "answer-question": lambda r: {"answer": "For the board."},
     "draft-run": lambda r: {"goal": "Find out"},
     "assign-task": lambda r: {"member": str(r.ids["assignee"])},
     "reassign-task": lambda r: {"member": str(r.ids["assignee"]), "note": "n"},

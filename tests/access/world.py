@@ -16,9 +16,20 @@ from agents.ids import new_id
 from agents.models import AgentKey
 from clawgroups import sealing
 from clawgroups.auth import actor_of_user, session_key
-from clawgroups.core.actors import Role
+from clawgroups.core.actors import Role, coordinator_for
 from clawgroups.models import Approval, Artifact, Attempt, ModelCall, ModelServer, Session, Step, Task, Workspace
-from clawgroups.services import agents, endpoints, files, members, memories, people, runs, takeover, workspaces
+from clawgroups.services import (
+    agents,
+    endpoints,
+    files,
+    goal_questions,
+    members,
+    memories,
+    people,
+    runs,
+    takeover,
+    workspaces,
+)
 from clawgroups.services import tasks as verbs
 from clawgroups.services.perform import perform
 from tests.conftest import Team, online_agent
@@ -117,11 +128,16 @@ def room(team: Team, owner: str) -> Room:
     ids = _begin(team, tasks, agent.handle, owner)
     seat = team.workspace.members.get(user=dora)
     proposed = perform(runs.draft_run, team.workspace.pk, goal="Later", plan=PLAN, actor=actor)
+    asked = perform(runs.draft_run, team.workspace.pk, goal="Something", actor=actor)
+    asked_id = UUID(asked.answer["id"])
+    user = team.users[owner].pk
+    perform(goal_questions.ask_about_goal, asked_id, question="What for?", actor=coordinator_for(user))
     token, _ = people.create_token(team.users[owner], name="own")
     server, call = _asked(team, run_id)
     ids |= {
         "workspace_id": team.workspace.pk,
         "run_id": run_id,
+        "asked_id": asked_id,
         "proposed_id": UUID(proposed.answer["id"]),
         "member_id": seat.pk,
         "agent_id": agent.pk,

@@ -240,7 +240,10 @@ def test_a_goal_without_files_goes_to_the_joined_agent_whose_profile_shares_its_
 def test_a_goal_that_nobody_can_work_on_says_what_to_add() -> None:
     planned = builtin.plan(situation(state="planning"))
     assert planned.tasks == ()
-    assert "Drop in a CSV or XLSX" in planned.rationale
+    assert "Drop in a CSV or XLSX" in planned.question
+    again = builtin.plan(situation(state="planning", answers=({"question": "q", "answer": "Done.", "by": "Ada"},)))
+    assert (again.tasks, again.question) == ((), "")
+    assert "Drop in a CSV or XLSX" in again.rationale
 
 
 def test_the_same_situation_gives_the_same_steps() -> None:

@@ -15,7 +15,7 @@ from agents.llm.base import Endpoint, Fault, FaultKind, Message, Reply, Request,
 from clawgroups import sealing
 from clawgroups.core.actors import coordinator_for
 from clawgroups.models import ModelCall, ModelServer, Run
-from clawgroups.services import consulting, endpoints, model_calls
+from clawgroups.services import consulting, endpoints, model_calls, runs
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 
@@ -64,16 +64,20 @@ def server(name: str = "first", **values: Any) -> ModelServer:
     """A server that is set up; its URL ends in its name."""
     pk = new_id()
     secret = sealing.seal(values.pop("key", ""), purpose=endpoints.purpose(pk))
-    made: dict[str, Any] = {"provider": "sglang", "model": "kimi-k2.6", "url": f"http://127.0.0.1:1/{name}", "secret": secret}
+    made: dict[str, Any] = {
+        "provider": "sglang",
+        "model": "kimi-k2.6",
+        "url": f"http://127.0.0.1:1/{name}",
+        "secret": secret,
+    }
     made |= {"created_at": timezone.now(), "position": ModelServer.objects.count(), **values}
     return ModelServer.objects.create(id=pk, name=name, **made)
 
 
 def planning(team: Team) -> Run:
     """A run that has no plan yet."""
-    run = team.run([{"key": "write", "title": "Write it up"}], start=False)
-    Run.objects.filter(pk=run.pk).update(state="planning")
-    return Run.objects.get(pk=run.pk)
+    outcome = perform(runs.draft_run, team.workspace.pk, goal="Understand the sales", actor=team.actor("ada"))
+    return Run.objects.get(pk=outcome.answer["id"])
 
 
 def ask(team: Team, run: Run, kind: str = "plan", **more: Any) -> ModelCall:

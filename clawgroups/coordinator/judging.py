@@ -1,0 +1,124 @@
+"""Text lines of acceptance, judged by the model: with words of the result that show it, which are looked for in it.
+
+A line that it finds met without such words stays open, for a person; and so does everything while it cannot be asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clawgroups.coordinator.briefing import brief_of
+from clawgroups.coordinator.consult import Ask, Decided, Waiting, consult
+from clawgroups.coordinator.decisions import JudgeDecision, LineDecision, Unreadable, read_as, schema_of
+from clawgroups.coordinator.prompt import Brief, Prompt, prompt_of
+from clawgroups.coordinator.quoting import line, plain, quote
+from clawgroups.core.acceptance import Finding, Verdict, parse_line
+from clawgroups.core.actors import Actor
+from clawgroups.models import Attempt, Run, Task
+
+SCHEMA = schema_of(JudgeDecision)
+MAX_RESULT = 24_000  # characters; a longer one is for a person, as nothing is judged unread
+LEAST_QUOTE = 12
+UNPROVEN = "the model finds it met, but the words it quotes are not in the result; a person has to judge this"
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A line that no check can judge, and its place among the verdicts."""
+
+    place: int
+    text: str
+
+
+def with_model(task: Task, attempt: Attempt, verdicts: Sequence[Verdict], actor: Actor) -> list[Verdict] | None:
+    """The verdicts with what the model found for lines that only a reader can judge; None while it is asked."""
+    open_ = [_Open(n, v.line) for n, v in enumerate(verdicts) if v.finding is Finding.OPEN and not _is_check(v.line)]
+    if not open_ or not attempt.result.strip() or len(attempt.result) > MAX_RESULT:
+        return list(verdicts)
+    run = Run.objects.select_related("workspace").get(pk=task.run_id)
+    match consult(run, _ask(run, task, attempt, open_), actor):
+        case Waiting():
+            return None
+        case Decided(decision=said, model=model):
+            return _judged(verdicts, open_, said, attempt.result, model)
+        case _:
+            return list(verdicts)
+
+
+def _is_check(text: str) -> bool:
+    return bool(parse_line(text).check)
+
+
+def _judged(
+    verdicts: Sequence[Verdict], open_: Sequence[_Open], said: JudgeDecision, result: str, model: str
+) -> list[Verdict]:
+    judged = list(verdicts)
+    by = f"the model {model}"
+    for found in said.lines:
+        one = open_[found.line - 1]
+        judged[one.place] = _verdict(one.text, found, result, by)
+    return judged
+
+
+def _verdict(text: str, found: LineDecision, result: str, by: str) -> Verdict:
+    reason = " ".join(found.reason.split())
+    if not found.met:
+        return Verdict(text, Finding.FAILED, reason, by)
+    if not is_in(found.quote, result):
+        return Verdict(text, Finding.OPEN, UNPROVEN, "nobody yet")
+    return Verdict(text, Finding.PASSED, f"{reason}, as in “{line(found.quote, 160)}”", by)
+
+
+def is_in(words: str, result: str) -> bool:
+    """Whether words really stand in a result: blanks, case and quoting bars aside, and not just any few letters."""
+    sought, there = _flat(words), _flat(result)
+    return len(sought) >= min(LEAST_QUOTE, len(there)) > 0 and sought in there
+
+
+def _flat(text: str) -> str:
+    bars = (one.removeprefix("|").strip() for one in plain(text).splitlines())
+    return " ".join(" ".join(bars).split()).casefold()
+
+
+def _ask(run: Run, task: Task, attempt: Attempt, open_: Sequence[_Open]) -> Ask[JudgeDecision]:
+    brief = brief_of(run, members=False, files=False)
+
+    def build(problems: Sequence[str]) -> Prompt:
+        return _prompt(brief, task, attempt, open_, problems)
+
+    return Ask(
+        kind="judge",
+        subject=str(attempt.pk),
+        build=build,
+        read=lambda text: _read(text, len(open_)),
+        as_json=lambda said: said.model_dump(),
+        schema=SCHEMA,
+        max_output=8_000,
+        task_id=task.pk,
+    )
+
+
+def _read(text: str, lines: int) -> JudgeDecision:
+    said = read_as(JudgeDecision, text)
+    numbers = sorted(found.line for found in said.lines)
+    if numbers != list(range(1, lines + 1)):
+        raise Unreadable([f"`lines` has to say something about each of the {lines} lines, once"])
+    return said
+
+
+def _prompt(brief: Brief, task: Task, attempt: Attempt, open_: Sequence[_Open], problems: Sequence[str]) -> Prompt:
+    lines = "\n".join(f"{number}. {line(one.text, 500)}" for number, one in enumerate(open_, 1))
+    asked = "\n".join(
+        [
+            "# What to do now",
+            "Judge the result of a task against each acceptance line below, as JSON with `lines`: for each `line` (its"
+            " number) whether it is `met`, the `reason` in one sentence, and as `quote` the words of the result, letter"
+            " by letter, that show it. Without such words a line is not met. Judge what is there, not what it says"
+            " about itself.",
+            quote("the task's title", task.title, 300),
+            quote("the acceptance lines", lines, 20_000),
+            quote("the result", attempt.result, MAX_RESULT),
+        ]
+    )
+    return prompt_of(brief, [asked], problems)
