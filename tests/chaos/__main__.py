@@ -12,10 +12,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.chaos import behaviour, kills, load, offline, readers
+from tests.chaos import behaviour, kills, load, model_away, offline, readers
 from tests.chaos.behaviour import BEHAVIOUR
 from tests.chaos.kills import KILLS
 from tests.chaos.load import LOAD
+from tests.chaos.model_away import MODEL
 from tests.chaos.offline import OFFLINE
 from tests.chaos.others import OTHERS
 from tests.chaos.readers import READERS
@@ -25,7 +26,7 @@ from tests.chaos.stacks import running
 ON_EMBEDDED = ("T02", "T03", "T06", "T07", "T08")
 ON_A_STACK = {**KILLS, **LOAD, **OFFLINE, **READERS}
 SIZES = {**kills.SIZES, **load.SIZES, **offline.SIZES, **readers.SIZES}
-EVERY = sorted([*ON_A_STACK, *BEHAVIOUR, *OTHERS])
+EVERY = sorted([*ON_A_STACK, *BEHAVIOUR, *MODEL, *OTHERS])
 
 
 def arguments() -> argparse.Namespace:
@@ -50,7 +51,13 @@ def rows(given: argparse.Namespace) -> Iterator[Row]:
             with behaviour.on_time(test, given.size) as stack:
                 yield BEHAVIOUR[test](stack, behaviour.SIZES[test][given.size], given.seed)
             continue
-        for kind in ("servers", "embedded") if given.stack == "both" else (given.stack,):
+        kinds = ("servers", "embedded") if given.stack == "both" else (given.stack,)
+        if test in MODEL:
+            for kind in kinds:
+                with model_away.on_time(kind, given.size) as stack:
+                    yield MODEL[test](stack, model_away.SIZES[test][given.size], given.seed)
+            continue
+        for kind in kinds:
             if kind == "embedded" and test not in ON_EMBEDDED:
                 continue
             with running(kind) as stack:

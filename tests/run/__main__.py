@@ -37,7 +37,9 @@ ON_POSTGRES = ("tests/services", "tests/commit", "tests/machine")
 # Most tests wait for a process, a socket or a disk.
 SIDE_BY_SIDE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 # What has a stage of its own.
-CHAOS = tuple(f"tests/chaos/test_{name}.py" for name in ("kills", "behaviour", "load", "readers", "offline"))
+CHAOS = tuple(
+    f"tests/chaos/test_{name}.py" for name in ("kills", "behaviour", "load", "readers", "offline", "model_away")
+)
 LEFT_OUT = ("--ignore=tests/browser", "--ignore=tests/stories", *(f"--ignore={file}" for file in CHAOS))
 # Seconds for one stage: several times what a slow machine needs. A single test has less (pyproject.toml).
 LIMIT = 1200.0

@@ -14,7 +14,7 @@ from agents.ids import new_id
 from agents.llm.base import Endpoint, Fault, FaultKind, Message, Reply, Request, Usage
 from clawgroups import sealing
 from clawgroups.core.actors import coordinator_for
-from clawgroups.models import ModelCall, ModelServer, Run
+from clawgroups.models import Entry, ModelCall, ModelServer, Run
 from clawgroups.services import consulting, endpoints, model_calls, runs
 from clawgroups.services.perform import perform
 from tests.conftest import Team
@@ -96,3 +96,8 @@ def carried_out(call: ModelCall) -> ModelCall:
 
 def now_of(call: ModelCall | UUID) -> ModelCall:
     return ModelCall.objects.get(pk=call.pk if isinstance(call, ModelCall) else call)
+
+
+def told(team: Team, type_: str) -> list[dict[str, object]]:
+    """What the journal says in entries of this type."""
+    return [dict(entry.payload) for entry in Entry.objects.filter(workspace=team.workspace, type=type_).order_by("seq")]

@@ -63,8 +63,8 @@ def test_the_same_question_that_two_turns_record_at_once_is_one_row(team: Team) 
     by = coordinator_for(team.users["ada"].pk)
 
     def record(_: int) -> str:
-        more = {"kind": "plan", "request": QUESTION, "digest": "", "actor": by}
-        return str(perform(model_calls.record_call, run.pk, **more).answer["id"])
+        done = perform(model_calls.record_call, run.pk, kind="plan", request=QUESTION, digest="", actor=by)
+        return str(done.answer["id"])
 
     assert len(set(in_threads(record, list(range(4))))) == 1
     assert ModelCall.objects.count() == 1

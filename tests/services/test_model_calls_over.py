@@ -1,0 +1,202 @@
+"""How questions to the model end without an answer, and what their runs do then; nothing is burned by that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from agents.llm.base import Fault, FaultKind, Reply, Usage
+from clawgroups.core.actors import coordinator_for
+from clawgroups.core.errors import Conflict
+from clawgroups.models import ModelCall, ModelServer, Operation, Run
+from clawgroups.services import call_ends, consulting, model_calls, runs
+from clawgroups.services.perform import perform
+from tests.conftest import Team
+from tests.services.conftest import Clock
+from tests.services.model_support import (
+    ask,
+    away,
+    carried_out,
+    model,
+    now_of,
+    planning,
+    reply,
+    server,
+    told,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+# Giving up, and going on
+
+
+def test_without_an_answer_in_time_the_built_in_coordinator_stands_in_and_the_page_says_why(
+    team: Team, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = team.working()
+    run = Run.objects.get(pk=task.run_id)
+    server()
+    says = model(monkeypatch, away(said="nobody listens"))
+    call = carried_out(ask(team, run, "judge"))
+    clock.until(400, team, busy=["scribe"])
+    call = now_of(call)
+    assert (call.state, call.fault) == ("failed", "slow")
+    run.refresh_from_db()
+    assert run.fallback == "No answer came in time. first: nobody listens"
+    assert told(team, "run.fell_back")[-1]["reason"] == run.fallback
+    says.says = [reply()]
+    ModelServer.objects.update(breaker="closed", breaker_until=None)
+    assert carried_out(ask(team, run, "judge", round=1)).state == "answered"
+    run.refresh_from_db()
+    assert run.fallback == ""
+    assert len(told(team, "run.model_returned")) == 1
+    task.refresh_from_db()
+    assert (task.tries, run.retries, team.agents["scribe"].breaker) == (1, 0, "closed")
+
+
+def test_without_any_server_a_question_is_given_up_and_nothing_is_asked(
+    team: Team, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = model(monkeypatch).asked
+    call = carried_out(ask(team, planning(team)))
+    assert call.said == "No model server is set up."
+    clock.sweep(601)
+    assert now_of(call).said == "No answer came in time. No model server is set up."
+    assert asked == []
+
+
+def test_the_call_of_a_process_that_died_is_asked_again(
+    team: Team, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server(concurrency=1)
+    asked = model(monkeypatch)
+    call = ask(team, planning(team))
+    held = consulting._claim(call.pk, set())
+    assert held is not None
+    assert model_calls.due_calls(clock.now, 9) == {}
+    assert not consulting.consult(call.pk)
+    clock.go(16)
+    assert model_calls.due_calls(clock.now, 9) == {call.pk: 1}
+    assert carried_out(call).state == "answered"
+    # Who had it before comes too late, and changes nothing.
+    assert not consulting._keep(lambda: call_ends.answered(held, reply("another")))
+    assert now_of(call).text == '{"tasks": []}'
+    assert len(asked.asked) == 1
+    assert len(told(team, "run.model_called")) == 1
+
+
+def test_a_question_is_cancelled_with_its_run_and_whoever_asks_stops(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = planning(team)
+    server()
+    waiting = ask(team, run, "judge")
+    monkeypatch.setattr(consulting, "LOOK", 0.0)
+
+    def meanwhile(wanted: Callable[[], bool]) -> Reply:
+        assert wanted()
+        perform(runs.cancel_run, run.pk, actor=team.actor("ada"))
+        assert not wanted()
+        raise Fault(FaultKind.ABORTED, "not wanted any more", usage=Usage(prompt=5))
+
+    asked = model(monkeypatch, meanwhile).asked
+    call = carried_out(ask(team, run))
+    assert (call.state, call.said) == ("cancelled", "The run was cancelled.")
+    assert carried_out(waiting).state == "cancelled"
+    assert len(asked) == 1
+    run.refresh_from_db()
+    assert (run.spent_tokens, run.fallback) == (5, "")
+    assert [one["state"] for one in told(team, "run.model_called")] == ["cancelled", "cancelled"]
+
+
+def test_a_single_question_can_be_cancelled_once(team: Team) -> None:
+    by = coordinator_for(team.users["ada"].pk)
+    call = ask(team, planning(team), "match")
+    perform(model_calls.cancel_call, call.pk, reason="Somebody took it.", actor=by)
+    assert (now_of(call).state, now_of(call).said) == ("cancelled", "Somebody took it.")
+    with pytest.raises(Conflict):
+        perform(model_calls.cancel_call, call.pk, reason="", actor=by)
+
+
+def test_a_process_that_goes_puts_its_question_back(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    server()
+    stays = [True]
+
+    def meanwhile(wanted: Callable[[], bool]) -> Reply:
+        stays[0] = False
+        assert not wanted()
+        raise Fault(FaultKind.ABORTED, "the process ends")
+
+    model(monkeypatch, meanwhile, reply())
+    call = ask(team, planning(team))
+    consulting.consult(call.pk, staying=lambda: stays[0])
+    assert (now_of(call).state, now_of(call).not_before) == ("waiting", None)
+    assert carried_out(call).state == "answered"
+
+
+def test_a_lease_is_renewed_while_the_model_thinks(team: Team, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    server()
+    monkeypatch.setattr(consulting, "LOOK", 0.0)
+    call = ask(team, planning(team))
+    seconds = [0.0]
+    monkeypatch.setattr("clawgroups.services.consulting.time.monotonic", lambda: seconds[0])
+
+    def thinks(wanted: Callable[[], bool]) -> Reply:
+        for _ in range(10):
+            seconds[0] += 6
+            clock.go(6)
+            assert wanted()
+            assert now_of(call).until == clock.now + timedelta(seconds=15)
+        return reply()
+
+    model(monkeypatch, thinks)
+    assert carried_out(call).state == "answered"
+
+
+# Decisions, and whether the model may be asked
+
+
+def test_what_was_read_from_an_answer_is_kept_and_only_of_an_answer(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server()
+    model(monkeypatch)
+    by = coordinator_for(team.users["ada"].pk)
+    call = ask(team, planning(team))
+    with pytest.raises(Conflict):
+        perform(model_calls.note_decision, call.pk, decision={"tasks": 1}, problems=(), actor=by)
+    carried_out(call)
+    perform(model_calls.note_decision, call.pk, decision={"tasks": 1}, problems=["too few"], actor=by)
+    kept = now_of(call)
+    assert (kept.decision, kept.problems, kept.acted_at is None) == ({"tasks": 1}, ["too few"], False)
+
+
+def test_why_the_model_is_not_asked_is_said_in_plain_words(team: Team) -> None:
+    assert model_calls.unavailable(team.workspace) == "No model server is set up."
+    made = server()
+    assert model_calls.unavailable(team.workspace) == ""
+    team.workspace.coordination = {"use_model": False}
+    assert "switched off" in model_calls.unavailable(team.workspace)
+    ModelServer.objects.filter(pk=made.pk).update(enabled=False)
+    team.workspace.coordination = {}
+    assert model_calls.unavailable(team.workspace) == "No model server is set up."
+
+
+def test_the_built_in_coordinator_stands_in_once_until_the_model_returns(team: Team) -> None:
+    run, by = planning(team), coordinator_for(team.users["ada"].pk)
+    perform(model_calls.fall_back, run.pk, reason="No model server is set up.", actor=by)
+    with pytest.raises(Conflict):
+        perform(model_calls.fall_back, run.pk, reason="again", actor=by)
+    run.refresh_from_db()
+    assert run.fallback == "No model server is set up."
+    assert len(told(team, "run.fell_back")) == 1
+
+
+def test_an_unknown_call_is_nobodys(team: Team) -> None:
+    assert not consulting.consult(uuid4())
+    assert ModelCall.objects.count() == 0
+    assert Operation.objects.filter(verb="model.answer").count() == 0
