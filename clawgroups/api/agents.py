@@ -104,6 +104,12 @@ def clear_breaker(request: HttpRequest, response: HttpResponse, agent_id: UUID) 
     return write(request, response, breakers.clear_breaker, agent_id)
 
 
+@router.post("/agents/{uuid:agent_id}/record/reset")
+def reset_record(request: HttpRequest, response: HttpResponse, agent_id: UUID, body: schemas.ResetIn) -> Answer:
+    """Have the matching look only at what the agent does with a skill from now on."""
+    return write(request, response, agents.reset_record, agent_id, skill=body.skill)
+
+
 @router.post("/agents/{uuid:agent_id}/sign-in")
 def sign_in_agent(request: HttpRequest, response: HttpResponse, agent_id: UUID, body: schemas.SignInIn) -> Answer:
     """Have an agent sign in by a method that it announced; the rest happens on its own machine."""

@@ -17,6 +17,7 @@ from clawgroups.api import (
     agents,
     approvals,
     artifacts,
+    choices,
     coordination,
     dials,
     memories,
@@ -116,7 +117,8 @@ api = ProblemAPI(
 for kind in (Exception, HttpError, ValidationError):
     api.add_exception_handler(kind, _on_error)
 ROUTED = (
-    workspaces, agents, dials, runs, tasks, approvals, artifacts, sessions, memories, coordination, model_servers,
+    workspaces, agents, dials, runs, tasks, choices, approvals, artifacts, sessions, memories, coordination,
+    model_servers,
 )  # fmt: skip
 for module in ROUTED:
     api.add_router("", module.router)

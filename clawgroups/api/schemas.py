@@ -45,6 +45,27 @@ class SkillIn(Schema):
     examples: list[str] = Field(default_factory=list)
 
 
+class HoursIn(Schema):
+    """From a time of day to another, on these days (mon, tue ...); to an earlier one: into the next day."""
+
+    zone: str = "UTC"
+    days: list[str] = Field(default_factory=lambda: ["mon", "tue", "wed", "thu", "fri"])
+    begin: str = Field("09:00", alias="from")
+    end: str = Field("17:00", alias="to")
+
+
+class OwnProfileIn(Schema):
+    """What is left out stays as it is. `hours` null: at any time; `capacity` 0: not asked."""
+
+    skills: list[SkillIn] | None = None
+    hours: HoursIn | None = None
+    capacity: int | None = None
+
+
+class ResetIn(Schema):
+    skill: str
+
+
 class ProfileIn(Schema):
     name: str
     description: str = ""
@@ -100,6 +121,13 @@ class RunIn(Schema):
 
 class AssignIn(Schema):
     member: UUID
+
+
+class ChooseIn(Schema):
+    """`stop`: also where another one is at work on it, who is stopped then."""
+
+    member: UUID
+    stop: bool = False
 
 
 class ReleaseIn(Schema):

@@ -22,6 +22,7 @@ from clawgroups.models import (
     Member,
     Memory,
     Message,
+    Override,
     Part,
     Run,
     Step,
@@ -58,6 +59,8 @@ def workspace(row: Workspace) -> Json:
 
 def member(row: Member) -> Json:
     said = columns(row, "id", "name", "handle", "role", "joined_at")
+    if row.user_id is not None:
+        said |= columns(row, "skills", "hours", "capacity")
     return {**said, "user": row.user_id, "agent": str(row.agent_id) if row.agent_id else None}
 
 
@@ -161,6 +164,14 @@ def task(row: Task, parents: Mapping[UUID, list[str]]) -> Json:
         "holder": seat(row.holder),
         "attempt": str(row.attempt_id) if row.attempt_id else None,
     }
+
+
+def choice(row: Override) -> Json:
+    """A person's choice that the matching learns from."""
+    said = columns(row, "id", "skills", "at")
+    by = str(row.actor.get("name", ""))
+    task = {"id": str(row.task_id), "title": row.task.title}
+    return {**said, "task": task, "passed": seat(row.proposed), "chosen": seat(row.chosen), "by": by}
 
 
 def attempt(row: Attempt) -> Json:

@@ -98,6 +98,17 @@ def _user_name(given: str | int | None) -> str:
     return given or ""
 
 
+@router.patch("/workspaces/{uuid:workspace_id}/members/me")
+def set_own_profile(
+    request: HttpRequest, response: HttpResponse, workspace_id: UUID, body: schemas.OwnProfileIn
+) -> Answer:
+    """Say what you may be asked for: skills with levels, hours, how many tasks at once."""
+    said = body.model_dump(exclude_unset=True, by_alias=True)
+    if "hours" in said and said["hours"] is None:
+        said["hours"] = {}
+    return write(request, response, members.set_profile, workspace_id, **said)
+
+
 @router.patch("/workspaces/{uuid:workspace_id}/members/{uuid:member_id}")
 def set_member_role(
     request: HttpRequest, response: HttpResponse, workspace_id: UUID, member_id: UUID, body: schemas.RoleIn

@@ -27,7 +27,7 @@ from clawgroups.coordinator.situation import Situation
 from clawgroups.core.actors import Actor, coordinator_for
 from clawgroups.core.errors import ClawError, Conflict
 from clawgroups.models import Run
-from clawgroups.services import dependants, model_calls, runs, tasks, turns, waiting
+from clawgroups.services import asking, dependants, model_calls, runs, tasks, turns, waiting
 from clawgroups.services.perform import begin, perform
 
 log = logging.getLogger(__name__)
@@ -72,10 +72,12 @@ def _act(step: Step, situation: Situation, actor: Actor) -> Wait:  # noqa: C901,
         case Start():
             return begin(runs.start_run, situation.run_id, actor=actor)
         case Assign(task_id, member_id, match):
-            return begin(tasks.assign_task, task_id, member_id=member_id, match=match, actor=actor)
+            # A person is asked, never given a task.
+            verb = asking.ask_member if member_id in situation.people else tasks.assign_task
+            return begin(verb, task_id, member_id=member_id, match=match, actor=actor)
         case Explain(task_id, reason, who, match, stuck):
-            verb = tasks.stick_task if stuck else waiting.park_task
-            return begin(verb, task_id, reason=reason, who=who, match=match, actor=actor)
+            say = tasks.stick_task if stuck else waiting.park_task
+            return begin(say, task_id, reason=reason, who=who, match=match, actor=actor)
         case Adopt(task_id, attempt_id):
             return consider_late(task_id, attempt_id, actor)
         case Regenerate(task_id):

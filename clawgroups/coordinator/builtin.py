@@ -157,7 +157,7 @@ def _by_skill(situation: Situation) -> Planned:
     """One task for the member whose declared profile fits the goal's words best."""
     goal = asked_for(situation)
     words = _words(goal)
-    joined = [c for c in situation.candidates if c.member_id not in situation.builtin]
+    joined = [c for c in situation.candidates if not c.is_person and c.member_id not in situation.builtin]
     scored = sorted(
         ((len(words & _words(situation.descriptions[c.member_id])), c.online, c) for c in joined),
         key=lambda row: (-row[0], not row[1], row[2].name),

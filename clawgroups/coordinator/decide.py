@@ -10,14 +10,16 @@ from uuid import UUID
 from clawgroups.coordinator.situation import Situation, TaskView
 from clawgroups.core.failures import FOR_A_PERSON
 from clawgroups.core.matching import (
+    ASKED,
     NEEDS_LOGIN,
     OFFLINE,
+    OUT_OF_HOURS,
     QUARANTINED,
     RESTING,
     SPENT,
     UNCONFIRMED,
-    Match,
     Need,
+    Standing,
 )
 from clawgroups.core.retries import MAX_REGENERATED, MAX_TRIES
 from clawgroups.core.roster import Roster
@@ -36,7 +38,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """Give a task to a member, for these reasons."""
+    """Give a task to an agent, or ask a person for it, for these reasons."""
 
     task_id: UUID
     member_id: UUID
@@ -187,8 +189,10 @@ def _given(due: Sequence[TaskView], situation: Situation) -> list[Step]:
         else:
             steps.append(Assign(task.id, member, roster.shown(need, member)))
             roster.take(member)
-    explained = (_explain(task, need, roster, situation) for task, need in waiting if not roster.anybody(need))
-    return [*steps, *(step for step in explained if step is not None)]
+    for task, need in waiting:
+        step = _passed_by(task, need, roster) if roster.anybody(need) else _explain(task, need, roster, situation)
+        steps += [] if step is None else [step]
+    return steps
 
 
 def need_of(task: TaskView) -> Need:
@@ -200,6 +204,13 @@ def need_of(task: TaskView) -> Need:
         refused=frozenset(UUID(m) for m in task.brief.get("refused", []) if _is_id(m)),
         authors=task.authors,
         only=_id_or_none(task.brief.get("only")),
+        proposed=task.proposed,
+        proposal=task.proposal,
+        warm=task.warm,
+        # What was made by others is reviewed with fresh eyes.
+        knows=frozenset() if "review" in task.skills else task.knows,
+        asked=frozenset(UUID(m) for m in task.brief.get("asked", []) if _is_id(m)),
+        learned=task.learned,
         last_try=task.tries == MAX_TRIES - 1,
     )
 
@@ -212,17 +223,18 @@ def _is_id(text: object) -> bool:
     return isinstance(text, str) and text not in ("", "None")
 
 
-def _owner(agent: Match, situation: Situation) -> str:
+def _owner(agent: Standing, situation: Situation) -> str:
     """Who can do something about an agent, by name."""
     name = situation.owners.get(agent.member_id)
     return f"{name}, who owns {agent.name}" if name else f"the owner of {agent.name}"
 
 
 def _explain(task: TaskView, need: Need, roster: Roster, situation: Situation) -> Explain | None:
-    ranking = roster.ranking(need)
+    ranking = roster.standings(need)
     offline = [m for m in ranking if m.excluded == OFFLINE]
     locked = [m for m in ranking if m.excluded in (NEEDS_LOGIN, UNCONFIRMED, SPENT) or m.excluded.startswith(RESTING)]
     barred = [m for m in ranking if m.excluded == QUARANTINED]
+    away = [m for m in ranking if m.excluded == OUT_OF_HOURS]
     if locked:
         reason = f"{locked[0].name} could do it and {locked[0].excluded}."
         who, stuck = _owner(locked[0], situation), False
@@ -230,14 +242,37 @@ def _explain(task: TaskView, need: Need, roster: Roster, situation: Situation) -
         names = ", ".join(m.name for m in offline[:3])
         reason = f"{names} could do it and {'is' if len(offline) == 1 else 'are'} offline."
         who, stuck = _owner(offline[0], situation), False
+    elif away:
+        reason = f"{away[0].name} could do it and {OUT_OF_HOURS}."
+        who, stuck = away[0].name, False
     elif barred:
         reason = f"{barred[0].name} could do it and {QUARANTINED}. Clear it, add another agent, or take the task over."
         who, stuck = _owner(barred[0], situation), True
     else:
-        wanted = ", ".join(task.skills) or "a connected agent"
-        reason = f"No member can do it: it needs {wanted}. Add or connect an agent that can, or take it over."
+        reason = _nobody(task, need, ranking)
         who, stuck = situation.author or "somebody of the team", True
     told = task.state == "stuck" or (not stuck and task.reason in ("", reason))
     if task.next_actor == who and told:
         return None
     return Explain(task.id, reason, who, roster.shown(need), stuck and task.state != "stuck")
+
+
+def _nobody(task: TaskView, need: Need, ranking: Sequence[Standing]) -> str:
+    """Why it can go to nobody at all, and what a person can do."""
+    if need.only is not None:
+        chosen = next((f"{m.name} was chosen for it and {m.excluded}" for m in ranking), "Who was chosen is not here")
+        return f"{chosen}. Choose another member, or take it over."
+    asked = [m.name for m in ranking if m.excluded == ASKED]
+    were = "was" if len(asked) == 1 else "were"
+    passed = f"{', '.join(asked[:3])} {were} asked and did not take it. No other" if asked else "No"
+    wanted = ", ".join(task.skills) or "a connected agent"
+    return f"{passed} member can do it: it needs {wanted}. Add or connect an agent that can, or take it over."
+
+
+def _passed_by(task: TaskView, need: Need, roster: Roster) -> Explain | None:
+    """A person was asked and let it pass; whoever else can do it is busy."""
+    if task.state != "ready" or task.blocked_on != "person":
+        return None
+    waits_for = next((m.name for m in roster.standings(need) if m.later), "whoever is free first")
+    reason = f"Who was asked did not take it; {waits_for} could do it and is busy."
+    return Explain(task.id, reason, waits_for, roster.shown(need), False)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count as RowCount
-from django.db.models import Q, QuerySet
-
-from agents.models import Agent, Connection, Skill
+from agents.models import Agent
+from clawgroups.coordinator.candidates import PersonSeat, Seat, candidates_of, people_of, seats_of
 from clawgroups.coordinator.consult import pending
 from clawgroups.coordinator.contenders import left_by_others
-from clawgroups.core.breaker import Breaker, BreakerState
-from clawgroups.core.breaker import read as read_breaker
-from clawgroups.core.matching import QUARANTINED, RESTING, Candidate
-from clawgroups.models import Artifact, Attempt, Member, Run, Task
-from clawgroups.services import budgets, contact, late
-from clawgroups.services.deadlines import name_of, timers_of
+from clawgroups.coordinator.needs import Surroundings, open_tasks, surroundings_of
+from clawgroups.core.match_parts import Learned
+from clawgroups.core.matching import Candidate
+from clawgroups.models import Artifact, Attempt, Run, Task
+from clawgroups.services import budgets, late
+from clawgroups.services.deadlines import name_of
 from clawgroups.services.dependants import Told, to_tell
 
 
@@ -50,6 +48,12 @@ class TaskView:
     late: UUID | None = None
     # The attempt in hand or in review.
     attempt: UUID | None = None
+    # Whom the plan or a person proposes, and why; who knows of this work; what people's choices say of its kind.
+    proposed: UUID | None = None
+    proposal: str = ""
+    warm: frozenset[UUID] = frozenset()
+    knows: frozenset[UUID] = frozenset()
+    learned: Mapping[UUID, Learned] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,27 +97,18 @@ class Situation:
     # Which limit is used up, so that nothing new begins; empty: none.
     used_up: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """An agent's seat in the workspace, with what of the agent counts for giving out work."""
-
-    pk: UUID
-    name: str
-    agent_id: UUID
-    owner_id: int
-    owner: str
-    max_sessions: int
-    health: Breaker
-    announced: Mapping[str, Any]
-    budget: Mapping[str, Any]
+    @property
+    def people(self) -> frozenset[UUID]:
+        """The candidates who are people: they are asked."""
+        return frozenset(c.member_id for c in self.candidates if c.is_person)
 
 
 def situation_of(run: Run, now: datetime) -> Situation:
     """Read a run's situation."""
-    seats = _seats(run.workspace_id)
+    seats, people = seats_of(run.workspace_id), people_of(run.workspace_id)
     inputs = Artifact.objects.filter(run=run, kind="input").order_by("created_at")
-    candidates = tuple(_candidates(seats, run, now))
+    candidates = candidates_of(run.workspace, seats, people, now)
+    working = [c for c in candidates if not c.is_person]
     planning = run.state == "planning"
     agents = _agents([s.agent_id for s in seats]) if planning else {}
     return Situation(
@@ -125,14 +120,15 @@ def situation_of(run: Run, now: datetime) -> Situation:
         goal=run.goal,
         asked_by=run.created_by_id,
         now=now,
-        tasks=tuple(_tasks(run)),
+        tasks=tuple(_tasks(run, now)),
         candidates=candidates,
-        allowance=left_by_others(run, {s.agent_id: s.pk for s in seats}, candidates, now),
-        descriptions={s.pk: _description(agents[s.agent_id]) for s in seats if planning},
+        allowance=left_by_others(run, {s.agent_id: s.pk for s in seats}, working, now),
+        descriptions={s.pk: _description(agents[s.agent_id]) for s in seats if planning}
+        | {p.pk: " ".join(p.skills) for p in people if planning},
         builtin=frozenset(s.pk for s in seats if planning and agents[s.agent_id].is_builtin),
         inputs=tuple(InputView(a.name, a.sha256, a.content_type) for a in inputs),
         author=name_of(run),
-        owners=_owners(seats, run),
+        owners=_owners(seats, people),
         to_tell=to_tell(run) if run.state == "running" else (),
         question=run.question,
         answers=tuple(run.answers),
@@ -141,35 +137,12 @@ def situation_of(run: Run, now: datetime) -> Situation:
     )
 
 
-def _seats(workspace_id: UUID) -> list[Seat]:
-    # Columns, not models: a round of 300 agents reads them several times a second.
-    rows = _present(workspace_id).values_list(
-        "pk",
-        "name",
-        "agent_id",
-        "agent__owner_id",
-        "agent__owner__username",
-        "agent__max_sessions",
-        "agent__breaker",
-        "agent__breaker_until",
-        "agent__health",
-        "agent__announced",
-        "agent__budget",
-    )
-    return [Seat(*row[:6], read_breaker(*row[6:9]), *row[9:]) for row in rows]
-
-
-def _present(workspace_id: UUID) -> QuerySet[Member]:
-    return Member.objects.filter(workspace_id=workspace_id, left_at=None, agent__isnull=False, agent__retired_at=None)
-
-
 def _agents(ids: list[UUID]) -> dict[UUID, Agent]:
     return {agent.pk: agent for agent in Agent.objects.filter(pk__in=ids).prefetch_related("skills")}
 
 
-def _owners(seats: list[Seat], run: Run) -> dict[UUID, str]:
-    people = Member.objects.filter(workspace_id=run.workspace_id, user__isnull=False).values_list("user_id", "name")
-    names = dict(people)
+def _owners(seats: list[Seat], people: list[PersonSeat]) -> dict[UUID, str]:
+    names = {one.user_id: one.name for one in people}
     return {s.pk: names.get(s.owner_id) or s.owner for s in seats}
 
 
@@ -178,90 +151,50 @@ def _description(agent: Agent) -> str:
     return f"{agent.description} {skills}"
 
 
-def _tasks(run: Run) -> list[TaskView]:
-    rows = Task.objects.filter(run=run, state__in=["ready", "stuck", "in_review"]).order_by("position")
+def _tasks(run: Run, now: datetime) -> list[TaskView]:
+    rows = open_tasks(run.pk).order_by("position")
     late_ones = set(Attempt.objects.filter(task__run=run, late_at__isnull=False).values_list("task_id", flat=True))
-    authors = _authors([task.pk for task in rows if "review" in task.skills])
-    return [
-        TaskView(
-            id=task.pk,
-            key=task.key,
-            title=task.title,
-            state=task.state,
-            skills=tuple(task.skills),
-            level=task.level,
-            position=task.position,
-            tries=task.tries,
-            brief=task.brief,
-            not_before=task.not_before,
-            blocked_on=task.blocked_on,
-            next_actor=task.next_actor,
-            failure=task.failure,
-            regenerated=task.regenerated,
-            bottom_level=task.bottom_level,
-            instructions=task.instructions,
-            reason=task.reason,
-            authors=authors.get(task.pk, frozenset()),
-            late=_late(task) if task.pk in late_ones else None,
-            attempt=task.attempt_id,
-        )
-        for task in rows
-    ]
+    around = surroundings_of(open_tasks(run.pk), run.workspace_id, now)
+    return [view_of(task, around, _late(task) if task.pk in late_ones else None) for task in rows]
+
+
+def view_of(task: Task, around: Surroundings, late_one: UUID | None = None) -> TaskView:
+    """A task as the coordinator sees it."""
+    return TaskView(
+        id=task.pk,
+        key=task.key,
+        title=task.title,
+        state=task.state,
+        skills=tuple(task.skills),
+        level=task.level,
+        position=task.position,
+        tries=task.tries,
+        brief=task.brief,
+        not_before=task.not_before,
+        blocked_on=task.blocked_on,
+        next_actor=task.next_actor,
+        failure=task.failure,
+        regenerated=task.regenerated,
+        bottom_level=task.bottom_level,
+        instructions=task.instructions,
+        reason=task.reason,
+        authors=around.authors.get(task.pk, frozenset()) if "review" in task.skills else frozenset(),
+        late=late_one,
+        proposed=task.proposed_id,
+        proposal=_proposal(task),
+        warm=around.warm.get(task.pk, frozenset()),
+        knows=around.authors.get(task.pk, frozenset()),
+        learned=around.learned(task.skills),
+        attempt=task.attempt_id,
+    )
+
+
+def _proposal(task: Task) -> str:
+    """Why somebody is proposed for it, as the matching says it."""
+    reason, by = (str(task.proposal.get(key) or "") for key in ("reason", "by"))
+    return f"{by or 'the plan'} proposes it{f': {reason}' if reason else ''}"
 
 
 def _late(task: Task) -> UUID | None:
     found = late.adoptable(task) if task.state in ("ready", "stuck") else None
     return None if found is None else found.pk
-
-
-def _authors(reviews: list[UUID]) -> dict[UUID, frozenset[UUID]]:
-    """Whose work each review task looks at: the authors of what it depends on."""
-    found: dict[UUID, set[UUID]] = {}
-    accepted = Attempt.objects.filter(task__dependants__task__in=reviews, state="accepted")
-    for task_id, member_id in accepted.values_list("task__dependants__task", "member_id"):
-        found.setdefault(task_id, set()).add(member_id)
-    return {task_id: frozenset(members) for task_id, members in found.items()}
-
-
-def _candidates(seats: list[Seat], run: Run, now: datetime) -> list[Candidate]:
-    # Named by a query: 300 ids took longer to be sent than to be found.
-    seated = _present(run.workspace_id).values("agent_id")
-    # Load is counted over all workspaces: an agent is one program, wherever it sits.
-    live = Q(state__in=["offered", "working"])
-    loads = Attempt.objects.filter(live, member__agent_id__in=seated).values_list("member__agent_id")
-    busy = dict(loads.annotate(n=RowCount("pk")))
-    fresh = now - timedelta(seconds=timers_of(run.workspace).lost_contact)
-    open_links = Connection.objects.filter(
-        agent_id__in=seated, closed_at=None, ready_at__isnull=False, seen_at__gt=fresh
-    )
-    online = set(open_links.values_list("agent_id", flat=True))
-    unconfirmed = contact.unconfirmed(seated)
-    skills: dict[UUID, dict[str, int]] = {}
-    for agent_id, name, level in Skill.objects.filter(agent_id__in=seated).values_list("agent_id", "name", "level"):
-        skills.setdefault(agent_id, {})[name] = level
-    spent = budgets.agents_over({seat.agent_id: seat.budget for seat in seats if seat.budget}, now)
-    return [
-        Candidate(
-            member_id=seat.pk,
-            name=seat.name,
-            skills=skills.get(seat.agent_id, {}),
-            online=seat.agent_id in online,
-            unconfirmed=seat.agent_id in unconfirmed,
-            needs_login=contact.login_is_needed(seat.announced, now),
-            busy=busy.get(seat.agent_id, 0),
-            capacity=seat.max_sessions,
-            failures=seat.health.failures,
-            on_trial=seat.health.state is BreakerState.PROBING,
-            rests=_rests(seat.health) or spent.get(seat.agent_id, ""),
-        )
-        for seat in seats
-    ]
-
-
-def _rests(health: Breaker) -> str:
-    """Why an agent gets no work, as the matching says it."""
-    if health.state is BreakerState.QUARANTINED:
-        return QUARANTINED
-    if health.state is not BreakerState.OPEN:
-        return ""
-    return RESTING if health.until is None else f"{RESTING}; it is tried again at {health.until:%H:%M:%S} UTC"

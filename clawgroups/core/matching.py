@@ -1,24 +1,37 @@
-"""Who gets a task: a pure ranking with reasons (declared skills, availability, load, permission)."""
+"""Who gets a task: a pure ranking, each score with its parts (`match_parts`), each exclusion with its reason."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-# Weights: skill fit decides; the rest breaks ties between equally able members.
-SKILL = 10.0
-FREE = 2.0
-PREFERRED = 5.0
-FAILED_BEFORE = -6.0
-FAILED_LATELY = -1.5  # for each of its last tasks that failed
+from clawgroups.core.match_parts import (
+    FAILED_BEFORE,
+    FAILED_LATELY,
+    KNOWS,
+    PERSON,
+    PREFERRED,
+    PROPOSED,
+    WARM,
+    Learned,
+    Part,
+    cost_part,
+    load_part,
+    record_part,
+    skill_part,
+)
+from clawgroups.core.record import Tally
+
 OFFLINE = "is offline"
 NEEDS_LOGIN = "needs a login on its own machine"
 UNCONFIRMED = "was asked to stop and has not confirmed it"
 QUARANTINED = "is in quarantine, as it keeps failing, until its owner clears it"
 RESTING = "gets no work, as it keeps failing"
 SPENT = "has used up its limit of this month"
+OUT_OF_HOURS = "is outside the hours they gave"
+ASKED = "was asked, and did not take it"
 DIGITS = 6  # scores that differ by less are equal
 DOUBTFUL = "has failed lately, and this is the last try"
 
@@ -36,6 +49,16 @@ class Need:
     # The one member that a person asked for.
     only: UUID | None = None
     last_try: bool = False
+    # Whom the plan or a person proposes, and why.
+    proposed: UUID | None = None
+    proposal: str = ""
+    # Who has its session still open, and who did the work that it builds on.
+    warm: frozenset[UUID] = frozenset()
+    knows: frozenset[UUID] = frozenset()
+    # People who were asked whether they would do it, and did not answer in time.
+    asked: frozenset[UUID] = frozenset()
+    # What people's choices say of this kind of work.
+    learned: Mapping[UUID, Learned] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +80,12 @@ class Candidate:
     failures: int = 0
     on_trial: bool = False
     rests: str = ""
+    # What became of its work here lately, by skill; what an accepted task of it cost, and costs usually, in USD.
+    record: Mapping[str, Tally] = field(default_factory=dict)
+    cost: float | None = None
+    usual_cost: float | None = None
+    # A person is asked, and never given a task.
+    is_person: bool = False
 
     @property
     def free(self) -> int:
@@ -77,7 +106,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A candidate's place: a score with its reasons, or why it is out."""
+    """A candidate's place: a score, which is the sum of its parts, or why it is out."""
 
     member_id: UUID
     name: str
@@ -88,15 +117,36 @@ class Match:
     later: bool = False
     # It failed at this task or lately, and nobody asked for it all the same.
     doubtful: bool = False
+    parts: tuple[Part, ...] = ()
+    is_person: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        return {
+        """As it is stored with the task."""
+        said = {
             "member": str(self.member_id),
             "name": self.name,
             "score": round(self.score, 2),
             "reasons": list(self.reasons),
             "excluded": self.excluded,
+            "parts": [part.as_json() for part in self.parts],
         }
+        if self.is_person:
+            said["person"] = True
+        return said
+
+
+class Standing(NamedTuple):
+    """Whether a member could get a task, without what it is worth."""
+
+    member_id: UUID
+    name: str
+    excluded: str
+    later: bool
+
+    def as_json(self, score: float) -> dict[str, Any]:
+        """As it is stored with the task, for who is out: without parts."""
+        told = {"member": str(self.member_id), "name": self.name, "score": round(score, 2)}
+        return {**told, "reasons": [], "excluded": self.excluded}
 
 
 def rank(need: Need, candidates: Sequence[Candidate]) -> list[Match]:
@@ -118,41 +168,78 @@ def best(matches: Sequence[Match]) -> Match | None:
 
 
 def _for_the_last_try(matches: Sequence[Match]) -> list[Match]:
-    """The doubtful ones behind the others; while the others are all busy, nobody."""
+    """The doubtful ones behind the others; while the others are all busy, nobody. No agent waits for a person."""
     sound = [m for m in matches if not m.doubtful]
-    if best(sound) is None and any(m.later for m in sound):
+    if best(sound) is None and any(m.later and not m.is_person for m in sound):
         matches = [m if m.excluded else replace(m, excluded=DOUBTFUL) for m in matches]
     return sorted(matches, key=lambda m: m.doubtful)
 
 
 def judge(need: Need, candidate: Candidate) -> Match:
-    """What one candidate is worth for a need, with the reasons, or why it is out."""
-    missing = [s for s in need.skills if s not in candidate.skills]
-    excluded, later = _exclusion(need, candidate, missing)
-    reasons: list[str] = []
-    score = 0.0
-    for skill in need.skills:
-        if level := candidate.skills.get(skill):
-            score += SKILL * level / 5 / len(need.skills)
-            reasons.append(f"{skill} at level {level} of 5")
-    if not need.skills:
-        reasons.append("no particular skill is needed")
-    score += FREE * candidate.free / max(candidate.capacity, 1)
-    reasons.append("free" if candidate.busy == 0 else f"busy with {candidate.busy} of {candidate.capacity}")
-    if candidate.member_id == need.preferred:
-        score += PREFERRED
-        reasons.append("worked on it before and knows it")
-    if candidate.member_id in need.failed:
-        score += FAILED_BEFORE
-        reasons.append("did not finish it before")
-    if candidate.failures:
-        score += FAILED_LATELY * candidate.failures
-        reasons.append(f"failed {candidate.failures} of its last tasks")
+    """What one candidate is worth for a need, part by part, or why it is out."""
+    _, _, excluded, later = standing(need, candidate)
+    parts = (
+        skill_part(need.skills, candidate.skills),
+        record_part(need.skills, candidate.record),
+        load_part(candidate.busy, candidate.free, candidate.capacity),
+        cost_part(candidate.cost, candidate.usual_cost),
+        *_of_the_need(need, candidate.member_id),
+        *_failures(need, candidate),
+    )
+    if candidate.is_person:
+        parts += (Part("person", PERSON, "a person; agents go first"),)
+    reasons = [part.said for part in parts if part.said and (part.value or part.name in ("skill", "load"))]
     if candidate.on_trial:
         reasons.append("is on trial with one task")
     bad = candidate.is_shaky or candidate.member_id in need.failed
-    doubtful = bad and candidate.member_id != need.preferred
-    return Match(candidate.member_id, candidate.name, round(score, DIGITS), tuple(reasons), excluded, later, doubtful)
+    return Match(
+        candidate.member_id,
+        candidate.name,
+        round(sum(part.value for part in parts), DIGITS),
+        tuple(reasons),
+        excluded,
+        later,
+        doubtful=bad and candidate.member_id != need.preferred,
+        parts=parts,
+        is_person=candidate.is_person,
+    )
+
+
+def warmth(need: Need, member_id: UUID) -> float:
+    """What a member knows of this work by what it has done for it."""
+    return WARM if member_id in need.warm else KNOWS if member_id in need.knows else 0.0
+
+
+def _of_the_need(need: Need, member_id: UUID) -> list[Part]:
+    """What speaks for this member and this very task."""
+    found = []
+    if need.preferred and member_id == need.preferred:
+        found.append(Part("before", PREFERRED, "worked on it before and knows it"))
+    if value := warmth(need, member_id):
+        said = "has its session still open" if member_id in need.warm else "did work that it builds on"
+        found.append(Part("warm", value, said))
+    if need.proposed and member_id == need.proposed:
+        found.append(Part("proposed", PROPOSED, need.proposal or "the plan proposes it"))
+    if told := need.learned.get(member_id):
+        found.append(Part("learned", told.value, told.said))
+    return found
+
+
+def _failures(need: Need, candidate: Candidate) -> list[Part]:
+    """What speaks against it: this task before, its last tasks."""
+    found = []
+    if candidate.member_id in need.failed:
+        found.append(Part("failed before", FAILED_BEFORE, "did not finish it before"))
+    if candidate.failures:
+        said = f"failed {candidate.failures} of its last tasks"
+        found.append(Part("failures", FAILED_LATELY * candidate.failures, said))
+    return found
+
+
+def standing(need: Need, candidate: Candidate) -> Standing:
+    """Whether a candidate is out, and why."""
+    missing = [s for s in need.skills if s not in candidate.skills]
+    return Standing(candidate.member_id, candidate.name, *_exclusion(need, candidate, missing))
 
 
 def _exclusion(need: Need, candidate: Candidate, missing: list[str]) -> tuple[str, bool]:
@@ -164,9 +251,15 @@ def _exclusion(need: Need, candidate: Candidate, missing: list[str]) -> tuple[st
         return "refused it before", False
     if candidate.member_id in need.authors:
         return "is the author of what is to be reviewed", False
-    away = ((not candidate.online, OFFLINE), (candidate.needs_login, NEEDS_LOGIN), (candidate.unconfirmed, UNCONFIRMED))
-    if reason := next((said for is_so, said in away if is_so), ""):
-        return reason, False
+    away = (
+        (candidate.member_id in need.asked, ASKED),
+        (not candidate.online, OFFLINE),
+        (candidate.needs_login, NEEDS_LOGIN),
+        (candidate.unconfirmed, UNCONFIRMED),
+    )
+    for is_so, reason in away:
+        if is_so:
+            return reason, False
     if candidate.rests:
         return candidate.rests, False
     if not candidate.free:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
@@ -95,6 +95,19 @@ def record_of(groups: Iterable[Ended]) -> Record:
             failures[group.failure or _unnamed(group)] += group.number
     ordered = sorted(failures.items(), key=lambda one: (-one[1], one[0]))
     return Record(total, skills, tuple(ordered))
+
+
+def since_reset(group: Ended, at: datetime, resets: Mapping[str, Any]) -> Ended | None:
+    """An attempt that ended at `at`, with the skills whose record was not reset since; None where none is left."""
+    kept = [name for name in _names(group.skills) if not _is_reset(resets.get(name), at)]
+    return replace(group, skills=kept) if kept or not group.skills else None
+
+
+def _is_reset(told: Any, at: datetime) -> bool:
+    try:
+        return at < datetime.fromisoformat(str(told))
+    except ValueError:
+        return False
 
 
 def _unnamed(group: Ended) -> str:

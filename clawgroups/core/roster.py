@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -11,18 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clawgroups.core.assignment import NOBODY, assign
-from clawgroups.core.matching import (
-    DIGITS,
+from clawgroups.core.match_parts import (
+    ANYTHING,
+    COST,
     FAILED_BEFORE,
     FAILED_LATELY,
     FREE,
+    PERSON,
     PREFERRED,
+    PROPOSED,
+    RECORD,
     SKILL,
-    Candidate,
-    Match,
-    Need,
-    judge,
+    dearness,
+    edge,
 )
+from clawgroups.core.matching import DIGITS, Candidate, Match, Need, Standing, judge, standing, warmth
 
 SHOWN = 4  # of the runners-up, and of those who are out
 KEPT = "leaves those who fit better to work that needs them more"
@@ -33,7 +36,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """What skills alone say: their share of the score, and who has them all and could work if it were free."""
+    """What skills alone say, declared and proven: their share of the score, and who could work if it were free."""
 
     score: Numbers
     able: Flags
@@ -49,9 +52,12 @@ class Roster:
         self._free = np.array([c.free for c in self._people], dtype=np.intp)
         self._busy = np.array([c.busy for c in self._people], dtype=np.float64)
         self._capacity = np.array([max(c.capacity, 1) for c in self._people], dtype=np.float64)
-        self._failures = np.array([FAILED_LATELY * c.failures for c in self._people], dtype=np.float64)
+        # What no task and no other task in hand changes.
+        self._always = np.array([_always(c) for c in self._people], dtype=np.float64)
         self._shaky = np.array([c.is_shaky for c in self._people], dtype=np.bool_)
+        self._persons = np.array([c.is_person for c in self._people], dtype=np.bool_)
         self._there = np.array([c.is_there for c in self._people], dtype=np.bool_)
+        self._with: dict[str, tuple[Numbers, Flags, Numbers]] = {}
         self._fits: dict[tuple[str, ...], _Fit] = {}
         self._now: dict[tuple[str, ...], tuple[Numbers, Flags]] = {}
 
@@ -66,7 +72,7 @@ class Roster:
         """Whom each of these tasks goes to, the most urgent first; at most `most` of them. Nothing is taken by that."""
         if not needs or not self._free.any():
             return [None] * len(needs)
-        scores = np.stack([self._scores(need) for need in needs])
+        scores = np.stack([self._shared(need) for need in needs])
         given = assign(scores, self._free, FREE / self._capacity)
         given[np.flatnonzero(given != NOBODY)[most:] if most is not None else []] = NOBODY
         return [None if number == NOBODY else self._people[number].member_id for number in given]
@@ -93,17 +99,23 @@ class Roster:
             match = judge(need, self._people[self._at[chosen]])
             if fits[0] != self._at[chosen]:
                 match = replace(match, reasons=(*match.reasons, KEPT))
+        raw = self._judged(need)[0]
         others = [n for n in fits if self._people[n].member_id != chosen]
         return {
             "chosen": match.as_json() if match else None,
             "runners_up": [judge(need, self._people[n]).as_json() for n in others[:SHOWN]],
-            "out": [judge(need, self._people[n]).as_json() for n in out[:SHOWN]],
+            "out": [standing(need, self._people[n]).as_json(float(raw[n])) for n in out[:SHOWN]],
         }
 
     def ranking(self, need: Need) -> list[Match]:
         """Everybody who may be asked, each judged for this need, best first; those who are out come last."""
         order, free = self._order(need)
         return [judge(need, self._people[n]) for n in sorted(order, key=lambda number: not free[number])]
+
+    def standings(self, need: Need) -> list[Standing]:
+        """The same without what each is worth, for whoever only asks why nobody gets it."""
+        order, free = self._order(need)
+        return [standing(need, self._people[n]) for n in sorted(order, key=lambda number: not free[number])]
 
     def _order(self, need: Need) -> tuple[list[int], Flags]:
         """The members' places from the best on, and who can take it now."""
@@ -118,7 +130,7 @@ class Roster:
         now = able & (self._free > 0)
         if need.last_try:
             sound = able & ~self._doubtful(need)
-            if sound.any() and not (now & sound).any():
+            if (sound & ~self._persons).any() and not (now & sound).any():
                 now[:] = False
         return now
 
@@ -130,23 +142,41 @@ class Roster:
             now = sound
         return np.where(now, raw - _LESS_BUSY * self._busy, -np.inf)
 
+    def _shared(self, need: Need) -> Numbers:
+        """The scores by which tasks are shared out: a person only where no agent fits as well, be it later."""
+        scores = self._scores(need)
+        if not self._persons.any():
+            return scores
+        raw, able = self._judged(need)
+        agents = able & ~self._persons
+        if need.last_try:
+            # A person is asked before an agent that failed at it, or lately, gets the last try.
+            agents &= ~self._doubtful(need)
+        if agents.any():
+            if_free = raw + FREE * (1 - self._free / self._capacity)
+            scores = np.where(self._persons & (raw <= if_free[agents].max()), -np.inf, scores)
+        return scores
+
     def _judged(self, need: Need) -> tuple[Numbers, Flags]:
         """Everybody's score, and who could take it with a free session."""
         known = self._now.get(need.skills)
         if known is None:
             fit = self._fit(need.skills)
-            raw = fit.score + FREE * self._free / self._capacity + self._failures
+            raw = fit.score + FREE * self._free / self._capacity + self._always
             known = self._now[need.skills] = np.round(raw, DIGITS), fit.able
-        if not (need.preferred or need.failed or need.refused or need.authors or need.only):
+        mine = need.preferred or need.failed or need.refused or need.authors or need.only
+        if not (mine or need.proposed or need.warm or need.knows or need.asked or need.learned):
             return known
         raw, able = known[0].copy(), known[1].copy()
-        raw[self._places({need.preferred})] += PREFERRED
-        raw[self._places(need.failed)] += FAILED_BEFORE
-        able[self._places(need.refused | need.authors)] = False
+        for member, worth in _told(need):
+            if (number := self._at.get(member)) is not None:
+                raw[number] += worth
+        able[self._places(need.refused | need.authors | need.asked)] = False
         if need.only:
-            mine = able[self._places({need.only})]
+            chosen = self._places({need.only})
+            kept = able[chosen]
             able[:] = False
-            able[self._places({need.only})] = mine
+            able[chosen] = kept
         return np.round(raw, DIGITS), able
 
     def _places(self, members: Iterable[UUID | None]) -> list[int]:
@@ -164,9 +194,40 @@ class Roster:
             score = np.zeros(len(self._people))
             able = self._there.copy()
             for skill in skills:
-                levels = np.array([c.skills.get(skill, 0) for c in self._people], dtype=np.float64)
-                has = np.array([skill in c.skills for c in self._people], dtype=np.bool_)
-                score += SKILL * levels / 5 / len(skills)
+                levels, has, edges = self._with_skill(skill)
+                score += (SKILL * levels / 5 + RECORD * edges) / len(skills)
                 able &= has
+            if not skills:
+                score += RECORD * self._with_skill(ANYTHING)[2]
             known = self._fits[skills] = _Fit(score, able)
         return known
+
+    def _with_skill(self, skill: str) -> tuple[Numbers, Flags, Numbers]:
+        """Everybody's level of a skill, who has it, and how their record with it differs from the usual one."""
+        known = self._with.get(skill)
+        if known is None:
+            levels = np.array([c.skills.get(skill, 0) for c in self._people], dtype=np.float64)
+            has = np.array([skill in c.skills for c in self._people], dtype=np.bool_)
+            records = (c.record.get(skill) for c in self._people)
+            edges = np.array([edge(tally) if tally else 0.0 for tally in records], dtype=np.float64)
+            known = self._with[skill] = levels, has, edges
+        return known
+
+
+def _told(need: Need) -> Iterator[tuple[UUID, float]]:
+    """What a need says of single members."""
+    if need.preferred:
+        yield need.preferred, PREFERRED
+    if need.proposed:
+        yield need.proposed, PROPOSED
+    for member in need.failed:
+        yield member, FAILED_BEFORE
+    for member in need.warm | need.knows:
+        yield member, warmth(need, member)
+    for member, learned in need.learned.items():
+        yield member, learned.value
+
+
+def _always(one: Candidate) -> float:
+    cost = -COST * dearness(one.cost, one.usual_cost)
+    return FAILED_LATELY * one.failures + cost + (PERSON if one.is_person else 0.0)

@@ -109,6 +109,11 @@ def wait_for_agent(now: datetime, timers: Timers, who: str) -> Wait:
     return Wait("outside", who, after(now, timers.unassigned), "a person is asked to assign it")
 
 
+def wait_for_asked(now: datetime, timers: Timers, name: str) -> Wait:
+    """Ready; a person is asked whether they would do it."""
+    return Wait("person", name, after(now, timers.schedule_to_start), "the next one who could do it is looked for")
+
+
 def wait_for_resume(who: str) -> Wait:
     """Ready; the run is paused by a person, and only its own deadline runs on."""
     return Wait("outside", f"{who}, who may resume the run", None, "", paused=True)

@@ -17,12 +17,24 @@ from django.utils import timezone
 from agents.models import Agent, Announcement, BreakerMove, Skill
 from clawgroups.core.announced import Difference, differences
 from clawgroups.core.failures import Failure, in_words
-from clawgroups.core.record import DAYS, ContextUse, Ended, Record, Tally, read_context, record_of, typical
+from clawgroups.core.match_parts import RECORD, edge
+from clawgroups.core.record import (
+    DAYS,
+    ContextUse,
+    Ended,
+    Record,
+    Tally,
+    read_context,
+    record_of,
+    since_reset,
+    typical,
+)
 from clawgroups.models import Attempt, Member, Session
 
 OPEN_SESSIONS = 50
 PAST_SESSIONS = 8
 LAST_FAILURES = 6
+NOTHING = Tally()
 SPAN = ("begun_at", "submitted_at")
 TIMED = 500  # the newest accepted attempts that the typical time is taken from
 
@@ -73,6 +85,14 @@ class SkillLine:
     name: str
     skill: Skill | None
     tally: Tally
+    # Since when the matching counts it, where it was reset; and what of it that leaves.
+    since: datetime | None = None
+    counted: Tally = NOTHING
+
+    @property
+    def points(self) -> float:
+        """What this record is worth in the matching, were it all of one workspace."""
+        return RECORD * edge(self.counted) if self.counted.total else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +127,26 @@ class Work:
     def skills(self) -> list[SkillLine]:
         """The profile's skills, then others that its tasks needed."""
         done = dict(self.record.skills)
-        lines = [SkillLine(skill.name, skill, done.pop(skill.name, Tally())) for skill in self.agent.skills.all()]
-        return lines + [SkillLine(name, None, tally) for name, tally in sorted(done.items())]
+        lines: list[tuple[str, Skill | None, Tally]] = [
+            (skill.name, skill, done.pop(skill.name, Tally())) for skill in self.agent.skills.all()
+        ]
+        lines += [(name, None, tally) for name, tally in sorted(done.items())]
+        return [SkillLine(*line, self._reset_at(line[0]), self._counted(line[0], line[2])) for line in lines]
+
+    def _reset_at(self, skill: str) -> datetime | None:
+        told = self.agent.record_since.get(skill)
+        return None if told is None else datetime.fromisoformat(str(told))
+
+    def _counted(self, skill: str, tally: Tally) -> Tally:
+        return self._since_reset.get(skill, Tally()) if skill in self.agent.record_since else tally
+
+    @cached_property
+    def _since_reset(self) -> dict[str, Tally]:
+        """By skill, what was done since its record was reset."""
+        resets = self.agent.record_since
+        rows = self._ended.values_list("task__skills", "state", "failure", "ended_at")
+        kept = (since_reset(Ended(*row[:3], 1), row[3], resets) for row in rows if row[3] is not None)
+        return dict(record_of(one for one in kept if one is not None).skills)
 
     @cached_property
     def typical(self) -> float | None:

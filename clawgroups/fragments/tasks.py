@@ -9,11 +9,14 @@ from uuid import UUID
 
 from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from clawgroups.core.acceptance import parse_line
 from clawgroups.core.lifecycle import ATTEMPT_LIVE, TASK_TERMINAL, TaskState
 from clawgroups.fragments.late import LateResult, Overrun, late_of, overruns_of
+from clawgroups.fragments.ranking import Ranked, ranking_of
 from clawgroups.models import Approval, Artifact, Attempt, Dependency, Draft, Message, Step, Task
+from clawgroups.queries import asked_now
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -94,6 +97,12 @@ class TaskCard:
         return self.task.state not in TASK_TERMINAL
 
     @property
+    def is_matched(self) -> bool:
+        """Whether the matching has a say in it at the moment."""
+        states = (TaskState.READY, TaskState.STUCK, TaskState.ASSIGNED, TaskState.WORKING)
+        return self.task.state in states and self.task.run.state == "running"
+
+    @property
     def is_critical(self) -> bool:
         """Whether it stands on the longest path of a plan that is more than a single layer."""
         length = self.task.run.path_length
@@ -125,7 +134,7 @@ class TaskNow:
     files: tuple[Artifact, ...] = ()
     inputs: tuple[Artifact, ...] = ()
     draft: Draft | None = None
-    ranking: tuple[dict[str, Any], ...] = field(default=())
+    ranking: tuple[Ranked, ...] = ()
     overruns: dict[UUID, Overrun] = field(default_factory=dict)
     late: tuple[LateResult, ...] = ()
 
@@ -145,6 +154,32 @@ class TaskNow:
     @property
     def is_live(self) -> bool:
         return self.latest is not None and self.latest.state in ATTEMPT_LIVE
+
+    @property
+    def chosen(self) -> Ranked | None:
+        """Whom the ranking chose."""
+        return next((one for one in self.ranking if one.chosen), None)
+
+    @property
+    def fits(self) -> list[Ranked]:
+        """The chosen and the runners-up."""
+        return [one for one in self.ranking if not one.excluded]
+
+    @property
+    def out(self) -> list[Ranked]:
+        """Those who could not get it."""
+        return [one for one in self.ranking if one.excluded]
+
+    @property
+    def has_it(self) -> str:
+        """Who has it or is asked for it, as a ranking names members."""
+        return str(self.task.assignee_id or asked_now(self.task, timezone.now()) or "")
+
+    @property
+    def may_be_chosen(self) -> bool:
+        """Whether it can still go to somebody else by a person's choice."""
+        open_states = (TaskState.WAITING, TaskState.READY, TaskState.STUCK, TaskState.ASSIGNED, TaskState.WORKING)
+        return self.task.state in open_states and self.task.run.state == "running"
 
     @property
     def waits_for_verdict(self) -> bool:
@@ -235,15 +270,6 @@ def line_words(text: str) -> str:
     except ValueError:
         return text
     return CHECK_WORDS[line.check].format(line.argument) if line.check in CHECK_WORDS else line.text
-
-
-def ranking_of(match: Any) -> tuple[dict[str, Any], ...]:
-    """The stored ranking, best first, those who are out at the end."""
-    if not isinstance(match, dict):
-        return ()
-    chosen = [match["chosen"]] if isinstance(match.get("chosen"), dict) else []
-    rest = [*(match.get("runners_up") or []), *(match.get("out") or [])]
-    return tuple(one for one in [*chosen, *rest] if isinstance(one, dict))
 
 
 def steps_of(ids: Iterable[UUID]) -> list[Step]:

@@ -94,7 +94,17 @@ FEED: dict[str, tuple[str, ...]] = {
     "task.assignee_chosen": TASK,
 }
 # A person's own doing always may shorten the list of what waits for people; these always may change it.
-ASKING = frozenset({"approval.requested", "approval.decided", "approval.expired", "approval.voided", "task.stuck"})
+ASKING = frozenset(
+    {
+        "approval.requested",
+        "approval.decided",
+        "approval.expired",
+        "approval.voided",
+        "task.stuck",
+        "run.asked",
+        "run.answered",
+    }
+)
 # Which key of a payload names the subject of a fragment.
 SUBJECT = {
     "task_card": "task_id",

@@ -28,6 +28,7 @@ from clawgroups.services.workspaces import clean_name, clean_text, seat
 
 MAX_SKILLS = 40
 MAX_DAYS = 3650
+MAX_RESETS = 100
 MAX_TEXTS = 20  # tags or examples of a skill
 
 
@@ -299,5 +300,26 @@ def retire_agent(agent_id: UUID, *, actor: Actor, operation: str = "") -> Future
             verb="agent.retire",
             answer={"id": str(agent.pk)},
             wakes=(bus.agent_topic(agent.pk),),
+        )
+    )
+
+
+def reset_record(agent_id: UUID, *, skill: str, actor: Actor, operation: str = "") -> Future[Outcome]:
+    """Have the matching look only at what an agent does with a skill from now on; what it did stays to be seen."""
+    agent = get_agent(actor, agent_id)
+    name = slug(skill)
+    if not name or name != skill.strip():
+        raise Invalid("Name the skill whose record is to count anew.", field="skill")
+    since = {**agent.record_since, name: timezone.now().isoformat()}
+    if len(since) > MAX_RESETS:
+        raise Invalid(f"The record of at most {MAX_RESETS} skills can be reset.", field="skill")
+    return commit.submit(
+        Change(
+            actor,
+            writes=(Update("agents.Agent", agent.pk, {"record_since": since}, {"record_since": agent.record_since}),),
+            facts=everywhere(agent.pk, AgentProfileSet(agent_id=agent.pk, name=agent.name)),
+            operation=operation,
+            verb="agent.reset_record",
+            answer={"id": str(agent.pk), "record_since": since},
         )
     )

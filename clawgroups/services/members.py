@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -13,12 +15,17 @@ from agents.models import Agent
 from clawgroups import bus, commit
 from clawgroups.core.actors import Actor, Role
 from clawgroups.core.changes import Change, Fact, Outcome, Update, Write
+from clawgroups.core.coordination_events import MemberProfileSet
 from clawgroups.core.errors import Conflict, Forbidden, Invalid, NotFound
 from clawgroups.core.events import MemberJoined, MemberLeft, MemberRoleSet
+from clawgroups.core.hours import read_hours
 from clawgroups.models import Attempt, Member
 from clawgroups.permissions import get_member, require, seat_of
+from clawgroups.services.agents import clean_skills
 from clawgroups.services.workspaces import seat
 
+MAX_CAPACITY = 20
+PROFILE = ("skills", "hours", "capacity")
 GIVEABLE = (Role.ADMIN, Role.MEMBER, Role.GUEST)
 
 
@@ -181,3 +188,44 @@ def remove_member(member_id: UUID, *, actor: Actor, operation: str = "") -> Futu
 def _guard(member: Member, actor: Actor) -> None:
     if member.role == Role.OWNER:
         raise Forbidden("The owner keeps the workspace; transfer it first.")
+
+
+def set_profile(
+    workspace_id: UUID,
+    *,
+    skills: Sequence[Mapping[str, Any]] | None = None,
+    hours: Mapping[str, Any] | None = None,
+    capacity: int | None = None,
+    actor: Actor,
+    operation: str = "",
+) -> Future[Outcome]:
+    """Say what one may be asked for in a workspace: skills with levels, hours ({}: at any time), how many at once.
+
+    What is None stays as it is. With a capacity of 0 one is not asked. Raises `Invalid` saying what is wrong.
+    """
+    expects = require(actor, "member.set_profile", workspace_id)
+    seat = seat_of(actor, workspace_id)
+    if seat is None or seat.user_id is None:
+        raise Forbidden("Only a person can be asked; an agent has its profile.")
+    values: dict[str, Any] = {}
+    if skills is not None:
+        values["skills"] = {skill["name"]: skill["level"] for skill in clean_skills(skills)}
+    if hours is not None:
+        found = read_hours(hours)
+        values["hours"] = {} if found is None else found.as_json()
+    if capacity is not None:
+        if isinstance(capacity, bool) or not 0 <= capacity <= MAX_CAPACITY:
+            raise Invalid(f"From 0 (not asked) to {MAX_CAPACITY} tasks at once.", field="capacity")
+        values["capacity"] = capacity
+    return commit.submit(
+        Change(
+            actor,
+            workspace_id,
+            expects,
+            (Update("clawgroups.Member", seat.pk, values, {"left_at": None}),),
+            (Fact(workspace_id, MemberProfileSet(member_id=seat.pk)),),
+            operation,
+            verb="member.set_profile",
+            answer={"id": str(seat.pk), **{name: values.get(name, getattr(seat, name)) for name in PROFILE}},
+        )
+    )

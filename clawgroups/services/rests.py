@@ -27,7 +27,7 @@ from clawgroups.services.deadlines import rest_of_ready, timers_of
 Verb = Callable[[], Future[Outcome]]
 IN_HAND = Q(state__in=["assigned", "working"])
 STOPPED_RUN = Q(run__paused=True) | ~Q(run__budget_stop="")
-PERSON = Q(state__in=["held", "stuck"]) | Q(state="in_review", blocked_on="person")
+PERSON = Q(state__in=["held", "stuck"]) | Q(state__in=["in_review", "ready"], blocked_on="person")
 
 
 def amiss(now: datetime, limit: int) -> list[Verb]:

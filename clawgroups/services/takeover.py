@@ -286,6 +286,7 @@ def _give(
         "assignee_id": None,
         "attempt_id": None,
         "brief": brief,
+        "not_before": None,
         "tries": min(max(task.tries, 1), MAX_TRIES) - 1,
         **waits(task, wait_for_coordinator(now, timers_of(task.workspace)), now),
     }

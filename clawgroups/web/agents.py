@@ -223,6 +223,15 @@ def clear_breaker(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     return back(request, agent_id, _("It gets work again."))
 
 
+@require_POST
+def reset_record(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    """Have the matching count a skill's record from now on only."""
+    skill = request.POST.get("skill", "")
+    actor = actor_of(request)
+    perform(agents.reset_record, agent_id, skill=skill, actor=actor, operation=operation_of(request))
+    return back(request, agent_id, _("Its record counts from now on."))
+
+
 def back(request: HttpRequest, agent_id: UUID, said: str) -> HttpResponse:
     """The agent's page again, whole: keys and buttons have changed."""
     response = done(request, reverse("agent", args=[agent_id]), (), said)

@@ -1,4 +1,4 @@
-"""What waits for people: agents' questions, tasks that only a person can move on, plans to check."""
+"""What waits for people: agents' questions, tasks that only a person can move on, plans to check, goals asked about."""
 
 from __future__ import annotations
 
@@ -42,11 +42,15 @@ def _held_up(actor: Actor) -> Q:
     """Tasks that wait for a person; what somebody else holds is that person's."""
     mine = Q(workspace__in=_mine(actor, "task.take_over"), blocked_on="person", run__state="running")
     free = Q(holder=None) | Q(holder__user_id=actor.user_id)
+    # One that somebody is asked to do is theirs to answer.
+    names = Member.objects.filter(user=actor.user_id, left_at=None).values("name")
+    free &= ~Q(state="ready") | Q(next_actor__in=names)
     return mine & free & ~Q(state__in=[s.value for s in TASK_TERMINAL])
 
 
 def _plans(actor: Actor) -> Q:
-    return Q(workspace__in=_mine(actor, "run.start"), state="proposed")
+    asked = Q(workspace__in=_mine(actor, "run.answer"), state="planning") & ~Q(question="")
+    return Q(workspace__in=_mine(actor, "run.start"), state="proposed") | asked
 
 
 @require_safe

@@ -22,6 +22,7 @@ from clawgroups.fragments import pieces, rooms, task_hint
 from clawgroups.fragments.tasks import TaskNow, messages_of, now_of
 from clawgroups.models import Approval, Attempt, Message, Part, Step, Task
 from clawgroups.permissions import get_attempt, get_task
+from clawgroups.queries import asked_now
 from clawgroups.services import late, regenerate, review, session_options, tasks
 from clawgroups.services.overdue import is_offered
 from clawgroups.services.perform import perform
@@ -130,6 +131,7 @@ def _context(actor: Actor, found: Task) -> dict[str, Any]:
         "version": version,
         "viewer": viewer,
         "holds": holds,
+        "asked": seat is not None and asked_now(now.task, timezone.now()) == seat.pk,
         "offered": is_offered(now.task, now.task.attempt, timezone.now()),
         "asks": list(asks) if viewer.can["approval_view"] else [],
         "agents": rooms.seats(Q(workspace=found.workspace_id, agent__isnull=False))

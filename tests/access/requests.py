@@ -18,6 +18,8 @@ Json = dict[str, Any]
 # Which of the tasks an address is about; the others are about the one that is worked on.
 TASK = {
     "assign-task": "ready",
+    "choose-member": "ready",
+    "decline-task": "ready",
     "regenerate-task": "ready",
     "save-draft": "held",
     "submit-task": "held",
@@ -42,6 +44,9 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "answer-question": lambda r: {"answer": "For the board."},
     "draft-run": lambda r: {"goal": "Find out"},
     "assign-task": lambda r: {"member": str(r.ids["assignee"])},
+    "choose-member": lambda r: {"member": str(r.ids["assignee"])},
+    "set-own-profile": lambda r: {"capacity": 1},
+    "reset-record": lambda r: {"skill": "writing"},
     "reassign-task": lambda r: {"member": str(r.ids["assignee"]), "note": "n"},
     "regenerate-task": lambda r: {"instructions": "Do less"},
     "release-task": lambda r: {"reason": "why"},

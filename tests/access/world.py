@@ -17,7 +17,18 @@ from agents.models import AgentKey
 from clawgroups import sealing
 from clawgroups.auth import actor_of_user, session_key
 from clawgroups.core.actors import Role, coordinator_for
-from clawgroups.models import Approval, Artifact, Attempt, ModelCall, ModelServer, Session, Step, Task, Workspace
+from clawgroups.models import (
+    Approval,
+    Artifact,
+    Attempt,
+    ModelCall,
+    ModelServer,
+    Override,
+    Session,
+    Step,
+    Task,
+    Workspace,
+)
 from clawgroups.services import (
     agents,
     endpoints,
@@ -187,7 +198,12 @@ def _begin(team: Team, tasks: dict[str, Task], handle: str, owner: str) -> dict[
     )  # fmt: skip
     step = Step.objects.create(pk=new_id(), attempt=attempt, ordinal=1, tool_call_id="t", title="Look", started_at=now)
     note = perform(memories.remember, team.workspace.pk, key="currency", text="Sums are in euros.", actor=actor)
+    chosen = Override.objects.create(
+        workspace=team.workspace, task=tasks["ready"], skills=["writing"], proposed=attempt.member,
+        chosen=team.workspace.members.get(user=team.users[owner]), actor=actor.as_json(), at=now,
+    )  # fmt: skip
     return {
+        "override_id": chosen.pk,
         "attempt_id": attempt.pk,
         "memory_id": UUID(note.answer["id"]),
         "late_id": late.pk,

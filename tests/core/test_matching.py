@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clawgroups.core.matching import QUARANTINED, RESTING, Candidate, Need, best, rank
+from clawgroups.core.learning import Chosen, learned
+from clawgroups.core.match_parts import LEARNED, MOST_LEARNED, SKILL, Learned
+from clawgroups.core.matching import ASKED, QUARANTINED, RESTING, Candidate, Need, best, rank
+from clawgroups.core.record import Tally
 
-A, B, C = (UUID(int=number) for number in (1, 2, 3))
+A, B, C, D = (UUID(int=number) for number in (1, 2, 3, 4))
 WRITING = Need(("writing",))
 
 
@@ -86,8 +89,7 @@ def test_the_reasons_are_words_that_people_understand() -> None:
     need = Need(("writing", "sql"), preferred=A, failed=frozenset({A}))
     (match,) = rank(need, [writer(skills={"writing": 5, "sql": 2}, busy=1, capacity=4)])
     assert match.reasons == (
-        "writing at level 5 of 5",
-        "sql at level 2 of 5",
+        "writing at level 5 of 5, sql at level 2 of 5",
         "busy with 1 of 4",
         "worked on it before and knows it",
         "did not finish it before",
@@ -98,33 +100,148 @@ def test_the_reasons_are_words_that_people_understand() -> None:
         "score": 7.5,
         "reasons": list(match.reasons),
         "excluded": "",
+        "parts": [
+            {"name": "skill", "value": 7.0, "said": "writing at level 5 of 5, sql at level 2 of 5"},
+            {"name": "record", "value": 0.0, "said": "no record here yet"},
+            {"name": "load", "value": 1.5, "said": "busy with 1 of 4"},
+            {"name": "cost", "value": 0.0, "said": "cost not known"},
+            {"name": "before", "value": 5.0, "said": "worked on it before and knows it"},
+            {"name": "failed before", "value": -6.0, "said": "did not finish it before"},
+        ],
     }
     (anybody,) = rank(Need(()), [writer()])
     assert anybody.reasons == ("no particular skill is needed", "free")
 
 
+def test_one_failure_does_not_ruin_a_record_and_ten_successes_count() -> None:
+    def record(accepted: int, failed: int = 0) -> dict[str, Tally]:
+        return {"writing": Tally(accepted, 0, failed)}
+
+    new, proven = writer(A, "new"), writer(B, "proven", record=record(10))
+    unlucky, hopeless = writer(C, "unlucky", record=record(0, 1)), writer(D, "hopeless", record=record(1, 9))
+    assert names(WRITING, new, proven, unlucky, hopeless) == ["proven", "new", "unlucky", "hopeless"]
+    by_name = {match.name: match for match in rank(WRITING, [new, proven, unlucky, hopeless])}
+    level = SKILL / 5
+    assert by_name["new"].score - by_name["unlucky"].score < level < by_name["new"].score - by_name["hopeless"].score
+    assert "accepted 10 of 10 with writing" in by_name["proven"].reasons
+    assert names(WRITING, hopeless, writer(A, "new", skills={"writing": 2})) == ["new", "hopeless"]
+
+
+def test_work_of_no_particular_skill_goes_by_the_whole_record() -> None:
+    (match,) = rank(Need(()), [writer(record={"": Tally(5, 1, 0), "writing": Tally(9, 0, 0)})])
+    assert "accepted 5 of 6" in match.reasons
+
+
+@pytest.mark.parametrize(
+    ("cost", "usual", "value", "said"),
+    [
+        (None, 0.2, 0.0, "cost not known"),
+        (0.4, 0.2, -1.0, "about 0.4 USD a task, usual here: 0.2"),
+        (4.0, 0.2, -1.0, "about 4 USD a task, usual here: 0.2"),
+        (0.1, 0.2, 1.0, "about 0.1 USD a task, usual here: 0.2"),
+        (0.2, 0.2, 0.0, "about 0.2 USD a task, usual here: 0.2"),
+        (0.0, 0.2, 0.0, "about 0 USD a task"),
+    ],
+)
+def test_who_is_dear_loses_a_little_and_never_more(
+    cost: float | None, usual: float | None, value: float, said: str
+) -> None:
+    (match,) = rank(WRITING, [writer(cost=cost, usual_cost=usual)])
+    (part,) = [part for part in match.parts if part.name == "cost"]
+    assert (part.value, part.said) == (value, said)
+
+
+def test_warm_context_proposals_and_choices_move_it_and_no_exclusion_is_lifted_by_them() -> None:
+    told = learned([Chosen(frozenset({"writing"}), "Ada", B, "chosen", A, "first")] * 3, ["writing"])
+    need = Need(
+        ("writing",), proposed=C, proposal="the plan wants it", warm=frozenset({C}), knows=frozenset({B}), learned=told
+    )
+    first, chosen, planned = writer(A, "first"), writer(B, "chosen"), writer(C, "planned")
+    assert names(need, first, chosen, planned) == ["planned", "chosen", "first"]
+    by_name = {match.name: match for match in rank(need, [first, chosen, planned])}
+    assert "Ada chose chosen over first for this kind of work 3 times" in by_name["chosen"].reasons
+    assert "Ada chose chosen over first for this kind of work 3 times" in by_name["first"].reasons
+    assert by_name["planned"].reasons[-2:] == ("has its session still open", "the plan wants it")
+    assert "did work that it builds on" in by_name["chosen"].reasons
+    outs: tuple[dict[str, Any], ...] = (
+        {"online": False},
+        {"rests": QUARANTINED},
+        {"busy": 1},
+        {"can_work": False},
+        {"skills": {}},
+    )
+    for out in outs:
+        assert names(need, first, writer(C, "planned", **out)) == ["first"]
+
+
+def test_choices_are_learned_for_the_same_skills_only_and_within_bounds() -> None:
+    one = Chosen(frozenset({"writing", "sql"}), "Ada", B, "Bee", A, "Ant")
+    assert learned([one], ["writing"]) == {}
+    assert learned([one], ["sql", "writing"]) == {
+        B: Learned(LEARNED, "Ada chose Bee over Ant for this kind of work"),
+        A: Learned(-LEARNED, "Ada chose Bee over Ant for this kind of work"),
+    }
+    assert {told.value for told in learned([one] * 50, ["sql", "writing"]).values()} == {MOST_LEARNED, -MOST_LEARNED}
+    back = Chosen(frozenset({"writing", "sql"}), "Bob", A, "Ant", B, "Bee")
+    assert learned([one, back], ["sql", "writing"]) == {}
+    told = learned([one, one, back], ["sql", "writing"])[B]
+    assert told == Learned(LEARNED, "Ada chose Bee over Ant for this kind of work twice, and the like")
+
+
+def test_a_person_is_asked_only_where_agents_are_clearly_worse() -> None:
+    person = writer(A, "Ada", skills={"writing": 5}, is_person=True)
+    assert names(WRITING, person, writer(B, "agent", skills={"writing": 4})) == ["agent", "Ada"]
+    assert names(WRITING, person, writer(B, "novice", skills={"writing": 1})) == ["Ada", "novice"]
+    asked = Need(("writing",), asked=frozenset({A}))
+    (match,) = rank(asked, [person])
+    assert match.excluded == ASKED
+    assert match.as_json()["person"] is True
+
+
+IDS = [UUID(int=number) for number in range(1, 9)]
+TALLIES = st.dictionaries(
+    st.sampled_from(["", "writing", "sql"]),
+    st.builds(Tally, st.integers(0, 20), st.integers(0, 5), st.integers(1, 9)),
+)
+COSTS = st.none() | st.floats(0, 9)
 CANDIDATES = st.lists(
     st.builds(
         Candidate,
-        st.uuids(),
+        st.sampled_from(IDS),
         st.sampled_from(["ada", "bob", "eve"]),
         st.dictionaries(st.sampled_from(["writing", "sql"]), st.integers(1, 5)),
         st.booleans(),
         st.integers(0, 3),
         st.integers(0, 3),
         st.booleans(),
+        failures=st.integers(0, 2),
+        rests=st.sampled_from(["", "", RESTING, QUARANTINED]),
+        record=TALLIES,
+        cost=COSTS,
+        usual_cost=COSTS,
+        is_person=st.booleans(),
     ),
     max_size=8,
     unique_by=lambda candidate: candidate.member_id,
 )
+SOME = st.frozensets(st.sampled_from(IDS), max_size=3)
+NEEDS = st.builds(
+    Need,
+    st.sampled_from([(), ("writing",), ("writing", "sql")]),
+    proposed=st.none() | st.sampled_from(IDS),
+    refused=SOME,
+    asked=SOME,
+    warm=SOME,
+    knows=SOME,
+    learned=st.dictionaries(st.sampled_from(IDS), st.sampled_from([Learned(0.5, "l"), Learned(-2.0, "l")])),
+)
 
 
-@given(CANDIDATES, st.data())
+@given(CANDIDATES, NEEDS, st.data())
 def test_the_ranking_does_not_depend_on_the_order_of_the_candidates(
-    candidates: list[Candidate], data: st.DataObject
+    candidates: list[Candidate], need: Need, data: st.DataObject
 ) -> None:
     shuffled = data.draw(st.permutations(candidates))
-    need = Need(data.draw(st.sampled_from([(), ("writing",), ("writing", "sql")])))
     matches = rank(need, candidates)
     assert rank(need, shuffled) == matches
     assert {match.member_id for match in matches} == {candidate.member_id for candidate in candidates}
@@ -133,8 +250,18 @@ def test_the_ranking_does_not_depend_on_the_order_of_the_candidates(
         candidate = next(c for c in candidates if c.member_id == chosen.member_id)
         assert candidate.online
         assert candidate.can_work
+        assert not candidate.rests
         assert candidate.busy < candidate.capacity
+        assert candidate.member_id not in need.refused | need.asked
         assert set(need.skills) <= candidate.skills.keys()
+
+
+@given(CANDIDATES, NEEDS)
+def test_the_parts_sum_to_the_score_and_each_says_why(candidates: list[Candidate], need: Need) -> None:
+    for match in rank(need, candidates):
+        assert abs(sum(part.value for part in match.parts) - match.score) < 1e-6
+        assert all(part.said for part in match.parts if part.value)
+        assert [part.name for part in match.parts[:4]] == ["skill", "record", "load", "cost"]
 
 
 def test_nobody_is_best_of_none() -> None:

@@ -12,12 +12,18 @@ from hypothesis import strategies as st
 
 from clawgroups.core.assignment import NOBODY, assign, total
 from clawgroups.core.fairness import Wish, allowance
-from clawgroups.core.matching import RESTING, Candidate, Need, best, rank
+from clawgroups.core.match_parts import Learned
+from clawgroups.core.matching import RESTING, Candidate, Need, Standing, best, rank
+from clawgroups.core.record import Tally
 from clawgroups.core.roster import SHOWN, Roster
 
 IDS = [UUID(int=number) for number in range(1, 7)]
 SKILLS = ("writing", "sql", "law")
 NO = -np.inf
+
+
+TALLIES = st.builds(Tally, st.integers(0, 40), st.integers(0, 9), st.integers(1, 9))
+COSTS = st.none() | st.sampled_from([0.0, 0.01, 0.3, 2.0])
 
 
 @st.composite
@@ -35,6 +41,10 @@ def candidates(draw: st.DrawFn) -> list[Candidate]:
             failures=draw(st.integers(0, 2)),
             on_trial=draw(st.integers(0, 4)) == 0,
             rests=draw(st.sampled_from(["", "", "", RESTING])),
+            record=draw(st.dictionaries(st.sampled_from(("", *SKILLS)), TALLIES)),
+            cost=draw(COSTS),
+            usual_cost=draw(COSTS),
+            is_person=draw(st.booleans()),
         )
         for pk in chosen
     ]
@@ -50,6 +60,11 @@ NEEDS = st.builds(
     MEMBERS,
     st.none() | st.none() | st.sampled_from(IDS),
     st.booleans(),
+    proposed=st.none() | st.sampled_from(IDS),
+    warm=MEMBERS,
+    knows=MEMBERS,
+    asked=MEMBERS,
+    learned=st.dictionaries(st.sampled_from(IDS), st.sampled_from([Learned(0.5, "l"), Learned(-2.0, "l")]), max_size=3),
 )
 
 
@@ -68,7 +83,10 @@ def test_it_chooses_and_explains_as_the_plain_ranking_does_also_after_some_were_
         fits, out = [m for m in plain if not m.excluded], [m for m in plain if m.excluded]
         assert shown["chosen"] == (chosen.as_json() if chosen else None)
         assert shown["runners_up"] == [m.as_json() for m in fits[1 : 1 + SHOWN]]
-        assert [m["name"] for m in shown["out"]] == [m.name for m in out[:SHOWN]]
+        shown_out = [(m["name"], m["score"]) for m in shown["out"]]
+        assert shown_out == [(m.name, round(m.score, 2)) for m in out[:SHOWN]]
+        ranked = [Standing(m.member_id, m.name, m.excluded, m.later) for m in roster.ranking(need)]
+        assert roster.standings(need) == ranked
         if chosen is not None and data.draw(st.booleans()):
             roster.take(chosen.member_id)
             taken = now[chosen.member_id]

@@ -1,0 +1,173 @@
+"""Who may be given a task, or asked to do one, as the matching sees them: agents and people, read in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+
+from agents.models import Connection, Skill
+from clawgroups.coordinator.history import history_of
+from clawgroups.core.breaker import Breaker, BreakerState
+from clawgroups.core.breaker import read as read_breaker
+from clawgroups.core.errors import Invalid
+from clawgroups.core.hours import read_hours
+from clawgroups.core.matching import OUT_OF_HOURS, QUARANTINED, RESTING, Candidate
+from clawgroups.models import Attempt, Member, Task, Workspace
+from clawgroups.permissions import ACTIONS
+from clawgroups.services import budgets, contact
+from clawgroups.services.asking import asked_of
+from clawgroups.services.deadlines import timers_of
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """An agent's seat in the workspace, with what of the agent counts for giving out work."""
+
+    pk: UUID
+    name: str
+    agent_id: UUID
+    owner_id: int
+    owner: str
+    max_sessions: int
+    health: Breaker
+    announced: Mapping[str, Any]
+    budget: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonSeat:
+    """A person's seat, with what they may be asked for."""
+
+    pk: UUID
+    user_id: int
+    name: str
+    role: str
+    is_active: bool
+    skills: Mapping[str, int]
+    hours: Mapping[str, Any]
+    capacity: int
+
+    @property
+    def may_be_asked(self) -> bool:
+        """Whether they said that they may be asked, and may do a task."""
+        return self.capacity > 0 and self.is_active and self.role in ACTIONS["task.take_over"].roles
+
+
+def seats_of(workspace_id: UUID) -> list[Seat]:
+    """The agents' seats."""
+    # Columns, not models: a round of 300 agents reads them several times a second.
+    rows = _present(workspace_id).values_list(
+        "pk",
+        "name",
+        "agent_id",
+        "agent__owner_id",
+        "agent__owner__username",
+        "agent__max_sessions",
+        "agent__breaker",
+        "agent__breaker_until",
+        "agent__health",
+        "agent__announced",
+        "agent__budget",
+    )
+    return [Seat(*row[:6], read_breaker(*row[6:9]), *row[9:]) for row in rows]
+
+
+def people_of(workspace_id: UUID) -> list[PersonSeat]:
+    """The people's seats."""
+    here = Member.objects.filter(workspace_id=workspace_id, user__isnull=False, left_at=None)
+    columns = ("pk", "user_id", "name", "role", "user__is_active", "skills", "hours", "capacity")
+    return [PersonSeat(*row) for row in here.values_list(*columns)]
+
+
+def _present(workspace_id: UUID) -> QuerySet[Member]:
+    return Member.objects.filter(workspace_id=workspace_id, left_at=None, agent__isnull=False, agent__retired_at=None)
+
+
+def candidates_of(
+    workspace: Workspace, seats: Sequence[Seat], people: Sequence[PersonSeat], now: datetime
+) -> tuple[Candidate, ...]:
+    """Everybody who may come into question. The number of queries does not depend on how many they are."""
+    asked = [one for one in people if one.may_be_asked]
+    return (*_agents(workspace, seats, now), *(_people(asked, now) if asked else ()))
+
+
+def _agents(workspace: Workspace, seats: Sequence[Seat], now: datetime) -> list[Candidate]:
+    # Named by a query: 300 ids took longer to be sent than to be found.
+    seated = _present(workspace.pk).values("agent_id")
+    # Load is counted over all workspaces: an agent is one program, wherever it sits.
+    live = Q(state__in=["offered", "working"])
+    loads = Attempt.objects.filter(live, member__agent_id__in=seated).values_list("member__agent_id")
+    busy = dict(loads.annotate(n=Count("pk")))
+    fresh = now - timedelta(seconds=timers_of(workspace).lost_contact)
+    open_links = Connection.objects.filter(
+        agent_id__in=seated, closed_at=None, ready_at__isnull=False, seen_at__gt=fresh
+    )
+    online = set(open_links.values_list("agent_id", flat=True))
+    unconfirmed = contact.unconfirmed(seated)
+    skills: dict[UUID, dict[str, int]] = {}
+    for agent_id, name, level in Skill.objects.filter(agent_id__in=seated).values_list("agent_id", "name", "level"):
+        skills.setdefault(agent_id, {})[name] = level
+    history = history_of(workspace.pk, now)
+    spent = budgets.agents_over({seat.agent_id: seat.budget for seat in seats if seat.budget}, now)
+    return [
+        Candidate(
+            member_id=seat.pk,
+            name=seat.name,
+            skills=skills.get(seat.agent_id, {}),
+            online=seat.agent_id in online,
+            unconfirmed=seat.agent_id in unconfirmed,
+            needs_login=contact.login_is_needed(seat.announced, now),
+            busy=busy.get(seat.agent_id, 0),
+            capacity=seat.max_sessions,
+            failures=seat.health.failures,
+            on_trial=seat.health.state is BreakerState.PROBING,
+            rests=_rests(seat.health) or spent.get(seat.agent_id, ""),
+            record=history.records.get(seat.pk, {}),
+            cost=history.costs.get(seat.agent_id),
+            usual_cost=history.usual_cost,
+        )
+        for seat in seats
+    ]
+
+
+def _people(people: Sequence[PersonSeat], now: datetime) -> list[Candidate]:
+    """People with what they hold, and what they are asked for at the moment, in any workspace."""
+    users = [one.user_id for one in people]
+    held = Task.objects.filter(state="held", holder__user_id__in=users).values_list("holder__user_id")
+    busy: dict[int | None, int] = dict(held.annotate(n=Count("pk")))
+    for user_id in asked_of(users, now):
+        busy[user_id] = busy.get(user_id, 0) + 1
+    return [
+        Candidate(
+            member_id=one.pk,
+            name=one.name,
+            skills=dict(one.skills),
+            busy=busy.get(one.user_id, 0),
+            capacity=one.capacity,
+            rests="" if _in_hours(one.hours, now) else OUT_OF_HOURS,
+            is_person=True,
+        )
+        for one in people
+    ]
+
+
+def _in_hours(said: Mapping[str, Any], now: datetime) -> bool:
+    try:
+        hours = read_hours(said)
+    except Invalid:
+        return False
+    return hours is None or hours.hold(now)
+
+
+def _rests(health: Breaker) -> str:
+    """Why an agent gets no work, as the matching says it."""
+    if health.state is BreakerState.QUARANTINED:
+        return QUARANTINED
+    if health.state is not BreakerState.OPEN:
+        return ""
+    return RESTING if health.until is None else f"{RESTING}; it is tried again at {health.until:%H:%M:%S} UTC"

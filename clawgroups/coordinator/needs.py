@@ -1,0 +1,72 @@
+"""What is known of single tasks beyond their own rows: who did what they build on, whose session is open, choices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from clawgroups.core import learning
+from clawgroups.core.learning import Chosen
+from clawgroups.core.match_parts import Learned
+from clawgroups.models import Attempt, Override, Session, Task
+
+OPEN = ("ready", "stuck", "in_review")
+Members = frozenset[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """By task: who did what it depends on, and whose session of it is open. By kind of work: what choices teach."""
+
+    authors: Mapping[UUID, Members] = field(default_factory=dict)
+    warm: Mapping[UUID, Members] = field(default_factory=dict)
+    choices: tuple[Chosen, ...] = ()
+    _learned: dict[tuple[str, ...], dict[UUID, Learned]] = field(default_factory=dict)
+
+    def learned(self, skills: Sequence[str]) -> dict[UUID, Learned]:
+        """What people's choices say for tasks of these skills."""
+        key = tuple(skills)
+        if self.choices and key not in self._learned:
+            self._learned[key] = learning.learned(self.choices, key)
+        return self._learned.get(key, {})
+
+
+def open_tasks(run_id: UUID) -> QuerySet[Task]:
+    """The tasks of a run that may need the coordinator."""
+    return Task.objects.filter(run_id=run_id, state__in=OPEN)
+
+
+def surroundings_of(mine: QuerySet[Task], workspace_id: UUID, now: datetime) -> Surroundings:
+    """Read in three queries, however many tasks."""
+    before = Attempt.objects.filter(task__dependants__task__in=mine, state="accepted")
+    opened = Session.objects.filter(task__in=mine, state="open")
+    return Surroundings(
+        _by_task(before.values_list("task__dependants__task", "member_id")),
+        _by_task(opened.values_list("task_id", "attempt__member_id")),
+        choices_of(workspace_id, now),
+    )
+
+
+def choices_of(workspace_id: UUID, now: datetime) -> tuple[Chosen, ...]:
+    """The newest choices of people between two members who are still here."""
+    since = now - timedelta(days=learning.DAYS)
+    rows = Override.objects.filter(
+        workspace_id=workspace_id, at__gte=since, proposed__left_at=None, chosen__left_at=None
+    ).exclude(proposed=None)
+    columns = ("skills", "actor__name", "chosen_id", "chosen__name", "proposed_id", "proposed__name")
+    return tuple(
+        Chosen(frozenset(map(str, skills)), str(by or "Somebody"), chosen, chosen_name, passed, passed_name)
+        for skills, by, chosen, chosen_name, passed, passed_name in rows.values_list(*columns)[: learning.MOST]
+        if passed is not None and passed_name is not None
+    )
+
+
+def _by_task(pairs: Iterable[tuple[UUID, UUID]]) -> dict[UUID, Members]:
+    found: dict[UUID, set[UUID]] = {}
+    for task_id, member_id in pairs:
+        found.setdefault(task_id, set()).add(member_id)
+    return {task_id: frozenset(members) for task_id, members in found.items()}
