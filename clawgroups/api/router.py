@@ -22,6 +22,7 @@ from clawgroups.api import (
     dials,
     memories,
     model_servers,
+    plans,
     runs,
     sessions,
     tasks,
@@ -117,7 +118,7 @@ api = ProblemAPI(
 for kind in (Exception, HttpError, ValidationError):
     api.add_exception_handler(kind, _on_error)
 ROUTED = (
-    workspaces, agents, dials, runs, tasks, choices, approvals, artifacts, sessions, memories, coordination,
+    workspaces, agents, dials, runs, plans, tasks, choices, approvals, artifacts, sessions, memories, coordination,
     model_servers,
 )  # fmt: skip
 for module in ROUTED:

@@ -19,7 +19,9 @@ from clawgroups.web import (
     model_calls,
     model_servers,
     people,
+    plans,
     profiles,
+    replans,
     runs,
     takeover,
     tasks,
@@ -28,6 +30,8 @@ from clawgroups.web import (
 
 _ROOM = "w/<uuid:workspace_id>/"
 _RUN = _ROOM + "runs/<uuid:run_id>/"
+_PLAN = _RUN + "plan/"
+_PLANNED = _PLAN + "tasks/<uuid:task_id>/"
 _TASK = _ROOM + "tasks/<uuid:task_id>/"
 _MODEL = "model-servers/<uuid:server_id>/"
 _AGENT = "agents/<uuid:agent_id>/"
@@ -70,6 +74,20 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_RUN + "model-calls/", model_calls.model_calls, name="model-calls"),
     path(_RUN + "model-calls/<uuid:call_id>/", model_calls.model_call, name="model-call"),
     path(_RUN + "limits/", model_calls.set_budget, name="set-budget"),
+    path(_PLAN, plans.plan, name="plan"),
+    path(_PLAN + "add/", plans.add_task, name="add-task"),
+    path(_PLAN + "merge/", plans.merge_tasks, name="merge-tasks"),
+    path(_PLAN + "undo/", plans.undo_edit, name="undo-edit"),
+    path(_PLAN + "anew/", plans.plan_anew, name="plan-anew"),
+    path(_PLANNED, plans.plan_task, name="plan-task"),
+    path(_PLANNED + "edit/", plans.edit_task, name="edit-task"),
+    path(_PLANNED + "remove/", plans.remove_task, name="remove-task"),
+    path(_PLANNED + "split/", plans.split_task, name="split-task"),
+    path(_PLANNED + "move/", plans.move_task, name="move-task"),
+    path(_PLAN + "change/", replans.change_plan, name="change-plan"),
+    path(_PLAN + "change/propose/", replans.propose_replan, name="propose-replan"),
+    path(_PLAN + "change/accept/", replans.accept_replan, name="accept-replan"),
+    path(_PLAN + "change/reject/", replans.reject_replan, name="reject-replan"),
     path(_TASK, tasks.task, name="task"),
     path(_TASK + "body/", tasks.task_body, name="task-body"),
     path(_TASK + "transcript/", tasks.transcript, name="transcript"),
