@@ -53,7 +53,7 @@ def uses(found: list[model_use.Use]) -> Json:
 
 
 def run_use(row: Run) -> Json:
-    """Who plans a run, what it has used against its limits, and what it asks."""
+    """Who plans a run, and what it has used against its limits."""
     found = model_use.uses_of(row)
     return {
         "coordinator": planner(model_use.planner_of(row)),
@@ -62,7 +62,6 @@ def run_use(row: Run) -> Json:
         "budget_warned": row.budget_warned,
         "budget_stop": row.budget_stop,
         "fallback": row.fallback,
-        "question": row.question,
     }
 
 

@@ -186,7 +186,6 @@ def view_of(task: Task, around: Surroundings, late_one: UUID | None = None) -> T
         warm=around.warm.get(task.pk, frozenset()),
         knows=around.authors.get(task.pk, frozenset()),
         learned=around.learned(task.skills),
-        attempt=task.attempt_id,
     )
 
 

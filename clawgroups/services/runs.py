@@ -152,13 +152,12 @@ def propose_run(
 ) -> Future[Outcome]:
     """Put a checked plan before the people. Raises `Invalid` when the plan cannot be carried out.
 
-    It starts by itself where whoever gave the goal, or the workspace, asked for that; not unless it is a plan
-    `as_asked`: then a person decides.
+    It starts by itself where whoever gave the goal, or with that the workspace, asked for it; not unless it is a
+    plan `as_asked`: else a person decides.
     """
     run = get_run(actor, run_id, "run.plan")
     expects = require(actor, "run.plan", run.workspace_id)
     parsed = parse_plan(plan)
-    at_once = read_coordination(run.workspace.coordination).start_at_once
     planner = planner[:MAX_PLANNER]
     values = {
         "state": move_run(run.state, RunVerb.PROPOSE).value,
@@ -167,7 +166,7 @@ def propose_run(
         "open_tasks": len(parsed),
         "path_length": path_length(parsed),
         "question": "",
-        "start_when_planned": as_asked and (run.start_when_planned or at_once),
+        "start_when_planned": as_asked and run.start_when_planned,
         "reason": "",
     }
     return commit.submit(

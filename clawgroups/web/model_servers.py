@@ -23,11 +23,8 @@ from clawgroups.web.forms import carry_out
 from clawgroups.web.http import actor_of, operation_of, page, sent_to
 from clawgroups.web.model_server_form import ServerForm, typed_preset, typed_server
 
-# Shown where there is none yet.
-START = (
-    "python -m sglang.launch_server --model-path moonshotai/Kimi-K2.6 --tp 8 --trust-remote-code "
-    "--tool-call-parser kimi_k2 --reasoning-parser kimi_k2 --enable-cache-report --enable-priority-scheduling"
-)
+# Shown where there is none yet (docs/model-server.md).
+START = "python3 claw serve-model --host 0.0.0.0"
 
 
 @require_safe
@@ -58,7 +55,8 @@ def create_server(request: HttpRequest) -> HttpResponse:
     """Add a server; its page offers to test it."""
     actor = actor_of(request)
     model_servers.require_staff(actor)
-    form = ServerForm(request.POST)
+    preset = PRESETS.get(request.POST.get("provider", ""))
+    form = ServerForm(request.POST, needs_key=preset is not None and preset.needs_key)
     outcome = None
     if form.is_valid():
         outcome = carry_out(

@@ -31,10 +31,10 @@ TASK = {
 }
 RUN = {
     "start-run": "proposed_id",
-    "answer-question": "asked_id",
     "edit-plan": "proposed_id",
     "plan-anew": "proposed_id",
     "undo-edit": "proposed_id",
+    "answer-question": "asked_id",
 }
 
 BODIES: dict[str, Callable[[Room], Json]] = {

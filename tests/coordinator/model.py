@@ -95,7 +95,7 @@ class Model:
                 consulting.consult(call.pk)
         return len(calls) + len(late)
 
-    def draft(self, goal: str = GOAL, *files: StoredFile, start: bool = False) -> Run:
+    def draft(self, goal: str = GOAL, *files: StoredFile, start: bool | None = None) -> Run:
         """A goal, and what follows from it."""
         actor = self.team.actor("ada")
         outcome = perform(runs.draft_run, self.team.workspace.pk, goal=goal, inputs=files, start=start, actor=actor)

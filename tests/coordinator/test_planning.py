@@ -39,10 +39,10 @@ def test_it_starts_by_itself_where_that_was_asked_for(team: Team) -> None:
 
 def test_it_starts_by_itself_where_the_workspace_says_so(team: Team) -> None:
     Workspace.objects.filter(pk=team.workspace.pk).update(coordination={"start_at_once": True})
-    model = Model(team, [plan()])
+    model = Model(team, [plan(), plan()])
     assert model.draft().state == "running"
-    # A person's own plan still waits for its start.
-    assert team.run([{"key": "a", "title": "A"}], start=False).state == "proposed"
+    # Whoever says that it is not to start has the last word.
+    assert model.draft(start=False).state == "proposed"
 
 
 def test_without_a_model_everything_is_as_ever(team: Team) -> None:

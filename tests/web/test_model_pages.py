@@ -63,7 +63,7 @@ def test_staff_are_led_to_the_model_servers_and_nobody_else(team: Team, sign_in:
 def test_without_a_server_the_page_says_what_a_model_adds_and_how_to_begin(team: Team, sign_in: SignIn) -> None:
     shown = page(sign_in("sue"), "model-servers")
     assert "needs no model" in shown
-    assert "sglang.launch_server" in shown
+    assert "claw serve-model" in shown
     assert reverse("new-model-server") + "?provider=moonshot" in shown
 
 
