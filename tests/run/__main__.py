@@ -59,11 +59,11 @@ class Run:
         done = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=self.environment, check=False)
         self.results.check(ok=done.returncode == 0)
 
-    def pytest(self, name: str, *arguments: str, **extra: str) -> None:
-        """One pytest run of its own, counted from its report."""
+    def pytest(self, name: str, *arguments: str, within: float = LIMIT, **extra: str) -> None:
+        """One pytest run of its own, counted from its report; it may take `within` seconds."""
         report = self.folder / f"{name}.xml"
         command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *arguments, *self._extra]
-        status = finish(command, cwd=ROOT, environment={**self.environment, **extra}, within=LIMIT)
+        status = finish(command, cwd=ROOT, environment={**self.environment, **extra}, within=within)
         self.results.read(report, status=status)
 
 
