@@ -37,10 +37,10 @@ def main(arguments: list[str]) -> int:
         return 1
     print(f"The server and its model are there after {time.monotonic() - begun:.0f} s.", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="claw-run-"))
-    run = Run(folder, arguments)
+    run = Run(folder, arguments, LIMIT)
     try:
         options = ("-p", "no:playwright", "-o", f"faulthandler_timeout={SLOWEST - 60}")
-        run.pytest("model", *options, "tests/model", within=LIMIT)
+        run.pytest("model", *options, "tests/model")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print("\n".join(["", *run.results.summary()]), flush=True)

@@ -48,9 +48,10 @@ OURS = ("CLAWGROUPS_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PORT", "DJANGO
 class Run:
     """One test run: its results, its folder, and the environment without the caller's own installation."""
 
-    def __init__(self, folder: Path, extra: list[str]) -> None:
+    def __init__(self, folder: Path, extra: list[str], limit: float = LIMIT) -> None:
         self.folder = folder
         self._extra = extra
+        self._limit = limit
         self.results = Results(strict=os.environ.get("CI", "").lower() in ("1", "true"))
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
 
@@ -59,11 +60,11 @@ class Run:
         done = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=self.environment, check=False)
         self.results.check(ok=done.returncode == 0)
 
-    def pytest(self, name: str, *arguments: str, within: float = LIMIT, **extra: str) -> None:
-        """One pytest run of its own, counted from its report; it may take `within` seconds."""
+    def pytest(self, name: str, *arguments: str, **extra: str) -> None:
+        """One pytest run of its own, counted from its report."""
         report = self.folder / f"{name}.xml"
         command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *arguments, *self._extra]
-        status = finish(command, cwd=ROOT, environment={**self.environment, **extra}, within=within)
+        status = finish(command, cwd=ROOT, environment={**self.environment, **extra}, within=self._limit)
         self.results.read(report, status=status)
 
 
