@@ -13,6 +13,7 @@ from agents.llm.base import ToolCall
 
 _SECTION, _SECTION_END = "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"
 _CALL, _ARGUMENTS, _CALL_END = "<|tool_call_begin|>", "<|tool_call_argument_begin|>", "<|tool_call_end|>"
+_BEGIN = re.compile(f"{re.escape(_SECTION)}|{re.escape(_CALL)}")
 _THINK, _THINK_END = "<think>", "</think>"
 _MARK = re.compile(
     r"<\|(?:tool_calls?_(?:section_|argument_)?(?:begin|end)|im_(?:start|end|user|assistant|system|middle)|"
@@ -54,23 +55,16 @@ def without_marks(text: str) -> str:
 
 def _outside(text: str) -> Iterator[str]:
     at = 0
-    while (begins := _begin(text, at)) >= 0:
-        yield text[at:begins]
-        mark = _SECTION if text.startswith(_SECTION, begins) else _CALL
-        ends = text.find(_SECTION_END if mark is _SECTION else _CALL_END, begins)
+    while begins := _BEGIN.search(text, at):
+        yield text[at : begins.start()]
+        ends = text.find(_SECTION_END if begins[0] == _SECTION else _CALL_END, begins.end())
         if ends < 0:
-            rest = text[begins : begins + _NEAR]
-            begun = rest.removeprefix(_SECTION).removeprefix(_CALL).strip()
-            if _ARGUMENTS not in rest and not _ID.fullmatch(begun):
-                yield text[begins:]  # A mark by itself, and no call that is cut.
+            rest = text[begins.end() : begins.end() + _NEAR]
+            if _ARGUMENTS not in rest and not _ID.fullmatch(rest.removeprefix(_CALL).strip()):
+                yield text[begins.start() :]  # A mark by itself, and no call that is cut.
             return
         at = text.index("|>", ends) + 2
     yield text[at:]
-
-
-def _begin(text: str, at: int) -> int:
-    section, call = text.find(_SECTION, at), text.find(_CALL, at)
-    return max(section, call) if min(section, call) < 0 else min(section, call)
 
 
 def thoughts_apart(text: str) -> tuple[str, str]:

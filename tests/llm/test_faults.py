@@ -65,7 +65,7 @@ def test_each_failure_has_its_kind_at_every_provider(server: FakeServer, mode: s
     assert fault_of(end(server)).kind is KINDS[mode]
 
 
-@pytest.mark.parametrize("mode", KINDS.keys() - {"cut", "failing", "stall", "hang"})
+@pytest.mark.parametrize("mode", [mode for mode in KINDS if mode not in ("cut", "failing", "stall", "hang")])
 def test_it_is_the_same_without_streaming(server: FakeServer, mode: str) -> None:
     server.behave(mode)
     assert fault_of(end(server), streaming=False).kind is KINDS[mode]
@@ -79,7 +79,11 @@ def test_nobody_listening_is_unreachable() -> None:
     assert "cannot be reached" in str(fault)
 
 
-def test_a_name_that_does_not_exist_is_unreachable() -> None:
+def test_a_name_that_does_not_exist_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     fault = fault_of(Endpoint("sglang", "http://no-such-host.invalid/v1", "kimi-k2.6"))
     assert fault.kind is FaultKind.UNREACHABLE
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import Any
 
 import pytest
@@ -116,6 +118,32 @@ def test_exclamation_marks_alone_are_a_broken_server(text: str) -> None:  # T vl
 @pytest.mark.parametrize("text", ["Done!", "Done!!!!", "!!!", "", "!! done !!"])
 def test_a_cheerful_answer_is_none(text: str) -> None:
     assert not is_nan(text)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        call("functions.assign_task:0"),
+        call("functions.no_such_tool:0"),
+        "<|tool_call_begin|>",
+        BEGIN + END,
+        BEGIN,
+        "<think></think>",
+        "{[",
+        '{"a": ',
+        "```json\n{",
+        "<|im_end|>[EOS]",
+        "! ",
+    ],
+)
+def test_a_long_answer_of_marks_is_read_in_time_that_grows_with_its_length_only(piece: str) -> None:
+    long = "".join(f"{piece}{number} " for number in range(2_000_000 // len(piece)))
+    began = time.process_time()
+    for text in (long, f"An answer: {long}"):
+        for reads in (lambda text=text: mended(WITH_TOOLS, text), lambda text=text: json_of(text)):
+            with contextlib.suppress(Fault):
+                reads()
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize("piece", ["a", "wait, ", "I should plan the report first. ", '{"key": "t0"}, ' * 9, "写"])
