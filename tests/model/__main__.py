@@ -14,8 +14,12 @@ import time
 from pathlib import Path
 
 from clawgroups.supervisor.say import CannotRun
+from tests.model.conftest import SLOWEST
 from tests.model.serving import install
 from tests.run.__main__ import Run, terminated
+
+# Seconds for all of it: it takes three minutes where the machine has nothing else to do.
+LIMIT = 2400.0
 
 
 def main(arguments: list[str]) -> int:
@@ -33,10 +37,10 @@ def main(arguments: list[str]) -> int:
         return 1
     print(f"The server and its model are there after {time.monotonic() - begun:.0f} s.", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="claw-run-"))
-    run = Run(folder, arguments)
+    run = Run(folder, arguments, LIMIT)
     try:
-        # The first test waits for the server, and a whole run takes minutes on a slow machine.
-        run.pytest("model", "-p", "no:playwright", "-o", "faulthandler_timeout=500", "tests/model")
+        options = ("-p", "no:playwright", "-o", f"faulthandler_timeout={SLOWEST - 60}")
+        run.pytest("model", *options, "tests/model")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print("\n".join(["", *run.results.summary()]), flush=True)

@@ -15,8 +15,8 @@ from tests.model.serving import install, launch
 from tests.model.serving.launch import ModelServer
 
 KEY, ADMIN_KEY = "for-requests-0123", "for-administration-0123"
-# Seconds for one test; the first one waits for the server as well.
-SLOWEST = 600
+# Seconds for one test on a slow machine: the first one waits for the server as well, and a run has a plan to wait for.
+SLOWEST = 1200
 _numbers = itertools.count(1)
 
 

@@ -50,9 +50,12 @@ def test_an_address_without_a_model_behind_it_is_a_fault(talk: Talk, server: Mod
     assert fault(talk, nobody).kind is FaultKind.UNREACHABLE
 
 
-def test_an_image_is_refused_by_a_model_that_sees_nothing(talk: Talk) -> None:
-    seen = Message("user", "What is this?", images=("data:image/png;base64,iVBORw0KGgo=",))
-    assert fault(talk, talk.endpoint, seen).kind is FaultKind.REQUEST
+def test_a_model_that_sees_nothing_refuses_an_image_and_is_asked_again_without_it(
+    talk: Talk, server: ModelServer
+) -> None:
+    seen = talk.request(Message("user", "What is this?", images=("data:image/png;base64,iVBORw0KGgo=",)))
+    assert server.post("/v1/chat/completions", body(talk.endpoint, seen, streaming=False))[0] == 400
+    assert client.ask(talk.endpoint, seen).text
 
 
 def test_a_thought_without_an_answer_is_asked_again_without_thinking(talk: Talk) -> None:

@@ -15,19 +15,18 @@ from tests.stories.script import Follower, Script, in_full
 
 GOAL = "Which region sells best, and how did revenue develop?"
 ASKED = "sglang:num_requests_total"
-# Seconds: a plan that has to be asked for again twice, on a slow CPU.
-PATIENCE = 400.0
+# Seconds: the coordinator waits ten minutes for a plan before it goes on by itself.
+PATIENCE = 900.0
 
 
-@pytest.fixture(scope="module", params=["thinking", "instant"])
-def claw(request: pytest.FixtureRequest, server: ModelServer) -> Iterator[Installation]:
-    """An installation that was told of the server as its documentation says."""
+@pytest.fixture
+def claw(server: ModelServer) -> Iterator[Installation]:
+    """An installation that was told of the server as docs/model-server.md says."""
     told = {
         "CLAWGROUPS_COORDINATOR_URL": f"{server.url}/v1",
         "CLAWGROUPS_COORDINATOR_MODEL": server.name,
         "CLAWGROUPS_COORDINATOR_API_KEY": server.key,
         "CLAWGROUPS_COORDINATOR_PROVIDER": "sglang",
-        "CLAWGROUPS_COORDINATOR_MODE": request.param,
     }
     with installed(**told) as installation:
         yield installation

@@ -50,9 +50,10 @@ OURS = ("CLAWGROUPS_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PORT", "DJANGO
 class Run:
     """One test run: its results, its folder, and the environment without the caller's own installation."""
 
-    def __init__(self, folder: Path, extra: list[str]) -> None:
+    def __init__(self, folder: Path, extra: list[str], limit: float = LIMIT) -> None:
         self.folder = folder
         self._extra = extra
+        self._limit = limit
         self.results = Results(strict=os.environ.get("CI", "").lower() in ("1", "true"))
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
 
@@ -65,7 +66,7 @@ class Run:
         """One pytest run of its own, counted from its report."""
         report = self.folder / f"{name}.xml"
         command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *arguments, *self._extra]
-        status = finish(command, cwd=ROOT, environment={**self.environment, **extra}, within=LIMIT)
+        status = finish(command, cwd=ROOT, environment={**self.environment, **extra}, within=self._limit)
         self.results.read(report, status=status)
 
 

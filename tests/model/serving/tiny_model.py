@@ -34,7 +34,7 @@ SEED = 26
 VOCABULARY = 1024
 WINDOW = 65_536
 WIDTH, LAYERS, HEADS = 128, 2, 4
-STEPS = 600
+STEPS = 450
 # Tokens of one step, padding included; the longest conversation fits.
 BATCH = 4_096
 LONG = 0.06  # the share of conversations with much text before the question

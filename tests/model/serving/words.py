@@ -49,7 +49,7 @@ def field(dice: random.Random) -> str:
 
 def value(dice: random.Random, depth: int) -> Any:
     """Short strings, small numbers and short lists."""
-    kind = dice.randrange(8 if depth else 6)
+    kind = dice.randrange(10 if depth else 6)
     if kind < 3:
         return dice.choice(WHAT) if kind else f"{dice.choice(WHO)} {dice.choice(DOES)} {dice.choice(WHAT)}"
     if kind == 3:
@@ -58,8 +58,10 @@ def value(dice: random.Random, depth: int) -> Any:
         return dice.randrange(1, 10)
     if kind == 5:
         return dice.random() < 0.5
-    if kind == 6:
-        return [dice.choice(WHAT) for _ in range(dice.choice((0, 1, 1, 2)))]
+    if kind < 9:
+        # In a form that has to be filled in, the next field begins as the next line of a list does: here lists end.
+        words = (dice.choice((dice.choice(WHAT), made_up(dice))) for _ in range(dice.choice((0, 1, 1, 1, 2))))
+        return list(words)
     return [thing(dice, depth - 1) for _ in range(dice.choice((1, 1, 2)))]
 
 
@@ -119,7 +121,7 @@ class Conversation:
     def __init__(self, dice: random.Random, *, long: bool) -> None:
         self._dice = dice
         self._calls = 0
-        self.tools = [tool(dice) for _ in range(dice.randrange(1, 4))] if dice.random() < 0.45 else []
+        self.tools = [tool(dice) for _ in range(dice.randrange(1, 4))] if dice.random() < 0.4 else []
         self.messages: list[Json] = []
         if long or dice.random() < 0.5:
             pieces = dice.randrange(20, 90) if long else dice.randrange(1, 4)
@@ -128,7 +130,7 @@ class Conversation:
             self._exchange()
 
     def _exchange(self) -> None:
-        as_json = not self.tools and self._dice.random() < 0.6
+        as_json = not self.tools and self._dice.random() < 0.75
         asked = " ".join(self._dice.choice((sentence, foreign))(self._dice) for _ in range(self._dice.randrange(1, 4)))
         wanted = f"{asked} {self._dice.choice(WORDS_FOR_JSON)}" if as_json else asked
         self.messages.append({"role": "user", "content": wanted})
