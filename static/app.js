@@ -57,7 +57,17 @@
     $$(form.getAttribute("hx-include") || "[data-none]").forEach((el) => (el.defaultValue = el.value));
     if (form.hasAttribute("data-reset")) $$("[type=file]", form).forEach((el) => (el.value = ""));
     form.closest("[popover]")?.hidePopover();
+    // What was edited in place is said by the line above it now.
+    if (form.hasAttribute("data-shut")) shut(form);
   });
+  function shut(form) {
+    if (form.hasAttribute("data-reset")) form.reset();
+    $$("input", form).forEach((el) => { el.defaultValue = el.value; el.defaultChecked = el.checked; });
+    const fold = form.closest("details");
+    if (!fold) return;
+    fold.open = false;
+    $("summary", fold).focus();
+  }
   // Only what a person asked for is worth a word; what the page loads by itself it tries again.
   const byItself = ({ requestConfig }) => requestConfig.triggeringEvent?.type === "reload";
   addEventListener("htmx:sendError", ({ detail }) => byItself(detail) || toast(words.unsent));

@@ -13,7 +13,19 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.operation import Operation
 
-from clawgroups.api import agents, approvals, artifacts, choices, dials, memories, runs, sessions, tasks, workspaces
+from clawgroups.api import (
+    agents,
+    approvals,
+    artifacts,
+    choices,
+    dials,
+    memories,
+    plans,
+    runs,
+    sessions,
+    tasks,
+    workspaces,
+)
 from clawgroups.api.access import Caller
 from clawgroups.api.forms import StrictParser, watch_uploads
 from clawgroups.api.problems import CONTENT_TYPE, answer_for, speaking_problems
@@ -103,5 +115,5 @@ api = ProblemAPI(
 )
 for kind in (Exception, HttpError, ValidationError):
     api.add_exception_handler(kind, _on_error)
-for module in (workspaces, agents, dials, runs, tasks, choices, approvals, artifacts, sessions, memories):
+for module in (workspaces, agents, dials, runs, plans, tasks, choices, approvals, artifacts, sessions, memories):
     api.add_router("", module.router)

@@ -36,11 +36,13 @@ class RunAnswered(JournalEvent):
 
 
 class PlanEdited(JournalEvent):
-    """proposed → proposed: a person changed the plan; it has this version now."""
+    """proposed → proposed: a person changed the plan; it has this version now, with these tasks more and less."""
 
     type: Literal["run.plan_edited"] = "run.plan_edited"
     run_id: UUID
     version: int
+    added: tuple[UUID, ...] = ()
+    removed: tuple[UUID, ...] = ()
 
 
 class ReplanProposed(JournalEvent):
@@ -51,13 +53,19 @@ class ReplanProposed(JournalEvent):
 
 
 class ReplanAccepted(JournalEvent):
-    """A proposed change of a running plan was carried out: so many tasks were added, cancelled, or rewritten."""
+    """A proposed change of a running plan was carried out: so many tasks were added, cancelled, or rewritten.
+
+    `tasks` are the new ones; `again` those that were ready or stuck and begin afresh under the next epoch. All of
+    them wait, until `task.ready` says otherwise.
+    """
 
     type: Literal["run.replan_accepted"] = "run.replan_accepted"
     run_id: UUID
     added: int = 0
     cancelled: int = 0
     rewritten: int = 0
+    tasks: tuple[UUID, ...] = ()
+    again: tuple[UUID, ...] = ()
 
 
 class ReplanRejected(JournalEvent):

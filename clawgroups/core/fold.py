@@ -189,6 +189,21 @@ def _split(state: State, said: Payload) -> None:
         state["tasks"].setdefault(part, task_row(said["run_id"], "waiting"))
 
 
+def _edited(state: State, said: Payload) -> None:
+    for key in said["removed"]:
+        state["tasks"].pop(key, None)
+    for key in said["added"]:
+        state["tasks"].setdefault(key, task_row(said["run_id"], "waiting"))
+
+
+def _replanned(state: State, said: Payload) -> None:
+    for key in said["tasks"]:
+        state["tasks"].setdefault(key, task_row(said["run_id"], "waiting"))
+    for key in said["again"]:
+        row = state["tasks"].setdefault(key, task_row(said["run_id"], "waiting"))
+        row.update(state="waiting", assignee=None, holder=None, attempt=None, epoch=row["epoch"] + 1)
+
+
 def _ended(to: str) -> Callable[[State, Payload], None]:
     def step(state: State, said: Payload) -> None:
         _task(state, said).update(state=to, holder=None)
@@ -222,6 +237,8 @@ _STEPS: dict[str, Callable[[State, Payload], None]] = {
     "run.drafted": _drafted,
     "run.planning": _run(state="planning"),
     "run.proposed": _run(state="proposed"),
+    "run.plan_edited": _edited,
+    "run.replan_accepted": _replanned,
     "run.started": _run(state="running", paused=False),
     "run.paused": _run(paused=True),
     "run.resumed": _run(paused=False),

@@ -40,6 +40,7 @@ FRAGMENTS: dict[str, Fragment] = {
     "run_row": Fragment("runs/_row.html", "view", rooms.runs_of, lambda v: f"runs-{v.run.workspace_id}"),
     "run_note": Fragment("runs/_note.html", "view", rooms.runs_of, lambda v: f"talk-{v.run.workspace_id}"),
     "run_board": Fragment("runs/_board.html", "view", rooms.runs_of),
+    "run_plan": Fragment("runs/_plan_slot.html", "view", rooms.runs_of),
     "run_files": Fragment("runs/_files.html", "view", rooms.runs_of),
     "room_head": Fragment("workspaces/_head.html", "room", rooms.rooms_of),
     "room_current": Fragment("workspaces/_current.html", "room", rooms.rooms_of),

@@ -148,6 +148,11 @@ class RunView:
         return f"{self.state}-{len(self.run.answers)}" if self.asks else self.state
 
     @property
+    def plan_mark(self) -> str:
+        """Changes whenever what a page shows of the plan as a proposal may have to change."""
+        return f"{self.run.state}-{self.run.plan_version}-{self.run.replan.get('id', '')}"
+
+    @property
     def tasks(self) -> list[TaskCard]:
         return cards(Q(run=self.run))
 

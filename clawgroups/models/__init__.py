@@ -10,6 +10,7 @@ from clawgroups.models.leases import Lease
 from clawgroups.models.lookups import KeyIn, RelatedKeyIn
 from clawgroups.models.memory import Memory
 from clawgroups.models.messages import Message
+from clawgroups.models.plans import PlanEdit
 from clawgroups.models.runs import Run
 from clawgroups.models.tasks import Dependency, Task
 from clawgroups.models.workspaces import Member, Workspace
@@ -34,6 +35,7 @@ __all__ = [
     "Operation",
     "Override",
     "Part",
+    "PlanEdit",
     "RelatedKeyIn",
     "Run",
     "Session",

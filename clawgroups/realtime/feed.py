@@ -12,7 +12,7 @@ from clawgroups.fragments import all_pieces, gone, needs_piece, task_hint
 from clawgroups.models import Attempt, Entry, Member, Task
 
 TASK = ("task_card", "task_page", "run_head", "run_row", "run_note", "seat")
-RUN = ("run_head", "run_row", "run_note", "run_board", "run_files", "room_current")
+RUN = ("run_head", "run_row", "run_note", "run_board", "run_plan", "run_files", "room_current")
 ASK = ("task_card", "task_page", "run_head")
 
 # Event type -> names of fragments (`clawgroups.fragments.FRAGMENTS`). A test holds it against the vocabulary.

@@ -66,12 +66,16 @@ def regenerate_task(
         "failure": "",
         "brief": {k: v for k, v in task.brief.items() if k not in ("preferred", "only")},
     }
+    unmoved = {"state": "running", "plan_version": task.run.plan_version}
     decision = _split(task, _parsed(task, parts), values, now) if parts else _rephrased(task, values, actor, now)
     return commit.submit(
         Change(
             actor,
             task.workspace_id,
-            (*expects, Expect("clawgroups.Run", task.run_id, {"state": "running"})),
+            (
+                *expects,
+                Expect("clawgroups.Run", task.run_id, unmoved),
+            ),
             tuple(decision.writes),
             tuple(decision.facts),
             operation,

@@ -14,7 +14,7 @@ from agents.ids import new_id
 from clawgroups import commit
 from clawgroups.core.acceptance import Verdict
 from clawgroups.core.actors import Actor, ActorKind
-from clawgroups.core.changes import Change, Count, Fact, Insert, Outcome, Update, Write
+from clawgroups.core.changes import Change, Count, Expect, Fact, Insert, Outcome, Update, Write
 from clawgroups.core.errors import Conflict, Invalid
 from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
@@ -51,6 +51,8 @@ def accept_task(
     }
     health, told = breakers.after_success(attempt)
     over = end_sessions(task.sessions.all(), now)
+    # A change of the plan may have linked other tasks behind this one since it was read.
+    expects = (*expects, Expect("clawgroups.Run", task.run_id, {"plan_version": task.run.plan_version}))
     children = Dependency.objects.filter(parent=task).order_by("task_id").values_list("task_id", flat=True)
     return commit.submit(
         Change(

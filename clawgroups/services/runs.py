@@ -47,8 +47,10 @@ from clawgroups.services import model_calls
 from clawgroups.services.attempts import Decision, end_attempt, end_sessions
 from clawgroups.services.deadlines import CLOSED, rest_of_ready, timers_of, waits_when_ready
 from clawgroups.services.files import StoredFile
+from clawgroups.services.forecasts import forecast_of
 from clawgroups.services.messages import message
 from clawgroups.services.plan_rows import task_rows
+from clawgroups.services.plans import check_version
 from clawgroups.services.workspaces import clean_text
 
 MAX_INPUTS = 50
@@ -184,24 +186,22 @@ def propose_run(
     )
 
 
-def start_run(run_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outcome]:
-    """Begin a proposed run: tasks without dependencies become ready in the same change."""
+def start_run(run_id: UUID, *, actor: Actor, version: int | None = None, operation: str = "") -> Future[Outcome]:
+    """Begin a proposed run: tasks without dependencies become ready in the same change. `version`: the plan's."""
     run = get_run(actor, run_id, "run.start")
     expects = require(actor, "run.start", run.workspace_id)
+    check_version(run, version)
     now = timezone.now()
     # A plan waits for a person as long as it likes: the run's own time begins with its start.
     run.deadline_at = after(now, timers_of(run.workspace).run_total)
-    values = {
-        "state": move_run(run.state, RunVerb.START).value,
-        "started_at": now,
-        "deadline_at": run.deadline_at,
-    }
+    values: dict[str, Any] = {"state": move_run(run.state, RunVerb.START).value, "started_at": now}
+    values |= {"deadline_at": run.deadline_at, "forecast": forecast_of(run).as_json()}
     facts = [Fact(run.workspace_id, RunStarted(run_id=run.pk))]
     if not run.open_tasks:
         # Everything in the plan was cancelled: no task's end will ever say that it is the last one.
         values["state"] = move_run(RunState.RUNNING, RunVerb.CONSOLIDATE).value
         facts.append(Fact(run.workspace_id, RunConsolidating(run_id=run.pk)))
-    expect = {"state": run.state, "open_tasks": run.open_tasks}
+    expect = {"state": run.state, "open_tasks": run.open_tasks, "plan_version": run.plan_version}
     writes: list[Write] = [Update("clawgroups.Run", run.pk, values, expect)]
     ready = {"state": TaskState.READY.value, **waits_when_ready(run, now)}
     waiting = wait_for_parents().columns(Bounds(run=run.deadline_at))

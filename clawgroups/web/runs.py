@@ -11,23 +11,20 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from clawgroups.coordinator.situation import situation_of
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Outcome
 from clawgroups.core.errors import NotFound
-from clawgroups.core.matching import Match, Need
-from clawgroups.core.roster import Roster
 from clawgroups.fragments import pieces, rooms
-from clawgroups.fragments.tasks import TaskCard, cards_of
+from clawgroups.fragments.tasks import cards_of
 from clawgroups.models import Run
 from clawgroups.permissions import get_run, get_workspace
 from clawgroups.services import goal_questions, runs
 from clawgroups.services.perform import perform
 from clawgroups.web.forms import GoalForm, carry_out, take_in
 from clawgroups.web.http import Viewer, actor_of, done, is_htmx, operation_of, page, paged, sent_to
+from clawgroups.web.plans import slot
 from clawgroups.web.workspaces import follows, show_room
 
 
@@ -55,16 +52,8 @@ def run(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
     actor = actor_of(request)
     found = _run(actor, workspace_id, run_id, "run.view")
     followed = follows([found.workspace])
-    (view,) = rooms.runs_of([found.pk])
-    fits = _fits(found, view.foremost if view.is_large else view.tasks) if found.state == "proposed" else []
-    context = {"follows": followed, "view": view, "viewer": Viewer(actor, workspace_id), "fits": fits}
+    context = {"follows": followed, **slot(actor, found, request.GET.get("page", "1"))}
     return page(request, "runs/detail.html", context)
-
-
-def _fits(found: Run, cards: list[TaskCard]) -> list[tuple[TaskCard, Match | None]]:
-    """Who would get each task if it were given out now."""
-    roster = Roster(situation_of(found, timezone.now()).candidates)
-    return [(card, roster.best(Need(tuple(card.task.skills)))) for card in cards]
 
 
 @require_safe
@@ -144,15 +133,17 @@ def _verb(request: HttpRequest, workspace_id: UUID, run_id: UUID, verb: Callable
     _run(actor, workspace_id, run_id, "run.view")
     perform(verb, run_id, actor=actor, operation=operation_of(request))
     changed: list[str] = []
-    for name in ("run_head", "run_row", "run_note", "run_board"):
+    for name in ("run_head", "run_row", "run_note", "run_board", "run_plan"):
         changed += pieces(name, [run_id])
     return done(request, reverse("run", args=[workspace_id, run_id]), changed)
 
 
 @require_POST
 def start_run(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
-    """Begin a proposed run."""
-    return _verb(request, workspace_id, run_id, runs.start_run)
+    """Begin a proposed run; with the `version` of its plan that was looked at, only that plan."""
+    said = request.POST.get("version", "")
+    version = int(said) if said.isdecimal() and len(said) < 10 else None
+    return _verb(request, workspace_id, run_id, partial(runs.start_run, version=version))
 
 
 @require_POST

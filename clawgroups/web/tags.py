@@ -186,6 +186,28 @@ def span(seconds: float) -> str:
 
 
 @register.filter
+def minutes(number: float | None) -> Any:
+    """Minutes for people, as “12 min” or “1 h 30 min”."""
+    if number is None:
+        return ""
+    whole = round(number)
+    if whole < 1:
+        return _("under a minute")
+    hours, rest = divmod(whole, 60)
+    if not hours:
+        return _("%d min") % whole
+    return _("%(h)d h %(m)d min") % {"h": hours, "m": rest} if rest and hours < 24 else _("%d h") % hours
+
+
+@register.filter
+def usd(micro: float | None) -> str:
+    """Millionths of a US dollar for people."""
+    if micro is None:
+        return ""
+    return f"${micro / 1e6:,.2f}" if micro >= 10_000 else f"${micro / 1e6:.4f}"
+
+
+@register.filter
 def stars(level: int) -> str:
     """A skill's level as filled and empty marks."""
     return "●" * level + "○" * (5 - level)

@@ -16,7 +16,9 @@ from clawgroups.web import (
     members,
     memories,
     people,
+    plans,
     profiles,
+    replans,
     runs,
     takeover,
     tasks,
@@ -25,6 +27,8 @@ from clawgroups.web import (
 
 _ROOM = "w/<uuid:workspace_id>/"
 _RUN = _ROOM + "runs/<uuid:run_id>/"
+_PLAN = _RUN + "plan/"
+_PLANNED = _PLAN + "tasks/<uuid:task_id>/"
 _TASK = _ROOM + "tasks/<uuid:task_id>/"
 _AGENT = "agents/<uuid:agent_id>/"
 
@@ -61,6 +65,20 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_RUN + "pause/", runs.pause_run, name="pause-run"),
     path(_RUN + "resume/", runs.resume_run, name="resume-run"),
     path(_RUN + "cancel/", runs.cancel_run, name="cancel-run"),
+    path(_PLAN, plans.plan, name="plan"),
+    path(_PLAN + "add/", plans.add_task, name="add-task"),
+    path(_PLAN + "merge/", plans.merge_tasks, name="merge-tasks"),
+    path(_PLAN + "undo/", plans.undo_edit, name="undo-edit"),
+    path(_PLAN + "anew/", plans.plan_anew, name="plan-anew"),
+    path(_PLANNED, plans.plan_task, name="plan-task"),
+    path(_PLANNED + "edit/", plans.edit_task, name="edit-task"),
+    path(_PLANNED + "remove/", plans.remove_task, name="remove-task"),
+    path(_PLANNED + "split/", plans.split_task, name="split-task"),
+    path(_PLANNED + "move/", plans.move_task, name="move-task"),
+    path(_PLAN + "change/", replans.change_plan, name="change-plan"),
+    path(_PLAN + "change/propose/", replans.propose_replan, name="propose-replan"),
+    path(_PLAN + "change/accept/", replans.accept_replan, name="accept-replan"),
+    path(_PLAN + "change/reject/", replans.reject_replan, name="reject-replan"),
     path(_TASK, tasks.task, name="task"),
     path(_TASK + "body/", tasks.task_body, name="task-body"),
     path(_TASK + "transcript/", tasks.transcript, name="transcript"),

@@ -29,7 +29,13 @@ TASK = {
     "return-task": "review",
     "adopt-task": "ready",
 }
-RUN = {"start-run": "proposed_id", "answer-question": "asked_id"}
+RUN = {
+    "start-run": "proposed_id",
+    "answer-question": "asked_id",
+    "edit-plan": "proposed_id",
+    "plan-anew": "proposed_id",
+    "undo-edit": "proposed_id",
+}
 
 BODIES: dict[str, Callable[[Room], Json]] = {
     "create-workspace": lambda r: {"name": "New"},
@@ -43,6 +49,9 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "set-profile": lambda r: {"name": "Scribe", "max_sessions": 1},
     "answer-question": lambda r: {"answer": "For the board."},
     "draft-run": lambda r: {"goal": "Find out"},
+    "edit-plan": lambda r: {"edits": [{"op": "remove", "key": "held"}], "version": 0},
+    "propose-replan": lambda r: {"tasks": [], "rationale": "why"},
+    "plan-anew": lambda r: {"note": "Shorter"},
     "assign-task": lambda r: {"member": str(r.ids["assignee"])},
     "choose-member": lambda r: {"member": str(r.ids["assignee"])},
     "set-own-profile": lambda r: {"capacity": 1},
