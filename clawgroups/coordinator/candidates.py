@@ -12,6 +12,7 @@ from django.db.models import Count, Q, QuerySet
 
 from agents.models import Connection, Skill
 from clawgroups.coordinator.history import history_of
+from clawgroups.core import quotas
 from clawgroups.core.breaker import Breaker, BreakerState
 from clawgroups.core.breaker import read as read_breaker
 from clawgroups.core.errors import Invalid
@@ -126,7 +127,7 @@ def _agents(workspace: Workspace, seats: Sequence[Seat], now: datetime) -> list[
             capacity=seat.max_sessions,
             failures=seat.health.failures,
             on_trial=seat.health.state is BreakerState.PROBING,
-            rests=_rests(seat.health) or spent.get(seat.agent_id, ""),
+            rests=_rests(seat.health) or quotas.why_resting(seat.announced, now) or spent.get(seat.agent_id, ""),
             record=history.records.get(seat.pk, {}),
             cost=history.costs.get(seat.agent_id),
             usual_cost=history.usual_cost,

@@ -14,6 +14,7 @@ from clawgroups.core.matching import (
     NEEDS_LOGIN,
     OFFLINE,
     OUT_OF_HOURS,
+    OVER_QUOTA,
     QUARANTINED,
     RESTING,
     SPENT,
@@ -232,7 +233,7 @@ def _owner(agent: Standing, situation: Situation) -> str:
 def _explain(task: TaskView, need: Need, roster: Roster, situation: Situation) -> Explain | None:
     ranking = roster.standings(need)
     offline = [m for m in ranking if m.excluded == OFFLINE]
-    locked = [m for m in ranking if m.excluded in (NEEDS_LOGIN, UNCONFIRMED, SPENT) or m.excluded.startswith(RESTING)]
+    locked = [m for m in ranking if m.excluded.startswith((NEEDS_LOGIN, UNCONFIRMED, RESTING, SPENT, OVER_QUOTA))]
     barred = [m for m in ranking if m.excluded == QUARANTINED]
     away = [m for m in ranking if m.excluded == OUT_OF_HOURS]
     if locked:

@@ -27,7 +27,7 @@ CAPABILITIES = (
 )
 FACTS = ("title", "name", "version", "protocol", "connector")
 # What we add to it ourselves while it is connected.
-OURS = frozenset({"needs_login"})
+OURS = frozenset({"needs_login", "quota"})
 _LONGEST = 120
 
 

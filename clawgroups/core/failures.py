@@ -22,6 +22,7 @@ class Failure(StrEnum):
     OUT_OF_TOKENS = "out_of_tokens"
     OUT_OF_TURNS = "out_of_turns"
     LOGIN_NEEDED = "login_needed"
+    OVER_QUOTA = "over_quota"
     REFUSED = "refused"
     SCOPE_DENIED = "scope_denied"
     IMPOSSIBLE = "impossible"
@@ -68,6 +69,7 @@ CONSEQUENCES: dict[Failure, Consequence] = {
     Failure.OUT_OF_TOKENS: Consequence(True, True, True, _AGAIN),
     Failure.OUT_OF_TURNS: Consequence(True, True, True, _AGAIN),
     Failure.LOGIN_NEEDED: Consequence(True, True, False, "it waits for another member, or for the login"),
+    Failure.OVER_QUOTA: Consequence(True, True, False, "it waits for another member, or for the quota"),
     Failure.REFUSED: Consequence(True, False, True, _OTHER),
     Failure.SCOPE_DENIED: Consequence(True, False, True, _OTHER),
     Failure.IMPOSSIBLE: Consequence(False, False, True, "it is written anew, then a person decides"),
@@ -104,6 +106,7 @@ WORDS: Mapping[str, str] = {
     Failure.OUT_OF_TOKENS: "ran out of tokens",
     Failure.OUT_OF_TURNS: "ran out of turns",
     Failure.LOGIN_NEEDED: "needs its owner to sign in",
+    Failure.OVER_QUOTA: "its provider's quota is used up",
     Failure.REFUSED: "refused the task",
     Failure.SCOPE_DENIED: "was not allowed what it needed",
     Failure.IMPOSSIBLE: "said that it cannot be done",

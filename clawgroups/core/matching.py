@@ -30,6 +30,7 @@ UNCONFIRMED = "was asked to stop and has not confirmed it"
 QUARANTINED = "is in quarantine, as it keeps failing, until its owner clears it"
 RESTING = "gets no work, as it keeps failing"
 SPENT = "has used up its limit of this month"
+OVER_QUOTA = "has used up the quota of its provider"
 OUT_OF_HOURS = "is outside the hours they gave"
 ASKED = "was asked, and did not take it"
 DIGITS = 6  # scores that differ by less are equal

@@ -18,6 +18,7 @@ from clawgroups.core import subagents
 from clawgroups.core.actors import Actor
 from clawgroups.core.errors import ClawError, Conflict
 from clawgroups.core.session_state import STATE_UPDATES
+from clawgroups.core.shrinking import shrink
 from clawgroups.core.transcript import TurnEnded
 from clawgroups.gateway import reads
 from clawgroups.gateway.backlog import (
@@ -230,7 +231,10 @@ class Worker:
     async def _store_answer(
         self, command: Command, frame: int, answer: dict[str, Any], error: RpcError | None, text: str
     ) -> None:
-        said = None if error is None else {"code": error.code, "message": error.message[:2000]}
+        said = None
+        if error is not None:
+            more = {} if error.data is None else shrink({"data": error.data})
+            said = {**more, "code": error.code, "message": error.message[:2000]}
         try:
             await patiently(
                 perform_async,

@@ -51,11 +51,17 @@ def spent_of(run: Run, now: datetime) -> Spent:
 
 def standings_of(run: Run, now: datetime) -> list[Standing]:
     """The run's limits and its workspace's, as far as there are any. Reads nothing where there are none."""
-    own, month = limits_of(run), read_coordination(run.workspace.coordination).month
-    found = [Standing(RUN, own, spent_of(run, now))] if own != Limits() else []
-    if month != Limits():
-        found.append(Standing(MONTH, month, usage.of_month(run.workspace_id, now)))
-    return found
+    return [*_own(run, now), *_of_month(run.workspace, now)]
+
+
+def _own(run: Run, now: datetime) -> list[Standing]:
+    own = limits_of(run)
+    return [Standing(RUN, own, spent_of(run, now))] if own != Limits() else []
+
+
+def _of_month(workspace: Workspace, now: datetime) -> list[Standing]:
+    month = read_coordination(workspace.coordination).month
+    return [Standing(MONTH, month, usage.of_month(workspace.pk, now))] if month != Limits() else []
 
 
 def stop_of(run: Run, now: datetime) -> str:
@@ -65,10 +71,7 @@ def stop_of(run: Run, now: datetime) -> str:
 
 def month_stop(workspace: Workspace, now: datetime) -> str:
     """Why nothing new may begin in any run of a workspace; empty while its month's limits allow it."""
-    month = read_coordination(workspace.coordination).month
-    if month == Limits():
-        return ""
-    return budgets.reached([Standing(MONTH, month, usage.of_month(workspace.pk, now))])
+    return budgets.reached(_of_month(workspace, now))
 
 
 def agents_over(limits: Mapping[UUID, Mapping[str, Any]], now: datetime) -> dict[UUID, str]:
@@ -117,8 +120,11 @@ def due(now: datetime, limit: int) -> list[Verb]:
     rows = Run.objects.select_related("workspace").filter(state__in=OPEN)
     limited = rows.exclude(budget={}, workspace__coordination={}, budget_stop="")
     verbs: list[Verb] = []
+    months: dict[UUID, list[Standing]] = {}
     for run in limited.order_by("pk"):
-        standings = standings_of(run, now)
+        if run.workspace_id not in months:
+            months[run.workspace_id] = _of_month(run.workspace, now)
+        standings = [*_own(run, now), *months[run.workspace_id]]
         stop = budgets.reached(standings)
         news = {mark: said for mark, said in budgets.near(standings).items() if mark not in _known(run.budget_warned)}
         if news or bool(stop) != bool(run.budget_stop):

@@ -16,7 +16,7 @@ from functools import partial
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 from agents.llm.base import Fault, FaultKind, Reply
 from agents.llm.stored import request_from_json
@@ -24,6 +24,7 @@ from clawgroups import bus, commit, sealing
 from clawgroups.core import server_breaker
 from clawgroups.core.actors import SYSTEM
 from clawgroups.core.changes import Change, Outcome, Update
+from clawgroups.core.coordination import read_coordination
 from clawgroups.core.errors import Busy, ClawError, Invalid, OutcomeUnknown
 from clawgroups.models import ModelCall, ModelServer
 from clawgroups.services import budgets, call_ends, deadlines, endpoints, model_calls, model_images
@@ -42,6 +43,7 @@ TRIES = 5  # of a change whose rows have moved
 PATIENCE = (0.0, 1.0, 2.0, 4.0, 8.0)  # seconds before each try to keep an answer while the database is away
 NEXT_SERVER = frozenset({FaultKind.UNREACHABLE, FaultKind.SLOW, FaultKind.BUSY, FaultKind.QUOTA, FaultKind.KEY})
 BUDGET = "budget"
+OFF = "off"
 UNREADABLE = "its key cannot be read since the server's secret was changed: enter it again"
 
 Wanted = Callable[[], bool]
@@ -99,6 +101,8 @@ def _refusal(call: ModelCall, now: datetime) -> Callable[[], Future[Outcome]] | 
     """How a call ends that is not asked any more, for want of time or money."""
     if call.give_up_at is not None and call.give_up_at <= now:
         return partial(call_ends.give_up, call)
+    if not read_coordination(call.workspace.coordination).use_model:
+        return partial(call_ends.fail, call, OFF, model_calls.SWITCHED_OFF)
     if call.run is not None:
         call.run.workspace = call.workspace
     stop = budgets.stop_of(call.run, now) if call.run is not None else budgets.month_stop(call.workspace, now)
@@ -147,12 +151,19 @@ def _ask(held: Held, staying: Wanted) -> Reply:
         raise Fault(FaultKind.KEY, UNREADABLE) from None
     try:
         asked = model_images.inlined(held.request)
+        _let_go()
         return model_calls.ask(endpoint, asked, wanted=_Lease(held, staying))
     except Fault:
         raise
     except Exception as bug:
         log.exception("the call %s failed", held.call.pk)
         raise Fault(FaultKind.REQUEST, f"it could not be asked: {type(bug).__name__}") from bug
+
+
+def _let_go() -> None:
+    """Give the connection back while a model thinks: a process has fewer of them than it may have questions."""
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 class _Lease:
@@ -172,6 +183,8 @@ class _Lease:
                 self._wanted = self._look(now)
             except (ClawError, DatabaseError) as away:
                 log.warning("the lease of call %s could not be looked at: %s", self._held.call.pk, away)
+            finally:
+                _let_go()
         return self._wanted and self._staying()
 
     def _look(self, now: float) -> bool:

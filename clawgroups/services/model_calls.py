@@ -35,6 +35,7 @@ JOB = "clawgroups.consult"
 OPEN = ("waiting", "calling")
 MAX_SAID = 500
 MAX_REASON = 300
+SWITCHED_OFF = "The model is switched off in this workspace."
 
 
 def ask(
@@ -171,7 +172,7 @@ def _call_of(call_id: UUID, actor: Actor) -> ModelCall:
 def unavailable(workspace: Workspace) -> str:
     """Why the model is not asked for this workspace now, in plain words; empty where it may be."""
     if not read_coordination(workspace.coordination).use_model:
-        return "The model is switched off in this workspace."
+        return SWITCHED_OFF
     now = deadlines.database_now()
     return endpoints.why_none(now) or budgets.month_stop(workspace, now)
 

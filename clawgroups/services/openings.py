@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from agents.ids import new_id
 from agents.protocol import acp, version
 from clawgroups import bus
-from clawgroups.core import session_state
+from clawgroups.core import quotas, session_state
 from clawgroups.core.changes import Insert, Update
 from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb
@@ -140,6 +141,8 @@ def kind_of(error: Mapping[str, Any]) -> tuple[Failure, str]:
     """The kind of an error that an agent answered with, and what it said."""
     if needs_login(error):
         return Failure.LOGIN_NEEDED, LOGIN_MISSING
+    if quotas.is_quota(error):
+        return Failure.OVER_QUOTA, str(error.get("message") or "its provider's quota is used up")[:300]
     kind = Failure.SCOPE_DENIED if error.get("code") == SCOPE_DENIED else Failure.ERROR
     return kind, str(error.get("message") or error.get("code"))[:300]
 
@@ -155,6 +158,15 @@ def failed(command: Command, task: Task, attempt: Attempt, failure: Failure, rea
     decision = end_attempt(attempt, AttemptVerb.REFUSE, now, reason=reason, failure=failure, answered=command.pk)
     decision.add(release(task, now, reason=reason, failure=failure))
     return decision
+
+
+def rests_for_quota(command: Command, error: Mapping[str, Any] | None, now: datetime) -> Decision:
+    """An agent whose provider gives it no more for now is left alone until it does; nothing for any other answer."""
+    if error is None or needs_login(error) or not quotas.is_quota(error):
+        return Decision()
+    agent = command.agent
+    said = {**agent.announced, "quota": quotas.resting(error, now, settings.CLOCK_SCALE)}
+    return Decision([Update("agents.Agent", agent.pk, {"announced": said}, {"announced": agent.announced})])
 
 
 def task_of(attempt: Attempt) -> Task:

@@ -138,6 +138,7 @@ def command_answered(
             decision.add(_turn_ended(command, link, result, error, text[-MAX_RESULT:]))
         case _:
             pass
+    decision.add(openings.rests_for_quota(command, error, now))
     return _submit(command, decision, "command.answered")
 
 

@@ -11,7 +11,7 @@ import pytest
 from agents.llm.base import Fault, FaultKind, Reply, Usage
 from clawgroups.core.actors import coordinator_for
 from clawgroups.core.errors import Conflict
-from clawgroups.models import ModelCall, ModelServer, Operation, Run
+from clawgroups.models import ModelCall, ModelServer, Operation, Run, Workspace
 from clawgroups.services import call_ends, consulting, model_calls, runs
 from clawgroups.services.perform import perform
 from tests.conftest import Team
@@ -200,3 +200,14 @@ def test_an_unknown_call_is_nobodys(team: Team) -> None:
     assert not consulting.consult(uuid4())
     assert ModelCall.objects.count() == 0
     assert Operation.objects.filter(verb="model.answer").count() == 0
+
+
+def test_a_question_is_not_asked_any_more_once_the_model_is_switched_off(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = planning(team)
+    server()
+    asked = model(monkeypatch).asked
+    call = ask(team, run)
+    Workspace.objects.update(coordination={"use_model": False})
+    assert (carried_out(call).state, now_of(call).fault, asked) == ("failed", "off", [])

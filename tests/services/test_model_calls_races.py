@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -56,6 +56,26 @@ def test_of_several_who_take_the_same_question_one_asks_it(team: Team, monkeypat
     assert Entry.objects.filter(type="run.model_called").count() == 5
     assert Run.objects.get(pk=run.pk).spent_tokens == 5 * 1200
     assert Usage.objects.get().calls == 5
+
+
+def test_nobody_holds_a_connection_to_the_database_while_a_model_thinks(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server()
+    held: list[object] = []
+
+    def thinks(wanted: Callable[[], bool]) -> Reply:
+        held.append(connections["default"].connection)
+        assert wanted()
+        held.append(connections["default"].connection)
+        return reply()
+
+    monkeypatch.setattr(consulting, "LOOK", 0.0)
+    model(monkeypatch, thinks)
+    call = ask(team, planning(team))
+    in_threads(consulting.consult, [call.pk])
+    assert now_of(call).state == "answered"
+    assert held == [None, None]
 
 
 def test_the_same_question_that_two_turns_record_at_once_is_one_row(team: Team) -> None:
@@ -161,29 +181,31 @@ def dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bus._sender, "put", lambda _: None)
 
 
-def swept(monkeypatch: pytest.MonkeyPatch) -> tuple[Sweeper, Consultant]:
+@pytest.fixture
+def sweeper(dropped: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sweeper]:
+    """Sweeps, and takes no turns: what is asked here is nobody's but ours."""
     consultant = Consultant()
     monkeypatch.setattr(jobs, "consultant", consultant)
-    sweeper = Sweeper()
-    sweeper.start()
-    return sweeper, consultant
+    monkeypatch.setattr(jobs, "take_turn", lambda *_, **__: False)
+    made = Sweeper()
+    yield made
+    made.stop()
+    assert made.rest(WAIT)
+    assert consultant.rest(WAIT)
 
 
 def test_a_question_is_asked_in_time_though_every_message_is_lost(
-    team: Team, dropped: None, monkeypatch: pytest.MonkeyPatch
+    team: Team, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server()
     model(monkeypatch)
     call = ask(team, planning(team))
-    sweeper, consultant = swept(monkeypatch)
+    sweeper.start()
     assert seconds_until(lambda: now_of(call).state == "answered") < 10
-    sweeper.stop()
-    assert sweeper.rest(WAIT)
-    assert consultant.rest(WAIT)
 
 
 def test_a_server_that_has_come_back_is_asked_though_it_should_rest_for_minutes(
-    team: Team, dropped: None, monkeypatch: pytest.MonkeyPatch
+    team: Team, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     until = timezone.now() + timedelta(minutes=4)
     made = server()
@@ -192,14 +214,11 @@ def test_a_server_that_has_come_back_is_asked_though_it_should_rest_for_minutes(
     monkeypatch.setattr(knocking, "EVERY", 0.5)
     says = model(monkeypatch, away())
     call = ask(team, Run.objects.get(pk=team.working().run_id), "judge")
-    sweeper, consultant = swept(monkeypatch)
+    sweeper.start()
     seconds_until(lambda: len(says.asked) >= 2)
     assert now_of(call).tries == 0
     says.says = [reply()]
     assert seconds_until(lambda: now_of(call).state == "answered") < 10
-    sweeper.stop()
-    assert sweeper.rest(WAIT)
-    assert consultant.rest(WAIT)
     assert ModelServer.objects.get().breaker == "closed"
     assert all(request == knocking.QUESTION for _, request in says.asked[:2])
 
