@@ -30,6 +30,8 @@ class Helper:
     busy: int = 0
     # Why it cannot work at this moment: offline, resting...; empty: it can.
     away: str = ""
+    # A person is asked, and never given a task.
+    is_person: bool = False
 
     def can(self, skills: Iterable[str]) -> bool:
         """Whether it has all these skills."""

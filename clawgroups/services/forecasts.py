@@ -56,6 +56,7 @@ def helpers_of(workspace_id: UUID) -> list[Helper]:
             capacity=seat.agent.max_sessions if seat.agent else seat.capacity,
             busy=busy.get(seat.agent_id or seat.pk, 0),
             away=_away(seat, present, now),
+            is_person=seat.agent_id is None,
         )
         for seat in seats
     ]

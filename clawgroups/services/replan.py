@@ -48,9 +48,7 @@ def propose_replan(
     rows = read_plan(run)
     now = standing(rows)
     change = diff(now, parsed(now, tasks))
-    seats = seats_by_handle(run.workspace_id)
-    for task in (*change.added, *(one.after for one in change.changed)):
-        columns_of(task, None, seats, actor)
+    _check_members(run, change, actor)
     replan = {
         "id": str(new_id()),
         "rationale": rationale,
@@ -82,18 +80,7 @@ def accept_replan(run_id: UUID, *, actor: Actor, replan: str = "", operation: st
     expects = require(actor, "run.edit_plan", run.workspace_id)
     rows, change = read_plan(run), read_diff(run.replan)
     now = standing(rows)
-    if moved := moved_on(now, change):
-        names = ", ".join(f"“{title}”" for title in moved[:5]) + (f" and {len(moved) - 5} more" if moved[5:] else "")
-        raise Conflict(
-            f"This change does not fit any more: {names} moved on since it was proposed. Nothing was changed;"
-            " reject it, and propose it anew.",
-            code="replan_outdated",
-            tasks=moved,
-        )
-    try:
-        plan = applied(now, change)
-    except Invalid as wrong:
-        raise Conflict(f"This change does not fit any more. {wrong.message}", code="replan_outdated") from None
+    plan = _still_fits(now, change)
     done = carried_out(rows, change, plan, actor, timezone.now())
     values = {"replan": {}, "plan_version": run.plan_version + 1, "path_length": done.path_length}
     fence = {"state": run.state, "replan": run.replan, "plan_version": run.plan_version, "paused": run.paused}
@@ -165,6 +152,29 @@ def parsed(now: Sequence[Standing], tasks: Sequence[Any]) -> tuple[PlanTask, ...
 def counts(change: PlanDiff) -> dict[str, int]:
     """How many tasks a change adds, cancels, and changes."""
     return {"added": len(change.added), "cancelled": len(change.removed), "rewritten": len(change.changed)}
+
+
+def _check_members(run: Run, change: PlanDiff, actor: Actor) -> None:
+    """Raises `Invalid` where somebody is proposed who is no member here."""
+    seats = seats_by_handle(run.workspace_id)
+    for task in (*change.added, *(one.after for one in change.changed)):
+        columns_of(task, None, seats, actor)
+
+
+def _still_fits(now: Sequence[Standing], change: PlanDiff) -> tuple[PlanTask, ...]:
+    """The whole plan after the change. Raises `Conflict` that names what moved on since it was proposed."""
+    if moved := moved_on(now, change):
+        names = ", ".join(f"“{title}”" for title in moved[:5]) + (f" and {len(moved) - 5} more" if moved[5:] else "")
+        raise Conflict(
+            f"This change does not fit any more: {names} moved on since it was proposed. Nothing was changed;"
+            " reject it, and propose it anew.",
+            code="replan_outdated",
+            tasks=moved,
+        )
+    try:
+        return applied(now, change)
+    except Invalid as wrong:
+        raise Conflict(f"This change does not fit any more. {wrong.message}", code="replan_outdated") from None
 
 
 def _counted(run: Run, change: PlanDiff) -> Count:

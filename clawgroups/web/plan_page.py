@@ -32,6 +32,7 @@ class Fit:
     words: str = ""
     away: str = ""
     can: bool = True
+    is_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,13 @@ def plan_page(run: Run, number: str = "1") -> PlanPage:
 def fits_for(task: PlanTask, helpers: Sequence[Helper]) -> list[Fit]:
     """Everybody who may be given work, whoever fits best first."""
     ordered = sorted(helpers, key=lambda h: (not h.can(task.skills), bool(h.away), -h.fit(task.skills), h.name))
-    return [Fit(h.name, h.handle, fit_words(task, h), h.away, h.can(task.skills)) for h in ordered]
+    return [fit_of(task, helper) for helper in ordered]
+
+
+def fit_of(task: PlanTask, helper: Helper) -> Fit:
+    """A member beside a task."""
+    can = helper.can(task.skills)
+    return Fit(helper.name, helper.handle, fit_words(task, helper), helper.away, can, helper.is_person)
 
 
 def best_fit(task: PlanTask, helpers: Sequence[Helper]) -> Fit | None:
@@ -187,8 +194,9 @@ def nobody_words(task: PlanTask, helpers: Sequence[Helper]) -> str:
 def _fit(member: Member, task: PlanTask, helpers: Sequence[Helper]) -> Fit:
     for helper in helpers:
         if helper.handle == member.handle:
-            return Fit(helper.name, helper.handle, fit_words(task, helper), helper.away, helper.can(task.skills))
-    return Fit(member.name, member.handle, away="" if member.left_at is None else _("has left"))
+            return fit_of(task, helper)
+    away = "" if member.left_at is None else _("has left")
+    return Fit(member.name, member.handle, away=away, is_person=member.agent_id is None)
 
 
 def _step(places: Sequence[int], at: int, by: int) -> int | None:

@@ -7,6 +7,7 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.people import People
+from tests.browser.test_reach import CUT_OFF, NARROW, reach_everything
 from tests.stories.script import Script
 
 PLAN: list[dict[str, Any]] = [
@@ -119,3 +120,29 @@ def test_a_page_without_script_that_is_behind_says_so_and_keeps_the_words(people
     expect(page.get_by_label("Instructions").first).to_have_value("My own words.")
     page.get_by_role("button", name="Save").click()
     expect(row(page, "Write the report")).to_contain_text("My own words.")
+
+
+def test_a_plan_and_a_change_of_it_are_reached_by_the_keyboard_and_fit_a_telephone(
+    people: People, script: Script
+) -> None:
+    address = propose(script, "On a telephone, with a workspace of a long name")
+    api = f"/api/v1/runs/{address.rstrip('/').rpartition('/')[2]}"
+    wide, narrow = people.signed_in(), people.signed_in(viewport=NARROW)
+    for page in (wide, narrow):
+        page.goto(address)
+        unfold(page, "Write the report")
+        assert page.evaluate(CUT_OFF) == {"over": 0, "out": []}
+    reach_everything(wide)
+    script.post(f"{api}/start")
+    words = "A long line of words. " * 40
+    tail = [{"key": "orders"}, {"key": "report", "depends_on": ["orders"], "instructions": words}]
+    script.post(f"{api}/replan", {"tasks": tail, "rationale": "Nobody can call."})
+    for page in (wide, narrow):
+        page.goto(address)
+        expect(page.get_by_role("heading", name="owner proposes a change of the plan")).to_be_visible()
+        assert page.evaluate(CUT_OFF) == {"over": 0, "out": []}
+    wide.get_by_role("button", name="Accept the change").press("Enter")
+    expect(wide.get_by_role("heading", name="owner proposes a change of the plan")).to_be_hidden()
+    narrow.get_by_role("link", name="Change the plan").click()
+    expect(narrow.get_by_role("heading", name="Change the plan")).to_be_visible()
+    assert narrow.evaluate(CUT_OFF) == {"over": 0, "out": []}

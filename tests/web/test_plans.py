@@ -79,6 +79,16 @@ def test_the_form_of_a_task_offers_the_members_with_their_fit_and_the_closed_set
     assert "<html" not in said
 
 
+def test_people_who_may_be_asked_are_among_those_who_could_do_it(team: Team, run: Run, sign_in: SignIn) -> None:
+    seat = team.seat("carol")
+    seat.skills, seat.capacity = {"singing": 5}, 1
+    seat.save()
+    said = look(sign_in("bob"), run)
+    assert "singing at level 5 of 5" in said
+    assert "Nobody can do this yet" not in said
+    assert 'class="who who--person' in said
+
+
 def test_guests_look_and_cannot_touch(team: Team, run: Run, sign_in: SignIn) -> None:
     said = look(sign_in("gus"), run)
     for name in ("merge-tasks", "undo-edit", "add-task", "plan-anew", "start-run"):
