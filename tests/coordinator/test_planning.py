@@ -7,7 +7,7 @@ import pytest
 from agents.llm.base import Fault, FaultKind
 from clawgroups.core.errors import Conflict, Forbidden, Invalid
 from clawgroups.models import Message, ModelCall, ModelServer, Run, Task, Workspace
-from clawgroups.services import goal_questions
+from clawgroups.services import goal_questions, plans
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 from tests.coordinator.model import GOOD, Model, keys, plan
@@ -207,3 +207,13 @@ def test_a_turn_that_is_repeated_asks_nothing_twice(team: Team) -> None:
     model.turns()
     assert ModelCall.objects.count() == before
     assert keys(run) == ["look", "report"]
+
+
+def test_a_plan_that_is_thrown_away_is_made_anew_with_what_a_person_says(team: Team) -> None:
+    model = Model(team, [plan(), plan({**GOOD[0], "key": "only", "title": "Write it at once"})])
+    run = model.draft()
+    perform(plans.plan_anew, run.pk, note="One task is enough.", actor=team.actor("bob"))
+    model.turns()
+    run.refresh_from_db()
+    assert (run.state, keys(run)) == ("proposed", ["only"])
+    assert "| One task is enough." in model.asked[-1]
