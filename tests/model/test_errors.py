@@ -53,9 +53,8 @@ def test_an_address_without_a_model_behind_it_is_a_fault(talk: Talk, server: Mod
 def test_a_model_that_sees_nothing_refuses_an_image_and_is_asked_again_without_it(
     talk: Talk, server: ModelServer
 ) -> None:
-    seen = talk.request(
-        Message("user", "The report cites a chart with care.", images=("data:image/png;base64,iVBORw0KGgo=",))
-    )
+    picture = "data:image/png;base64,iVBORw0KGgo="
+    seen = talk.request(Message("user", "The report cites a chart with care.", images=(picture,)))
     assert server.post("/v1/chat/completions", body(talk.endpoint, seen, streaming=False))[0] == 400
     assert client.ask(talk.endpoint, seen).text
 

@@ -130,7 +130,7 @@ def test_a_server_is_gone_with_everything_that_it_started() -> None:
         lines = [Path(f"/proc/{pid}/cmdline").read_text() for pid in pids]
         assert not any("key-of-requests" in line for line in lines)
         assert (server.folder / "keys.yaml").stat().st_mode & 0o777 == 0o600
-    assert not any(map(alive, pids))
+    until(lambda: not any(map(alive, pids)), seconds=20, what="the end of what was killed")
     assert not server.folder.exists()
     assert server.get("/health") == (0, "")
 
