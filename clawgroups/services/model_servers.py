@@ -174,6 +174,7 @@ def adopt_environment() -> Outcome | None:
             return None
         return commit.wait(_as_system(Update(MODEL, known.pk, {"enabled": False})))
     values = {
+        "name": PRESETS[wanted.provider].label[:80],
         "provider": wanted.provider,
         "url": wanted.url,
         "model": wanted.model,
@@ -185,7 +186,7 @@ def adopt_environment() -> Outcome | None:
     if is_same and known is not None and _opens_to(known, wanted.key):
         return None
     values |= UNTESTED | {"secret": sealing.seal(wanted.key, purpose=purpose(FROM_ENVIRONMENT))}
-    initial = {"name": "environment", "from_environment": True, "created_at": database_now()}
+    initial = {"from_environment": True, "created_at": database_now()}
     initial |= {"concurrency": 4, "prices": _usual_prices(wanted.provider), "timeouts": {}, "extra": {}}
     return commit.wait(_as_system(Put(MODEL, FROM_ENVIRONMENT, values, initial)))
 

@@ -286,7 +286,7 @@ def test_others_stay_behind_the_environments_when_they_move(team: Team) -> None:
     two = ModelServer.objects.get(name="two")
     for _ in range(3):
         perform(model_servers.move_server, two.pk, up=True, actor=team.actor("sue"))
-    assert list(ModelServer.objects.values_list("name", flat=True)) == ["environment", "two", "one"]
+    assert list(ModelServer.objects.values_list("name", flat=True)) == ["SGLang", "two", "one"]
 
 
 @pytest.mark.django_db(transaction=True)
