@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from agents.llm.providers import PRESETS
 from clawgroups.core.coordination_settings import MODE_NAMES
 from clawgroups.core.errors import Invalid
 
@@ -195,8 +196,8 @@ def read_environment(env: Mapping[str, str]) -> FromEnvironment | None:
         raise ValueError(f"{_PREFIX}PROVIDER is {provider[:40]!r}: choose one of {', '.join(PROVIDERS)}.")
     if said["MODE"] and said["MODE"] not in MODE_NAMES:
         raise ValueError(f"{_PREFIX}MODE is {said['MODE'][:40]!r}: choose one of {', '.join(MODE_NAMES)}.")
-    # SGLang serves one model, and takes this name for it.
-    model = said["MODEL"] or ("default" if provider == "sglang" else "")
+    # SGLang serves one model, and takes any name for it; this one says which modes it has.
+    model = said["MODEL"] or (PRESETS["sglang"].default_model if provider == "sglang" else "")
     if not model:
         raise ValueError(f"{_PREFIX}MODEL is empty: name the model as {url}/models lists it.")
     _checked("MODEL", lambda text: _line(text, "The model", 200, "model"), model)

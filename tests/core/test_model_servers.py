@@ -109,7 +109,7 @@ def test_an_environment_without_the_variables_names_no_server() -> None:
 def test_the_environment_names_a_server_with_little() -> None:
     found = read_environment(env(URL="http://gpu-1:30000/v1/"))
     assert found is not None
-    assert (found.provider, found.url, found.model) == ("sglang", "http://gpu-1:30000/v1", "default")
+    assert (found.provider, found.url, found.model) == ("sglang", "http://gpu-1:30000/v1", "moonshotai/Kimi-K2.6")
     hosted = read_environment(env(URL="https://api.moonshot.ai/v1", MODEL="kimi-k2.6", API_KEY="Bearer sk-1"))
     assert hosted is not None
     assert (hosted.provider, hosted.model, hosted.key) == ("moonshot", "kimi-k2.6", "sk-1")
