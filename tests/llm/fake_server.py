@@ -137,7 +137,7 @@ class FakeServer:
         self._answer = answers if callable(answers) else None
         self._list = [] if callable(answers) else list(answers)
 
-    def wait_until(self, holds: Callable[[], bool], seconds: float = 5.0) -> None:
+    def wait_until(self, holds: Callable[[], bool], seconds: float = 30.0) -> None:
         """Until it holds, looked at whenever a request comes or ends."""
         with self.changed:
             assert self.changed.wait_for(holds, seconds), "it never came to that"

@@ -20,7 +20,9 @@ from tests.llm.flavours import FLAVOURS, Answer
 
 REQUEST = Request((Message("user", "Plan it."),))
 KEY = "sk-very-secret-key"
+# For what hangs; whatever answers may take its time on a busy machine.
 SHORT = Timeouts(connect=1.0, first=0.3, between=0.3, total=2.0)
+PATIENT = Timeouts(connect=20.0, first=30.0, between=30.0, total=60.0)
 
 KINDS = {
     "500": FaultKind.UNREACHABLE,
@@ -49,8 +51,8 @@ def fault_of(endpoint: Endpoint, *, streaming: bool = True) -> Fault:
     return raised.value
 
 
-def end(server: FakeServer, key: str = KEY) -> Endpoint:
-    return Endpoint(server.flavour, server.url, "kimi-k2.6", key, timeouts=SHORT)
+def end(server: FakeServer, key: str = KEY, timeouts: Timeouts = PATIENT) -> Endpoint:
+    return Endpoint(server.flavour, server.url, "kimi-k2.6", key, timeouts=timeouts)
 
 
 @pytest.fixture(scope="module", params=FLAVOURS)
@@ -62,7 +64,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[FakeServer]:
 @pytest.mark.parametrize("mode", KINDS)
 def test_each_failure_has_its_kind_at_every_provider(server: FakeServer, mode: str) -> None:
     server.behave(mode)
-    assert fault_of(end(server)).kind is KINDS[mode]
+    timeouts = SHORT if KINDS[mode] is FaultKind.SLOW else PATIENT
+    assert fault_of(end(server, timeouts=timeouts)).kind is KINDS[mode]
 
 
 @pytest.mark.parametrize("mode", [mode for mode in KINDS if mode not in ("cut", "failing", "stall", "hang")])
@@ -90,7 +93,7 @@ def test_a_name_that_does_not_exist_is_unreachable(monkeypatch: pytest.MonkeyPat
 
 def test_a_server_that_speaks_no_tls_is_unreachable() -> None:
     with FakeServer() as server:
-        fault = fault_of(Endpoint("sglang", server.url.replace("http:", "https:"), "kimi-k2.6", timeouts=SHORT))
+        fault = fault_of(Endpoint("sglang", server.url.replace("http:", "https:"), "kimi-k2.6", timeouts=PATIENT))
     assert fault.kind is FaultKind.UNREACHABLE
     assert ssl.OPENSSL_VERSION  # it is TLS that was tried
 

@@ -55,7 +55,7 @@ def test_celery_is_told_what_the_rules_say() -> None:
 
 def test_every_job_keeps_to_them_and_its_message_only_names_a_row() -> None:
     ours = {name: job for name, job in current_app.tasks.items() if not name.startswith("celery.")}
-    assert ours.keys() == {"clawgroups.react", "clawgroups.coordinate", "clawgroups.canary"}
+    assert ours.keys() == {"clawgroups.react", "clawgroups.coordinate", "clawgroups.consult", "clawgroups.canary"}
     for job in ours.values():
         assert (job.acks_late, job.reject_on_worker_lost, job.ignore_result) == (True, True, True)
         assert list(job.run.__annotations__.values()) == ["str", "None"]
@@ -63,6 +63,7 @@ def test_every_job_keeps_to_them_and_its_message_only_names_a_row() -> None:
     assert queues == {
         "clawgroups.react": "default",
         "clawgroups.coordinate": "coordinator",
+        "clawgroups.consult": "coordinator",
         "clawgroups.canary": "coordinator",
     }
     assert current_app.amqp.router.route({}, "clawgroups.canary", ["default"])["queue"].name == "default"
