@@ -1,6 +1,7 @@
 """Checks of files in a child process with a limit of time and memory: what an agent delivers is never trusted.
 
-A file that hangs or breaks its reader costs one check, not the thread or the worker that asked for it.
+A file that hangs or breaks its reader, or a pattern that searches for ever, costs one check, not the thread or the
+worker that asked for it: a search holds the interpreter's lock, and so everything else in its process.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 def judge(lines: Sequence[str], result: Result) -> list[Verdict]:
     """A verdict per acceptance line. One that needs files which cannot be read in time is left to a person."""
-    if not any(map(checks.needs_files, lines)):
+    if not any(map(checks.needs_child, lines)):
         return checks.judge(lines, result)
     question = {"parent": os.getpid(), "memory": MEMORY, "lines": list(lines), "result": asdict(result)}
     try:
@@ -47,17 +48,17 @@ def judge(lines: Sequence[str], result: Result) -> list[Verdict]:
         )
     except subprocess.TimeoutExpired:
         deadline.check()
-        return _without_files(lines, result, f"its files could not be checked within {LIMIT:.0f} seconds")
+        return _without_files(lines, result, f"it could not be checked within {LIMIT:.0f} seconds")
     if done.returncode:
         log.warning("a check of files ended with %d: %s", done.returncode, done.stderr[-500:])
-        return _without_files(lines, result, "its files could not be checked: reading them ended the check")
+        return _without_files(lines, result, "it could not be checked: reading it ended the check")
     return [Verdict(v["line"], Finding(v["finding"]), v["reason"], v["by"]) for v in json.loads(done.stdout)]
 
 
 def _without_files(lines: Sequence[str], result: Result, reason: str) -> list[Verdict]:
     return [
         Verdict(line, Finding.OPEN, reason, "nobody yet")
-        if checks.needs_files(line)
+        if checks.needs_child(line)
         else checks.judge([line], result)[0]
         for line in lines
     ]

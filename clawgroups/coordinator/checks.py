@@ -1,6 +1,6 @@
 """Objective checks of a result against its acceptance lines: text first, then the files.
 
-Without Django, since files are opened in a child process (`checking.py`).
+Without Django, since files are opened and patterns searched for in a child process (`checking.py`).
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def judge(lines: Sequence[str], result: Result) -> list[Verdict]:
     return [_judge(parse_line(line), result) for line in lines]
 
 
-def needs_files(line: str) -> bool:
-    """Whether a line cannot be judged without opening files."""
-    return parse_line(line).check in _FILE_CHECKS.keys() - {"file_type"}
+def needs_child(line: str) -> bool:
+    """Whether a line is judged in a process of its own: it opens files, or a pattern may search for ever."""
+    return parse_line(line).check in (_FILE_CHECKS.keys() - {"file_type"}) | {"matches"}
 
 
 def _judge(line: Line, result: Result) -> Verdict:

@@ -1,6 +1,8 @@
 """Text lines of acceptance, judged by the model: with words of the result that show it, which are looked for in it.
 
 A line that it finds met without such words stays open, for a person; and so does everything while it cannot be asked.
+What comes with files is judged by the files: what an agent says about them is no evidence. Files that are no text are
+for a person.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clawgroups.coordinator.briefing import brief_of
+from clawgroups.coordinator.checks import Result, ResultFile
 from clawgroups.coordinator.consult import Ask, Decided, Waiting, consult
 from clawgroups.coordinator.decisions import JudgeDecision, LineDecision, Unreadable, read_as, schema_of
 from clawgroups.coordinator.prompt import Brief, Prompt, prompt_of
@@ -31,19 +34,55 @@ class _Open:
     text: str
 
 
-def with_model(task: Task, attempt: Attempt, verdicts: Sequence[Verdict], actor: Actor) -> list[Verdict] | None:
+def with_model(
+    task: Task, attempt: Attempt, result: Result, verdicts: Sequence[Verdict], actor: Actor
+) -> list[Verdict] | None:
     """The verdicts with what the model found for lines that only a reader can judge; None while it is asked."""
     open_ = [_Open(n, v.line) for n, v in enumerate(verdicts) if v.finding is Finding.OPEN and not _is_check(v.line)]
-    if not open_ or not attempt.result.strip() or len(attempt.result) > MAX_RESULT:
+    if not open_ or (shown := _shown(result)) is None:
         return list(verdicts)
     run = Run.objects.select_related("workspace").get(pk=task.run_id)
-    match consult(run, _ask(run, task, attempt, open_), actor):
+    match consult(run, _ask(run, task, attempt, shown, open_), actor):
         case Waiting():
             return None
         case Decided(decision=said, model=model):
-            return _judged(verdicts, open_, said, attempt.result, model)
+            return _judged(verdicts, open_, said, shown.evidence, model)
         case _:
             return list(verdicts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the model reads of a result: the message, and the files that came with it, by name."""
+
+    message: str
+    files: tuple[tuple[str, str], ...]
+
+    @property
+    def evidence(self) -> str:
+        """Where the words that show something have to stand."""
+        return "\n".join(text for _, text in self.files) if self.files else self.message
+
+
+def _shown(result: Result) -> _Shown | None:
+    """None where nothing can be read, or not all of it."""
+    texts = [(file.name, _read_text(file)) for file in result.files]
+    files = tuple((name, text) for name, text in texts if text is not None)
+    long = len(result.text) + sum(len(text) for _, text in files) > MAX_RESULT
+    if len(files) < len(texts) or long or not (files or result.text.strip()):
+        return None
+    return _Shown(result.text, files)
+
+
+def _read_text(file: ResultFile) -> str | None:
+    """The text of a small file; None where it is none."""
+    if file.size > 4 * MAX_RESULT:  # bytes, of which a character has up to four
+        return None
+    try:
+        text = file.path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return None if "\0" in text else text
 
 
 def _is_check(text: str) -> bool:
@@ -81,11 +120,11 @@ def _flat(text: str) -> str:
     return " ".join(" ".join(bars).split()).casefold()
 
 
-def _ask(run: Run, task: Task, attempt: Attempt, open_: Sequence[_Open]) -> Ask[JudgeDecision]:
+def _ask(run: Run, task: Task, attempt: Attempt, shown: _Shown, open_: Sequence[_Open]) -> Ask[JudgeDecision]:
     brief = brief_of(run, members=False, files=False)
 
     def build(problems: Sequence[str]) -> Prompt:
-        return _prompt(brief, task, attempt, open_, problems)
+        return _prompt(brief, task, shown, open_, problems)
 
     return Ask(
         kind="judge",
@@ -107,7 +146,7 @@ def _read(text: str, lines: int) -> JudgeDecision:
     return said
 
 
-def _prompt(brief: Brief, task: Task, attempt: Attempt, open_: Sequence[_Open], problems: Sequence[str]) -> Prompt:
+def _prompt(brief: Brief, task: Task, shown: _Shown, open_: Sequence[_Open], problems: Sequence[str]) -> Prompt:
     lines = "\n".join(f"{number}. {line(one.text, 500)}" for number, one in enumerate(open_, 1))
     asked = "\n".join(
         [
@@ -115,10 +154,11 @@ def _prompt(brief: Brief, task: Task, attempt: Attempt, open_: Sequence[_Open], 
             "Judge the result of a task against each acceptance line below, as JSON with `lines`: for each `line` (its"
             " number) whether it is `met`, the `reason` in one sentence, and as `quote` the words of the result, letter"
             " by letter, that show it. Without such words a line is not met. Judge what is there, not what it says"
-            " about itself.",
+            " about itself: where files were delivered, they are the result, and words are quoted from them.",
             quote("the task's title", task.title, 300),
             quote("the acceptance lines", lines, 20_000),
-            quote("the result", attempt.result, MAX_RESULT),
+            quote("the result", shown.message, MAX_RESULT),
+            *(quote(f"the delivered file {name}", text, MAX_RESULT) for name, text in shown.files),
         ]
     )
     return prompt_of(brief, [asked], problems)

@@ -29,10 +29,11 @@ def review_task(task_id: UUID, actor: Actor) -> Callable[[], object]:
     task = Task.objects.select_related("attempt", "attempt__member").get(pk=task_id)
     if task.state != "in_review" or task.attempt is None:
         return nothing_more
-    verdicts = judge(task.acceptance, result_of(task))
+    result = result_of(task)
+    verdicts = judge(task.acceptance, result)
     if not _failed(verdicts):
         # Only where no check speaks against it: what goes back anyway need not be read.
-        by_model = with_model(task, task.attempt, verdicts, actor)
+        by_model = with_model(task, task.attempt, result, verdicts, actor)
         if by_model is None:
             return nothing_more
         verdicts = by_model

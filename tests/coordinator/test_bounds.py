@@ -260,6 +260,12 @@ def test_a_file_that_never_ends_is_left_to_a_person_and_the_other_lines_are_judg
     assert "could not be checked within" in found[1].reason
 
 
+def test_a_pattern_that_searches_for_ever_is_left_to_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "LIMIT", 1.5)
+    found = checking.judge(["matches: [a-z ]*[a-z ]*[a-z ]*#", "not_empty"], Result("a b " * 5000))
+    assert [v.finding for v in found] == [Finding.OPEN, Finding.PASSED]
+
+
 def test_a_file_that_eats_the_memory_ends_the_check_and_not_the_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from clawgroups.services import runs, takeover, tasks
 from clawgroups.services.perform import perform
 from tests.conftest import Team, online_agent
 from tests.coordinator.model import GOOD, Model, keys, plan
+from tests.services.late_support import deliver
 
 pytestmark = pytest.mark.django_db
 
@@ -224,6 +225,34 @@ def test_a_result_that_is_too_long_to_be_read_whole_is_for_a_person(team: Team) 
     model = Model(team, says(judge=judged(True, "word word word")))
     task = in_review(team, model, "word " * 10_000)
     assert (task.state, task.blocked_on, model.asked) == ("in_review", "person", [])
+
+
+def with_file(team: Team, model: Model, name: str, content: bytes) -> Task:
+    """A task with a text line, whose agent delivered a file and says what it holds."""
+    task = team.working(acceptance=["It names the region that leads"])
+    deliver(team, Attempt.objects.get(task=task), name, content)
+    team.finish("scribe", "The report says that south leads with 32 of 42.")
+    model.turns()
+    task.refresh_from_db()
+    return task
+
+
+def test_what_an_agent_says_about_a_file_that_cannot_be_read_is_no_evidence(team: Team) -> None:
+    model = Model(team, says(judge=judged(True, "south leads with 32 of 42")))
+    task = with_file(team, model, "report.docx", b"PK\x03\x04\x00\xff")
+    assert (task.state, task.blocked_on, model.asked) == ("in_review", "person", [])
+
+
+def test_a_delivered_text_is_read_and_words_have_to_stand_in_it(team: Team) -> None:
+    model = Model(team, says(judge=judged(True, "south leads with 32 of 42")))
+    task = with_file(team, model, "report.md", b"Elephants are large.")
+    assert "| Elephants are large." in model.asked[0]
+    assert (task.state, task.blocked_on) == ("in_review", "person")
+
+
+def test_a_delivered_text_that_shows_it_is_accepted(team: Team) -> None:
+    model = Model(team, says(judge=judged(True, "South leads: 32 of 42")))
+    assert with_file(team, model, "report.md", b"# Regions\n\nSouth leads: 32 of 42.").state == "done"
 
 
 def test_a_question_that_nobody_needs_any_more_is_withdrawn(team: Team) -> None:
