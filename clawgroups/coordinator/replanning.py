@@ -77,9 +77,9 @@ def _shown(change: Changing) -> list[dict[str, object]] | None:
 def _asked(wish: Asked, most: int, limits: str, away: Sequence[str]) -> str:
     said = [
         "# What to do now",
-        "The run is under way, and a member wishes its plan otherwise. Say what shall change, as JSON with `rationale`,"
-        " `tasks` and `cancel`. It is shown to people as a difference and waits until one of them accepts it.",
-        quote("what a member wishes", wish.note, replan_asks.MAX_NOTE),
+        "The run is under way, and a member asks for a change of its plan. Say what shall change, as JSON with"
+        " `rationale`, `tasks` and `cancel`. It is shown to people as a difference and waits until one of them accepts it.",
+        quote("what a member asks for", wish.note, replan_asks.MAX_NOTE),
         "- `tasks` holds new tasks, in full, and open tasks that shall be otherwise, by their key. Of an open one leave"
         ' empty ("", [], 0) what stays as it is, but say all of `depends_on`.',
         "- `cancel` holds keys of open tasks to take away. No task may wait for them then: say what does otherwise.",
@@ -106,14 +106,15 @@ def _propose(run: Run, wish: Asked, change: Changing, actor: Actor) -> Wait:
             return perform(replan.propose_replan, run.pk, tasks=tasks, rationale=change.why, asked=wish.id, actor=actor)
         except Invalid as wrong:
             # The plan moved on between the look at it and this.
-            said = f"Its change does not fit any more. {wrong.message} {BY_HAND}"
+            said = f"Its change does not fit any more. {line(wrong.message, 600)} {BY_HAND}"
             return _decline(run, wish, said, actor)()
 
     return proposed
 
 
 def _decline(run: Run, wish: Asked, because: str, actor: Actor) -> Wait:
-    body = f"{wish.name or 'Somebody'} asked the coordinator for another plan (“{line(wish.note, 200)}”). {because}"
+    who = wish.name or "Somebody"
+    body = f"{who} asked the coordinator for a change of the plan (“{line(wish.note, 200)}”). {because}"
     return begin(replan_asks.decline_ask, run.pk, asked=wish.id, said=body, actor=actor)
 
 

@@ -307,8 +307,9 @@ def test_a_proposal_says_who_asked_for_it(team: Team, sign_in: SignIn) -> None:
     server("K2")
     run = team.run(PLAN)
     asked = perform(replan_asks.ask_replan, run.pk, note="Count <again>", actor=team.actor("bob")).answer["replan"]
-    said = {"tasks": [{"key": "count", "minutes": 3}, {"key": "write"}, {"key": "sing"}], "rationale": "It is more."}
-    perform(replan.propose_replan, run.pk, **said, asked=asked, actor=coordinator_for(team.users["ada"].pk))
+    tail = [{"key": "count", "minutes": 3}, {"key": "write"}, {"key": "sing"}]
+    coordinator = coordinator_for(team.users["ada"].pk)
+    perform(replan.propose_replan, run.pk, tasks=tail, rationale="More.", asked=asked, actor=coordinator)
     client = sign_in("carol")
     shown = look(client, run)
     assert "Coordinator proposes a change of the plan" in shown
