@@ -78,7 +78,7 @@ def _asked(wish: Asked, most: int, limits: str, away: Sequence[str]) -> str:
     said = [
         "# What to do now",
         "The run is under way, and a member asks for a change of its plan. Say what shall change, as JSON with"
-        " `rationale`, `tasks` and `cancel`. It is shown to people as a difference and waits until one of them accepts it.",
+        " `rationale`, `tasks` and `cancel`. People see it as a difference, and it waits until one of them accepts.",
         quote("what a member asks for", wish.note, replan_asks.MAX_NOTE),
         "- `tasks` holds new tasks, in full, and open tasks that shall be otherwise, by their key. Of an open one leave"
         ' empty ("", [], 0) what stays as it is, but say all of `depends_on`.',
