@@ -14,7 +14,7 @@ from clawgroups.api.writing import Answer, write
 from clawgroups.core.forecast import read_forecast
 from clawgroups.models import Run
 from clawgroups.permissions import get_run
-from clawgroups.services import plans, replan
+from clawgroups.services import plans, replan, replan_asks
 from clawgroups.services.forecasts import course_of, forecast_of
 from clawgroups.services.plan_changes import read_plan
 
@@ -40,15 +40,21 @@ class ReplanIn(Schema):
     rationale: str = ""
 
 
+class WishIn(Schema):
+    """What shall be otherwise, in a person's words."""
+
+    note: str
+
+
 class VerdictIn(Schema):
-    """`replan`: the id of the change that was looked at."""
+    """`replan`: the id of the change that was looked at, or of what the coordinator was asked for."""
 
     replan: str = Field(default="", max_length=60)
 
 
 @router.get("/runs/{uuid:run_id}/plan")
 def get_plan(request: HttpRequest, run_id: UUID) -> Answer:
-    """A run's plan with its version, what it is expected to take, how it goes, and the change that is proposed."""
+    """A run's plan: its version, what it is expected to take, how it goes, and the change asked for or proposed."""
     run = get_run(actor_of(request), run_id, "run.view")
     return shown_plan(run)
 
@@ -88,6 +94,12 @@ def propose_replan(request: HttpRequest, response: HttpResponse, run_id: UUID, b
     return write(request, response, replan.propose_replan, run_id, tasks=body.tasks, rationale=body.rationale)
 
 
+@router.post("/runs/{uuid:run_id}/replan/ask")
+def ask_replan(request: HttpRequest, response: HttpResponse, run_id: UUID, body: WishIn) -> Answer:
+    """Have the coordinator propose a change of a running plan. 409 `no_model` where no model may be asked now."""
+    return write(request, response, replan_asks.ask_replan, run_id, note=body.note)
+
+
 @router.post("/runs/{uuid:run_id}/replan/accept")
 def accept_replan(request: HttpRequest, response: HttpResponse, run_id: UUID, body: VerdictIn) -> Answer:
     """Carry the proposed change out. 409 `replan_outdated` names the tasks that moved on meanwhile."""
@@ -96,5 +108,5 @@ def accept_replan(request: HttpRequest, response: HttpResponse, run_id: UUID, bo
 
 @router.post("/runs/{uuid:run_id}/replan/reject")
 def reject_replan(request: HttpRequest, response: HttpResponse, run_id: UUID, body: VerdictIn) -> Answer:
-    """Turn the proposed change down."""
+    """Turn the proposed change down, or withdraw what the coordinator was asked for."""
     return write(request, response, replan.reject_replan, run_id, replan=body.replan)

@@ -14,6 +14,7 @@ from clawgroups.coordinator.decide import (
     Explain,
     Plan,
     Regenerate,
+    Replan,
     Review,
     Start,
     Step,
@@ -21,6 +22,7 @@ from clawgroups.coordinator.decide import (
     Withdraw,
 )
 from clawgroups.coordinator.planning import plan_run
+from clawgroups.coordinator.replanning import replan_run
 from clawgroups.coordinator.review import ask_for_review, consider_late, leave_late, nothing_more, review_task
 from clawgroups.coordinator.rewriting import write_anew
 from clawgroups.coordinator.situation import Situation
@@ -80,6 +82,8 @@ def _act(step: Step, situation: Situation, actor: Actor) -> Wait:  # noqa: C901,
             return begin(say, task_id, reason=reason, who=who, match=match, actor=actor)
         case Adopt(task_id, attempt_id):
             return consider_late(task_id, attempt_id, actor)
+        case Replan():
+            return replan_run(situation, actor)
         case Regenerate(task_id):
             return write_anew(task_id, situation, actor)
         case Tell(told):

@@ -66,6 +66,11 @@ class Adopt:
 
 
 @dataclass(frozen=True, slots=True)
+class Replan:
+    """Think about a change of the plan that a person asks for, and propose it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Regenerate:
     """Write a task anew, as its last try has failed."""
 
@@ -98,7 +103,7 @@ class Consolidate:
     """Make the deliverables."""
 
 
-Step = Plan | Start | Assign | Adopt | Explain | Regenerate | Tell | Review | Withdraw | Consolidate
+Step = Plan | Start | Assign | Adopt | Explain | Replan | Regenerate | Tell | Review | Withdraw | Consolidate
 
 
 def decide(situation: Situation) -> list[Step]:
@@ -107,16 +112,17 @@ def decide(situation: Situation) -> list[Step]:
 
 
 def _unneeded(situation: Situation) -> list[Step]:
-    """Questions to the model whose answers would change nothing any more. A person's (a replan) are theirs to end."""
+    """Questions to the model whose answers would change nothing any more."""
     if not situation.asking:
         return []
     needed = {("judge", str(t.attempt)) for t in situation.tasks if _is_in_review(t)}
     needed |= {("anew", anew_subject(t)) for t in situation.tasks if t.state in ("ready", "stuck")}
+    if situation.state == "running":
+        needed.add(("replan", situation.wish))
     return [
         Withdraw(call_id)
         for (kind, subject), call_id in situation.asking.items()
-        if (situation.state != "planning" if kind in ("plan", "match") else kind in ("judge", "anew"))
-        and (kind, subject) not in needed
+        if (situation.state != "planning" or kind not in ("plan", "match")) and (kind, subject) not in needed
     ]
 
 
@@ -139,6 +145,8 @@ def _running(situation: Situation) -> list[Step]:
     steps += [Review(t.id) for t in situation.tasks if _is_to_review(t, situation)]
     if situation.paused or situation.used_up:
         return steps
+    if situation.wish and ("replan", situation.wish) not in situation.asking:
+        steps.append(Replan())
     due: list[TaskView] = []
     for task in sorted(situation.tasks, key=urgency):
         if task.late is not None:

@@ -15,6 +15,9 @@ MAX_PLAN = 300  # tasks; a larger plan is made by cutting its tasks while it run
 MAX_PROBLEMS = 10
 
 Key = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+# A key that stands in a plan already: parts of a task have longer ones.
+Standing = Annotated[str, StringConstraints(min_length=1, max_length=60)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 
 class Decision(BaseModel):
@@ -31,7 +34,7 @@ class TaskDecision(Decision):
     instructions: str = Field(min_length=1, max_length=4000)
     skills: list[Key] = Field(default=[], max_length=4)
     depends_on: list[Key] = Field(default=[], max_length=MAX_PLAN)
-    acceptance: list[Annotated[str, StringConstraints(min_length=1, max_length=300)]] = Field(default=[], max_length=8)
+    acceptance: list[Line] = Field(default=[], max_length=8)
     output: Literal["text", "document", "table", "workbook", "slides", "image", "code", "file"] = "text"
     assignee: str = Field(default="", max_length=150)
     why: str = Field(default="", max_length=300)
@@ -50,6 +53,35 @@ class PlanDecision(Decision):
         if bool(self.question) == bool(self.tasks):
             raise ValueError("give either one question or the tasks of a plan, not both and not neither")
         return self
+
+
+class ChangeDecision(Decision):
+    """A new task of a running plan, or an open one otherwise: what is left empty of that stays as it is.
+
+    Only `depends_on` is always said in full, so that a task can stop waiting for others.
+    """
+
+    key: Standing
+    title: str = Field(default="", max_length=200)
+    instructions: str = Field(default="", max_length=4000)
+    skills: list[Standing] = Field(default=[], max_length=4)
+    depends_on: list[Standing] = Field(default=[], max_length=MAX_PLAN)
+    acceptance: list[Line] = Field(default=[], max_length=8)
+    output: Literal["", "text", "document", "table", "workbook", "slides", "image", "code", "file"] = ""
+    assignee: str = Field(default="", max_length=150)
+    why: str = Field(default="", max_length=300)
+    minutes: int = Field(default=0, ge=0, le=1440)
+
+
+class ReplanDecision(Decision):
+    """A change of a running plan: tasks that are new or otherwise, and open ones to take away; neither: no change.
+
+    Whatever it does not name stays as it is, so that nothing is lost which the model was not shown.
+    """
+
+    rationale: str = Field(min_length=1, max_length=2000)
+    tasks: list[ChangeDecision] = Field(default=[], max_length=MAX_PLAN)
+    cancel: list[Standing] = Field(default=[], max_length=MAX_PLAN)
 
 
 class PartDecision(Decision):

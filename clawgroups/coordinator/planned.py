@@ -62,12 +62,12 @@ def checked(decision: PlanDecision, frame: Frame) -> Checked:
         parsed = parse_plan([_plan_task(task) for task in decision.tasks], max_tasks=frame.most)
     except Invalid as wrong:
         raise Unreadable([str(p) for p in wrong.fields.get("problems", ())] or [wrong.message]) from None
-    if problems := [*_doubles(parsed), *_over(parsed, frame.limits)]:
+    if problems := [*doubles(parsed), *over(parsed, frame.limits)]:
         raise Unreadable(problems)
     tasks, notes = [], []
     for task in parsed:
         said = task.model_dump(mode="json")
-        if task.assignee and (fault := _unfit(task, frame.members)):
+        if task.assignee and (fault := unfit(task, frame.members)):
             notes.append(f"@{task.assignee} is not proposed for “{task.title}”: {fault}.")
             said |= {"assignee": "", "why": ""}
         tasks.append(said)
@@ -88,7 +88,7 @@ def handle_of(said: str) -> str:
     return said.strip().removeprefix("@").casefold()
 
 
-def _unfit(task: PlanTask, members: Mapping[str, Profile]) -> str:
+def unfit(task: PlanTask, members: Mapping[str, Profile]) -> str:
     """Why a member cannot be proposed for a task; empty when it can."""
     member = members.get(task.assignee)
     if member is None:
@@ -98,7 +98,8 @@ def _unfit(task: PlanTask, members: Mapping[str, Profile]) -> str:
     return f"it lacks {', '.join(missing)}" if missing else ""
 
 
-def _doubles(tasks: Sequence[PlanTask]) -> list[str]:
+def doubles(tasks: Sequence[PlanTask]) -> list[str]:
+    """Tasks that say the same under two keys."""
     first: dict[str, str] = {}
     problems = []
     for task in tasks:
@@ -108,7 +109,7 @@ def _doubles(tasks: Sequence[PlanTask]) -> list[str]:
     return problems
 
 
-def _over(tasks: Sequence[PlanTask], limits: Limits) -> list[str]:
+def over(tasks: Sequence[PlanTask], limits: Limits) -> list[str]:
     """Where the plan by itself is more than the run may use."""
     problems = []
     if limits.steps is not None and len(tasks) > limits.steps:

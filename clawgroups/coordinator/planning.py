@@ -60,7 +60,7 @@ def frame_of(run: Run, brief: Brief) -> Frame:
 
 
 def _ask(run: Run, brief: Brief, frame: Frame, situation: Situation) -> Ask[Checked]:
-    asked = [_asked(frame, _away(brief, situation))]
+    asked = [_asked(frame, away_of(brief, situation))]
 
     def build(problems: Sequence[str]) -> Prompt:
         return prompt_of(brief, asked, problems)
@@ -83,7 +83,7 @@ def _asked(frame: Frame, away: Sequence[str]) -> str:
     else:
         said.append("You have asked enough: leave `question` empty, and say in `rationale` what you take for granted.")
     said.append(f"At most {frame.most} tasks.")
-    limits = _limits_said(frame.limits)
+    limits = limits_said(frame.limits)
     if limits:
         said.append(f"The run may use at most {limits}.")
     if away:
@@ -91,13 +91,14 @@ def _asked(frame: Frame, away: Sequence[str]) -> str:
     return "\n".join(said)
 
 
-def _limits_said(limits: Limits) -> str:
+def limits_said(limits: Limits) -> str:
+    """What a run may use, in words; empty where nothing limits it."""
     said = [f"{limits.seconds // 60} minutes"] if limits.seconds else []
     said += [f"{limits.steps} steps"] if limits.steps else []
     return " and ".join(said)
 
 
-def _away(brief: Brief, situation: Situation) -> list[str]:
+def away_of(brief: Brief, situation: Situation) -> list[str]:
     """Members, by handle, that could not take work now. A name is not unique, so only those that are told apart."""
     there = {c.name for c in situation.candidates if c.is_there}
     known = {c.name for c in situation.candidates}

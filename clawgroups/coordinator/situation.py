@@ -15,6 +15,7 @@ from clawgroups.coordinator.contenders import left_by_others
 from clawgroups.coordinator.needs import Surroundings, open_tasks, surroundings_of
 from clawgroups.core.match_parts import Learned
 from clawgroups.core.matching import Candidate
+from clawgroups.core.replan_asked import id_of, read_asked
 from clawgroups.models import Artifact, Attempt, Run, Task
 from clawgroups.services import budgets, late
 from clawgroups.services.deadlines import name_of
@@ -96,6 +97,8 @@ class Situation:
     asking: dict[tuple[str, str], UUID] = field(default_factory=dict)
     # Which limit is used up, so that nothing new begins; empty: none.
     used_up: str = ""
+    # The id of a person's wish for another plan, while the coordinator is to think about it.
+    wish: str = ""
 
     @property
     def people(self) -> frozenset[UUID]:
@@ -134,6 +137,7 @@ def situation_of(run: Run, now: datetime) -> Situation:
         answers=tuple(run.answers),
         asking=pending(run),
         used_up=run.budget_stop or budgets.stop_of(run, now),
+        wish=id_of(run.replan) if read_asked(run.replan) else "",
     )
 
 

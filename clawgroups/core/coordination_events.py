@@ -45,6 +45,13 @@ class PlanEdited(JournalEvent):
     removed: tuple[UUID, ...] = ()
 
 
+class ReplanAsked(JournalEvent):
+    """A person asks the coordinator for a change of a running plan."""
+
+    type: Literal["run.replan_asked"] = "run.replan_asked"
+    run_id: UUID
+
+
 class ReplanProposed(JournalEvent):
     """A change of the plan of a running run waits for a person."""
 
@@ -69,7 +76,7 @@ class ReplanAccepted(JournalEvent):
 
 
 class ReplanRejected(JournalEvent):
-    """A proposed change of a running plan was turned down, or came too late."""
+    """A change of a running plan came to nothing: it was turned down, or what was asked for withdrawn or declined."""
 
     type: Literal["run.replan_rejected"] = "run.replan_rejected"
     run_id: UUID
@@ -143,6 +150,7 @@ CoordinationEvent = (
     | ModelReturned
     | PlanEdited
     | ReplanAccepted
+    | ReplanAsked
     | ReplanProposed
     | ReplanRejected
     | RunAnswered

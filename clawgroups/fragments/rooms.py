@@ -17,6 +17,7 @@ from django.utils.functional import SimpleLazyObject
 from agents.models import Agent, Connection
 from clawgroups.core.breaker import Breaker, read
 from clawgroups.core.lifecycle import RUN_TERMINAL, TASK_TERMINAL, RunState
+from clawgroups.core.replan_asked import id_of
 from clawgroups.core.timers import Timers
 from clawgroups.fragments.model_use import Planner, planner_of, stands_in
 from clawgroups.fragments.tasks import TaskCard, cards, foremost
@@ -161,7 +162,7 @@ class RunView:
     @property
     def plan_mark(self) -> str:
         """Changes whenever what a page shows of the plan as a proposal may have to change."""
-        return f"{self.run.state}-{self.run.plan_version}-{self.run.replan.get('id', '')}"
+        return f"{self.run.state}-{self.run.plan_version}-{id_of(self.run.replan)}"
 
     @property
     def tasks(self) -> list[TaskCard]:

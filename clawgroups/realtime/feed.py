@@ -82,6 +82,7 @@ FEED: dict[str, tuple[str, ...]] = {
     "run.asked": RUN,
     "run.answered": RUN,
     "run.plan_edited": RUN,
+    "run.replan_asked": RUN,
     "run.replan_proposed": RUN,
     "run.replan_accepted": RUN,
     "run.replan_rejected": RUN,

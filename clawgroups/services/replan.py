@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from agents.ids import new_id
 from clawgroups import commit
-from clawgroups.core.actors import Actor
+from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.changes import Change, Count, Fact, Outcome, Update
 from clawgroups.core.coordination_events import ReplanAccepted, ReplanProposed, ReplanRejected
 from clawgroups.core.errors import Conflict, Invalid
@@ -23,6 +23,7 @@ from clawgroups.core.lifecycle import RunState
 from clawgroups.core.plan import PlanTask
 from clawgroups.core.plan_diff import PlanDiff, Standing, applied, diff, filled, moved_on, read_diff
 from clawgroups.core.plan_edits import plan_task
+from clawgroups.core.replan_asked import id_of, read_asked
 from clawgroups.models import Run
 from clawgroups.permissions import get_run, require
 from clawgroups.services.plan_changes import PlanRows, columns_of, read_plan, seats_by_handle
@@ -31,19 +32,19 @@ from clawgroups.services.workspaces import clean_text
 
 
 def propose_replan(
-    run_id: UUID, *, tasks: Sequence[Any], rationale: str, actor: Actor, operation: str = ""
+    run_id: UUID, *, tasks: Sequence[Any], rationale: str, actor: Actor, asked: str = "", operation: str = ""
 ) -> Future[Outcome]:
     """Propose how the rest of a running plan shall be: all of its open tasks, old and new.
 
-    A task that is only named by its key stays as it is; an open one that is not named is taken away. Raises `Invalid`
-    for what cannot be, `Conflict` while another change is proposed.
+    A task that is only named by its key stays as it is; an open one that is not named is taken away. `asked`: the id of
+    the wish that the coordinator answers by it. Raises `Invalid` for what cannot be, `Conflict` while another change is
+    proposed or asked for.
     """
-    run = _running(get_run(actor, run_id, "run.replan"))
+    run = only_running(get_run(actor, run_id, "run.replan"))
     expects = require(actor, "run.replan", run.workspace_id)
-    if run.replan:
-        raise Conflict(
-            "A change of this plan is proposed already. Accept or reject it first.", code="replan_open", run=str(run.pk)
-        )
+    wish = read_asked(run.replan) if actor.kind is ActorKind.COORDINATOR else None
+    if wish is None or wish.id != asked:
+        none_open(run)
     rationale = clean_text(rationale, what="Rationale", limit=5_000)
     rows = read_plan(run)
     now = standing(rows)
@@ -56,13 +57,14 @@ def propose_replan(
         "at": timezone.now().isoformat(timespec="seconds"),
         "version": run.plan_version,
         **change.as_json(),
+        **({"wish": wish.as_json()} if wish else {}),
     }
     return commit.submit(
         Change(
             actor,
             run.workspace_id,
             expects,
-            (Update("clawgroups.Run", run.pk, {"replan": replan}, {"state": run.state, "replan": {}}),),
+            (Update("clawgroups.Run", run.pk, {"replan": replan}, {"state": run.state, "replan": run.replan}),),
             (Fact(run.workspace_id, ReplanProposed(run_id=run.pk)),),
             operation,
             verb="run.propose_replan",
@@ -78,6 +80,8 @@ def accept_replan(run_id: UUID, *, actor: Actor, replan: str = "", operation: st
     """
     run = _decided(actor, run_id, replan)
     expects = require(actor, "run.edit_plan", run.workspace_id)
+    if read_asked(run.replan):
+        raise Conflict("The coordinator is still thinking about a change; there is none to accept.", code="no_replan")
     rows, change = read_plan(run), read_diff(run.replan)
     now = standing(rows)
     plan = _still_fits(now, change)
@@ -108,7 +112,7 @@ def accept_replan(run_id: UUID, *, actor: Actor, replan: str = "", operation: st
 
 
 def reject_replan(run_id: UUID, *, actor: Actor, replan: str = "", operation: str = "") -> Future[Outcome]:
-    """Turn the proposed change down; the plan stays as it is."""
+    """Turn the proposed change down, or take back what the coordinator was asked for; the plan stays as it is."""
     run = _decided(actor, run_id, replan)
     expects = require(actor, "run.edit_plan", run.workspace_id)
     return commit.submit(
@@ -190,7 +194,8 @@ def _counted(run: Run, change: PlanDiff) -> Count:
     )
 
 
-def _running(run: Run) -> Run:
+def only_running(run: Run) -> Run:
+    """The run. Raises `Conflict` where it is not under way."""
     if run.state != RunState.RUNNING:
         raise Conflict(
             f"This run is {run.state}; only the plan of a running one is changed by a proposal.", code="run_not_running"
@@ -198,10 +203,20 @@ def _running(run: Run) -> Run:
     return run
 
 
+def none_open(run: Run) -> None:
+    """Raises `Conflict` (`replan_open`) while a change of the plan is asked for or proposed."""
+    if read_asked(run.replan):
+        said = "The coordinator is thinking about a change of this plan. Wait for it, or withdraw that first."
+        raise Conflict(said, code="replan_open", run=str(run.pk))
+    if run.replan:
+        said = "A change of this plan is proposed already. Accept or reject it first."
+        raise Conflict(said, code="replan_open", run=str(run.pk))
+
+
 def _decided(actor: Actor, run_id: UUID, replan: str) -> Run:
     run = get_run(actor, run_id, "run.edit_plan")
     if not run.replan:
         raise Conflict("No change of this plan is proposed now; somebody has decided on it.", code="no_replan")
-    if replan and replan != run.replan.get("id"):
+    if replan and replan != id_of(run.replan):
         raise Conflict("Another change is proposed by now; look at it first.", code="replan_moved")
-    return _running(run)
+    return only_running(run)

@@ -18,11 +18,12 @@ from clawgroups.core.errors import Conflict, Invalid
 from clawgroups.core.plan import PlanTask
 from clawgroups.core.plan_diff import LOST, Standing
 from clawgroups.core.plan_edits import free_key, slug
+from clawgroups.core.replan_asked import read_asked
 from clawgroups.models import Run
-from clawgroups.services import replan
+from clawgroups.services import model_calls, replan, replan_asks
 from clawgroups.services.perform import perform
 from clawgroups.services.plan_changes import read_plan
-from clawgroups.web.http import actor_of, done, is_htmx, operation_of, page, see
+from clawgroups.web.http import actor_of, done, is_htmx, operation_of, page, see, viewer_of
 from clawgroups.web.plan_forms import CHECKS, lines
 from clawgroups.web.plans import run_of, slot
 from clawgroups.web.workspaces import follows
@@ -63,23 +64,30 @@ class Typed:
 def change_plan(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
     """The open tasks of a running plan as a form."""
     run = run_of(actor_of(request), workspace_id, run_id, "run.replan")
-    return _show(request, run, None)
+    return _show(request, run)
 
 
-def _show(request: HttpRequest, run: Run, error: str | None, status: int = 200) -> HttpResponse:
+def _show(
+    request: HttpRequest, run: Run, error: str = "", status: int = 200, *, typed: Any = None, note: str = ""
+) -> HttpResponse:
+    """The page, with what was `typed` into its form, or as a note to the coordinator."""
     now = replan.standing(read_plan(run))
     open_ones = [one for one in now if one.is_open]
-    typed = request.POST if request.method == "POST" else None
     shown = open_ones[:MOST]
     keys = [(one.task.key, one.task.title) for one in now if one.state not in LOST]
     context = {
         "run": run,
+        "viewer": viewer_of(request, run.workspace_id),
         "error": error,
         "tasks": [_as_is(one) if typed is None else _again(typed, one) for one in shown],
         "new": [Typed(f"new-{n}") if typed is None else _typed(typed, f"new-{n}", "") for n in range(NEW)],
         "rationale": typed.get("rationale", "") if typed else "",
         "keys": keys,
         "ticks": len(keys) <= TICKS,
+        "asked": read_asked(run.replan),
+        "may_ask": run.state == "running" and not run.replan and not model_calls.unavailable(run.workspace),
+        "note": note,
+        "longest_note": replan_asks.MAX_NOTE,
         "left_out": len(open_ones) - len(shown),
         "checks": CHECKS,
         "follows": follows([run.workspace]),
@@ -126,8 +134,26 @@ def propose_replan(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> Ht
         operation = operation_of(request)
         perform(replan.propose_replan, run.pk, tasks=tasks, rationale=rationale, actor=actor, operation=operation)
     except (Invalid, Conflict) as wrong:
-        return _show(request, run, wrong.message, wrong.status)
-    return see(reverse("run", args=[workspace_id, run_id]) + f"#run-plan-{run_id}")
+        return _show(request, run, wrong.message, wrong.status, typed=request.POST)
+    return _to_plan(run)
+
+
+@require_POST
+def ask_replan(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
+    """Have the coordinator propose a change, from a note."""
+    actor = actor_of(request)
+    run = run_of(actor, workspace_id, run_id, "run.replan")
+    note = request.POST.get("note", "")
+    try:
+        perform(replan_asks.ask_replan, run.pk, note=note, actor=actor, operation=operation_of(request))
+    except (Invalid, Conflict) as wrong:
+        run.refresh_from_db()
+        return _show(request, run, wrong.message, wrong.status, note=note)
+    return _to_plan(run)
+
+
+def _to_plan(run: Run) -> HttpResponse:
+    return see(reverse("run", args=[run.workspace_id, run.pk]) + f"#run-plan-{run.pk}")
 
 
 def proposed(data: Any, now: tuple[Standing, ...]) -> list[dict[str, Any]]:
@@ -171,7 +197,7 @@ def accept_replan(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> Htt
 
 @require_POST
 def reject_replan(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
-    """Turn the proposed change down."""
+    """Turn the proposed change down, or withdraw what the coordinator was asked for."""
     return _decided(request, workspace_id, run_id, replan.reject_replan)
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from clawgroups.core.course import Course, Line
 from clawgroups.core.plan import PlanTask
 from clawgroups.core.plan_diff import PlanDiff, moved_on, read_diff
+from clawgroups.core.replan_asked import Asked, read_asked, read_wish
 from clawgroups.fragments.tasks import line_words
 from clawgroups.models import Run
 from clawgroups.services.forecasts import course_of
@@ -91,6 +92,16 @@ class RunningPlan:
     def change(self) -> PlanDiff | None:
         """The change that is proposed."""
         return read_diff(self.run.replan) if self.run.replan and self.run.state == "running" else None
+
+    @property
+    def asked(self) -> Asked | None:
+        """What the coordinator thinks about."""
+        return read_asked(self.run.replan) if self.run.state == "running" else None
+
+    @property
+    def wish(self) -> Asked | None:
+        """What the proposed change is the answer to."""
+        return read_wish(self.run.replan)
 
     @property
     def by(self) -> str:

@@ -85,6 +85,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_PLANNED + "split/", plans.split_task, name="split-task"),
     path(_PLANNED + "move/", plans.move_task, name="move-task"),
     path(_PLAN + "change/", replans.change_plan, name="change-plan"),
+    path(_PLAN + "change/ask/", replans.ask_replan, name="ask-replan"),
     path(_PLAN + "change/propose/", replans.propose_replan, name="propose-replan"),
     path(_PLAN + "change/accept/", replans.accept_replan, name="accept-replan"),
     path(_PLAN + "change/reject/", replans.reject_replan, name="reject-replan"),

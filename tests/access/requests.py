@@ -50,6 +50,7 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "answer-question": lambda r: {"answer": "For the board."},
     "draft-run": lambda r: {"goal": "Find out"},
     "edit-plan": lambda r: {"edits": [{"op": "remove", "key": "held"}], "version": 0},
+    "ask-replan": lambda r: {"note": "Leave the north out"},
     "propose-replan": lambda r: {"tasks": [], "rationale": "why"},
     "plan-anew": lambda r: {"note": "Shorter"},
     "assign-task": lambda r: {"member": str(r.ids["assignee"])},

@@ -9,6 +9,7 @@ import pytest
 from clawgroups.models import Run, Task
 from tests.api.conftest import As, problem
 from tests.conftest import Team
+from tests.services.model_support import server
 
 pytestmark = pytest.mark.django_db
 
@@ -79,6 +80,24 @@ def test_a_running_plan_is_changed_by_a_proposal_that_is_accepted_or_rejected(te
         "check": "waiting",
     }
     assert Run.objects.get().plan_version == 1
+
+
+def test_the_coordinator_is_asked_for_a_change(team: Team, as_: As) -> None:
+    run, bob = team.run(PLAN), as_("bob")
+    path = f"/runs/{run.pk}/replan"
+    assert problem(bob.post(f"{path}/ask", {"note": "Shorter"})) == (409, "no_model")
+    server("K2")
+    assert problem(bob.post(f"{path}/ask", {"note": " "})) == (422, "empty")
+    assert problem(as_("gus").post(f"{path}/ask", {"note": "Shorter"})) == (403, "forbidden")
+    asked = bob.post(f"{path}/ask", {"note": "Shorter"}, Idempotency_Key="a").json()
+    assert bob.post(f"{path}/ask", {"note": "Shorter"}, Idempotency_Key="a").json() == asked
+    shown = bob.get(f"/runs/{run.pk}/plan").json()["replan"]
+    assert (shown["asked"]["id"], shown["asked"]["note"]) == (asked["replan"], "Shorter")
+    assert problem(bob.post(f"{path}/ask", {"note": "Longer"})) == (409, "replan_open")
+    assert problem(bob.post(path, {"tasks": [{"key": "count"}]})) == (409, "replan_open")
+    assert problem(bob.post(f"{path}/accept")) == (409, "no_replan")
+    assert bob.post(f"{path}/reject", {"replan": asked["replan"]}).status_code == 200
+    assert bob.get(f"/runs/{run.pk}/plan").json()["replan"] is None
 
 
 def test_a_change_that_came_too_late_names_the_tasks(team: Team, as_: As) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from clawgroups.coordinator import builtin
-from clawgroups.coordinator.decide import Assign, Consolidate, Explain, Plan, Review, Start, decide
+from clawgroups.coordinator.decide import Assign, Consolidate, Explain, Plan, Replan, Review, Start, Withdraw, decide
 from clawgroups.coordinator.situation import InputView, Situation, TaskView
 from clawgroups.core.matching import QUARANTINED, RESTING, Candidate
 from clawgroups.core.plan import parse_plan
@@ -250,3 +250,14 @@ def test_the_same_situation_gives_the_same_steps() -> None:
     people = tuple(Candidate(UUID(int=n), f"A{n}", {"writing": 3}) for n in range(5))
     now = situation(task(), people=people)
     assert decide(now) == decide(replace(now, candidates=tuple(reversed(people))))
+
+
+def test_a_wish_for_another_plan_is_thought_about_once_and_only_while_the_run_goes_on() -> None:
+    assert decide(situation(wish="w")) == [Replan()]
+    call = uuid4()
+    assert decide(situation(wish="w", asking={("replan", "w"): call})) == []
+    for held in ({"paused": True}, {"used_up": "No tokens are left."}):
+        assert decide(situation(wish="w", **held)) == []
+        assert decide(situation(wish="w", asking={("replan", "w"): call}, **held)) == []
+    assert decide(situation(wish="other", asking={("replan", "w"): call})) == [Withdraw(call), Replan()]
+    assert decide(situation(asking={("replan", "w"): call})) == [Withdraw(call)]

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from clawgroups.models import Run, Task
-from clawgroups.services import plans, replan, tasks
+from clawgroups.services import plans, replan, replan_asks, tasks
 from clawgroups.services.perform import perform
 from tests.conftest import Team
+from tests.services.model_support import server
 
 PLAN: list[dict[str, Any]] = [
     {"key": "north", "title": "North", "skills": ["data-analysis"]},
@@ -59,10 +60,18 @@ def change_rejected(team: Team) -> None:
     perform(replan.reject_replan, _proposed(team, TAIL).pk, actor=team.actor("carol"))
 
 
+def change_asked_for(team: Team) -> None:
+    server("K2")
+    run = team.run(PLAN)
+    perform(replan_asks.ask_replan, run.pk, note="Leave the south out", actor=team.actor("bob"))
+    perform(replan.reject_replan, run.pk, actor=team.actor("carol"))
+
+
 TOLD: list[Callable[[Team], None]] = [
     edited,
     planned_anew,
     change_accepted,
     change_that_frees_a_task,
     change_rejected,
+    change_asked_for,
 ]

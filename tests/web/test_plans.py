@@ -8,11 +8,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from clawgroups.core.actors import coordinator_for
 from clawgroups.models import Run, Task
-from clawgroups.services import plans, replan, tasks
+from clawgroups.services import plans, replan, replan_asks, tasks
 from clawgroups.services.perform import perform
 from clawgroups.services.plan_changes import read_plan
 from tests.conftest import Team
+from tests.services.model_support import server
 from tests.web.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
@@ -260,3 +262,57 @@ def test_a_change_that_does_not_fit_any_more_says_why_and_can_only_be_rejected(t
     answer = send(sign_in("bob", htmx=True), run, "reject-replan")
     assert answer.status_code == 200
     assert "proposes a change" not in answer.content.decode()
+
+
+ASK = "Have the coordinator propose a change"
+
+
+def change_page(client: Client, run: Run) -> str:
+    return client.get(reverse("change-plan", args=[run.workspace_id, run.pk])).content.decode()
+
+
+def test_where_no_model_may_be_asked_the_page_offers_only_the_editor(team: Team, sign_in: SignIn) -> None:
+    run, client = team.run(PLAN), sign_in("bob")
+    assert ASK not in change_page(client, run)
+    answer = send(client, run, "ask-replan", note="Nobody sings")
+    assert answer.status_code == 409
+    assert "Change the plan by hand" in answer.content.decode()
+
+
+def test_the_coordinator_is_asked_for_a_change_and_the_wish_withdrawn(team: Team, sign_in: SignIn) -> None:
+    server("K2")
+    run, client = team.run(PLAN), sign_in("bob")
+    assert ASK in change_page(client, run)
+    wrong = send(client, run, "ask-replan", note="  ")
+    assert wrong.status_code == 422
+    assert "Note is empty" in wrong.content.decode()
+    assert 'name="t-write-title"' in wrong.content.decode()
+    assert 'value="Write"' in wrong.content.decode()
+    long = send(client, run, "ask-replan", note="long " * 500)
+    assert "long long" in long.content.decode()
+    assert send(client, run, "ask-replan", note="Nobody <sings>").status_code == 303
+    run.refresh_from_db()
+    for said in (look(client, run), change_page(client, run)):
+        assert "The coordinator is thinking about a change" in said
+        assert "Nobody &lt;sings&gt;" in said
+        assert run.replan["asked"]["id"] in said
+    assert ASK not in change_page(client, run)
+    assert reverse("reject-replan", args=[run.workspace_id, run.pk]) not in look(sign_in("gus"), run)
+    answer = send(sign_in("bob", htmx=True), run, "reject-replan", replan=run.replan["asked"]["id"])
+    assert "The coordinator is thinking" not in answer.content.decode()
+    assert ASK in change_page(client, run)
+
+
+def test_a_proposal_says_who_asked_for_it(team: Team, sign_in: SignIn) -> None:
+    server("K2")
+    run = team.run(PLAN)
+    asked = perform(replan_asks.ask_replan, run.pk, note="Count <again>", actor=team.actor("bob")).answer["replan"]
+    tail = [{"key": "count", "minutes": 3}, {"key": "write"}, {"key": "sing"}]
+    coordinator = coordinator_for(team.users["ada"].pk)
+    perform(replan.propose_replan, run.pk, tasks=tail, rationale="More.", asked=asked, actor=coordinator)
+    client = sign_in("carol")
+    shown = look(client, run)
+    assert "Coordinator proposes a change of the plan" in shown
+    assert "bob asked for it: “Count &lt;again&gt;”" in shown
+    # Another one is not asked for meanwhile.
+    assert ASK not in change_page(client, run)
