@@ -46,7 +46,8 @@ def plain(text: str) -> str:
 
 def line(text: str, limit: int) -> str:
     """A text on one line."""
-    flat = " ".join(plain(text).split())
+    # A far longer text is cut before it is looked through.
+    flat = " ".join(plain(text[: 8 * limit]).split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 

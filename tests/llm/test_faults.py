@@ -182,7 +182,7 @@ def test_the_key_is_in_no_text_no_log_and_no_repr(caplog: pytest.LogCaptureFixtu
     caplog.set_level(logging.DEBUG)
     leaky = f'{{"error": {{"message": "Incorrect API key provided: {KEY}"}}}}'
     with FakeServer("openai") as server:
-        endpoint = end(server)
+        endpoint = end(server, timeouts=SHORT)
         for mode in KINDS:
             server.behave(mode)
             fault = fault_of(endpoint)
