@@ -69,7 +69,7 @@ def step_in(page: Page) -> None:
     """Open the writer's task in the middle of its turn and take it over; what it had said is in the editor."""
     card = task_card(page, "Write the report")
     expect(card).to_contain_text("Working", timeout=WORK)
-    card.get_by_role("link").click()
+    card.get_by_role("link", name="Write the report").click()
     expect(transcript(page)).to_contain_text("Key figures", timeout=WORK)
     page.get_by_role("button", name="Take over").click()
     expect(page.get_by_role("heading", name="It is in your hands")).to_be_visible()

@@ -58,8 +58,10 @@ def test_a_large_run_shows_what_matters_most_and_nothing_is_lost(people: People,
     lines = {page: Line(page) for page in pages.values()}
     for address, page in pages.items():
         page.goto(address)
-    counts = [cards(page) for page in pages.values()]
-    assert counts == [FOREMOST, FOREMOST, 100, 100]
+    # On its own page a plan that has not begun stands as a list to be edited.
+    assert [cards(page) for page in pages.values()] == [FOREMOST, 0, 100, 100]
+    plan = [*pages.values()][1]
+    expect(plan.get_by_role("checkbox", name="Choose “Call number")).to_have_count(100)
     room.get_by_role("link", name="Call number 3", exact=True).focus()
 
     script.post(f"/api/v1/runs/{run}/start")

@@ -36,7 +36,7 @@ def test_from_the_goal_to_the_report_by_plain_forms(people: People, sales: Sales
 
     page.goto(room)
     reload_until(page, task_card(page, "Write the report").filter(has_text="Working"))
-    follow(page, task_card(page, "Write the report").get_by_role("link"))
+    follow(page, task_card(page, "Write the report").get_by_role("link", name="Write the report"))
     reload_until(page, transcript(page).get_by_text("Key figures"))
     page.get_by_role("button", name="Take over").click()
     text = editor(page)
