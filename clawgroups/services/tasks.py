@@ -299,6 +299,8 @@ def cancel_task(task_id: UUID, *, actor: Actor, operation: str = "") -> Future[O
     """Cancel a task and every task that needs it; what was done so far stays."""
     task = get_task(actor, task_id, "task.cancel")
     expects = require(actor, "task.cancel", task.workspace_id)
+    # A change of the plan may have linked other tasks behind this one since it was read.
+    expects = (*expects, Expect("clawgroups.Run", task.run_id, {"plan_version": task.run.plan_version}))
     decision = Decision()
     for each in (task, *_needing(task)):
         decision.add(_cancel(each, timezone.now()))
