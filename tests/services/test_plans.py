@@ -9,12 +9,16 @@ import pytest
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.errors import Conflict, Forbidden, Invalid
 from clawgroups.core.plan import PlanTask
+from clawgroups.core.timers import after
 from clawgroups.models import Dependency, Message, PlanEdit, Run, Task
 from clawgroups.services import messages, plans, review, runs, tasks
+from clawgroups.services.deadlines import timers_of
 from clawgroups.services.forecasts import course_of, forecast_of
 from clawgroups.services.perform import perform
 from clawgroups.services.plan_changes import read_plan
+from clawgroups.services.sweep import sweep
 from tests.conftest import Team
+from tests.services.conftest import Clock
 
 pytestmark = pytest.mark.django_db
 
@@ -179,6 +183,16 @@ def test_another_plan_is_asked_for_with_a_note(team: Team, run: Run) -> None:
     perform(runs.propose_run, run.pk, plan=PLAN, planner="p", rationale="r", actor=team.actor("ada"))
     with pytest.raises(Conflict, match="Nothing was changed"):
         perform(plans.undo_edit, run.pk, actor=team.actor("bob"))
+
+
+def test_a_plan_that_lay_there_for_long_is_made_anew_within_a_time_of_its_own(clock: Clock, team: Team) -> None:
+    run = team.run(PLAN, start=False)
+    timers = timers_of(team.workspace)
+    clock.go(timers.run_total + 60)
+    perform(plans.plan_anew, run.pk, note="Only one report", actor=team.actor("bob"))
+    sweep(clock.now, quiet=False)
+    run.refresh_from_db()
+    assert (run.state, run.deadline_at) == ("planning", after(clock.now, timers.run_total))
 
 
 def test_a_run_keeps_the_forecast_that_it_began_with_and_is_held_against_it(team: Team, run: Run) -> None:
