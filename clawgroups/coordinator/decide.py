@@ -175,8 +175,11 @@ def _is_in_review(task: TaskView) -> bool:
 
 
 def anew_subject(task: TaskView) -> str:
-    """What the question to the model about a task's new instructions is called, each time that they are needed."""
-    return f"{task.id}/{task.regenerated}"
+    """What the question to the model about a task's new instructions is called, each time that they are needed.
+
+    With its epoch: what was said about a task that was rewritten since is no answer for it.
+    """
+    return f"{task.id}/{task.regenerated}/{task.epoch}"
 
 
 def _is_due(task: TaskView, situation: Situation) -> bool:

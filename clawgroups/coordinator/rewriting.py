@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from uuid import UUID
 
 from clawgroups.coordinator import builtin
@@ -38,13 +39,14 @@ def write_anew(task_id: UUID, situation: Situation, actor: Actor) -> Callable[[]
             anew = Anew(said.instructions, parts)
         case _:
             anew = builtin.anew(task)
+    write = partial(regenerate_task, task_id, epoch=task.epoch, actor=actor)
     try:
-        return begin(regenerate_task, task_id, instructions=anew.instructions, parts=anew.parts, actor=actor)
+        return begin(write, instructions=anew.instructions, parts=anew.parts)
     except Invalid:
         if not anew.parts:
             raise
         # The run has no room for more tasks.
-        return begin(regenerate_task, task_id, instructions=builtin.rephrased(task), actor=actor)
+        return begin(write, instructions=builtin.rephrased(task))
 
 
 def _ask(run: Run, task: TaskView) -> Ask[AnewDecision]:

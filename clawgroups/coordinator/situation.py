@@ -40,6 +40,7 @@ class TaskView:
     next_actor: str
     failure: str = ""
     regenerated: int = 0
+    epoch: int = 0
     # The longest path from here to an end of the run, in tasks, this one too.
     bottom_level: int = 1
     instructions: str = ""
@@ -179,6 +180,7 @@ def view_of(task: Task, around: Surroundings, late_one: UUID | None = None) -> T
         next_actor=task.next_actor,
         failure=task.failure,
         regenerated=task.regenerated,
+        epoch=task.epoch,
         bottom_level=task.bottom_level,
         instructions=task.instructions,
         reason=task.reason,

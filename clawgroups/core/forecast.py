@@ -15,7 +15,7 @@ from clawgroups.core.plan import PlanTask
 
 # Minutes of a task of which nothing is known.
 ASSUMED = 10.0
-STORED = 200  # tasks of which each one's minutes are stored with a run
+STORED = 200  # tasks that are stored one by one with a run
 ESTIMATE, HISTORY, GUESS = "estimate", "history", "guess"
 
 
@@ -68,8 +68,9 @@ class Forecast:
     tasks: int = 0
     minutes: Mapping[str, float] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
-    # The longest path: its tasks, and their minutes; and all the work.
+    # The longest path: its tasks, how many, and their minutes; and all the work.
     path: tuple[str, ...] = ()
+    path_tasks: int = 0
     path_minutes: float = 0.0
     work_minutes: float = 0.0
     # On the members who are there, each with so much at once.
@@ -79,7 +80,9 @@ class Forecast:
     tokens: int | None = None
     cost_micro: int | None = None
     weakest: Weak | None = None
+    # The tasks that nobody here can do, and how many.
     nobody: tuple[str, ...] = ()
+    nobody_tasks: int = 0
     # For how many tasks the minutes are only assumed.
     guessed: int = 0
 
@@ -89,8 +92,8 @@ class Forecast:
         return self.work_minutes / self.path_minutes if self.path_minutes else 0.0
 
     def as_json(self) -> dict[str, Any]:
-        """As it is stored when a run begins; without each task's minutes where there are many."""
-        said = asdict(self)
+        """As it is stored when a run begins: without each task's minutes where there are many, and no long lists."""
+        said = {**asdict(self), "path": list(self.path[:STORED]), "nobody": list(self.nobody[:STORED])}
         return said if self.tasks <= STORED else {**said, "minutes": {}, "sources": {}}
 
 
@@ -98,12 +101,14 @@ def read_forecast(said: Mapping[str, Any]) -> Forecast | None:
     """A stored forecast; None where there is none."""
     if not said.get("tasks"):
         return None
-    weak = said.get("weakest")
+    weak, path, nobody = said.get("weakest"), tuple(said.get("path", ())), tuple(said.get("nobody", ()))
     return Forecast(
         **{
+            "path_tasks": len(path),
+            "nobody_tasks": len(nobody),
             **said,
-            "path": tuple(said.get("path", ())),
-            "nobody": tuple(said.get("nobody", ())),
+            "path": path,
+            "nobody": nobody,
             "weakest": Weak(**weak) if weak else None,
         }
     )
@@ -124,6 +129,7 @@ def forecast(plan: Sequence[PlanTask], helpers: Sequence[Helper], known: Known =
         minutes={key: round(number, 1) for key, number in minutes.items()},
         sources={key: source for key, (_, source) in estimates.items()},
         path=path,
+        path_tasks=len(path),
         path_minutes=round(max(left.values()), 1),
         work_minutes=round(sum(minutes.values()), 1),
         wall_minutes=round(wall, 1),
@@ -133,6 +139,7 @@ def forecast(plan: Sequence[PlanTask], helpers: Sequence[Helper], known: Known =
         cost_micro=None if known.cost_micro is None else round(known.cost_micro * len(plan)),
         weakest=weakest(plan, helpers),
         nobody=nobody,
+        nobody_tasks=len(nobody),
         guessed=sum(1 for _, source in estimates.values() if source == GUESS),
     )
 

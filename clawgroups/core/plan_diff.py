@@ -6,6 +6,7 @@ new tasks may still wait for it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ OPEN = frozenset({"waiting", "ready", "stuck"})
 IN_HAND = frozenset({"assigned", "working", "in_review", "held"})
 # A task that ended without a result: nothing can wait for it.
 LOST = frozenset({"failed", "cancelled"})
+# As it is stored, where nearly everything that is done in the run reads it: with the reasons beside it below 400,000.
+MAX_BYTES = 310_000
 WORDS = ("title", "instructions", "kind", "skills", "acceptance", "output", "minutes", "assignee")
 
 
@@ -139,7 +142,15 @@ def diff(now: Sequence[Standing], proposed: Sequence[PlanTask]) -> PlanDiff:
     if not found:
         raise Invalid("This changes nothing of the plan.", code="nothing_changes")
     applied(now, found)
+    _check_size(found)
     return found
+
+
+def _check_size(change: PlanDiff) -> None:
+    if len(json.dumps(change.as_json())) > MAX_BYTES:
+        number = len(change.added) + len(change.removed) + len(change.changed)
+        said = f"Together these changes of {number} tasks are too large for one proposal. Change fewer tasks at once."
+        raise Invalid(said, field="tasks", code="replan_too_large")
 
 
 def moved_on(now: Sequence[Standing], change: PlanDiff) -> list[str]:

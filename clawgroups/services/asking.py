@@ -24,6 +24,7 @@ from clawgroups.models import Member, Task
 from clawgroups.permissions import get_task, require, seat_of
 from clawgroups.queries import asked_now
 from clawgroups.services.attempts import fence
+from clawgroups.services.choices import check_chosen
 from clawgroups.services.deadlines import timers_of, waits
 
 MOST = 20  # asked or refusing members that a task remembers
@@ -53,6 +54,7 @@ def ask_member(task_id: UUID, *, member_id: UUID, match: Mapping[str, Any], acto
     stuck = task.state == "stuck"
     if not stuck and task.state != "ready":
         raise Conflict(f"This task is {task.state.replace('_', ' ')}; it does not wait for anybody to take it.")
+    unmoved = {**check_chosen(task, member.pk, actor), "brief": task.brief, "not_before": task.not_before}
     now = timezone.now()
     wait = wait_for_asked(now, timers_of(task.workspace), member.name)
     asked = [*(one for one in task.brief.get("asked", []) if one != str(member.pk)), str(member.pk)]
@@ -76,7 +78,7 @@ def ask_member(task_id: UUID, *, member_id: UUID, match: Mapping[str, Any], acto
                 Expect("clawgroups.Run", task.run_id, {"state": "running", "paused": False}),
                 Expect("clawgroups.Member", member.pk, {"left_at": None}),
             ),
-            (Update("clawgroups.Task", task.pk, values, {**fence(task), "not_before": task.not_before}),),
+            (Update("clawgroups.Task", task.pk, values, unmoved),),
             (*ready, parked),
             verb="task.ask",
             answer={"id": str(task.pk), "member": str(member.pk)},

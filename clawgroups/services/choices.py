@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from agents.ids import new_id
 from clawgroups import commit
-from clawgroups.core.actors import Actor
+from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.changes import Change, Delete, Fact, Insert, Outcome, Update, Write
 from clawgroups.core.coordination_events import AssigneeChosen
 from clawgroups.core.errors import Conflict, Invalid, NotFound
@@ -116,6 +116,21 @@ def _moved(task: Task, actor: Actor, now: datetime) -> Decision:
     released = TaskReleased(task_id=task.pk, attempt_id=task.attempt_id, reason=reason, epoch=task.epoch + 1)
     decision.facts.append(Fact(task.workspace_id, released))
     return decision
+
+
+def check_chosen(task: Task, member_id: UUID, actor: Actor) -> dict[str, Any]:
+    """What a write expects that gives the task to this member. Raises `Conflict` where a person chose another one.
+
+    A turn of the coordinator may have looked at the task before that. People give it to whom they like.
+    """
+    if actor.kind is not ActorKind.COORDINATOR:
+        return fence(task)
+    only = task.brief.get("only")
+    if only and only != str(member_id):
+        name = Member.objects.filter(pk=only).values_list("name", flat=True).first() or "Somebody else"
+        raise Conflict(f"{name} was chosen for it meanwhile; it goes to nobody else.", code="chosen")
+    # A choice leaves the epoch of a ready task as it is.
+    return {**fence(task), "brief": task.brief}
 
 
 def _brief(task: Task, member: Member) -> dict[str, Any]:

@@ -21,8 +21,10 @@ from clawgroups.core.lifecycle import RunState, RunVerb, move_run
 from clawgroups.core.plan import path_length
 from clawgroups.core.plan_edits import Plan
 from clawgroups.core.plan_words import edits_words
+from clawgroups.core.timers import after
 from clawgroups.models import PlanEdit, Run
 from clawgroups.permissions import get_run, require
+from clawgroups.services.deadlines import timers_of
 from clawgroups.services.plan_changes import PlanRows, read_plan, rewritten, seats_by_handle
 from clawgroups.services.workspaces import clean_text
 
@@ -107,10 +109,12 @@ def plan_anew(
     """Throw the plan away and have another one made, with what a person says about it: proposed -> planning."""
     run = _proposed(actor, run_id, version)
     note = clean_text(note, what="Note", limit=5_000, required=True)
-    rows = read_plan(run)
-    moved = rewritten(rows, (), actor, timezone.now())
+    rows, now = read_plan(run), timezone.now()
+    moved = rewritten(rows, (), actor, now)
     values = {
         "state": move_run(run.state, RunVerb.PLAN).value,
+        # The plan may have waited for a person for longer than a run takes.
+        "deadline_at": after(now, timers_of(run.workspace).run_total),
         "plan_version": run.plan_version + 1,
         "open_tasks": 0,
         "path_length": 0,

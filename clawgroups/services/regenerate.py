@@ -19,7 +19,7 @@ from clawgroups.core.errors import Conflict, Invalid
 from clawgroups.core.events import Event
 from clawgroups.core.lifecycle import TaskState, TaskVerb, move_task
 from clawgroups.core.plan import MAX_TASKS, PlanTask, children_of, parse_plan
-from clawgroups.core.retries import MAX_REGENERATED
+from clawgroups.core.retries import MAX_REGENERATED, MAX_TRIES
 from clawgroups.core.task_events import TaskReady, TaskRegenerated, TaskSplit
 from clawgroups.core.timers import Bounds, wait_for_coordinator, wait_for_parents
 from clawgroups.models import Dependency, Task
@@ -38,19 +38,21 @@ def regenerate_task(
     *,
     instructions: str,
     parts: Sequence[Mapping[str, Any]] = (),
+    epoch: int | None = None,
     actor: Actor,
     operation: str = "",
 ) -> Future[Outcome]:
     """Give a ready or stuck task new instructions and fresh tries under a new epoch; with `parts`, split it.
 
     `parts` are 2-8 of {title, instructions}: each becomes a task with the same skills and inputs; the task waits
-    for them, and its own instructions then say how to put them together. Raises `Invalid`, `IllegalMove`, and
-    `Conflict` where the run is not under way.
+    for them, and its own instructions then say how to put them together. `epoch` is the one that was looked at.
+    Raises `Invalid`, `IllegalMove`, and `Conflict` where the run is not under way or the task has moved on.
     """
     task = get_task(actor, task_id, "task.regenerate")
     expects = require(actor, "task.regenerate", task.workspace_id)
     if task.run.state != "running":
         raise Conflict(f"The run is {task.run.state}; nothing is written anew now.", code="run_not_running")
+    _check_unmoved(task, epoch, actor)
     text = clean_text(instructions, what="Instructions", limit=MAX_INSTRUCTIONS, required=True)
     now = timezone.now()
     values = {
@@ -85,6 +87,18 @@ def regenerate_task(
     )
 
 
+def _check_unmoved(task: Task, epoch: int | None, actor: Actor) -> None:
+    if epoch is not None and epoch != task.epoch:
+        raise Conflict(f"This task has moved on: it is at epoch {task.epoch} now.", code="task_moved")
+    # A person may have chosen somebody for it, which gives it another try under the same epoch.
+    if actor.kind is ActorKind.COORDINATOR and task.tries < MAX_TRIES:
+        raise Conflict("This task has tries left; it is not written anew yet.", code="tries_left")
+
+
+def _unmoved(task: Task) -> dict[str, Any]:
+    return {**fence(task), "tries": task.tries}
+
+
 def _rephrased(task: Task, values: dict[str, Any], actor: Actor, now: datetime) -> Decision:
     if actor.kind is ActorKind.COORDINATOR:
         waiting = waits(task, wait_for_coordinator(now, timers_of(task.workspace)), now)
@@ -93,7 +107,7 @@ def _rephrased(task: Task, values: dict[str, Any], actor: Actor, now: datetime) 
         waiting = waits_when_ready(task.run, now)
     values = {**values, "state": move_task(task.state, TaskVerb.REGENERATE).value, **waiting}
     fact = TaskRegenerated(task_id=task.pk, run_id=task.run_id, epoch=task.epoch + 1)
-    return Decision([Update("clawgroups.Task", task.pk, values, fence(task))], [Fact(task.workspace_id, fact)])
+    return Decision([Update("clawgroups.Task", task.pk, values, _unmoved(task))], [Fact(task.workspace_id, fact)])
 
 
 def _split(task: Task, parts: Sequence[PlanTask], values: dict[str, Any], now: datetime) -> Decision:
@@ -115,7 +129,7 @@ def _split(task: Task, parts: Sequence[PlanTask], values: dict[str, Any], now: d
         "resting_since": None,
         **wait_for_parents().columns(Bounds(run=task.run.deadline_at)),
     }
-    decision.writes.append(Update("clawgroups.Task", task.pk, whole, fence(task)))
+    decision.writes.append(Update("clawgroups.Task", task.pk, whole, _unmoved(task)))
     decision.writes += _levels_after(task)
     decision.writes.append(Count("clawgroups.Run", task.run_id, "open_tasks", len(parts)))
     if (longer := task.level + 1 + task.bottom_level) > task.run.path_length:

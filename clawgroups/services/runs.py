@@ -268,7 +268,7 @@ def cancel_run(run_id: UUID, *, actor: Actor, operation: str = "") -> Future[Out
             actor,
             run.workspace_id,
             expects,
-            (*decision.writes, Update("clawgroups.Run", run.pk, values, {"state": run.state})),
+            (*decision.writes, Update("clawgroups.Run", run.pk, values, _unmoved(run))),
             (*decision.facts, Fact(run.workspace_id, RunCancelled(run_id=run.pk))),
             operation,
             verb="run.cancel",
@@ -276,6 +276,11 @@ def cancel_run(run_id: UUID, *, actor: Actor, operation: str = "") -> Future[Out
             wakes=tuple(decision.wakes),
         )
     )
+
+
+def _unmoved(run: Run) -> dict[str, Any]:
+    """What the end of a run expects: a change of its plan since then may have added tasks, which would stay open."""
+    return {"state": run.state, "plan_version": run.plan_version}
 
 
 def _cancel_tasks(run: Run, reason: str) -> Decision:
@@ -363,7 +368,7 @@ def _fail(run: Run, reason: str, actor: Actor, expects: tuple[Expect, ...]) -> F
             actor,
             run.workspace_id,
             expects,
-            (*decision.writes, Update("clawgroups.Run", run.pk, values, {"state": run.state}), said),
+            (*decision.writes, Update("clawgroups.Run", run.pk, values, _unmoved(run)), said),
             (*decision.facts, spoken, Fact(run.workspace_id, RunFailed(run_id=run.pk, reason=reason))),
             verb="run.fail",
             answer={"id": str(run.pk), "state": "failed"},

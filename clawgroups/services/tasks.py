@@ -36,6 +36,7 @@ from clawgroups.services.attempts import (
     release,
 )
 from clawgroups.services.briefs import acknowledge_prompt, earlier_work, work_prompt
+from clawgroups.services.choices import check_chosen
 from clawgroups.services.deadlines import CLOSED, timers_of, waits, waits_in_hand
 from clawgroups.services.late import stale
 from clawgroups.services.workspaces import clean_text
@@ -68,6 +69,7 @@ def assign_task(
             f"{member.name} was asked to stop other work and has not confirmed it; it gets nothing new until then.",
             code="stop_unconfirmed",
         )
+    unmoved = check_chosen(task, member.pk, actor)
     state = move_task(task.state, TaskVerb.ASSIGN)
     now = timezone.now()
     start_by = after(now, timers_of(task.workspace).schedule_to_start)
@@ -100,7 +102,7 @@ def assign_task(
                 Expect("agents.Agent", member.agent_id, {"retired_at": None}),
                 *fit,
             ),
-            (Update("clawgroups.Task", task.pk, values, fence(task)), *decision.writes, *trial),
+            (Update("clawgroups.Task", task.pk, values, unmoved), *decision.writes, *trial),
             (Fact(task.workspace_id, fact),),
             operation,
             verb="task.assign",
@@ -299,6 +301,8 @@ def cancel_task(task_id: UUID, *, actor: Actor, operation: str = "") -> Future[O
     """Cancel a task and every task that needs it; what was done so far stays."""
     task = get_task(actor, task_id, "task.cancel")
     expects = require(actor, "task.cancel", task.workspace_id)
+    # A change of the plan may have linked other tasks behind this one since it was read.
+    expects = (*expects, Expect("clawgroups.Run", task.run_id, {"plan_version": task.run.plan_version}))
     decision = Decision()
     for each in (task, *_needing(task)):
         decision.add(_cancel(each, timezone.now()))

@@ -12,8 +12,9 @@ from agents.llm.base import Fault, FaultKind, Request
 from clawgroups.coordinator import shortlists
 from clawgroups.core.actors import coordinator_for
 from clawgroups.core.failures import Failure
+from clawgroups.core.retries import MAX_TRIES
 from clawgroups.models import Attempt, ModelCall, Run, Task
-from clawgroups.services import runs, takeover, tasks
+from clawgroups.services import replan, runs, takeover, tasks
 from clawgroups.services.perform import perform
 from tests.conftest import Team, online_agent
 from tests.coordinator.model import GOOD, Model, keys, plan
@@ -163,6 +164,23 @@ def test_without_a_usable_answer_a_task_is_written_anew_as_ever(team: Team, answ
     task.refresh_from_db()
     # The built-in coordinator cuts it along its points.
     assert (task.state, task.waiting_on) == ("waiting", 2)
+
+
+def test_an_answer_about_a_task_that_a_person_s_replan_rewrote_is_not_used_for_it(team: Team) -> None:
+    answers = iter(["The first answer.", "The second answer."])
+    model = Model(team, lambda _: {"instructions": next(answers), "parts": []})
+    task, bob = tried_out(team), team.actor("bob")
+    model.react()
+    assert model.answer() == 1
+    tail = [{"key": task.key, "instructions": "Only the coast."}]
+    perform(replan.propose_replan, task.run_id, tasks=tail, rationale="", actor=bob)
+    perform(replan.accept_replan, task.run_id, actor=bob)
+    # Its new tries fail too.
+    Task.objects.filter(pk=task.pk).update(tries=MAX_TRIES)
+    model.turns()
+    task.refresh_from_db()
+    assert "Only the coast." in model.asked[1]
+    assert (task.instructions, task.regenerated) == ("The second answer.", 1)
 
 
 def in_review(team: Team, model: Model, text: str = RESULT, *lines: str) -> Task:

@@ -97,6 +97,19 @@ def test_a_forecast_is_the_same_when_it_was_stored_and_a_large_one_leaves_out_th
     assert (large.tasks, large.minutes, large.guessed) == (500, {}, 500)
 
 
+def test_of_a_long_path_and_of_many_that_nobody_can_do_a_part_is_stored_with_the_number() -> None:
+    chain = [task(f"t{n}", *[f"t{n - 1}"] * bool(n), skills=("alchemy",)) for n in range(500)]
+    found = forecast(chain, [COUNTER])
+    assert (len(found.path), found.path_tasks, len(found.nobody), found.nobody_tasks) == (500, 500, 500, 500)
+    stored = read_forecast(found.as_json())
+    assert stored is not None
+    assert (stored.path, stored.path_tasks) == (found.path[:200], 500)
+    assert (stored.nobody, stored.nobody_tasks) == (found.nobody[:200], 500)
+    # One that was stored before the numbers were.
+    old = {k: v for k, v in forecast(PLAN, []).as_json().items() if not k.endswith("_tasks")}
+    assert read_forecast(old) == forecast(PLAN, [])
+
+
 @given(st.data())
 def test_no_number_of_helpers_beats_the_longest_path_and_none_is_slower_than_one_after_another(
     data: st.DataObject,

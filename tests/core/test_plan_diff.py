@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -41,6 +42,20 @@ def test_tasks_are_added_taken_away_rewritten_and_linked_otherwise() -> None:
 def test_a_difference_is_the_same_when_it_was_stored() -> None:
     found = diff(NOW, [task("ready", "done", minutes=5), task("new", "hand", "ready")])
     assert read_diff(found.as_json()) == found
+
+
+@pytest.mark.parametrize("letter", ["x", "ж"])
+def test_a_change_that_is_too_large_to_be_kept_with_its_run_says_to_change_fewer_tasks(letter: str) -> None:
+    kept = [task("ready", "done"), task("later", "hand", "ready")]
+
+    def size(number: int) -> int:
+        new = [task(f"t{n}", instructions=letter * 1_000) for n in range(number)]
+        return len(json.dumps(diff(NOW, [*kept, *new]).as_json()))
+
+    assert size(40) < 310_000
+    with pytest.raises(Invalid, match=r"400 tasks .* Change fewer tasks at once") as refused:
+        size(400)
+    assert refused.value.code == "replan_too_large"
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ from clawgroups.core.retries import MAX_TRIES
 from clawgroups.models import Attempt, Member, Override, Task
 from clawgroups.reactions import react
 from clawgroups.services import choices, members, runs, takeover, tasks
+from clawgroups.services.asking import ask_member
 from clawgroups.services.perform import perform
 from tests.conftest import Team, online_agent
+from tests.services.test_replan_races import between
 
 pytestmark = pytest.mark.django_db
 
@@ -151,6 +153,41 @@ def test_a_stranger_learns_nothing_of_choices(two: Team) -> None:
     with pytest.raises(NotFound):
         choices.overrides_of(two.workspace.pk, two.actor("mallory"))
     assert [one.pk for one in choices.overrides_of(two.workspace.pk, two.actor("gus"))] == [pk]
+
+
+# A turn that is under way
+
+
+def test_a_turn_that_looked_before_a_person_chose_gives_the_task_to_nobody_else(two: Team) -> None:
+    task = choose(two, two.one_task(), "poet")
+    with pytest.raises(Conflict, match="Poet was chosen for it") as refused:
+        perform(tasks.assign_task, task.pk, member_id=two.seat("scribe").pk, actor=_coordinator(two))
+    assert refused.value.code == "chosen"
+    perform(members.set_profile, two.workspace.pk, capacity=1, actor=two.actor("bob"))
+    with pytest.raises(Conflict, match="Poet was chosen for it"):
+        perform(ask_member, task.pk, member_id=two.seat("bob").pk, match={}, actor=_coordinator(two))
+    perform(tasks.assign_task, task.pk, member_id=two.seat("poet").pk, actor=_coordinator(two))
+    assert Task.objects.get(pk=task.pk).assignee == two.seat("poet")
+
+
+def test_a_person_may_still_give_it_to_somebody_else_by_hand(two: Team) -> None:
+    task = choose(two, two.one_task(), "poet")
+    perform(tasks.assign_task, task.pk, member_id=two.seat("scribe").pk, actor=two.actor("bob"))
+    assert Task.objects.get(pk=task.pk).assignee == two.seat("scribe")
+
+
+@pytest.mark.parametrize("who", ["scribe", "bob"])
+def test_a_choice_that_is_committed_before_the_turn_s_step_holds(
+    two: Team, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    task = two.one_task()
+    perform(members.set_profile, two.workspace.pk, capacity=1, actor=two.actor("bob"))
+    between(monkeypatch, lambda: choose(two, task, "poet"))
+    give: Any = ask_member if who == "bob" else tasks.assign_task
+    with pytest.raises(Conflict, match="Poet was chosen for it"):
+        perform(give, task.pk, member_id=two.seat(who).pk, match={}, actor=_coordinator(two))
+    assert Task.objects.get(pk=task.pk).brief["only"] == str(two.seat("poet").pk)
+    assert turn(two, task).assignee == two.seat("poet")
 
 
 # What a person may be asked for

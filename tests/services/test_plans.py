@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from agents.models import Agent, Connection
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.errors import Conflict, Forbidden, Invalid
+from clawgroups.core.matching import NEEDS_LOGIN, OFFLINE, QUARANTINED
 from clawgroups.core.plan import PlanTask
+from clawgroups.core.timers import after
 from clawgroups.models import Dependency, Message, PlanEdit, Run, Task
 from clawgroups.services import messages, plans, review, runs, tasks
-from clawgroups.services.forecasts import course_of, forecast_of
+from clawgroups.services.deadlines import timers_of
+from clawgroups.services.forecasts import course_of, forecast_of, helpers_of
 from clawgroups.services.perform import perform
 from clawgroups.services.plan_changes import read_plan
+from clawgroups.services.sweep import sweep
 from tests.conftest import Team
+from tests.services.conftest import Clock
 
 pytestmark = pytest.mark.django_db
 
@@ -181,6 +191,16 @@ def test_another_plan_is_asked_for_with_a_note(team: Team, run: Run) -> None:
         perform(plans.undo_edit, run.pk, actor=team.actor("bob"))
 
 
+def test_a_plan_that_lay_there_for_long_is_made_anew_within_a_time_of_its_own(clock: Clock, team: Team) -> None:
+    run = team.run(PLAN, start=False)
+    timers = timers_of(team.workspace)
+    clock.go(timers.run_total + 60)
+    perform(plans.plan_anew, run.pk, note="Only one report", actor=team.actor("bob"))
+    sweep(clock.now, quiet=False)
+    run.refresh_from_db()
+    assert (run.state, run.deadline_at) == ("planning", after(clock.now, timers.run_total))
+
+
 def test_a_run_keeps_the_forecast_that_it_began_with_and_is_held_against_it(team: Team, run: Run) -> None:
     edit(team, run, {"op": "edit", "key": "write", "changes": {"minutes": 30}})
     run.refresh_from_db()
@@ -209,3 +229,24 @@ def test_a_run_keeps_the_forecast_that_it_began_with_and_is_held_against_it(team
 
 def test_a_run_without_a_forecast_has_no_course(team: Team, run: Run) -> None:
     assert course_of(run) is None
+
+
+def test_who_could_help_is_read_without_what_agents_announced(team: Team) -> None:
+    since = timezone.now().isoformat()
+    Agent.objects.filter(handle="scribe").update(announced={"needs_login": {"since": since}, "name": "Scribe"})
+    Agent.objects.filter(handle="judge").update(breaker="quarantined")
+    Connection.objects.filter(agent__handle="counter").update(closed_at=timezone.now())
+    team.workspace.refresh_from_db()
+    with CaptureQueriesContext(connection) as queries:
+        found = {one.handle: one for one in helpers_of(team.workspace.pk)}
+    assert {handle: one.away for handle, one in found.items()} == {
+        "scribe": NEEDS_LOGIN,
+        "judge": QUARANTINED,
+        "counter": OFFLINE,
+    }
+    assert found["scribe"].skills == {"writing": 4}
+    assert len(queries) == 4
+    read = queries[0]["sql"].partition(" FROM ")[0]
+    # In brackets stands what is taken out of a column.
+    whole = set(re.findall(r'(?<!\()"agents_agent"\."(\w+)"', read))
+    assert whole == {"id", "max_sessions", "breaker", "breaker_until", "health"}

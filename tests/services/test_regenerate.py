@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from clawgroups.core.actors import coordinator_for
 from clawgroups.core.errors import Conflict, Forbidden, IllegalMove, Invalid
 from clawgroups.models import Dependency, Run, Task
-from clawgroups.services import review, runs, tasks
+from clawgroups.services import choices, replan, review, runs, tasks
 from clawgroups.services.perform import perform
 from clawgroups.services.regenerate import regenerate_task
 from tests.conftest import Team
+from tests.services.test_replan_races import between
 
 pytestmark = pytest.mark.django_db
 
@@ -138,3 +140,31 @@ def test_a_repeated_request_regenerates_once(team: Team) -> None:
     for _ in range(2):
         perform(regenerate_task, task.pk, instructions="Less", actor=team.actor("ada"), operation="op-1")
     assert Task.objects.get(pk=task.pk).regenerated == 1
+
+
+def test_the_coordinator_writes_nothing_anew_that_has_moved_on_since_it_looked(team: Team) -> None:
+    task, coordinator = used_up(team), coordinator_for(team.users["ada"].pk)
+    tail = [{"key": "write", "instructions": "Only the coast."}, {"key": "check"}]
+    perform(replan.propose_replan, task.run_id, tasks=tail, rationale="", actor=team.actor("bob"))
+    perform(replan.accept_replan, task.run_id, actor=team.actor("bob"))
+    with pytest.raises(Conflict) as refused:
+        perform(regenerate_task, task.pk, instructions="Anything", epoch=task.epoch, actor=coordinator)
+    assert refused.value.code == "task_moved"
+    task.refresh_from_db()
+    assert (task.instructions, task.regenerated) == ("Only the coast.", 0)
+
+
+@pytest.mark.parametrize("before_the_commit", [False, True])
+def test_the_coordinator_writes_nothing_anew_that_a_person_chose_somebody_for_meanwhile(
+    team: Team, monkeypatch: pytest.MonkeyPatch, before_the_commit: bool
+) -> None:
+    task, coordinator = used_up(team), coordinator_for(team.users["ada"].pk)
+    seat, ada = team.seat("judge").pk, team.actor("ada")
+
+    def choose() -> object:
+        return perform(choices.choose_member, task.pk, member_id=seat, actor=ada)
+
+    between(monkeypatch, choose) if before_the_commit else choose()
+    with pytest.raises(Conflict, match="tries left"):
+        perform(regenerate_task, task.pk, instructions="Anything", epoch=task.epoch, actor=coordinator)
+    assert Task.objects.get(pk=task.pk).brief["only"] == str(seat)

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from clawgroups import commit
 from clawgroups.coordinator.evidence import look
+from clawgroups.core.actors import coordinator_for
 from clawgroups.core.changes import Change, Outcome
 from clawgroups.core.errors import ClawError, Conflict
 from clawgroups.core.invariants import breaches
@@ -35,11 +36,11 @@ TAIL: list[dict[str, Any]] = [
 ROUNDS = 6
 
 
-def proposed(team: Team) -> Run:
+def proposed(team: Team, tail: list[dict[str, Any]] = TAIL) -> Run:
     """A run whose `north` is in review, with a change that waits for a verdict."""
     run = team.run(PLAN)
     team.try_once(Task.objects.get(run=run, key="north"), {"stopReason": "end_turn"}, name="counter", text="North.")
-    perform(replan.propose_replan, run.pk, tasks=TAIL, rationale="", actor=team.actor("bob"))
+    perform(replan.propose_replan, run.pk, tasks=tail, rationale="", actor=team.actor("bob"))
     return run
 
 
@@ -106,6 +107,40 @@ def test_a_task_that_is_done_after_the_change_frees_what_was_linked_behind_it(
     between(monkeypatch, lambda: perform(replan.accept_replan, run.pk, actor=bob))
     perform(review.accept_task, Task.objects.get(key="north").pk, actor=team.actor("ada"))
     assert (Task.objects.get(key="write").waiting_on, Task.objects.get(key="east").state) == (1, "ready")
+    sound()
+
+
+@pytest.mark.django_db
+def test_a_task_that_is_cancelled_after_the_change_takes_what_was_linked_behind_it_along(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = proposed(team)
+    bob = team.actor("bob")
+    between(monkeypatch, lambda: perform(replan.accept_replan, run.pk, actor=bob))
+    perform(tasks.cancel_task, Task.objects.get(key="north").pk, actor=team.actor("ada"))
+    states = {task.key: task.state for task in Task.objects.filter(run=run)}
+    assert states == {"north": "cancelled", "south": "ready", "write": "cancelled", "east": "cancelled"}
+    sound()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("end", ["cancel", "fail", "expire"])
+def test_a_run_that_ends_after_the_change_leaves_none_of_its_tasks_open(
+    team: Team, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    # It adds a task, and touches no other.
+    run = proposed(team, [{"key": "south"}, {"key": "write"}, {"key": "east", "title": "East"}])
+    ada, bob = team.actor("ada"), team.actor("bob")
+    between(monkeypatch, lambda: perform(replan.accept_replan, run.pk, actor=bob))
+    if end == "cancel":
+        perform(runs.cancel_run, run.pk, actor=ada)
+    elif end == "fail":
+        perform(runs.fail_run, run.pk, reason="Nothing helps.", actor=coordinator_for(team.users["ada"].pk))
+    else:
+        assert not commit.wait(runs.expire_run(run.pk)).applied  # the next sweep does it again
+        assert commit.wait(runs.expire_run(run.pk)).applied
+    assert {task.state for task in Task.objects.filter(run=run)} == {"cancelled"}
+    assert Task.objects.filter(run=run).count() == 4
     sound()
 
 
