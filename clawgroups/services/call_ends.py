@@ -20,9 +20,11 @@ from clawgroups.core import server_breaker
 from clawgroups.core.actors import SYSTEM
 from clawgroups.core.changes import Change, Count, Fact, Outcome, Update, Write
 from clawgroups.core.coordination_events import ModelReturned
-from clawgroups.core.server_breaker import ServerBreaker
+from clawgroups.core.server_breaker import ServerBreaker, ServerState
 from clawgroups.models import ModelCall, ModelServer, Run
 from clawgroups.services import deadlines, endpoints, model_calls, usage
+
+MOST_WOKEN = 200  # runs in one change; the others when the server's trial fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,13 @@ def put_back(held: Held, fault: Fault, pause: float) -> Future[Outcome]:
             return server_breaker.unfinished(before, now)
         return server_breaker.failed(before, fault.kind.value, str(fault), now, limits, fault.again_in)
 
-    writes = [*_spent(held, fault, now), *_server(held, after)]
-    if pause and call.run_id is not None:
-        # No other server takes it over now: whether to go on without an answer is the coordinator's to say.
-        writes.append(Count("clawgroups.Run", call.run_id, "wanted", 1))
+    server = _server(held, after)
+    writes: list[Write] = [*_spent(held, fault, now), *server]
+    # Where no other server takes it over now, whether to go on without an answer is the coordinator's to say.
+    woken = {call.run_id} if pause and call.run_id is not None else set()
+    if any(_rests(write, now) for write in server):
+        woken |= model_calls.runs_without_a_plan(MOST_WOKEN)
+    writes += [Count("clawgroups.Run", run_id, "wanted", 1) for run_id in sorted(woken)]
     return submit(call, values, writes, owner=held.owner, verb="model.put_back")
 
 
@@ -190,6 +195,11 @@ def _server(held: Held, move: Callable[[ServerBreaker], ServerBreaker]) -> list[
     """How a try leaves its server's breaker, from how it stands now; nothing where it was removed."""
     server = ModelServer.objects.filter(pk=held.server.pk).first()
     return [] if server is None else endpoints.moved(server, move(endpoints.breaker_of(server)))
+
+
+def _rests(write: Update, now: datetime) -> bool:
+    """Whether a server is not asked for a while from this write on."""
+    return write.values["breaker"] == ServerState.OPEN and write.values["breaker_until"] != now
 
 
 def _run_of(call: ModelCall) -> Run | None:

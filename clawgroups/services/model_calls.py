@@ -218,6 +218,12 @@ def due_calls(now: datetime, limit: int) -> Mapping[UUID, int]:
     return dict(rows.order_by("-priority", "created_at").values_list("pk", "tries")[:limit])
 
 
+def runs_without_a_plan(limit: int) -> set[UUID]:
+    """Runs that wait for the model's plan while nobody is asking it, the longest waiting first."""
+    rows = ModelCall.objects.filter(state="waiting", kind="plan", run__state="planning").order_by("created_at")
+    return {pk for pk in rows.values_list("run_id", flat=True)[:limit] if pk is not None}
+
+
 def late_calls(now: datetime, limit: int) -> list[ModelCall]:
     """Calls that nobody is asking and whose answer is not worth waiting for any more."""
     rows = ModelCall.objects.select_related("run", "workspace").filter(give_up_at__lte=now)
