@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from agents.llm.base import Fault, FaultKind, Reply
+from agents.llm.base import Fault, FaultKind, Reply, Usage
 from agents.llm.stored import request_from_json
 from clawgroups import bus, commit, sealing
 from clawgroups.core import server_breaker
@@ -47,6 +47,7 @@ OFF = "off"
 UNREADABLE = "its key cannot be read since the server's secret was changed: enter it again"
 
 Wanted = Callable[[], bool]
+Verb = Callable[[], Future[Outcome]]
 
 
 def consult(call_id: UUID, *, staying: Wanted = lambda: True) -> bool:
@@ -71,10 +72,17 @@ def consult(call_id: UUID, *, staying: Wanted = lambda: True) -> bool:
 
 def _keep_answer(held: Held, reply: Reply) -> None:
     try:
-        _keep(partial(call_ends.answered, held, reply))
+        _end(held, partial(call_ends.answered, held, reply), reply.usage)
     except Invalid as strange:
         # Asked again it would come again, and cost again.
-        _keep(partial(call_ends.refused, held, Fault(FaultKind.MALFORMED, str(strange), usage=reply.usage)))
+        broken = Fault(FaultKind.MALFORMED, str(strange), usage=reply.usage)
+        _end(held, partial(call_ends.refused, held, broken), reply.usage)
+
+
+def _end(held: Held, verb: Verb, spent: Usage) -> bool:
+    """End a try. Where the call was cancelled meanwhile, or taken over, what the try cost is kept all the same."""
+    lost = partial(call_ends.aborted, held, Fault(FaultKind.ABORTED, "it is not ours any more", usage=spent))
+    return _keep(verb, lost=lost)
 
 
 def _claim(call_id: UUID, failed: set[UUID]) -> Held | None:
@@ -97,7 +105,7 @@ def _claim(call_id: UUID, failed: set[UUID]) -> Held | None:
     return None
 
 
-def _refusal(call: ModelCall, now: datetime) -> Callable[[], Future[Outcome]] | None:
+def _refusal(call: ModelCall, now: datetime) -> Verb | None:
     """How a call ends that is not asked any more, for want of time or money."""
     if call.give_up_at is not None and call.give_up_at <= now:
         return partial(call_ends.give_up, call)
@@ -197,8 +205,11 @@ class _Lease:
         return commit.wait(commit.submit(Change(SYSTEM, writes=(write,), verb="model.renew"))).applied
 
 
-def _keep(verb: Callable[[], Future[Outcome]]) -> bool:
-    """Carry out what ends a try, decided anew where rows have moved, and again while the database is away."""
+def _keep(verb: Verb, *, lost: Verb | None = None) -> bool:
+    """Carry out what ends a try, decided anew where rows have moved, and again while the database is away.
+
+    Where the call itself has moved on, `lost` is carried out instead; then False.
+    """
     for pause in PATIENCE:
         if pause:
             time.sleep(pause)
@@ -208,7 +219,9 @@ def _keep(verb: Callable[[], Future[Outcome]]) -> bool:
                 if outcome.applied:
                     return True
                 if outcome.mismatch is not None and outcome.mismatch.model == "clawgroups.ModelCall":
-                    return False  # cancelled, or another one's by now
+                    if lost is not None:  # cancelled, or another one's by now
+                        _keep(lost)
+                    return False
         except (Busy, OutcomeUnknown, DatabaseError) as away:
             log.warning("the end of a call is not kept yet: %s", away)
     return False
@@ -218,15 +231,15 @@ def _faulted(held: Held, fault: Fault, failed: set[UUID], staying: Wanted) -> bo
     """Keep what became of a try without an answer; whether another server may be tried at once."""
     kind = fault.kind
     if kind is FaultKind.ABORTED and not staying():
-        _keep(partial(call_ends.put_back, held, fault, 0.0))
+        _end(held, partial(call_ends.put_back, held, fault, 0.0), fault.usage)
     elif kind is FaultKind.ABORTED:
         _keep(partial(call_ends.aborted, held, fault))
     elif kind in NEXT_SERVER:
         failed.add(held.server.pk)
         pause = 0.0 if endpoints.choose_server(deadlines.database_now(), without=failed) else _pause(held.call, fault)
-        return _keep(partial(call_ends.put_back, held, fault, pause)) and not pause
+        return _end(held, partial(call_ends.put_back, held, fault, pause), fault.usage) and not pause
     else:
-        _keep(partial(call_ends.refused, held, fault))
+        _end(held, partial(call_ends.refused, held, fault), fault.usage)
     return False
 
 

@@ -17,6 +17,7 @@ from clawgroups.services.perform import perform
 from tests.conftest import Team
 from tests.services.conftest import Clock
 from tests.services.model_support import (
+    QUESTION,
     ask,
     away,
     carried_out,
@@ -111,6 +112,33 @@ def test_a_question_is_cancelled_with_its_run_and_whoever_asks_stops(
     run.refresh_from_db()
     assert (run.spent_tokens, run.fallback) == (5, "")
     assert [one["state"] for one in told(team, "run.model_called")] == ["cancelled", "cancelled"]
+
+
+@pytest.mark.parametrize("ends", ["answered", "refused", "put back"])
+def test_what_a_try_cost_is_kept_once_when_its_question_was_cancelled_meanwhile(
+    team: Team, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    run = planning(team)
+    server(prices={"out": 4.0})
+    used = Usage(prompt=100, completion=50)
+    by = coordinator_for(team.users["ada"].pk)
+
+    def meanwhile(wanted: Callable[[], bool]) -> Reply:
+        perform(model_calls.cancel_call, call.pk, reason="Not wanted.", actor=by)
+        if ends == "answered":
+            return reply(usage=used)
+        raise away(FaultKind.MALFORMED if ends == "refused" else FaultKind.SLOW, usage=used)
+
+    model(monkeypatch, meanwhile)
+    call = ask(team, run)
+    assert carried_out(call).state == "cancelled"
+    run.refresh_from_db()
+    assert (run.spent_tokens, run.spent_micro) == (150, 200)
+    held = call_ends.Held(now_of(call), ModelServer.objects.get(), "me", QUESTION)
+    for _ in range(2):
+        assert not consulting._end(held, lambda: call_ends.answered(held, reply(usage=used)), used)
+    run.refresh_from_db()
+    assert run.spent_tokens == 300, "another try, once"
 
 
 def test_a_single_question_can_be_cancelled_once(team: Team) -> None:
