@@ -60,8 +60,11 @@ def answered(held: Held, reply: Reply) -> Future[Outcome]:
     return submit(call, values, writes, facts, owner=held.owner, verb="model.answer")
 
 
-def put_back(held: Held, fault: Fault, pause: float) -> Future[Outcome]:
-    """The call waits again: for another server, for this one, or for another process."""
+def put_back(held: Held, fault: Fault, pause: float, *, is_ours: bool = False) -> Future[Outcome]:
+    """The call waits again: for another server, for this one, or for another process.
+
+    `is_ours`: the fault is not held against the server.
+    """
     call, now = held.call, deadlines.database_now()
     later = now + timedelta(seconds=pause)
     values = {
@@ -75,7 +78,7 @@ def put_back(held: Held, fault: Fault, pause: float) -> Future[Outcome]:
     limits = endpoints.breaker_limits()
 
     def after(before: ServerBreaker) -> ServerBreaker:
-        if fault.kind in (FaultKind.BUSY, FaultKind.ABORTED):
+        if is_ours or fault.kind in (FaultKind.BUSY, FaultKind.ABORTED):
             return server_breaker.unfinished(before, now)
         return server_breaker.failed(before, fault.kind.value, str(fault), now, limits, fault.again_in)
 

@@ -50,6 +50,10 @@ Wanted = Callable[[], bool]
 Verb = Callable[[], Future[Outcome]]
 
 
+class OutOfTime(Fault):
+    """Our patience with a question ended before the server's own time: that says nothing about the server."""
+
+
 def consult(call_id: UUID, *, staying: Wanted = lambda: True) -> bool:
     """Ask a recorded question until it has ended or has to wait. False when it was not to be asked now.
 
@@ -157,11 +161,16 @@ def _ask(held: Held, staying: Wanted) -> Reply:
         endpoint = endpoints.endpoint_of(held.server, at_most=left)
     except sealing.Unreadable:
         raise Fault(FaultKind.KEY, UNREADABLE) from None
+    began = time.monotonic()
     try:
         asked = model_images.inlined(held.request)
         _let_go()
         return model_calls.ask(endpoint, asked, wanted=_Lease(held, staying))
-    except Fault:
+    except Fault as fault:
+        total = endpoint.timeouts.total
+        is_cut = total < endpoints.timeouts_of(held.server).total
+        if fault.kind is FaultKind.SLOW and is_cut and time.monotonic() - began >= total:
+            raise OutOfTime(fault.kind, str(fault), usage=fault.usage, raw=fault.raw) from None
         raise
     except Exception as bug:
         log.exception("the call %s failed", held.call.pk)
@@ -234,6 +243,8 @@ def _faulted(held: Held, fault: Fault, failed: set[UUID], staying: Wanted) -> bo
         _end(held, partial(call_ends.put_back, held, fault, 0.0), fault.usage)
     elif kind is FaultKind.ABORTED:
         _keep(partial(call_ends.aborted, held, fault))
+    elif isinstance(fault, OutOfTime):
+        return _end(held, partial(call_ends.put_back, held, fault, 0.0, is_ours=True), fault.usage)
     elif kind in NEXT_SERVER:
         failed.add(held.server.pk)
         pause = 0.0 if endpoints.choose_server(deadlines.database_now(), without=failed) else _pause(held.call, fault)

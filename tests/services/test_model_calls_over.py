@@ -59,6 +59,30 @@ def test_without_an_answer_in_time_the_built_in_coordinator_stands_in_and_the_pa
     assert (task.tries, run.retries, team.agents["scribe"].breaker) == (1, 0, "closed")
 
 
+@pytest.mark.parametrize(("first", "faults"), [(59, 0), (0, 1)])
+def test_our_own_patience_that_ends_is_no_fault_of_the_server(
+    team: Team, clock: Clock, monkeypatch: pytest.MonkeyPatch, first: int, faults: int
+) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr("clawgroups.services.consulting.time.monotonic", lambda: seconds[0])
+    made = server()
+    # With all of its time left, a silence is the server's own.
+    call = ask(team, planning(team), "match")
+    clock.go(first)
+
+    def thinks(wanted: Callable[[], bool]) -> Reply:
+        seconds[0] += 30 if faults else 1
+        clock.go(30 if faults else 1)
+        raise Fault(FaultKind.SLOW, "The answer was not complete.", usage=Usage(prompt=7))
+
+    model(monkeypatch, thinks)
+    call = carried_out(call)
+    made.refresh_from_db()
+    assert made.health.get("faults", 0) == faults
+    assert call.state == ("waiting" if faults else "failed")
+    assert Run.objects.get().spent_tokens == 7
+
+
 def test_without_any_server_a_question_is_given_up_and_nothing_is_asked(
     team: Team, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
