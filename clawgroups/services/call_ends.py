@@ -123,6 +123,12 @@ def give_up(call: ModelCall) -> Future[Outcome]:
     return fail(call, FaultKind.SLOW.value, f"No answer came in time. {why}")
 
 
+def cancel(call: ModelCall, reason: str) -> Future[Outcome]:
+    """End a call that nobody wants an answer to any more, and that nobody is asking."""
+    values = {**_ends("cancelled", deadlines.database_now()), "said": reason[: model_calls.MAX_SAID]}
+    return submit(call, values, facts=model_calls.ended(call, "cancelled"), verb="model.cancel")
+
+
 def fail(
     call: ModelCall,
     fault: str,

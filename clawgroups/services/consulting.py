@@ -26,6 +26,7 @@ from clawgroups.core.actors import SYSTEM
 from clawgroups.core.changes import Change, Outcome, Update
 from clawgroups.core.coordination import read_coordination
 from clawgroups.core.errors import Busy, ClawError, Invalid, OutcomeUnknown
+from clawgroups.core.lifecycle import RUN_TERMINAL
 from clawgroups.models import ModelCall, ModelServer
 from clawgroups.services import budgets, call_ends, deadlines, endpoints, model_calls, model_images
 from clawgroups.services.call_ends import Held
@@ -110,7 +111,10 @@ def _claim(call_id: UUID, failed: set[UUID]) -> Held | None:
 
 
 def _refusal(call: ModelCall, now: datetime) -> Verb | None:
-    """How a call ends that is not asked any more, for want of time or money."""
+    """How a call ends that is not asked any more: its run is over, or there is no time or money left."""
+    if call.run is not None and call.run.state in RUN_TERMINAL:
+        # Recorded while its run ended: whoever ended it did not see it.
+        return partial(call_ends.cancel, call, f"The run is {call.run.state}.")
     if call.give_up_at is not None and call.give_up_at <= now:
         return partial(call_ends.give_up, call)
     if not read_coordination(call.workspace.coordination).use_model:

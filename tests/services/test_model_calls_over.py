@@ -138,6 +138,21 @@ def test_a_question_is_cancelled_with_its_run_and_whoever_asks_stops(
     assert [one["state"] for one in told(team, "run.model_called")] == ["cancelled", "cancelled"]
 
 
+def test_a_question_recorded_while_its_run_was_cancelled_is_not_asked(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = planning(team)
+    server()
+    asked = model(monkeypatch).asked
+    call = ask(team, run)
+    perform(runs.cancel_run, run.pk, actor=team.actor("ada"))
+    # Whoever cancelled it had looked before the question was there.
+    ModelCall.objects.update(state="waiting", ended_at=None)
+    call = carried_out(call)
+    assert (call.state, call.said, asked) == ("cancelled", "The run is cancelled.", [])
+    assert call.ended_at is not None
+
+
 @pytest.mark.parametrize("ends", ["answered", "refused", "put back"])
 def test_what_a_try_cost_is_kept_once_when_its_question_was_cancelled_meanwhile(
     team: Team, monkeypatch: pytest.MonkeyPatch, ends: str
