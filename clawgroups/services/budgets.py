@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from clawgroups.core.budgets import MONTH, RUN, Spent, Standing
 from clawgroups.core.changes import Change, Fact, Outcome, Update, Write
 from clawgroups.core.coordination import Limits, read_coordination, read_limits
 from clawgroups.core.coordination_events import BudgetReached, BudgetSet, BudgetWarned
+from clawgroups.core.coordination_settings import check_version
 from clawgroups.core.errors import Conflict
 from clawgroups.core.lifecycle import RUN_TERMINAL
 from clawgroups.core.matching import SPENT
@@ -84,17 +86,28 @@ def agents_over(limits: Mapping[UUID, Mapping[str, Any]], now: datetime) -> dict
     return {pk: SPENT for pk, one in standings.items() if budgets.reached([one])}
 
 
-def set_budget(run_id: UUID, *, limits: Mapping[str, int | None], actor: Actor, operation: str = "") -> Future[Outcome]:
+def set_budget(
+    run_id: UUID,
+    *,
+    limits: Mapping[str, int | None],
+    actor: Actor,
+    operation: str = "",
+    keeps_rest: bool = False,
+    shown: str | None = None,
+) -> Future[Outcome]:
     """Replace a run's limits (None: no such limit); what had stopped goes on by itself where the new ones allow it.
 
-    Without any limit named, those of the workspace for each run hold again. Raises `Invalid` for what is no limit.
+    Without any limit named, those of the workspace for each run hold again. `keeps_rest`: the limits that are not
+    named stay as they are. `shown`: the version of the limits in force that are replaced. Raises `Invalid` for what is
+    no limit, and `Conflict` where other limits than those shown hold by now.
     """
     run = get_run(actor, run_id, "run.set_budget")
     expects = require(actor, "run.set_budget", run.workspace_id)
     if run.state in RUN_TERMINAL:
         raise Conflict(f"The run is {run.state}; its limits hold nothing back any more.", code="run_over")
-    before = run.budget
-    run.budget = budgets.read_set(limits)
+    before, in_force = run.budget, asdict(limits_of(run))
+    run.budget = _wanted(run, limits) if keeps_rest else budgets.read_set(limits)
+    check_version(shown, in_force, asdict(limits_of(run)))
     now = timezone.now()
     standings = standings_of(run, now)
     stop = budgets.reached(standings) if run.budget_stop else ""
@@ -113,6 +126,12 @@ def set_budget(run_id: UUID, *, limits: Mapping[str, int | None], actor: Actor, 
             answer={"id": str(run.pk), "budget": run.budget, "stop": stop},
         )
     )
+
+
+def _wanted(run: Run, limits: Mapping[str, int | None]) -> dict[str, int | None]:
+    """The limits in force with these changed; with no limit left, the run has none of its own."""
+    wanted = {**asdict(limits_of(run)), **budgets.read_set(limits)}
+    return wanted if any(wanted.values()) else {}
 
 
 def due(now: datetime, limit: int) -> list[Verb]:

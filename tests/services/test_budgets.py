@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from agents.llm.base import Usage
@@ -117,6 +119,26 @@ def test_a_limit_that_is_raised_too_little_still_holds(clock: Clock, team: Team)
     perform(budgets.set_budget, run.pk, limits={}, actor=team.actor("ada"))
     run.refresh_from_db()
     assert run.budget_stop == ""
+
+
+def test_two_who_change_different_limits_at_once_both_have_their_way(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = team.run(PLAN)
+    in_force, others = budgets.standings_of, [{"tokens": 100}]
+
+    def patch(limits: dict[str, int]) -> None:
+        perform(budgets.set_budget, run.pk, limits=limits, actor=team.actor("ada"), keeps_rest=True)
+
+    def meanwhile(*args: Any) -> Any:
+        if others:
+            patch(others.pop())
+        return in_force(*args)
+
+    monkeypatch.setattr(budgets, "standings_of", meanwhile)
+    patch({"steps": 10})
+    run.refresh_from_db()
+    assert {name: value for name, value in run.budget.items() if value} == {"tokens": 100, "steps": 10}
 
 
 def test_tokens_money_and_time_are_limits_too(clock: Clock, team: Team) -> None:
