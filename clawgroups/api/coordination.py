@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -59,8 +60,8 @@ def set_coordination(
     given = body.model_dump(exclude_unset=True)
     if not given:
         raise Invalid("Send use_model, start_at_once, modes, run or month.", field="body")
-    more = {"coordination": given, "keeps_rest": True}
-    return write(request, response, verbs.set_coordination, workspace_id, given=given, **more)
+    verb = partial(verbs.set_coordination, keeps_rest=True)
+    return write(request, response, verb, workspace_id, given=given, coordination=given)
 
 
 @router.get("/runs/{uuid:run_id}/model-calls")

@@ -89,7 +89,7 @@ def consult(run: Run, ask: Ask[T], actor: Actor) -> Waiting | Decided[T] | Unusa
         _stand_in(run, reason, actor)
         return Unavailable(reason, True)
     if call.state != "answered":
-        return _without_images(run, ask, actor, call) or Unavailable(call.said or "it did not answer in time", True)
+        return _without_images(run, ask, actor, call) or Unavailable(model_calls.plainly(call), True)
     try:
         decision = ask.read(call.text)
     except Unreadable as wrong:

@@ -243,8 +243,13 @@ class ServerView:
 
     @property
     def because(self) -> str:
-        """What its last fault was, in the server's words or ours."""
+        """What its last fault was, in the server's words or ours: for staff, and for those who may read calls."""
         return clause(self.breaker.said or self.breaker.kind or _("it does not answer"))
+
+    @property
+    def because_plainly(self) -> str:
+        """What its last fault was, for those who may not read a server's own words."""
+        return clause(server_breaker.plainly(self.server.name, self.breaker.kind))
 
     @property
     def provider(self) -> str:

@@ -109,7 +109,8 @@ def refused(held: Held, fault: Fault) -> Future[Outcome]:
     writes = [*_spent(held, fault, now), *_server(held, server_breaker.answered)]
     said = _said(held.server, fault)
     more = _tokens(fault.usage, fault.usage.micro_usd(endpoints.prices_of(held.server)))
-    return fail(call, fault.kind.value, said, writes, more, owner=held.owner)
+    plainly = f"{server_breaker.plainly(held.server.name, fault.kind.value)}."
+    return fail(call, fault.kind.value, said, writes, more, owner=held.owner, plainly=plainly)
 
 
 def late(now: datetime, limit: int) -> list[Callable[[], Future[Outcome]]]:
@@ -119,8 +120,10 @@ def late(now: datetime, limit: int) -> list[Callable[[], Future[Outcome]]]:
 
 def give_up(call: ModelCall) -> Future[Outcome]:
     """No answer came in the time that one was worth waiting for."""
-    why = call.said or endpoints.why_none(deadlines.database_now()) or "No server was free."
-    return fail(call, FaultKind.SLOW.value, f"No answer came in time. {why}")
+    none = endpoints.why_none(deadlines.database_now()) or "No server was free."
+    plainly = f"{model_calls.plainly(call)}." if call.fault and call.server_id else none
+    said = f"No answer came in time. {call.said or none}"
+    return fail(call, FaultKind.SLOW.value, said, plainly=f"No answer came in time. {plainly}")
 
 
 def cancel(call: ModelCall, reason: str) -> Future[Outcome]:
@@ -137,11 +140,15 @@ def fail(
     more: Mapping[str, Any] | None = None,
     *,
     owner: str | None = None,
+    plainly: str = "",
 ) -> Future[Outcome]:
-    """End a call without an answer; the built-in coordinator stands in for the model in its run."""
+    """End a call without an answer; the built-in coordinator stands in for the model in its run.
+
+    `plainly`: what everybody is told of it, where `said` has words of a server.
+    """
     values = {**_ends("failed", deadlines.database_now()), "fault": fault, "said": said[: model_calls.MAX_SAID]}
     run = _run_of(call)
-    marked, told = model_calls.fell_back(run, said) if run is not None else ([], [])
+    marked, told = model_calls.fell_back(run, plainly or said) if run is not None else ([], [])
     facts = [*model_calls.ended(call, "failed"), *told]
     return submit(call, {**values, **(more or {})}, [*writes, *marked], facts, owner=owner, verb="model.fail")
 
@@ -208,7 +215,8 @@ def _server(held: Held, move: Callable[[ServerBreaker], ServerBreaker]) -> list[
 
 def _rests(write: Update, now: datetime) -> bool:
     """Whether a server is not asked for a while from this write on."""
-    return write.values["breaker"] == ServerState.OPEN and write.values["breaker_until"] != now
+    state, until = write.values["breaker"], write.values["breaker_until"]
+    return bool(state == ServerState.OPEN and until != now)
 
 
 def _run_of(call: ModelCall) -> Run | None:

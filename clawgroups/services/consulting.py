@@ -43,8 +43,6 @@ NEXT = 4
 TRIES = 5  # of a change whose rows have moved
 PATIENCE = (0.0, 1.0, 2.0, 4.0, 8.0)  # seconds before each try to keep an answer while the database is away
 NEXT_SERVER = frozenset({FaultKind.UNREACHABLE, FaultKind.SLOW, FaultKind.BUSY, FaultKind.QUOTA, FaultKind.KEY})
-BUDGET = "budget"
-OFF = "off"
 UNREADABLE = "its key cannot be read since the server's secret was changed: enter it again"
 
 Wanted = Callable[[], bool]
@@ -118,11 +116,11 @@ def _refusal(call: ModelCall, now: datetime) -> Verb | None:
     if call.give_up_at is not None and call.give_up_at <= now:
         return partial(call_ends.give_up, call)
     if not read_coordination(call.workspace.coordination).use_model:
-        return partial(call_ends.fail, call, OFF, model_calls.SWITCHED_OFF)
+        return partial(call_ends.fail, call, model_calls.OFF, model_calls.SWITCHED_OFF)
     if call.run is not None:
         call.run.workspace = call.workspace
     stop = budgets.stop_of(call.run, now) if call.run is not None else budgets.month_stop(call.workspace, now)
-    return partial(call_ends.fail, call, BUDGET, stop) if stop else None
+    return partial(call_ends.fail, call, model_calls.BUDGET, stop) if stop else None
 
 
 def _held(call: ModelCall, server: ModelServer, now: datetime) -> Held:

@@ -21,6 +21,7 @@ from agents.llm import client
 from agents.llm.base import Endpoint, Reply, Request
 from agents.llm.stored import request_as_json
 from clawgroups import bus, commit
+from clawgroups.core import server_breaker
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, Write, one_of
 from clawgroups.core.coordination import KINDS, PATIENCE, PRIORITIES, read_coordination
@@ -35,6 +36,10 @@ JOB = "clawgroups.consult"
 OPEN = ("waiting", "calling")
 MAX_SAID = 500
 MAX_REASON = 300
+# Faults that are none of a server.
+BUDGET = "budget"
+OFF = "off"
+OURS = frozenset({BUDGET, OFF})
 SWITCHED_OFF = "The model is switched off in this workspace."
 
 
@@ -175,6 +180,13 @@ def unavailable(workspace: Workspace) -> str:
         return SWITCHED_OFF
     now = deadlines.database_now()
     return endpoints.why_none(now) or budgets.month_stop(workspace, now)
+
+
+def plainly(call: ModelCall) -> str:
+    """Why a call has no answer, for everybody: without the words of its server, which its own page shows."""
+    if call.state == "cancelled" or call.fault in OURS:
+        return call.said.rstrip(".")
+    return server_breaker.plainly(call.server.name if call.server is not None else "", call.fault)
 
 
 def fall_back(run_id: UUID, *, reason: str, actor: Actor) -> Future[Outcome]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from clawgroups.core.coordination import read_coordination
+from clawgroups.core.coordination_settings import clean_coordination
 from clawgroups.core.errors import Forbidden, Invalid, NotFound
 from clawgroups.models import Entry, Run, Workspace
 from clawgroups.services import coordination, runs
@@ -41,7 +42,7 @@ def test_an_admin_replaces_the_settings_and_everybody_is_told(team: Team) -> Non
 def test_two_who_change_different_settings_at_once_both_have_their_way(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clean, others = coordination.clean_coordination, [{"use_model": False}]
+    clean, others = clean_coordination, [{"use_model": False}]
 
     def meanwhile(given: Any) -> dict[str, Any]:
         if others:

@@ -11,7 +11,7 @@ import pytest
 from agents.llm.base import Fault, FaultKind, Reply, Usage
 from clawgroups.core.actors import coordinator_for
 from clawgroups.core.errors import Conflict
-from clawgroups.models import ModelCall, ModelServer, Operation, Run, Workspace
+from clawgroups.models import Entry, ModelCall, ModelServer, Operation, Run, Workspace
 from clawgroups.services import call_ends, consulting, model_calls, runs
 from clawgroups.services.perform import perform
 from tests.conftest import Team
@@ -47,7 +47,8 @@ def test_without_an_answer_in_time_the_built_in_coordinator_stands_in_and_the_pa
     call = now_of(call)
     assert (call.state, call.fault) == ("failed", "slow")
     run.refresh_from_db()
-    assert run.fallback == "No answer came in time. first: nobody listens"
+    assert call.said == "No answer came in time. first: nobody listens"
+    assert run.fallback == "No answer came in time. first does not answer."
     assert told(team, "run.fell_back")[-1]["reason"] == run.fallback
     says.says = [reply()]
     ModelServer.objects.update(breaker="closed", breaker_until=None)
@@ -267,6 +268,21 @@ def test_an_unknown_call_is_nobodys(team: Team) -> None:
     assert not consulting.consult(uuid4())
     assert ModelCall.objects.count() == 0
     assert Operation.objects.filter(verb="model.answer").count() == 0
+
+
+def test_a_providers_own_words_stay_on_its_row_and_in_the_calls(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, made, words = planning(team), server(), "org-4711: no such deployment"
+    model(monkeypatch, away(FaultKind.REQUEST, words), away(FaultKind.KEY, words))
+    call = carried_out(ask(team, run))
+    run.refresh_from_db()
+    assert (words in call.said, run.fallback) == (True, "first refuses the question.")
+    assert model_calls.plainly(call) == "first refuses the question"
+    call = carried_out(ask(team, run, round=1))
+    made.refresh_from_db()
+    assert words in call.said
+    assert words in made.health["said"]
+    assert model_calls.unavailable(team.workspace).startswith("first refuses our key")
+    assert words not in str(list(Entry.objects.values_list("payload", flat=True)))
 
 
 def test_a_question_is_not_asked_any_more_once_the_model_is_switched_off(

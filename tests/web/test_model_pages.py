@@ -248,8 +248,11 @@ def test_a_setting_that_cannot_be_is_said_beside_its_field(
 def test_the_page_says_which_model_plans_now_and_what_was_used_this_month(team: Team, sign_in: SignIn) -> None:
     bob = sign_in("bob")
     assert "no model is set up" in page(bob, "coordination", team.workspace.pk)
-    server(breaker="open", breaker_until=timezone.now() + timedelta(hours=1), health={"said": "no balance"})
+    health = {"kind": "quota", "said": "no balance"}
+    made = server(breaker="open", breaker_until=timezone.now() + timedelta(hours=1), health=health)
     assert "no balance" in page(bob, "coordination", team.workspace.pk)
+    guest = page(sign_in("gus"), "coordination", team.workspace.pk)
+    assert ("no balance" in guest, f"{made.name}&#x27;s quota is used up" in guest) == (False, True)
     server(name="spare", model="kimi-k3", position=2)
     Workspace.objects.update(coordination={"month": {"cost_micro": 4_000_000}})
     now = timezone.now()
