@@ -186,6 +186,37 @@ def test_a_month_is_summed_over_all_runs_and_ends(clock: Clock, team: Team) -> N
     assert budgets.month_stop(workspace, clock.now) == ""
 
 
+def test_a_months_limit_is_told_once_to_the_workspace_and_not_in_each_run(clock: Clock, team: Team) -> None:
+    Workspace.objects.update(coordination={"month": {"tokens": 1000}})
+    first, _ = team.run(PLAN), team.run(PLAN)
+    spend(team, first, clock, tokens=800)
+    clock.sweep()
+    team.run(PLAN)
+    clock.sweep(2)
+    told = Message.objects.filter(actor__kind="system").values_list("run", "body")
+    near = (None, "80% of the limit of the workspace in this month of 1,000 tokens used up.")
+    assert list(told) == [near]
+    assert set(Run.objects.values_list("budget_warned", flat=True)) == {"tokens of the workspace in this month"}
+    spend(team, first, clock, tokens=200)
+    clock.sweep(2)
+    clock.sweep(2)
+    used_up = f"The limit of the workspace in this month of 1,000 tokens is used up. {budgets.GO_ON_MONTH}"
+    assert list(told.order_by("created_at")) == [near, (None, used_up)]
+    assert team.journal().count("run.budget_reached") == 3
+
+
+def test_looking_at_limits_reads_what_it_needs_of_all_runs_at_once(
+    clock: Clock, team: Team, django_assert_num_queries: Any
+) -> None:
+    Workspace.objects.update(coordination={"month": {"tokens": 1000}})
+    for _ in range(3):
+        team.run(PLAN)
+    with django_assert_num_queries(2) as seen:
+        assert budgets.due(clock.now, 9) == []
+    assert '"goal"' not in seen.captured_queries[0]["sql"]
+    assert '"instructions"' not in seen.captured_queries[0]["sql"]
+
+
 def test_no_model_is_asked_for_a_run_that_has_used_up_its_limit(
     clock: Clock, team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
