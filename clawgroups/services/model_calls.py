@@ -34,6 +34,11 @@ from clawgroups.services import budgets, deadlines, endpoints
 
 JOB = "clawgroups.consult"
 OPEN = ("waiting", "calling")
+LARGE = ("request", "text", "reasoning", "raw")
+# What is looked at of a call that is given up.
+OF_LATE = (
+    "workspace_id", "run_id", "kind", "state", "owner", "until", "tries", "fault", "said", "give_up_at", "server__name",
+)  # fmt: skip
 MAX_SAID = 500
 MAX_REASON = 300
 # Faults that are none of a server.
@@ -111,8 +116,12 @@ def _send(recorded: Future[Outcome]) -> None:
 
 
 def latest_call(run_id: UUID, kind: str, subject: str = "") -> ModelCall | None:
-    """The last question of this kind and subject about a run: the one of the highest round; None: none was asked."""
-    return ModelCall.objects.filter(run=run_id, kind=kind, subject=subject).order_by("-round").first()
+    """The last question of this kind and subject about a run: the one of the highest round; None: none was asked.
+
+    What was asked and what came back is read from the database only where somebody looks at it.
+    """
+    rows = ModelCall.objects.filter(run=run_id, kind=kind, subject=subject).defer(*LARGE)
+    return rows.order_by("-round").first()
 
 
 def note_decision(call_id: UUID, *, decision: Any, problems: Sequence[str], actor: Actor) -> Future[Outcome]:
@@ -238,5 +247,5 @@ def runs_without_a_plan(limit: int) -> set[UUID]:
 
 def late_calls(now: datetime, limit: int) -> list[ModelCall]:
     """Calls that nobody is asking and whose answer is not worth waiting for any more."""
-    rows = ModelCall.objects.select_related("run", "workspace").filter(give_up_at__lte=now)
+    rows = ModelCall.objects.select_related("server").only(*OF_LATE).filter(give_up_at__lte=now)
     return list(rows.filter(Q(state="waiting") | Q(state="calling", until__lte=now)).order_by("give_up_at")[:limit])

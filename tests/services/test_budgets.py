@@ -193,15 +193,15 @@ def test_a_months_limit_is_told_once_to_the_workspace_and_not_in_each_run(clock:
     clock.sweep()
     team.run(PLAN)
     clock.sweep(2)
-    told = Message.objects.filter(actor__kind="system").values_list("run", "body")
+    said = Message.objects.filter(actor__kind="system").order_by("created_at")
     near = (None, "80% of the limit of the workspace in this month of 1,000 tokens used up.")
-    assert list(told) == [near]
+    assert [(one.run_id, one.body) for one in said.all()] == [near]
     assert set(Run.objects.values_list("budget_warned", flat=True)) == {"tokens of the workspace in this month"}
     spend(team, first, clock, tokens=200)
     clock.sweep(2)
     clock.sweep(2)
     used_up = f"The limit of the workspace in this month of 1,000 tokens is used up. {budgets.GO_ON_MONTH}"
-    assert list(told.order_by("created_at")) == [near, (None, used_up)]
+    assert [(one.run_id, one.body) for one in said.all()] == [near, (None, used_up)]
     assert team.journal().count("run.budget_reached") == 3
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -93,6 +94,25 @@ def test_without_any_server_a_question_is_given_up_and_nothing_is_asked(
     clock.sweep(601)
     assert now_of(call).said == "No answer came in time. No model server is set up."
     assert asked == []
+
+
+def test_to_give_a_question_up_nobody_reads_it(
+    team: Team, clock: Clock, django_assert_num_queries: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server()
+    model(monkeypatch, away())
+    run = planning(team)
+    call = carried_out(ask(team, run))
+    clock.go(601)
+    with django_assert_num_queries(1) as seen:
+        (late,) = model_calls.late_calls(clock.now, 9)
+        assert (late.pk, late.fault, model_calls.plainly(late)) == (call.pk, "unreachable", "first does not answer")
+        assert (late.state, late.tries, late.run_id, late.workspace_id) == ("waiting", 1, run.pk, run.workspace_id)
+    with django_assert_num_queries(1) as more:
+        last = model_calls.latest_call(run.pk, "plan")
+    assert last == call
+    for large in ('"request"', '"raw"', '"text"', '"reasoning"'):
+        assert large not in str([*seen.captured_queries, *more.captured_queries])
 
 
 def test_the_call_of_a_process_that_died_is_asked_again(
