@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from functools import partial
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -56,12 +56,12 @@ def set_coordination(
     request: HttpRequest, response: HttpResponse, workspace_id: UUID, body: CoordinationPatch
 ) -> Answer:
     """Change some of the settings."""
-    row = get_workspace(actor_of(request), workspace_id, "workspace.set_coordination")
+    get_workspace(actor_of(request), workspace_id, "workspace.set_coordination")
     given = body.model_dump(exclude_unset=True)
     if not given:
         raise Invalid("Send use_model, start_at_once, modes, run or month.", field="body")
-    said = {**row.coordination, **given}
-    return write(request, response, verbs.set_coordination, workspace_id, given=given, coordination=said)
+    verb = partial(verbs.set_coordination, keeps_rest=True)
+    return write(request, response, verb, workspace_id, given=given, coordination=given)
 
 
 @router.get("/runs/{uuid:run_id}/model-calls")
@@ -92,7 +92,5 @@ def set_budget(request: HttpRequest, response: HttpResponse, run_id: UUID, body:
     given = body.model_dump(exclude_unset=True)
     if not given:
         raise Invalid("Send tokens, cost_micro, steps or seconds.", field="body")
-    run = get_run(actor_of(request), run_id, "run.set_budget")
-    limits = {**asdict(model_use.limits_of(run)), **given}
-    said = limits if any(limits.values()) else {}
-    return write(request, response, budgets.set_budget, run_id, given=given, limits=said)
+    get_run(actor_of(request), run_id, "run.set_budget")
+    return write(request, response, budgets.set_budget, run_id, given=given, limits=given, keeps_rest=True)

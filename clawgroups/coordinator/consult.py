@@ -89,7 +89,7 @@ def consult(run: Run, ask: Ask[T], actor: Actor) -> Waiting | Decided[T] | Unusa
         _stand_in(run, reason, actor)
         return Unavailable(reason, True)
     if call.state != "answered":
-        return _without_images(run, ask, actor, call) or Unavailable(call.said or "it did not answer in time", True)
+        return _without_images(run, ask, actor, call) or Unavailable(model_calls.plainly(call), True)
     try:
         decision = ask.read(call.text)
     except Unreadable as wrong:
@@ -108,17 +108,17 @@ def is_pending(call: ModelCall) -> bool:
 
 def pending(run: Run) -> dict[tuple[str, str], UUID]:
     """The questions of a run whose answers are still waited for: by kind and subject, the call."""
-    rows = ModelCall.objects.filter(run=run, state__in=OPEN).only("kind", "subject", "state", "give_up_at", "tries")
+    rows = ModelCall.objects.filter(run=run, state__in=OPEN).only("kind", "subject", "state", "give_up_at")
     waited = [call for call in rows if is_pending(call) and not _hopeless(run, call)]
     return {(call.kind, call.subject): call.pk for call in waited}
 
 
 def _hopeless(run: Run, call: ModelCall) -> str:
-    """Why a question need not be waited for: somebody waits for the plan, it was tried in vain, and no server is well.
+    """Why a question need not be waited for: somebody waits for the plan, nobody is asking it, and no server is well.
 
     The others wait on: a result is better judged late by the model than sent to a person for our own outage.
     """
-    if call.kind != "plan" or call.state != "waiting" or not call.tries:
+    if call.kind != "plan" or call.state != "waiting":
         return ""
     return model_calls.unavailable(run.workspace)
 

@@ -53,19 +53,25 @@ def reached(standings: Iterable[Standing]) -> str:
     for one in standings:
         for name, share in one.shares():
             if share >= 1:
-                return f"The limit {one.whose} of {say_amount(name, getattr(one.limits, name))} is used up."
+                return say_reached(one, name)
     return ""
+
+
+def say_reached(one: Standing, name: str) -> str:
+    """That a limit is used up."""
+    return f"The limit {one.whose} of {say_amount(name, getattr(one.limits, name))} is used up."
+
+
+def say_near(one: Standing, name: str) -> str:
+    """How much of a limit is used up."""
+    share = dict(one.shares())[name]
+    return f"{share:.0%} of the limit {one.whose} of {say_amount(name, getattr(one.limits, name))} used up."
 
 
 def near(standings: Iterable[Standing]) -> dict[str, str]:
     """Limits of which four fifths are used up: what is said of each, by its mark."""
     return {
-        one.mark(
-            name
-        ): f"{share:.0%} of the limit {one.whose} of {say_amount(name, getattr(one.limits, name))} used up."
-        for one in standings
-        for name, share in one.shares()
-        if share >= WARN_AT
+        one.mark(name): say_near(one, name) for one in standings for name, share in one.shares() if share >= WARN_AT
     }
 
 

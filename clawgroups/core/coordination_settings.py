@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from clawgroups.core.coordination import KINDS, LIMITS, MODES
-from clawgroups.core.errors import Invalid
+from clawgroups.core.errors import Conflict, Invalid
 
 MODE_NAMES = ("thinking", "preserve-thinking", "instant")
 # Of a month only what is counted can be limited.
@@ -16,6 +18,25 @@ LIMIT_WORDS = {"tokens": "Tokens", "cost_micro": "US dollars", "steps": "Steps",
 # The most that can be said, below what a column holds.
 MOST = {"tokens": 10**12, "cost_micro": 10**12, "steps": 10**9, "seconds": 10 * 366 * 86_400}
 NAMES = ("use_model", "start_at_once", "modes", "run", "month")
+
+CHANGED = (
+    "Somebody has changed this since you opened it, so nothing was saved. What you typed is still here: look at what"
+    " is set now, in another window, then save again to put yours in its place."
+)
+
+
+def version_of(stored: Mapping[str, Any]) -> str:
+    """Which settings these are, for a form that shows them."""
+    return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def check_version(shown: str | None, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise `Conflict` where others are stored than whoever replaces them was shown. None: whatever is stored.
+
+    What is wanted already, as by a form that is sent twice, is no conflict.
+    """
+    if shown is not None and version_of(stored) not in (shown, version_of(wanted)):
+        raise Conflict(CHANGED, code="changed_meanwhile")
 
 
 def clean_coordination(given: Mapping[str, Any]) -> dict[str, Any]:

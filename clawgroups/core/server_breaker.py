@@ -24,6 +24,17 @@ class ServerState(StrEnum):
 AWAY = frozenset({"unreachable", "slow"})
 KEY = "key"
 QUOTA = "quota"
+# What guests and agents read of a fault: a provider's own words may tell of accounts, keys and hosts.
+AWAY_PLAINLY = "{name} does not answer"
+PLAINLY = {
+    "slow": "{name} does not answer in time",
+    "busy": "{name} is busy",
+    QUOTA: "{name}'s quota is used up",
+    KEY: "{name} refuses our key",
+    "request": "{name} refuses the question",
+    "too_long": "The question is too long for {name}",
+    "malformed": "{name} gave no answer that can be read",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +159,19 @@ def mended() -> ServerBreaker:
     return ServerBreaker()
 
 
+def plainly(name: str, kind: str) -> str:
+    """What a fault of this kind means, for everybody: a sentence without its end, and without the server's words."""
+    return PLAINLY.get(kind, AWAY_PLAINLY).format(name=name or "The model")
+
+
 def says(name: str, found: ServerBreaker, now: datetime) -> str:
-    """Why it is not asked now, and what ends that; empty while it is."""
+    """Why it is not asked now, and what ends that, for everybody; empty while it is."""
     if found.state is not ServerState.OPEN or (found.until is not None and found.until <= now):
         return ""
-    why = found.said.rstrip(".") or found.kind or "it does not answer"
+    why = plainly(name, found.kind)
     if found.until is None:
-        return f"{name} is not asked until somebody has looked at it: {why}."
+        return f"{why}; it is not asked until somebody has looked at it."
     if found.kind == QUOTA:
-        return f"{name} has used up its quota and is asked again at {found.until:%H:%M:%S} UTC: {why}."
+        return f"{why}; it is asked again at {found.until:%H:%M:%S} UTC."
     times = f"after {found.faults} faults" if found.faults > 1 else "after a fault"
-    return f"{name} rests {times} and is tried again at {found.until:%H:%M:%S} UTC: {why}."
+    return f"{why}; it rests {times} and is tried again at {found.until:%H:%M:%S} UTC."

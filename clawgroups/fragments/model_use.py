@@ -25,6 +25,8 @@ from clawgroups.models import ModelCall, ModelServer, Run, Task, Usage, Workspac
 # What a test looks at, in the order in which it is shown.
 WORKS = ("schema", "tools", "streaming", "cached")
 
+PLANS = ("plan", "replan")
+
 
 @dataclass(frozen=True, slots=True)
 class Planner:
@@ -61,8 +63,9 @@ def planner_of(run: Run) -> Planner:
     """Who plans this run now, or did last."""
     if run.fallback:
         return Planner(why=clause(run.fallback))
-    asked = ModelCall.objects.filter(run=run, state="answered", server__isnull=False).select_related("server")
-    last = asked.only("model", "server__name").order_by("-created_at").first()
+    # The few calls that plan, and not the many about its tasks: a run is drawn at each step of each of them.
+    asked = ModelCall.objects.filter(run=run, kind__in=PLANS, state="answered", server__isnull=False)
+    last = asked.select_related("server").only("model", "server__name").order_by("-created_at").first()
     if last is not None and last.server is not None:
         return Planner(short(last.model), last.server.name)
     if run.state in RUN_TERMINAL:
@@ -243,8 +246,13 @@ class ServerView:
 
     @property
     def because(self) -> str:
-        """What its last fault was, in the server's words or ours."""
+        """What its last fault was, in the server's words or ours: for staff, and for those who may read calls."""
         return clause(self.breaker.said or self.breaker.kind or _("it does not answer"))
+
+    @property
+    def because_plainly(self) -> str:
+        """What its last fault was, for those who may not read a server's own words."""
+        return clause(server_breaker.plainly(self.server.name, self.breaker.kind))
 
     @property
     def provider(self) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from uuid import UUID
 
 from django.conf import settings
@@ -38,7 +38,7 @@ class Group:
     path: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunView:
     """A run at a glance: where it stands, and one mark per task while they are few enough to be told apart."""
 
@@ -98,12 +98,12 @@ class RunView:
     def is_open(self) -> bool:
         return self.run.state not in RUN_TERMINAL
 
-    @property
+    @cached_property
     def planner(self) -> Planner:
         """Which coordinator plans it."""
         return planner_of(self.run)
 
-    @property
+    @cached_property
     def stands_in(self) -> str:
         """Why the built-in coordinator plans it instead of a model that there is."""
         return stands_in(self.run) if self.is_open else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -20,8 +21,9 @@ from clawgroups.core import budgets
 from clawgroups.core.actors import SYSTEM, Actor
 from clawgroups.core.budgets import MONTH, RUN, Spent, Standing
 from clawgroups.core.changes import Change, Fact, Outcome, Update, Write
-from clawgroups.core.coordination import Limits, read_coordination, read_limits
+from clawgroups.core.coordination import WARN_AT, Limits, read_coordination, read_limits
 from clawgroups.core.coordination_events import BudgetReached, BudgetSet, BudgetWarned
+from clawgroups.core.coordination_settings import check_version
 from clawgroups.core.errors import Conflict
 from clawgroups.core.lifecycle import RUN_TERMINAL
 from clawgroups.core.matching import SPENT
@@ -36,6 +38,11 @@ GO_ON = "Raise it in the run's limits, or cancel the run. What is in hand goes o
 GO_ON_MONTH = "Raise it in the workspace's settings, or wait for the next month. What is in hand goes on and is kept."
 OPEN = ("planning", "proposed", "running", "consolidating")
 MARKS = "; "
+# Of each open run, what is looked at in every sweep.
+COLUMNS = (
+    "workspace", "workspace__coordination", "state", "paused", "budget", "budget_stop", "budget_warned", "spent_tokens",
+    "spent_micro", "spent_steps", "started_at", "ended_at",
+)  # fmt: skip
 
 
 def limits_of(run: Run) -> Limits:
@@ -84,17 +91,28 @@ def agents_over(limits: Mapping[UUID, Mapping[str, Any]], now: datetime) -> dict
     return {pk: SPENT for pk, one in standings.items() if budgets.reached([one])}
 
 
-def set_budget(run_id: UUID, *, limits: Mapping[str, int | None], actor: Actor, operation: str = "") -> Future[Outcome]:
+def set_budget(
+    run_id: UUID,
+    *,
+    limits: Mapping[str, int | None],
+    actor: Actor,
+    operation: str = "",
+    keeps_rest: bool = False,
+    shown: str | None = None,
+) -> Future[Outcome]:
     """Replace a run's limits (None: no such limit); what had stopped goes on by itself where the new ones allow it.
 
-    Without any limit named, those of the workspace for each run hold again. Raises `Invalid` for what is no limit.
+    Without any limit named, those of the workspace for each run hold again. `keeps_rest`: the limits that are not
+    named stay as they are. `shown`: the version of the limits in force that are replaced. Raises `Invalid` for what is
+    no limit, and `Conflict` where other limits than those shown hold by now.
     """
     run = get_run(actor, run_id, "run.set_budget")
     expects = require(actor, "run.set_budget", run.workspace_id)
     if run.state in RUN_TERMINAL:
         raise Conflict(f"The run is {run.state}; its limits hold nothing back any more.", code="run_over")
-    before = run.budget
-    run.budget = budgets.read_set(limits)
+    before, in_force = run.budget, asdict(limits_of(run))
+    run.budget = _wanted(run, limits) if keeps_rest else budgets.read_set(limits)
+    check_version(shown, in_force, asdict(limits_of(run)))
     now = timezone.now()
     standings = standings_of(run, now)
     stop = budgets.reached(standings) if run.budget_stop else ""
@@ -115,13 +133,24 @@ def set_budget(run_id: UUID, *, limits: Mapping[str, int | None], actor: Actor, 
     )
 
 
+def _wanted(run: Run, limits: Mapping[str, int | None]) -> dict[str, int | None]:
+    """The limits in force with these changed; with no limit left, the run has none of its own."""
+    wanted = {**asdict(limits_of(run)), **budgets.read_set(limits)}
+    return wanted if any(wanted.values()) else {}
+
+
 def due(now: datetime, limit: int) -> list[Verb]:
-    """A verb for each run of whose limits something is to be told: near, reached, or not reached any more."""
-    rows = Run.objects.select_related("workspace").filter(state__in=OPEN)
-    limited = rows.exclude(budget={}, workspace__coordination={}, budget_stop="")
+    """A verb for each run of whose limits something is to be told: near, reached, or not reached any more.
+
+    What is told of a month's limit is said once to the whole workspace, not in each of its runs.
+    """
+    rows = Run.objects.select_related("workspace").filter(state__in=OPEN).only(*COLUMNS)
     verbs: list[Verb] = []
     months: dict[UUID, list[Standing]] = {}
-    for run in limited.order_by("pk"):
+    told: dict[UUID, None] = {}
+    for run in rows.exclude(budget={}, workspace__coordination={}, budget_stop="").order_by("pk"):
+        if len(verbs) >= limit:
+            break
         if run.workspace_id not in months:
             months[run.workspace_id] = _of_month(run.workspace, now)
         standings = [*_own(run, now), *months[run.workspace_id]]
@@ -129,7 +158,28 @@ def due(now: datetime, limit: int) -> list[Verb]:
         news = {mark: said for mark, said in budgets.near(standings).items() if mark not in _known(run.budget_warned)}
         if news or bool(stop) != bool(run.budget_stop):
             verbs.append(partial(_tell, run, stop, news, now))
-    return verbs[:limit]
+            told[run.workspace_id] = None
+    return [*verbs, *(verb for pk in told for verb in _tell_month(pk, months[pk], now))]
+
+
+def _tell_month(workspace_id: UUID, standings: Iterable[Standing], now: datetime) -> Iterable[Verb]:
+    """Say in a workspace what is near or used up of its limits in this month: once for each limit and amount."""
+    for one in standings:
+        for name, share in one.shares():
+            if share >= 1:
+                said = f"{budgets.say_reached(one, name)} {GO_ON_MONTH}"
+            elif share >= WARN_AT:
+                said = budgets.say_near(one, name)
+            else:
+                continue
+            key = f"budget {now:%Y-%m} {name} {getattr(one.limits, name)} {share >= 1}"
+            yield partial(_say_once, workspace_id, said, key)
+
+
+def _say_once(workspace_id: UUID, said: str, operation: str) -> Future[Outcome]:
+    insert, spoken = message(workspace_id, body=said, actor=SYSTEM)
+    change = Change(SYSTEM, workspace_id, (), (insert,), (spoken,), operation, verb="workspace.tell_budget")
+    return commit.submit(change)
 
 
 def _known(marks: str) -> set[str]:
@@ -142,10 +192,10 @@ def _tell(run: Run, stop: str, news: Mapping[str, str], now: datetime) -> Future
     warned = MARKS.join(sorted(_known(run.budget_warned) | news.keys()))[:200]
     writes: list[Write] = []
     facts = [Fact(workspace, BudgetWarned(run_id=run.pk, said=said)) for said in news.values()]
-    said = " ".join(news.values())
+    said = " ".join(said for mark, said in news.items() if MONTH not in mark)
     if stop and not had:
         facts.append(Fact(workspace, BudgetReached(run_id=run.pk, said=stop)))
-        said = f"{stop} {GO_ON_MONTH if MONTH in stop else GO_ON}"
+        said = "" if MONTH in stop else f"{stop} {GO_ON}"
     elif had and not stop:
         facts.append(Fact(workspace, BudgetSet(run_id=run.pk)))
     writes += _stopped(run, stop, {"budget_warned": warned}, {"budget": run.budget}, now)

@@ -20,9 +20,11 @@ from clawgroups.core import server_breaker
 from clawgroups.core.actors import SYSTEM
 from clawgroups.core.changes import Change, Count, Fact, Outcome, Update, Write
 from clawgroups.core.coordination_events import ModelReturned
-from clawgroups.core.server_breaker import ServerBreaker
+from clawgroups.core.server_breaker import ServerBreaker, ServerState
 from clawgroups.models import ModelCall, ModelServer, Run
 from clawgroups.services import deadlines, endpoints, model_calls, usage
+
+MOST_WOKEN = 200  # runs in one change; the others when the server's trial fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,11 @@ def answered(held: Held, reply: Reply) -> Future[Outcome]:
     return submit(call, values, writes, facts, owner=held.owner, verb="model.answer")
 
 
-def put_back(held: Held, fault: Fault, pause: float) -> Future[Outcome]:
-    """The call waits again: for another server, for this one, or for another process."""
+def put_back(held: Held, fault: Fault, pause: float, *, is_ours: bool = False) -> Future[Outcome]:
+    """The call waits again: for another server, for this one, or for another process.
+
+    `is_ours`: the fault is not held against the server.
+    """
     call, now = held.call, deadlines.database_now()
     later = now + timedelta(seconds=pause)
     values = {
@@ -73,14 +78,17 @@ def put_back(held: Held, fault: Fault, pause: float) -> Future[Outcome]:
     limits = endpoints.breaker_limits()
 
     def after(before: ServerBreaker) -> ServerBreaker:
-        if fault.kind in (FaultKind.BUSY, FaultKind.ABORTED):
+        if is_ours or fault.kind in (FaultKind.BUSY, FaultKind.ABORTED):
             return server_breaker.unfinished(before, now)
         return server_breaker.failed(before, fault.kind.value, str(fault), now, limits, fault.again_in)
 
-    writes = [*_spent(held, fault, now), *_server(held, after)]
-    if pause and call.run_id is not None:
-        # No other server takes it over now: whether to go on without an answer is the coordinator's to say.
-        writes.append(Count("clawgroups.Run", call.run_id, "wanted", 1))
+    server = _server(held, after)
+    writes: list[Write] = [*_spent(held, fault, now), *server]
+    # Where no other server takes it over now, whether to go on without an answer is the coordinator's to say.
+    woken = {call.run_id} if pause and call.run_id is not None else set()
+    if any(_rests(write, now) for write in server):
+        woken |= model_calls.runs_without_a_plan(MOST_WOKEN)
+    writes += [Count("clawgroups.Run", run_id, "wanted", 1) for run_id in sorted(woken)]
     return submit(call, values, writes, owner=held.owner, verb="model.put_back")
 
 
@@ -101,7 +109,8 @@ def refused(held: Held, fault: Fault) -> Future[Outcome]:
     writes = [*_spent(held, fault, now), *_server(held, server_breaker.answered)]
     said = _said(held.server, fault)
     more = _tokens(fault.usage, fault.usage.micro_usd(endpoints.prices_of(held.server)))
-    return fail(call, fault.kind.value, said, writes, more, owner=held.owner)
+    plainly = f"{server_breaker.plainly(held.server.name, fault.kind.value)}."
+    return fail(call, fault.kind.value, said, writes, more, owner=held.owner, plainly=plainly)
 
 
 def late(now: datetime, limit: int) -> list[Callable[[], Future[Outcome]]]:
@@ -111,8 +120,16 @@ def late(now: datetime, limit: int) -> list[Callable[[], Future[Outcome]]]:
 
 def give_up(call: ModelCall) -> Future[Outcome]:
     """No answer came in the time that one was worth waiting for."""
-    why = call.said or endpoints.why_none(deadlines.database_now()) or "No server was free."
-    return fail(call, FaultKind.SLOW.value, f"No answer came in time. {why}")
+    none = endpoints.why_none(deadlines.database_now()) or "No server was free."
+    plainly = f"{model_calls.plainly(call)}." if call.fault and call.server_id else none
+    said = f"No answer came in time. {call.said or none}"
+    return fail(call, FaultKind.SLOW.value, said, plainly=f"No answer came in time. {plainly}")
+
+
+def cancel(call: ModelCall, reason: str) -> Future[Outcome]:
+    """End a call that nobody wants an answer to any more, and that nobody is asking."""
+    values = {**_ends("cancelled", deadlines.database_now()), "said": reason[: model_calls.MAX_SAID]}
+    return submit(call, values, facts=model_calls.ended(call, "cancelled"), verb="model.cancel")
 
 
 def fail(
@@ -123,11 +140,15 @@ def fail(
     more: Mapping[str, Any] | None = None,
     *,
     owner: str | None = None,
+    plainly: str = "",
 ) -> Future[Outcome]:
-    """End a call without an answer; the built-in coordinator stands in for the model in its run."""
+    """End a call without an answer; the built-in coordinator stands in for the model in its run.
+
+    `plainly`: what everybody is told of it, where `said` has words of a server.
+    """
     values = {**_ends("failed", deadlines.database_now()), "fault": fault, "said": said[: model_calls.MAX_SAID]}
     run = _run_of(call)
-    marked, told = model_calls.fell_back(run, said) if run is not None else ([], [])
+    marked, told = model_calls.fell_back(run, plainly or said) if run is not None else ([], [])
     facts = [*model_calls.ended(call, "failed"), *told]
     return submit(call, {**values, **(more or {})}, [*writes, *marked], facts, owner=owner, verb="model.fail")
 
@@ -190,6 +211,12 @@ def _server(held: Held, move: Callable[[ServerBreaker], ServerBreaker]) -> list[
     """How a try leaves its server's breaker, from how it stands now; nothing where it was removed."""
     server = ModelServer.objects.filter(pk=held.server.pk).first()
     return [] if server is None else endpoints.moved(server, move(endpoints.breaker_of(server)))
+
+
+def _rests(write: Update, now: datetime) -> bool:
+    """Whether a server is not asked for a while from this write on."""
+    state, until = write.values["breaker"], write.values["breaker_until"]
+    return bool(state == ServerState.OPEN and until != now)
 
 
 def _run_of(call: ModelCall) -> Run | None:

@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from agents.llm.base import Fault, FaultKind, Reply
+from agents.llm.base import Fault, FaultKind, Reply, Usage
 from agents.llm.stored import request_from_json
 from clawgroups import bus, commit, sealing
 from clawgroups.core import server_breaker
@@ -26,6 +26,7 @@ from clawgroups.core.actors import SYSTEM
 from clawgroups.core.changes import Change, Outcome, Update
 from clawgroups.core.coordination import read_coordination
 from clawgroups.core.errors import Busy, ClawError, Invalid, OutcomeUnknown
+from clawgroups.core.lifecycle import RUN_TERMINAL
 from clawgroups.models import ModelCall, ModelServer
 from clawgroups.services import budgets, call_ends, deadlines, endpoints, model_calls, model_images
 from clawgroups.services.call_ends import Held
@@ -42,11 +43,14 @@ NEXT = 4
 TRIES = 5  # of a change whose rows have moved
 PATIENCE = (0.0, 1.0, 2.0, 4.0, 8.0)  # seconds before each try to keep an answer while the database is away
 NEXT_SERVER = frozenset({FaultKind.UNREACHABLE, FaultKind.SLOW, FaultKind.BUSY, FaultKind.QUOTA, FaultKind.KEY})
-BUDGET = "budget"
-OFF = "off"
 UNREADABLE = "its key cannot be read since the server's secret was changed: enter it again"
 
 Wanted = Callable[[], bool]
+Verb = Callable[[], Future[Outcome]]
+
+
+class OutOfTime(Fault):
+    """Our patience with a question ended before the server's own time: that says nothing about the server."""
 
 
 def consult(call_id: UUID, *, staying: Wanted = lambda: True) -> bool:
@@ -71,10 +75,17 @@ def consult(call_id: UUID, *, staying: Wanted = lambda: True) -> bool:
 
 def _keep_answer(held: Held, reply: Reply) -> None:
     try:
-        _keep(partial(call_ends.answered, held, reply))
+        _end(held, partial(call_ends.answered, held, reply), reply.usage)
     except Invalid as strange:
         # Asked again it would come again, and cost again.
-        _keep(partial(call_ends.refused, held, Fault(FaultKind.MALFORMED, str(strange), usage=reply.usage)))
+        broken = Fault(FaultKind.MALFORMED, str(strange), usage=reply.usage)
+        _end(held, partial(call_ends.refused, held, broken), reply.usage)
+
+
+def _end(held: Held, verb: Verb, spent: Usage) -> bool:
+    """End a try. Where the call was cancelled meanwhile, or taken over, what the try cost is kept all the same."""
+    lost = partial(call_ends.aborted, held, Fault(FaultKind.ABORTED, "it is not ours any more", usage=spent))
+    return _keep(verb, lost=lost)
 
 
 def _claim(call_id: UUID, failed: set[UUID]) -> Held | None:
@@ -97,16 +108,19 @@ def _claim(call_id: UUID, failed: set[UUID]) -> Held | None:
     return None
 
 
-def _refusal(call: ModelCall, now: datetime) -> Callable[[], Future[Outcome]] | None:
-    """How a call ends that is not asked any more, for want of time or money."""
+def _refusal(call: ModelCall, now: datetime) -> Verb | None:
+    """How a call ends that is not asked any more: its run is over, or there is no time or money left."""
+    if call.run is not None and call.run.state in RUN_TERMINAL:
+        # Recorded while its run ended: whoever ended it did not see it.
+        return partial(call_ends.cancel, call, f"The run is {call.run.state}.")
     if call.give_up_at is not None and call.give_up_at <= now:
         return partial(call_ends.give_up, call)
     if not read_coordination(call.workspace.coordination).use_model:
-        return partial(call_ends.fail, call, OFF, model_calls.SWITCHED_OFF)
+        return partial(call_ends.fail, call, model_calls.OFF, model_calls.SWITCHED_OFF)
     if call.run is not None:
         call.run.workspace = call.workspace
     stop = budgets.stop_of(call.run, now) if call.run is not None else budgets.month_stop(call.workspace, now)
-    return partial(call_ends.fail, call, BUDGET, stop) if stop else None
+    return partial(call_ends.fail, call, model_calls.BUDGET, stop) if stop else None
 
 
 def _held(call: ModelCall, server: ModelServer, now: datetime) -> Held:
@@ -149,11 +163,16 @@ def _ask(held: Held, staying: Wanted) -> Reply:
         endpoint = endpoints.endpoint_of(held.server, at_most=left)
     except sealing.Unreadable:
         raise Fault(FaultKind.KEY, UNREADABLE) from None
+    began = time.monotonic()
     try:
         asked = model_images.inlined(held.request)
         _let_go()
         return model_calls.ask(endpoint, asked, wanted=_Lease(held, staying))
-    except Fault:
+    except Fault as fault:
+        total = endpoint.timeouts.total
+        is_cut = total < endpoints.timeouts_of(held.server).total
+        if fault.kind is FaultKind.SLOW and is_cut and time.monotonic() - began >= total:
+            raise OutOfTime(fault.kind, str(fault), usage=fault.usage, raw=fault.raw) from None
         raise
     except Exception as bug:
         log.exception("the call %s failed", held.call.pk)
@@ -197,8 +216,11 @@ class _Lease:
         return commit.wait(commit.submit(Change(SYSTEM, writes=(write,), verb="model.renew"))).applied
 
 
-def _keep(verb: Callable[[], Future[Outcome]]) -> bool:
-    """Carry out what ends a try, decided anew where rows have moved, and again while the database is away."""
+def _keep(verb: Verb, *, lost: Verb | None = None) -> bool:
+    """Carry out what ends a try, decided anew where rows have moved, and again while the database is away.
+
+    Where the call itself has moved on, `lost` is carried out instead; then False.
+    """
     for pause in PATIENCE:
         if pause:
             time.sleep(pause)
@@ -208,7 +230,9 @@ def _keep(verb: Callable[[], Future[Outcome]]) -> bool:
                 if outcome.applied:
                     return True
                 if outcome.mismatch is not None and outcome.mismatch.model == "clawgroups.ModelCall":
-                    return False  # cancelled, or another one's by now
+                    if lost is not None:  # cancelled, or another one's by now
+                        _keep(lost)
+                    return False
         except (Busy, OutcomeUnknown, DatabaseError) as away:
             log.warning("the end of a call is not kept yet: %s", away)
     return False
@@ -218,15 +242,17 @@ def _faulted(held: Held, fault: Fault, failed: set[UUID], staying: Wanted) -> bo
     """Keep what became of a try without an answer; whether another server may be tried at once."""
     kind = fault.kind
     if kind is FaultKind.ABORTED and not staying():
-        _keep(partial(call_ends.put_back, held, fault, 0.0))
+        _end(held, partial(call_ends.put_back, held, fault, 0.0), fault.usage)
     elif kind is FaultKind.ABORTED:
         _keep(partial(call_ends.aborted, held, fault))
+    elif isinstance(fault, OutOfTime):
+        return _end(held, partial(call_ends.put_back, held, fault, 0.0, is_ours=True), fault.usage)
     elif kind in NEXT_SERVER:
         failed.add(held.server.pk)
         pause = 0.0 if endpoints.choose_server(deadlines.database_now(), without=failed) else _pause(held.call, fault)
-        return _keep(partial(call_ends.put_back, held, fault, pause)) and not pause
+        return _end(held, partial(call_ends.put_back, held, fault, pause), fault.usage) and not pause
     else:
-        _keep(partial(call_ends.refused, held, fault))
+        _end(held, partial(call_ends.refused, held, fault), fault.usage)
     return False
 
 

@@ -29,7 +29,7 @@ def purpose(server_id: UUID) -> str:
 
 def endpoint_of(server: ModelServer, *, at_most: float | None = None) -> Endpoint:
     """The server with its key, and with `at_most` seconds for a call. Raises `sealing.Unreadable`."""
-    timeouts = Timeouts(**_numbers(server.timeouts, Timeouts))
+    timeouts = timeouts_of(server)
     if at_most is not None:
         timeouts = replace(timeouts, total=max(min(timeouts.total, at_most), LEAST_TOTAL))
     return Endpoint(
@@ -41,6 +41,11 @@ def endpoint_of(server: ModelServer, *, at_most: float | None = None) -> Endpoin
         prices=prices_of(server),
         extra=server.extra,
     )
+
+
+def timeouts_of(server: ModelServer) -> Timeouts:
+    """How long a call may take at a server."""
+    return Timeouts(**_numbers(server.timeouts, Timeouts))
 
 
 def prices_of(server: ModelServer) -> Prices:

@@ -21,6 +21,7 @@ from agents.llm import client
 from agents.llm.base import Endpoint, Reply, Request
 from agents.llm.stored import request_as_json
 from clawgroups import bus, commit
+from clawgroups.core import server_breaker
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, Write, one_of
 from clawgroups.core.coordination import KINDS, PATIENCE, PRIORITIES, read_coordination
@@ -33,8 +34,17 @@ from clawgroups.services import budgets, deadlines, endpoints
 
 JOB = "clawgroups.consult"
 OPEN = ("waiting", "calling")
+LARGE = ("request", "text", "reasoning", "raw")
+# What is looked at of a call that is given up.
+OF_LATE = (
+    "workspace_id", "run_id", "kind", "state", "owner", "until", "tries", "fault", "said", "give_up_at", "server__name",
+)  # fmt: skip
 MAX_SAID = 500
 MAX_REASON = 300
+# Faults that are none of a server.
+BUDGET = "budget"
+OFF = "off"
+OURS = frozenset({BUDGET, OFF})
 SWITCHED_OFF = "The model is switched off in this workspace."
 
 
@@ -106,8 +116,12 @@ def _send(recorded: Future[Outcome]) -> None:
 
 
 def latest_call(run_id: UUID, kind: str, subject: str = "") -> ModelCall | None:
-    """The last question of this kind and subject about a run: the one of the highest round; None: none was asked."""
-    return ModelCall.objects.filter(run=run_id, kind=kind, subject=subject).order_by("-round").first()
+    """The last question of this kind and subject about a run: the one of the highest round; None: none was asked.
+
+    What was asked and what came back is read from the database only where somebody looks at it.
+    """
+    rows = ModelCall.objects.filter(run=run_id, kind=kind, subject=subject).defer(*LARGE)
+    return rows.order_by("-round").first()
 
 
 def note_decision(call_id: UUID, *, decision: Any, problems: Sequence[str], actor: Actor) -> Future[Outcome]:
@@ -177,6 +191,13 @@ def unavailable(workspace: Workspace) -> str:
     return endpoints.why_none(now) or budgets.month_stop(workspace, now)
 
 
+def plainly(call: ModelCall) -> str:
+    """Why a call has no answer, for everybody: without the words of its server, which its own page shows."""
+    if call.state == "cancelled" or call.fault in OURS:
+        return call.said.rstrip(".")
+    return server_breaker.plainly(call.server.name if call.server is not None else "", call.fault)
+
+
 def fall_back(run_id: UUID, *, reason: str, actor: Actor) -> Future[Outcome]:
     """Say that the built-in coordinator stands in for the model in this run, and why; once until the model returns."""
     run = get_run(actor, run_id, "run.consult")
@@ -218,7 +239,13 @@ def due_calls(now: datetime, limit: int) -> Mapping[UUID, int]:
     return dict(rows.order_by("-priority", "created_at").values_list("pk", "tries")[:limit])
 
 
+def runs_without_a_plan(limit: int) -> set[UUID]:
+    """Runs that wait for the model's plan while nobody is asking it, the longest waiting first."""
+    rows = ModelCall.objects.filter(state="waiting", kind="plan", run__state="planning").order_by("created_at")
+    return {pk for pk in rows.values_list("run_id", flat=True)[:limit] if pk is not None}
+
+
 def late_calls(now: datetime, limit: int) -> list[ModelCall]:
     """Calls that nobody is asking and whose answer is not worth waiting for any more."""
-    rows = ModelCall.objects.select_related("run", "workspace").filter(give_up_at__lte=now)
+    rows = ModelCall.objects.select_related("server").only(*OF_LATE).filter(give_up_at__lte=now)
     return list(rows.filter(Q(state="waiting") | Q(state="calling", until__lte=now)).order_by("give_up_at")[:limit])

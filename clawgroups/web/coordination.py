@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from clawgroups.core.coordination import MODES, Coordination, read_coordination
-from clawgroups.core.coordination_settings import LIMITED, MODE_NAMES
+from clawgroups.core.coordination_settings import LIMITED, MODE_NAMES, version_of
 from clawgroups.fragments import model_use
 from clawgroups.models import Workspace
 from clawgroups.permissions import get_workspace
@@ -122,6 +122,7 @@ def _show(request: HttpRequest, found: Workspace, form: CoordinationForm, status
     context = {
         "workspace": found,
         "form": form,
+        "version": version_of(found.coordination),
         "viewer": Viewer(actor, found.pk),
         "planner": model_use.planner_here(found),
         "servers": [view for view in model_use.servers() if view.state != "off"],
@@ -139,9 +140,14 @@ def set_coordination(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     form = CoordinationForm(request.POST)
     outcome = None
     if form.is_valid():
-        operation = operation_of(request)
         outcome = carry_out(
-            form, verbs.set_coordination, workspace_id, coordination=form.said, actor=actor, operation=operation
+            form,
+            verbs.set_coordination,
+            workspace_id,
+            coordination=form.said,
+            actor=actor,
+            operation=operation_of(request),
+            shown=request.POST.get("version"),
         )
     if outcome is None:
         return _show(request, found, form, status=422)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from clawgroups.core.coordination_settings import version_of
 from clawgroups.core.errors import NotFound
 from clawgroups.fragments import model_use, rooms
 from clawgroups.models import ModelCall, Run
@@ -66,6 +68,7 @@ def _show(request: HttpRequest, found: Run, form: BudgetForm, status: int = 200)
         "totals": model_use.totals_of(found.pk),
         "uses": model_use.uses_of(found),
         "form": form,
+        "version": version_of(asdict(model_use.limits_of(found))),
         "follows": follows([found.workspace]),
     }
     if viewer.can["run_view_calls"]:
@@ -98,8 +101,15 @@ def set_budget(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpRe
     if form.is_valid():
         said = limits_said(form.cleaned_data, "")
         limits = said if any(said.values()) else {}
-        operation = operation_of(request)
-        outcome = carry_out(form, budgets.set_budget, run_id, limits=limits, actor=actor, operation=operation)
+        outcome = carry_out(
+            form,
+            budgets.set_budget,
+            run_id,
+            limits=limits,
+            actor=actor,
+            operation=operation_of(request),
+            shown=request.POST.get("version"),
+        )
     if outcome is None:
         return _show(request, found, form, 422)
     return done(request, reverse("model-calls", args=[workspace_id, run_id]), (), _("The limits are saved."))

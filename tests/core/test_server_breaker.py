@@ -105,8 +105,10 @@ def test_it_is_read_back_as_it_was_kept() -> None:
 def test_it_says_what_is_wrong_and_what_ends_that() -> None:
     assert says("K2.6", ServerBreaker(), NOW) == ""
     assert says("K2.6", opened(), NOW) == (
-        "K2.6 rests after 3 faults and is tried again at 12:00:15 UTC: no connection."
+        "K2.6 does not answer; it rests after 3 faults and is tried again at 12:00:15 UTC."
     )
     assert says("K2.6", opened(), after(15)) == ""
-    assert "has used up its quota" in says("K2.6", failed(ServerBreaker(), "quota", "x", NOW, LIMITS), NOW)
-    assert "until somebody has looked" in says("K2.6", failed(ServerBreaker(), "key", "x", NOW, LIMITS), NOW)
+    assert "K2.6's quota is used up; " in says("K2.6", failed(ServerBreaker(), "quota", "x", NOW, LIMITS), NOW)
+    assert says("K2.6", failed(ServerBreaker(), "key", "org-7: sk-1 is no key", NOW, LIMITS), NOW) == (
+        "K2.6 refuses our key; it is not asked until somebody has looked at it."
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from agents.llm.base import Usage
@@ -119,6 +121,26 @@ def test_a_limit_that_is_raised_too_little_still_holds(clock: Clock, team: Team)
     assert run.budget_stop == ""
 
 
+def test_two_who_change_different_limits_at_once_both_have_their_way(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = team.run(PLAN)
+    in_force, others = budgets.standings_of, [{"tokens": 100}]
+
+    def patch(limits: dict[str, int]) -> None:
+        perform(budgets.set_budget, run.pk, limits=limits, actor=team.actor("ada"), keeps_rest=True)
+
+    def meanwhile(*args: Any) -> Any:
+        if others:
+            patch(others.pop())
+        return in_force(*args)
+
+    monkeypatch.setattr(budgets, "standings_of", meanwhile)
+    patch({"steps": 10})
+    run.refresh_from_db()
+    assert {name: value for name, value in run.budget.items() if value} == {"tokens": 100, "steps": 10}
+
+
 def test_tokens_money_and_time_are_limits_too(clock: Clock, team: Team) -> None:
     for limits, wanted in (
         ({"tokens": 100}, "100 tokens"),
@@ -162,6 +184,37 @@ def test_a_month_is_summed_over_all_runs_and_ends(clock: Clock, team: Team) -> N
     assert budgets.month_stop(workspace, clock.now)
     clock.go(32 * 86400)
     assert budgets.month_stop(workspace, clock.now) == ""
+
+
+def test_a_months_limit_is_told_once_to_the_workspace_and_not_in_each_run(clock: Clock, team: Team) -> None:
+    Workspace.objects.update(coordination={"month": {"tokens": 1000}})
+    first, _ = team.run(PLAN), team.run(PLAN)
+    spend(team, first, clock, tokens=800)
+    clock.sweep()
+    team.run(PLAN)
+    clock.sweep(2)
+    said = Message.objects.filter(actor__kind="system").order_by("created_at")
+    near = (None, "80% of the limit of the workspace in this month of 1,000 tokens used up.")
+    assert [(one.run_id, one.body) for one in said.all()] == [near]
+    assert set(Run.objects.values_list("budget_warned", flat=True)) == {"tokens of the workspace in this month"}
+    spend(team, first, clock, tokens=200)
+    clock.sweep(2)
+    clock.sweep(2)
+    used_up = f"The limit of the workspace in this month of 1,000 tokens is used up. {budgets.GO_ON_MONTH}"
+    assert [(one.run_id, one.body) for one in said.all()] == [near, (None, used_up)]
+    assert team.journal().count("run.budget_reached") == 3
+
+
+def test_looking_at_limits_reads_what_it_needs_of_all_runs_at_once(
+    clock: Clock, team: Team, django_assert_num_queries: Any
+) -> None:
+    Workspace.objects.update(coordination={"month": {"tokens": 1000}})
+    for _ in range(3):
+        team.run(PLAN)
+    with django_assert_num_queries(2) as seen:
+        assert budgets.due(clock.now, 9) == []
+    assert '"goal"' not in seen.captured_queries[0]["sql"]
+    assert '"instructions"' not in seen.captured_queries[0]["sql"]
 
 
 def test_no_model_is_asked_for_a_run_that_has_used_up_its_limit(

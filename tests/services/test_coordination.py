@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from clawgroups.core.coordination import read_coordination
+from clawgroups.core.coordination_settings import clean_coordination
 from clawgroups.core.errors import Forbidden, Invalid, NotFound
 from clawgroups.models import Entry, Run, Workspace
 from clawgroups.services import coordination, runs
@@ -36,6 +37,25 @@ def test_an_admin_replaces_the_settings_and_everybody_is_told(team: Team) -> Non
     assert team.journal()[-2:] == ["workspace.coordination_set"] * 2
     payload = Entry.objects.filter(type="workspace.coordination_set").latest("seq").payload
     assert "tokens" not in payload
+
+
+def test_two_who_change_different_settings_at_once_both_have_their_way(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean, others = clean_coordination, [{"use_model": False}]
+
+    def meanwhile(given: Any) -> dict[str, Any]:
+        if others:
+            patch(others.pop())
+        return clean(given)
+
+    def patch(changes: dict[str, Any]) -> None:
+        actor = team.actor("carol")
+        perform(coordination.set_coordination, team.workspace.pk, coordination=changes, actor=actor, keeps_rest=True)
+
+    monkeypatch.setattr(coordination, "clean_coordination", meanwhile)
+    patch({"start_at_once": True})
+    assert Workspace.objects.get(pk=team.workspace.pk).coordination == {"use_model": False, "start_at_once": True}
 
 
 @pytest.mark.parametrize("who", ["bob", "gus"])

@@ -172,7 +172,7 @@ def test_a_quota_that_is_used_up_is_waited_out_and_goes_on_by_itself(
     call = carried_out(ask(team, run))
     assert call.state == "waiting"
     assert "insufficient balance" in call.said
-    assert "used up its quota" in model_calls.unavailable(team.workspace)
+    assert "first's quota is used up" in model_calls.unavailable(team.workspace)
     clock.go(61)
     assert list(model_calls.due_calls(clock.now, 9)) == [call.pk]
     assert carried_out(call).state == "answered"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,12 +12,13 @@ import pytest
 from agents.llm.base import Fault, FaultKind, Reply, Usage
 from clawgroups.core.actors import coordinator_for
 from clawgroups.core.errors import Conflict
-from clawgroups.models import ModelCall, ModelServer, Operation, Run, Workspace
+from clawgroups.models import Entry, ModelCall, ModelServer, Operation, Run, Workspace
 from clawgroups.services import call_ends, consulting, model_calls, runs
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 from tests.services.conftest import Clock
 from tests.services.model_support import (
+    QUESTION,
     ask,
     away,
     carried_out,
@@ -46,7 +48,8 @@ def test_without_an_answer_in_time_the_built_in_coordinator_stands_in_and_the_pa
     call = now_of(call)
     assert (call.state, call.fault) == ("failed", "slow")
     run.refresh_from_db()
-    assert run.fallback == "No answer came in time. first: nobody listens"
+    assert call.said == "No answer came in time. first: nobody listens"
+    assert run.fallback == "No answer came in time. first does not answer."
     assert told(team, "run.fell_back")[-1]["reason"] == run.fallback
     says.says = [reply()]
     ModelServer.objects.update(breaker="closed", breaker_until=None)
@@ -58,6 +61,30 @@ def test_without_an_answer_in_time_the_built_in_coordinator_stands_in_and_the_pa
     assert (task.tries, run.retries, team.agents["scribe"].breaker) == (1, 0, "closed")
 
 
+@pytest.mark.parametrize(("first", "faults"), [(59, 0), (0, 1)])
+def test_our_own_patience_that_ends_is_no_fault_of_the_server(
+    team: Team, clock: Clock, monkeypatch: pytest.MonkeyPatch, first: int, faults: int
+) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr("clawgroups.services.consulting.time.monotonic", lambda: seconds[0])
+    made = server()
+    # With all of its time left, a silence is the server's own.
+    call = ask(team, planning(team), "match")
+    clock.go(first)
+
+    def thinks(wanted: Callable[[], bool]) -> Reply:
+        seconds[0] += 30 if faults else 1
+        clock.go(30 if faults else 1)
+        raise Fault(FaultKind.SLOW, "The answer was not complete.", usage=Usage(prompt=7))
+
+    model(monkeypatch, thinks)
+    call = carried_out(call)
+    made.refresh_from_db()
+    assert made.health.get("faults", 0) == faults
+    assert call.state == ("waiting" if faults else "failed")
+    assert Run.objects.get().spent_tokens == 7
+
+
 def test_without_any_server_a_question_is_given_up_and_nothing_is_asked(
     team: Team, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +94,25 @@ def test_without_any_server_a_question_is_given_up_and_nothing_is_asked(
     clock.sweep(601)
     assert now_of(call).said == "No answer came in time. No model server is set up."
     assert asked == []
+
+
+def test_to_give_a_question_up_nobody_reads_it(
+    team: Team, clock: Clock, django_assert_num_queries: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server()
+    model(monkeypatch, away())
+    run = planning(team)
+    call = carried_out(ask(team, run))
+    clock.go(601)
+    with django_assert_num_queries(1) as seen:
+        (late,) = model_calls.late_calls(clock.now, 9)
+        assert (late.pk, late.fault, model_calls.plainly(late)) == (call.pk, "unreachable", "first does not answer")
+        assert (late.state, late.tries, late.run_id, late.workspace_id) == ("waiting", 1, run.pk, run.workspace_id)
+    with django_assert_num_queries(1) as more:
+        last = model_calls.latest_call(run.pk, "plan")
+    assert last == call
+    for large in ('"request"', '"raw"', '"text"', '"reasoning"'):
+        assert large not in str([*seen.captured_queries, *more.captured_queries])
 
 
 def test_the_call_of_a_process_that_died_is_asked_again(
@@ -111,6 +157,48 @@ def test_a_question_is_cancelled_with_its_run_and_whoever_asks_stops(
     run.refresh_from_db()
     assert (run.spent_tokens, run.fallback) == (5, "")
     assert [one["state"] for one in told(team, "run.model_called")] == ["cancelled", "cancelled"]
+
+
+def test_a_question_recorded_while_its_run_was_cancelled_is_not_asked(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = planning(team)
+    server()
+    asked = model(monkeypatch).asked
+    call = ask(team, run)
+    perform(runs.cancel_run, run.pk, actor=team.actor("ada"))
+    # Whoever cancelled it had looked before the question was there.
+    ModelCall.objects.update(state="waiting", ended_at=None)
+    call = carried_out(call)
+    assert (call.state, call.said, asked) == ("cancelled", "The run is cancelled.", [])
+    assert call.ended_at is not None
+
+
+@pytest.mark.parametrize("ends", ["answered", "refused", "put back"])
+def test_what_a_try_cost_is_kept_once_when_its_question_was_cancelled_meanwhile(
+    team: Team, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    run = planning(team)
+    server(prices={"out": 4.0})
+    used = Usage(prompt=100, completion=50)
+    by = coordinator_for(team.users["ada"].pk)
+
+    def meanwhile(wanted: Callable[[], bool]) -> Reply:
+        perform(model_calls.cancel_call, call.pk, reason="Not wanted.", actor=by)
+        if ends == "answered":
+            return reply(usage=used)
+        raise away(FaultKind.MALFORMED if ends == "refused" else FaultKind.SLOW, usage=used)
+
+    model(monkeypatch, meanwhile)
+    call = ask(team, run)
+    assert carried_out(call).state == "cancelled"
+    run.refresh_from_db()
+    assert (run.spent_tokens, run.spent_micro) == (150, 200)
+    held = call_ends.Held(now_of(call), ModelServer.objects.get(), "me", QUESTION)
+    for _ in range(2):
+        assert not consulting._end(held, lambda: call_ends.answered(held, reply(usage=used)), used)
+    run.refresh_from_db()
+    assert run.spent_tokens == 300, "another try, once"
 
 
 def test_a_single_question_can_be_cancelled_once(team: Team) -> None:
@@ -200,6 +288,21 @@ def test_an_unknown_call_is_nobodys(team: Team) -> None:
     assert not consulting.consult(uuid4())
     assert ModelCall.objects.count() == 0
     assert Operation.objects.filter(verb="model.answer").count() == 0
+
+
+def test_a_providers_own_words_stay_on_its_row_and_in_the_calls(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, made, words = planning(team), server(), "org-4711: no such deployment"
+    model(monkeypatch, away(FaultKind.REQUEST, words), away(FaultKind.KEY, words))
+    call = carried_out(ask(team, run))
+    run.refresh_from_db()
+    assert (words in call.said, run.fallback) == (True, "first refuses the question.")
+    assert model_calls.plainly(call) == "first refuses the question"
+    call = carried_out(ask(team, run, round=1))
+    made.refresh_from_db()
+    assert words in call.said
+    assert words in made.health["said"]
+    assert model_calls.unavailable(team.workspace).startswith("first refuses our key")
+    assert words not in str(list(Entry.objects.values_list("payload", flat=True)))
 
 
 def test_a_question_is_not_asked_any_more_once_the_model_is_switched_off(

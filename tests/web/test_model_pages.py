@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from agents.llm.base import Checked
 from clawgroups import sealing
+from clawgroups.fragments import rooms
 from clawgroups.models import ModelCall, ModelServer, Run, Usage, Workspace
 from clawgroups.services import endpoints, model_tests
 from tests.conftest import Team
@@ -248,8 +249,11 @@ def test_a_setting_that_cannot_be_is_said_beside_its_field(
 def test_the_page_says_which_model_plans_now_and_what_was_used_this_month(team: Team, sign_in: SignIn) -> None:
     bob = sign_in("bob")
     assert "no model is set up" in page(bob, "coordination", team.workspace.pk)
-    server(breaker="open", breaker_until=timezone.now() + timedelta(hours=1), health={"said": "no balance"})
+    health = {"kind": "quota", "said": "no balance"}
+    made = server(breaker="open", breaker_until=timezone.now() + timedelta(hours=1), health=health)
     assert "no balance" in page(bob, "coordination", team.workspace.pk)
+    guest = page(sign_in("gus"), "coordination", team.workspace.pk)
+    assert ("no balance" in guest, f"{made.name}&#x27;s quota is used up" in guest) == (False, True)
     server(name="spare", model="kimi-k3", position=2)
     Workspace.objects.update(coordination={"month": {"cost_micro": 4_000_000}})
     now = timezone.now()
@@ -275,6 +279,21 @@ def test_a_run_says_who_plans_it(team: Team, sign_in: SignIn) -> None:
     shown = page(bob, "run", team.workspace.pk, run.pk)
     assert "stands in for the model: sglang-1 &lt;rests&gt;. The run goes on" in shown
     assert reverse("model-calls", args=[team.workspace.pk, run.pk]) in shown
+
+
+def test_who_plans_a_run_is_looked_up_once_and_only_among_the_calls_that_plan(
+    team: Team, django_assert_num_queries: Any
+) -> None:
+    run, here = team.run(PLAN), server()
+    call(run, server=here, model="kimi-k2.6")
+    call(run, server=here, model="small", kind="match", subject="1")
+    (view,) = rooms.runs_of([run.pk])
+    with django_assert_num_queries(1):
+        assert [view.planner.model, view.planner.model] == ["kimi-k2.6"] * 2
+    Run.objects.update(fallback="sglang-1 rests.")
+    (view,) = rooms.runs_of([run.pk])
+    with django_assert_num_queries(1):
+        assert [view.stands_in, view.stands_in] == ["sglang-1 rests"] * 2
 
 
 def test_a_run_says_that_a_limit_is_near_or_reached_and_what_to_do(team: Team, sign_in: SignIn) -> None:
