@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,7 @@ from tests.stories.waiting import until
 SIZES = {
     "T15": {FULL: Size(FULL, 300, 4000, 0, 0.5), CI: Size(CI, 12, 24, 0, 0.12)},
     "T16": {FULL: Size(FULL, 300, 600, 100, 20.0), CI: Size(CI, 16, 45, 8, 8.0)},
-    "T17": {FULL: Size(FULL, 300, 400, 50, 1.4), CI: Size(CI, 16, 20, 4, 0.4)},
+    "T17": {FULL: Size(FULL, 300, 400, 50, 2.5), CI: Size(CI, 16, 20, 4, 0.4)},
     "T18": {FULL: Size(FULL, 300, 4000, 30, 0.5), CI: Size(CI, 16, 60, 2, 0.2)},
 }
 # How the clock of the stack is scaled: nobody waits minutes for a lost contact or a stall. At full size T17 has twice
@@ -210,8 +210,12 @@ def stuck_ones(stack: Stack, size: Size, seed: int) -> Row:
     tried = attempts(stack, scene.run)
     bad, slow = range(mute + few), range(mute + few, mute + 2 * few)
     caught = [one for one in tried if one.agent in bad]
-    row.measure("silent ones not caught", mute - _different(caught, Failure.STALLED, range(mute)), 0, "of them")
-    row.measure("looping ones not caught", few - _different(caught, Failure.LOOPING, bad), 0, "of them")
+    # Where tasks are given out slowly, those who are done soon get the later ones, too, and some agents none.
+    at_work = {one.agent for one in caught}
+    silent, looping = at_work & set(range(mute)), at_work & set(range(mute, mute + few))
+    row.check("half of the bad ones had work, or more", 2 * len(silent) >= mute and 2 * len(looping) >= few)
+    row.measure("silent ones not caught", len(silent) - _different(caught, Failure.STALLED, silent), 0, "of them")
+    row.measure("looping ones not caught", len(looping) - _different(caught, Failure.LOOPING, looping), 0, "of them")
     in_time = 1.1 * stall * clock_scale("T17", size.name)
     row.measure("caught after, worst", max(one.ended - one.progress for one in caught), in_time)
     given_up = [one for one in tried if one.agent in slow and one.state != "accepted"]
@@ -222,7 +226,7 @@ def stuck_ones(stack: Stack, size: Size, seed: int) -> Row:
     return row
 
 
-def _different(tried: list[Tried], failure: Failure, agents: range) -> int:
+def _different(tried: list[Tried], failure: Failure, agents: Container[int]) -> int:
     """How many of these agents have failed so."""
     return len({one.agent for one in tried if one.failure == failure and one.agent in agents})
 
