@@ -271,6 +271,13 @@ def change_page(client: Client, run: Run) -> str:
     return client.get(reverse("change-plan", args=[run.workspace_id, run.pk])).content.decode()
 
 
+def test_while_a_change_is_proposed_the_page_says_so(team: Team, sign_in: SignIn) -> None:
+    run = team.run(PLAN)
+    assert "A change is proposed already." not in change_page(sign_in("ada"), run)
+    perform(replan.propose_replan, run.pk, tasks=[{"key": "count"}], rationale="", actor=team.actor("ada"))
+    assert "A change is proposed already." in change_page(sign_in("ada"), run)
+
+
 def test_where_no_model_may_be_asked_the_page_offers_only_the_editor(team: Team, sign_in: SignIn) -> None:
     run, client = team.run(PLAN), sign_in("bob")
     assert ASK not in change_page(client, run)
