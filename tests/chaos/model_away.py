@@ -22,7 +22,7 @@ from tests.llm.fake_server import FakeServer
 from tests.llm.flavours import Answer
 from tests.stories.waiting import until
 
-SIZES = {"T11": {FULL: Size(FULL, 300, 4000, 3, 1.0), CI: Size(CI, 12, 72, 2, 2.0)}}
+SIZES = {"T11": {FULL: Size(FULL, 300, 4000, 3, 40.0), CI: Size(CI, 12, 72, 2, 2.0)}}
 # Seconds that the server is so. At full size the five minutes of reliability.md, on a clock that runs as it does.
 PHASES = {
     FULL: (("503", 300.0), ("hang", 60.0), ("slow", 60.0)),
@@ -30,10 +30,10 @@ PHASES = {
 }
 QUICK = 0.1
 LONGEST = 60.0  # seconds until a goal has a plan all the same
-CRAWL = 2.0  # seconds a piece: half a token per second
+CRAWL = 8.0  # seconds a piece of four tokens: half a token per second
 # How patient the server's settings say that we are with it, before any clock scale.
 TIMEOUTS = {
-    FULL: {"connect": 2, "first": 20, "between": 20, "total": 120},
+    FULL: {"connect": 2, "first": 20, "between": 20, "total": 50},
     CI: {"connect": 1, "first": 1, "between": 1, "total": 2},
 }
 BUILT_IN = "built-in coordinator"
