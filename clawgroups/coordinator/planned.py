@@ -10,7 +10,7 @@ from clawgroups.coordinator.decisions import MAX_PLAN, PlanDecision, TaskDecisio
 from clawgroups.coordinator.prompt import Profile
 from clawgroups.core.coordination import Limits
 from clawgroups.core.errors import Invalid
-from clawgroups.core.plan import PlanTask, parse_plan
+from clawgroups.core.plan import PlanTask, handle_of, parse_plan
 
 LEAST = 30  # tasks that any goal may have
 TASKS_A_MEMBER = 3
@@ -81,11 +81,6 @@ def _plan_task(task: TaskDecision) -> dict[str, Any]:
         "acceptance": [" ".join(line.split()) for line in task.acceptance] or ["not_empty"],
         "assignee": handle_of(task.assignee),
     }
-
-
-def handle_of(said: str) -> str:
-    """A handle without its @, in small letters."""
-    return said.strip().removeprefix("@").casefold()
 
 
 def unfit(task: PlanTask, members: Mapping[str, Profile]) -> str:

@@ -13,16 +13,17 @@ from clawgroups.coordinator import builtin
 from clawgroups.coordinator.briefing import brief_of
 from clawgroups.coordinator.consult import Ask, Decided, Unavailable, Unusable, Waiting, consult, is_expected
 from clawgroups.coordinator.decisions import MAX_PLAN, PlanDecision, read_as, schema_of
-from clawgroups.coordinator.planned import Checked, Frame, checked, fitting, handle_of
+from clawgroups.coordinator.planned import Checked, Frame, checked, fitting
 from clawgroups.coordinator.prompt import Brief, Prompt, prompt_of
 from clawgroups.coordinator.quoting import line
 from clawgroups.coordinator.review import nothing_more
 from clawgroups.coordinator.shortlists import with_members
 from clawgroups.coordinator.situation import Situation
 from clawgroups.core.actors import Actor
-from clawgroups.core.coordination import Limits, read_coordination, read_limits
+from clawgroups.core.coordination import Limits
+from clawgroups.core.plan import handle_of
 from clawgroups.models import Run
-from clawgroups.services import goal_questions, runs
+from clawgroups.services import budgets, goal_questions, runs
 from clawgroups.services.perform import begin
 
 Wait = Callable[[], object]
@@ -55,8 +56,7 @@ def frame_of(run: Run, brief: Brief) -> Frame:
     """What a plan of this run has to keep to."""
     members = {handle_of(p.handle): p for p in brief.profiles}
     most = fitting(run.goal, len(members), len(brief.inputs), min(settings.MAX_TASKS, MAX_PLAN))
-    own = read_limits(run.budget) if run.budget else read_coordination(run.workspace.coordination).run
-    return Frame(members, most, own, may_ask=len(run.answers) < goal_questions.MAX_QUESTIONS)
+    return Frame(members, most, budgets.limits_of(run), may_ask=len(run.answers) < goal_questions.MAX_QUESTIONS)
 
 
 def _ask(run: Run, brief: Brief, frame: Frame, situation: Situation) -> Ask[Checked]:

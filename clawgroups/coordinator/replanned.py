@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from clawgroups.coordinator.decisions import ChangeDecision, ReplanDecision, Unreadable
-from clawgroups.coordinator.planned import MAX_NOTES, Frame, doubles, handle_of, over, unfit
+from clawgroups.coordinator.planned import MAX_NOTES, Frame, doubles, over, unfit
 from clawgroups.core.errors import Invalid
-from clawgroups.core.plan import PlanTask
+from clawgroups.core.plan import PlanTask, handle_of
 from clawgroups.core.plan_diff import IN_HAND, Standing, diff
 from clawgroups.services.replan import parsed
 

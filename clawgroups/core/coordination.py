@@ -67,3 +67,8 @@ def read_limits(said: Any) -> Limits:
         return Limits()
     found = {name: said.get(name) for name in LIMITS}
     return Limits(**{k: v for k, v in found.items() if isinstance(v, int) and not isinstance(v, bool) and v > 0})
+
+
+def limits_in_force(own: Mapping[str, Any], workspace: Mapping[str, Any]) -> Limits:
+    """The limits of a run: its own where any were set for it, else those of its workspace for each run."""
+    return read_limits(own) if own else read_coordination(workspace).run

@@ -59,6 +59,11 @@ class PlanTask(BaseModel):
         return lines or ("not_empty",)
 
 
+def handle_of(said: str) -> str:
+    """A member's handle as it is stored, from how it may be written: with the @, in any case."""
+    return said.strip().removeprefix("@").casefold()
+
+
 def parse_plan(tasks: Sequence[Any], *, max_tasks: int = MAX_TASKS) -> tuple[PlanTask, ...]:
     """A checked plan from plain data. Raises `Invalid` naming each task and what is wrong with it."""
     if not isinstance(tasks, (list, tuple)) or not tasks:

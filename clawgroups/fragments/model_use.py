@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from agents.llm.providers import PRESETS
 from clawgroups.core import server_breaker
 from clawgroups.core.amounts import say_count, say_dollars
-from clawgroups.core.coordination import LIMITS, WARN_AT, Coordination, Limits, read_coordination, read_limits
+from clawgroups.core.coordination import LIMITS, WARN_AT, Coordination, Limits, limits_in_force, read_coordination
 from clawgroups.core.durations import say_duration
 from clawgroups.core.lifecycle import RUN_TERMINAL
 from clawgroups.core.model_servers import is_exposed
@@ -183,11 +183,6 @@ def _uses(used: Mapping[str, int], limits: Limits) -> list[Use]:
     return [Use(name, int(used.get(name) or 0), getattr(limits, name)) for name in LIMITS]
 
 
-def limits_of(run: Run) -> Limits:
-    """The limits in force for a run: its own, or where it has none those of its workspace."""
-    return read_limits(run.budget) if run.budget else read_coordination(run.workspace.coordination).run
-
-
 def uses_of(run: Run) -> list[Use]:
     """What a run has used, against its limits."""
     ended = run.ended_at or timezone.now()
@@ -197,7 +192,7 @@ def uses_of(run: Run) -> list[Use]:
         "steps": run.spent_steps,
         "seconds": int((ended - run.started_at).total_seconds()) if run.started_at else 0,
     }
-    return _uses(used, limits_of(run))
+    return _uses(used, limits_in_force(run.budget, run.workspace.coordination))
 
 
 def month_of(workspace: Workspace, now: datetime) -> list[Use]:

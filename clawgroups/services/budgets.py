@@ -21,7 +21,7 @@ from clawgroups.core import budgets
 from clawgroups.core.actors import SYSTEM, Actor
 from clawgroups.core.budgets import MONTH, RUN, Spent, Standing
 from clawgroups.core.changes import Change, Fact, Outcome, Update, Write
-from clawgroups.core.coordination import WARN_AT, Limits, read_coordination, read_limits
+from clawgroups.core.coordination import WARN_AT, Limits, limits_in_force, read_coordination, read_limits
 from clawgroups.core.coordination_events import BudgetReached, BudgetSet, BudgetWarned
 from clawgroups.core.coordination_settings import check_version
 from clawgroups.core.errors import Conflict
@@ -47,7 +47,7 @@ COLUMNS = (
 
 def limits_of(run: Run) -> Limits:
     """The limits of a run: its own where any were set for it, else those of its workspace for each run."""
-    return read_limits(run.budget) if run.budget else read_coordination(run.workspace.coordination).run
+    return limits_in_force(run.budget, run.workspace.coordination)
 
 
 def spent_of(run: Run, now: datetime) -> Spent:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from agents.ids import new_id
 from clawgroups.core.changes import Insert, Write
 from clawgroups.core.lifecycle import TaskState
-from clawgroups.core.plan import PlanTask, places
+from clawgroups.core.plan import PlanTask, handle_of, places
 from clawgroups.core.timers import Bounds, wait_for_parents
 from clawgroups.models import Member, Run
 
@@ -51,11 +51,6 @@ def task_rows(run: Run, plan: Sequence[PlanTask], *, by: str) -> list[Write]:
             Insert("clawgroups.Dependency", new_id(), {"task_id": ids[task.key], "parent_id": ids[p]}) for p in parents
         ]
     return rows
-
-
-def handle_of(said: str) -> str:
-    """A member's handle as it is stored, from how it may be written: with the @, in any case."""
-    return said.strip().removeprefix("@").casefold()
 
 
 def _members(run: Run, plan: Sequence[PlanTask]) -> dict[str, UUID]:

@@ -56,7 +56,7 @@ def model_calls(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpR
 
 
 def _form(found: Run, data: Any = None) -> BudgetForm:
-    return BudgetForm(data, initial=limits_typed(model_use.limits_of(found), ""))
+    return BudgetForm(data, initial=limits_typed(budgets.limits_of(found), ""))
 
 
 def _show(request: HttpRequest, found: Run, form: BudgetForm, status: int = 200) -> HttpResponse:
@@ -68,7 +68,7 @@ def _show(request: HttpRequest, found: Run, form: BudgetForm, status: int = 200)
         "totals": model_use.totals_of(found.pk),
         "uses": model_use.uses_of(found),
         "form": form,
-        "version": version_of(asdict(model_use.limits_of(found))),
+        "version": version_of(asdict(budgets.limits_of(found))),
         "follows": follows([found.workspace]),
     }
     if viewer.can["run_view_calls"]:

@@ -13,26 +13,17 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Outcome
-from clawgroups.core.errors import NotFound
 from clawgroups.fragments import pieces, rooms
 from clawgroups.fragments.tasks import cards_of
 from clawgroups.models import Run
-from clawgroups.permissions import get_run, get_workspace
+from clawgroups.permissions import get_workspace
 from clawgroups.services import goal_questions, runs
 from clawgroups.services.perform import perform
 from clawgroups.web.forms import GoalForm, carry_out, take_in
 from clawgroups.web.http import Viewer, actor_of, done, is_htmx, operation_of, page, paged, sent_to
-from clawgroups.web.plans import slot
+from clawgroups.web.plans import run_of, slot
 from clawgroups.web.workspaces import follows, show_room
-
-
-def _run(actor: Actor, workspace_id: UUID, run_id: UUID, action: str) -> Run:
-    run = get_run(actor, run_id, action)
-    if run.workspace_id != workspace_id:
-        raise NotFound("There is no such run in this workspace.")
-    return run
 
 
 @require_safe
@@ -50,7 +41,7 @@ def run_list(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
 def run(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
     """One run: its plan to check, its board, its deliverables."""
     actor = actor_of(request)
-    found = _run(actor, workspace_id, run_id, "run.view")
+    found = run_of(actor, workspace_id, run_id, "run.view")
     followed = follows([found.workspace])
     context = {"follows": followed, **slot(actor, found, request.GET.get("page", "1"))}
     return page(request, "runs/detail.html", context)
@@ -59,7 +50,7 @@ def run(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
 @require_safe
 def run_tasks(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
     """All tasks of a run, in plan order, page by page; for a page of a large run those that matter most now."""
-    found = _run(actor_of(request), workspace_id, run_id, "run.view")
+    found = run_of(actor_of(request), workspace_id, run_id, "run.view")
     followed = follows([found.workspace])
     (view,) = rooms.runs_of([found.pk])
     if is_htmx(request):
@@ -73,7 +64,7 @@ def run_tasks(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpRes
 def run_actions(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
     """The viewer's buttons on a run."""
     actor = actor_of(request)
-    found = _run(actor, workspace_id, run_id, "run.view")
+    found = run_of(actor, workspace_id, run_id, "run.view")
     (view,) = rooms.runs_of([found.pk])
     return render(request, "runs/_actions.html", {"view": view, "viewer": Viewer(actor, workspace_id)})
 
@@ -130,7 +121,7 @@ def _drafted(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResp
 
 def _verb(request: HttpRequest, workspace_id: UUID, run_id: UUID, verb: Callable[..., Future[Outcome]]) -> HttpResponse:
     actor = actor_of(request)
-    _run(actor, workspace_id, run_id, "run.view")
+    run_of(actor, workspace_id, run_id, "run.view")
     perform(verb, run_id, actor=actor, operation=operation_of(request))
     changed: list[str] = []
     for name in ("run_head", "run_row", "run_note", "run_board", "run_plan"):
