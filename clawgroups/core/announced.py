@@ -54,6 +54,15 @@ class Login:
     args: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """A skill that the agent says it has."""
+
+    name: str
+    title: str = ""
+    description: str = ""
+
+
 def kept(said: Any) -> dict[str, Any]:
     """The part of a snapshot that is compared and kept."""
     return {key: value for key, value in said.items() if key not in OURS} if isinstance(said, Mapping) else {}
@@ -86,6 +95,17 @@ def logins(said: Any) -> tuple[Login, ...]:
     return tuple(login for login in read if login.id)
 
 
+def skills(said: Any) -> tuple[Skill, ...]:
+    """The skills that it says it has, those with a name."""
+    listed = said.get("skills") if isinstance(said, Mapping) else None
+    found = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    read = [
+        Skill(_text(one.get("name"), 60), _text(one.get("title"), 80), _text(one.get("description"), 300))
+        for one in found[:40]
+    ]
+    return tuple(one for one in read if one.name)
+
+
 def differences(before: Any, after: Any) -> tuple[Difference, ...]:
     """What changed from one snapshot to the next, in a fixed order."""
     old, new = kept(before), kept(after)
@@ -93,6 +113,8 @@ def differences(before: Any, after: Any) -> tuple[Difference, ...]:
     found += [Difference(name, _yes(old, name), _yes(new, name)) for name in CAPABILITIES if name in old]
     if "auth_methods" in old:
         found.append(Difference("logins", _named(old), _named(new)))
+    if "skills" in old:
+        found.append(Difference("skills", _skilled(old), _skilled(new)))
     return tuple(one for one in found if one.before != one.after)
 
 
@@ -102,6 +124,10 @@ def _yes(said: Mapping[str, Any], name: str) -> str:
 
 def _named(said: Mapping[str, Any]) -> str:
     return ", ".join(login.name or login.id for login in logins(said))
+
+
+def _skilled(said: Mapping[str, Any]) -> str:
+    return _text(", ".join(skill.name for skill in skills(said)), 400)
 
 
 def _text(value: Any, limit: int = _LONGEST) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from clawgroups.core.actors import Actor
+from clawgroups.core.audit import Audit
 from clawgroups.core.events import Event
 
 Values = Mapping[str, Any]
@@ -59,7 +60,7 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """A row that must exist and is removed: settings-like lines only, never history."""
+    """A row that must exist and is removed: settings-like lines, and what somebody took back; never other history."""
 
     model: str
     pk: Any
@@ -146,6 +147,8 @@ class Change:
     verb: str = ""
     answer: Values = field(default_factory=dict)
     wakes: tuple[str, ...] = ()
+    # What goes onto the installation's audit trail; facts of the kinds in `core.audit` are on their workspace's.
+    audits: tuple[Audit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

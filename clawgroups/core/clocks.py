@@ -19,6 +19,7 @@ from clawgroups.core.timers import Timers, Wait, after
 LOOPS = 3
 GIVEN_ON = "it is taken back and given to another agent"
 NOT_BACK = "it is given to another agent; contact is lost, and it goes on only if it is back by then"
+NOT_READ = "it comes back to whoever handed it on"
 NO_SIGN = "it is taken back and given to another agent, unless it shows progress"
 COLUMNS = ("start_by", "close_by", "back_by", "progress_at")
 
@@ -108,7 +109,7 @@ def wait_in_hand(work: InHand, timers: Timers, name: str) -> Wait:
         for at, effect in (
             (work.back_by if work.contact == "lost" else None, NOT_BACK),
             (_stalls_at(work, timers), NO_SIGN),
-            (work.start_by, GIVEN_ON),
+            (work.start_by, NOT_READ if work.begun else GIVEN_ON),
             (work.close_by, GIVEN_ON),
         )
         if at is not None

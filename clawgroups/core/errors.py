@@ -9,6 +9,7 @@ ClawError
 │   ├── IllegalMove        a verb that the lifecycle does not know in this state
 │   └── StaleAttempt       written under an epoch that is over
 ├── TooLarge          413
+├── TooOften          429  says in how many seconds (`retry_after`) to try again
 ├── Busy              503  try again: back-pressure or an outage of ours
 └── OutcomeUnknown    504  repeat with the same operation id
 """
@@ -68,6 +69,11 @@ class StaleAttempt(Conflict):
 class TooLarge(ClawError):
     code = "too_large"
     status = 413
+
+
+class TooOften(ClawError):
+    code = "rate_limited"
+    status = 429
 
 
 class Busy(ClawError):

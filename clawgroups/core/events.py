@@ -11,8 +11,11 @@ from uuid import UUID
 
 from pydantic import Field, TypeAdapter
 
+from clawgroups.core.asking_events import AskingEvent
+from clawgroups.core.control_events import ControlEvent
 from clawgroups.core.coordination_events import CoordinationEvent
 from clawgroups.core.event_base import JournalEvent
+from clawgroups.core.message_events import MessageEvent
 from clawgroups.core.task_events import (
     ApprovalDecided,
     ApprovalExpired,
@@ -31,6 +34,7 @@ from clawgroups.core.task_events import (
     ProgressReported,
     SessionOptionSet,
     StepRecorded,
+    StopConfirmed,
     StopUnconfirmed,
     TaskAssigned,
     TaskBegun,
@@ -217,10 +221,11 @@ class RunStarted(JournalEvent):
 
 
 class RunPaused(JournalEvent):
-    """Nothing new is assigned until the run is resumed; work in hand goes on."""
+    """Nothing new is assigned until the run is resumed; work in hand goes on, unless every agent was `stopped`."""
 
     type: Literal["run.paused"] = "run.paused"
     run_id: UUID
+    stopped: bool = False
 
 
 class RunResumed(JournalEvent):
@@ -310,6 +315,7 @@ Event = Annotated[
     | LateResultKept
     | LateResultAdopted
     | StopUnconfirmed
+    | StopConfirmed
     | StepRecorded
     | PlanTicked
     | SessionOptionSet
@@ -320,7 +326,10 @@ Event = Annotated[
     | ApprovalExpired
     | ApprovalVoided
     | ArtifactAdded
-    | CoordinationEvent,
+    | CoordinationEvent
+    | ControlEvent
+    | AskingEvent
+    | MessageEvent,
     Field(discriminator="type"),
 ]
 
@@ -354,6 +363,8 @@ WAKING = frozenset(
         "run.replan_rejected",
         "member.profile_set",
         "task.assignee_chosen",
+        "task.paused",
+        "task.resumed",
         "run.consolidating",
         "run.proposed",
         "task.handed_back",

@@ -27,6 +27,7 @@ class Failure(StrEnum):
     SCOPE_DENIED = "scope_denied"
     IMPOSSIBLE = "impossible"
     STOPPED = "stopped"
+    HALTED = "halted"
     NOT_ACKNOWLEDGED = "not_acknowledged"
     NOT_ACCEPTED = "not_accepted"
     RELEASED = "released"
@@ -74,6 +75,7 @@ CONSEQUENCES: dict[Failure, Consequence] = {
     Failure.SCOPE_DENIED: Consequence(True, False, True, _OTHER),
     Failure.IMPOSSIBLE: Consequence(False, False, True, "it is written anew, then a person decides"),
     Failure.STOPPED: Consequence(True, True, True, _AGAIN),
+    Failure.HALTED: Consequence(True, True, False, "a person says how it goes on"),
     Failure.NOT_ACKNOWLEDGED: Consequence(True, True, True, "the person who handed it back is asked"),
     Failure.NOT_ACCEPTED: Consequence(True, True, True, "it goes back with the reasons"),
     Failure.RELEASED: Consequence(True, True, False, "it is given to the next best member"),
@@ -84,7 +86,7 @@ CONSEQUENCES: dict[Failure, Consequence] = {
 PERSON_DECIDES = frozenset({Failure.TASK_TIMED_OUT})
 
 # A task that is stuck with one of these is given to nobody before a person has decided.
-FOR_A_PERSON = frozenset({Failure.TASK_TIMED_OUT, Failure.NOT_ACKNOWLEDGED})
+FOR_A_PERSON = frozenset({Failure.TASK_TIMED_OUT, Failure.NOT_ACKNOWLEDGED, Failure.HALTED})
 
 
 def consequence(failure: Failure) -> Consequence:
@@ -111,6 +113,7 @@ WORDS: Mapping[str, str] = {
     Failure.SCOPE_DENIED: "was not allowed what it needed",
     Failure.IMPOSSIBLE: "said that it cannot be done",
     Failure.STOPPED: "stopped in the middle",
+    Failure.HALTED: "a person had it stopped",
     Failure.NOT_ACKNOWLEDGED: "did not take up the hand-back",
     Failure.NOT_ACCEPTED: "result not accepted",
     Failure.RELEASED: "taken back from it",

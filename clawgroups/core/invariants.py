@@ -30,6 +30,7 @@ class Kind(StrEnum):
     STRAY_ATTEMPT = "open attempt{s} of a task that is elsewhere"
     NO_CLOCK = "open attempt{s} that nothing ends"
     MEMBER_GONE = "task{s} in the hands of somebody who has left"
+    PAUSED_IN_HAND = "paused task{s} in somebody's hands"
     RUN_OVER = "open task{s} of a run that is over"
     WRONG_PARENTS = "task{s} with a wrong count of earlier tasks"
     WRONG_TASKS = "run{s} with a wrong count of open tasks"
@@ -68,6 +69,8 @@ class OpenTask:
     attempt_id: UUID | None
     has_assignee: bool
     member_left: bool
+    # Who paused the task itself; empty: nobody.
+    paused_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +262,13 @@ def members(world: World, now: datetime, allowance: Allowance) -> Iterator[Breac
             yield _of(task, Kind.MEMBER_GONE, f"It is {_shown(task.state)}, and who has it is no member any more.")
 
 
+def paused(world: World, now: datetime, allowance: Allowance) -> Iterator[Breach]:
+    """What a person paused is in nobody's hands, and nothing of it goes on."""
+    for task in world.tasks:
+        if task.paused_by and task.state in (*IN_HAND, "held", "in_review"):
+            yield _of(task, Kind.PAUSED_IN_HAND, f"It is {_shown(task.state)}, and {task.paused_by} paused it.")
+
+
 def counts(world: World, now: datetime, allowance: Allowance) -> Iterator[Breach]:
     """The counters say what the rows say: what a task waits for, and what is open of a run."""
     open_of: dict[UUID, int] = {}
@@ -331,4 +341,6 @@ def _shown(state: str) -> str:
     return state.replace("_", " ")
 
 
-RULES: tuple[Rule, ...] = (next_step, on_time, in_hands, attempts, members, counts, approvals, moving, turns, owed)
+RULES: tuple[Rule, ...] = (
+    next_step, on_time, in_hands, attempts, members, paused, counts, approvals, moving, turns, owed,
+)  # fmt: skip

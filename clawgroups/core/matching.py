@@ -261,7 +261,8 @@ def _exclusion(need: Need, candidate: Candidate, missing: list[str]) -> tuple[st
     for is_so, reason in away:
         if is_so:
             return reason, False
-    if candidate.rests:
+    # Whom a person asks for by name is asked at any hour.
+    if candidate.rests and not (candidate.rests == OUT_OF_HOURS and need.only == candidate.member_id):
         return candidate.rests, False
     if not candidate.free:
         trial = " and on trial with one task" if candidate.on_trial else ""

@@ -81,6 +81,11 @@ class Roster:
         """Whether somebody can do it, be it later, with a free session: only waiting is needed."""
         return bool(self._judged(need)[1].any())
 
+    def only_people(self, need: Need) -> bool:
+        """Whether somebody can do it with a free hand, and nobody of those is an agent."""
+        able = self._judged(need)[1]
+        return bool(able.any()) and not (able & ~self._persons).any()
+
     def take(self, member_id: UUID) -> None:
         """One of this member's sessions is used."""
         number = self._at[member_id]
@@ -173,10 +178,10 @@ class Roster:
                 raw[number] += worth
         able[self._places(need.refused | need.authors | need.asked)] = False
         if need.only:
-            chosen = self._places({need.only})
-            kept = able[chosen]
             able[:] = False
-            able[chosen] = kept
+            for number in self._places({need.only}):
+                seen = standing(need, self._people[number])
+                able[number] = seen.later or not seen.excluded
         return np.round(raw, DIGITS), able
 
     def _places(self, members: Iterable[UUID | None]) -> list[int]:

@@ -35,6 +35,7 @@ MAX_COMMANDS = 100
 MAX_CHILDREN = 100
 MAX_VALUE = 200
 MAX_REMEMBERED = 100
+MAX_STOPPED = 20
 # The names of ACP's counts of tokens, over all turns of a session.
 TOKENS = {
     "input": "inputTokens",
@@ -101,6 +102,20 @@ def used_since(before: Told, after: Told) -> Used:
         for old, new in [(getattr(then, name), getattr(now, name))]
     }
     return Used(**grown)
+
+
+def fold_after_stop(told: Told, attempt: str, used: Used) -> Json:
+    """What is told with this added to what was used in an attempt after it was over.
+
+    Agents count per turn or per call, so that a part of it may be from before the stop.
+    """
+    tokens, cost = used.prompt + used.completion, used.cost_micro
+    if not tokens and not cost:
+        return dict(told)
+    known = {key: value for key, value in told.get("after_stop", {}).items() if key != attempt}
+    before = told.get("after_stop", {}).get(attempt, {})
+    mine = {"tokens": before.get("tokens", 0) + tokens, "cost_micro": before.get("cost_micro", 0) + cost}
+    return {**told, "after_stop": dict([*known.items(), (attempt, mine)][-MAX_STOPPED:])}
 
 
 def _used(told: Told) -> Used:

@@ -63,7 +63,9 @@ class TaskDone(JournalEvent):
 class TaskTakenOver(JournalEvent):
     """in hand → held by a person; from this epoch on the old attempt's writes are refused.
 
-    After `task.returned`: a person's own result went back to that person.
+    After `task.returned`: a person's own result went back to that person. `how`: taken, forced (from another holder,
+    by an admin), offered (it had lain idle), passed (its holder gave it), accepted (they were asked for it).
+    `reason`: why an admin forced it.
     """
 
     type: Literal["task.taken_over"] = "task.taken_over"
@@ -72,15 +74,23 @@ class TaskTakenOver(JournalEvent):
     member_id: UUID
     epoch: int
     superseded_id: UUID | None = None
+    how: str = "taken"
+    # Whose hands it was in, where a person held it.
+    former_id: UUID | None = None
+    reason: str = ""
 
 
 class TaskHandedBack(JournalEvent):
-    """held → ready: the person gave the task back with a note; a new attempt follows."""
+    """held → ready: the person gave the task back with a note; a new attempt follows.
+
+    `to_id`: whom it is for, where it was given to a certain member.
+    """
 
     type: Literal["task.handed_back"] = "task.handed_back"
     task_id: UUID
     member_id: UUID
     epoch: int
+    to_id: UUID | None = None
 
 
 class TaskReleased(JournalEvent):
@@ -223,6 +233,14 @@ class StopUnconfirmed(JournalEvent):
     """stop asked → unconfirmed: the agent did not answer the cancel within the grace."""
 
     type: Literal["attempt.stop_unconfirmed"] = "attempt.stop_unconfirmed"
+    task_id: UUID
+    attempt_id: UUID
+
+
+class StopConfirmed(JournalEvent):
+    """stop asked or unconfirmed → done: the turn that was to be stopped has ended, or its program is gone."""
+
+    type: Literal["attempt.stop_confirmed"] = "attempt.stop_confirmed"
     task_id: UUID
     attempt_id: UUID
 

@@ -64,7 +64,7 @@ class Wait:
     next_actor: str
     deadline: datetime | None
     effect: str
-    # The run is paused, or has used up a limit; see `rests`.
+    # The task or its run is paused, or a limit is used up; see `rests`.
     paused: bool = False
 
     @property
@@ -109,14 +109,20 @@ def wait_for_agent(now: datetime, timers: Timers, who: str) -> Wait:
     return Wait("outside", who, after(now, timers.unassigned), "a person is asked to assign it")
 
 
-def wait_for_asked(now: datetime, timers: Timers, name: str) -> Wait:
-    """Ready; a person is asked whether they would do it."""
-    return Wait("person", name, after(now, timers.schedule_to_start), "the next one who could do it is looked for")
+def wait_for_asked(now: datetime, timers: Timers, name: str, giver: str = "") -> Wait:
+    """Ready; a person is asked whether they would do it, by `giver`, who has it back if they do not answer."""
+    effect = f"it goes back to {giver}" if giver else "the next one who could do it is looked for"
+    return Wait("person", name, after(now, timers.schedule_to_start), effect)
 
 
 def wait_for_resume(who: str) -> Wait:
     """Ready; the run is paused by a person, and only its own deadline runs on."""
     return Wait("outside", f"{who}, who may resume the run", None, "", paused=True)
+
+
+def wait_for_unpause(who: str) -> Wait:
+    """Ready or stuck; the task itself is paused by this person, and only its run's deadline runs on."""
+    return Wait("outside", f"{who}, who may let it go on", None, "", paused=True)
 
 
 def wait_for_budget(who: str) -> Wait:

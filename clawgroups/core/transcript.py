@@ -41,7 +41,14 @@ class TurnEnded:
     usage: Mapping[str, Any] | None = None
 
 
-Said = AgentUpdate | TurnEnded
+@dataclass(frozen=True, slots=True)
+class DecidedThere:
+    """What the agent asked was answered on its own machine, as its connector says. It gives nobody any right here."""
+
+    text: str
+
+
+Said = AgentUpdate | TurnEnded | DecidedThere
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,8 @@ class Standing:
     attempt_id: UUID
     epoch: int
     live: bool
+    # The session has gone on in another attempt: what was said before that, and is placed only now.
+    left: bool = False
     holder_id: int | None = None
     # What is used counts for these.
     run_id: UUID | None = None
@@ -92,6 +101,8 @@ class Standing:
     # Whether these are all there are, so that what is not among them is new.
     all_parts: bool = False
     all_steps: bool = False
+    # Bytes of long outputs and pictures that were put away since this was read from rows.
+    kept: int = 0
     # Only what is recorded is remembered here; those who watch need no memory.
     memory: Memory = field(default_factory=Memory)
 
@@ -176,6 +187,8 @@ def _remark(said: Said) -> Words | None:
             return Words("notice", shrunk_text(text, 8000), f"compaction:{said.compaction_id}")
         case CompactionSummary():
             return Words("notice", said.text, f"compaction:{said.compaction_id}") if said.text else None
+        case DecidedThere():
+            return Words("machine", said.text)
         case UnknownUpdate():
             return Words("unknown", shrunk_text(f"{said.tag} {said.raw!r}", 2000) + "\n")
         case _:
