@@ -124,6 +124,26 @@ class AgentKey(models.Model):
         return f"key {self.public_id}…"
 
 
+class Enrolment(models.Model):
+    """A code by which a machine lets an agent in for the first time: it brings a key, once, and the code is used up.
+
+    Only the code's keyed hash is stored. `key` is what came by it, so that an answer that was lost can be asked again.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="enrolments")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    # Which program the copied line starts, e.g. "kimi"; empty where its owner fills it in.
+    launcher = models.CharField(max_length=40, blank=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    key = models.ForeignKey(AgentKey, models.SET_NULL, null=True, related_name="+")
+
+    def __str__(self) -> str:
+        return f"enrolment until {self.expires_at:%Y-%m-%d %H:%M}"
+
+
 class Connection(models.Model):
     """One link of an agent: a running child behind a connector, or one plain socket.
 

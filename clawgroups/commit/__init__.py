@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 
 from django.db import transaction
 
@@ -19,13 +20,15 @@ from clawgroups.commit.awaiting import outcome
 from clawgroups.commit.batch import Applied, apply
 from clawgroups.commit.writer import Writer, settle
 from clawgroups.core import deadline
-from clawgroups.core.changes import Change, Outcome
+from clawgroups.core.changes import Change, Expect, Outcome
 from clawgroups.core.errors import OutcomeUnknown
 
-__all__ = ["Collected", "drain", "inline", "is_open", "outcome", "reopen", "submit", "wait"]
+__all__ = ["Collected", "drain", "inline", "is_open", "outcome", "provided", "reopen", "submit", "wait", "watched"]
 
 _writer = Writer()
 _inline: list[Collected] = []
+_provided: ContextVar[tuple[Expect, ...]] = ContextVar("provided", default=())
+_watched: ContextVar[list[Change] | None] = ContextVar("watched", default=None)
 
 
 @dataclass(slots=True)
@@ -41,11 +44,36 @@ def submit(change: Change) -> Future[Outcome]:
     Raises `Busy` under back-pressure, and RuntimeError inside an `atomic` block: what is decided
     there could still be rolled back after the change was committed.
     """
+    if also := _provided.get():
+        change = replace(change, expects=(*change.expects, *also))
+    if (seen := _watched.get()) is not None:
+        seen.append(change)
     if _inline:
         return _submit_inline(change, _inline[-1])
     if transaction.get_connection().in_atomic_block:
         raise RuntimeError("submit() inside an atomic block: decide outside of transactions")
     return _writer.submit(change)
+
+
+@contextmanager
+def provided(*expects: Expect) -> Iterator[None]:
+    """Within it, what is submitted is committed only where this is so, too: whoever calls a verb knows more than it."""
+    token = _provided.set(expects)
+    try:
+        yield
+    finally:
+        _provided.reset(token)
+
+
+@contextmanager
+def watched() -> Iterator[list[Change]]:
+    """Within it, what is submitted here is also put into this list: it says what a verb wrote, and nobody else."""
+    seen: list[Change] = []
+    token = _watched.set(seen)
+    try:
+        yield seen
+    finally:
+        _watched.reset(token)
 
 
 def wait(future: Future[Outcome], timeout: float = 30) -> Outcome:

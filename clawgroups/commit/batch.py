@@ -15,9 +15,11 @@ from uuid import UUID
 from django.db import DataError, InterfaceError, OperationalError, connections, transaction
 from django.utils import timezone
 
-from clawgroups.commit import faults
+from clawgroups.commit import faults, trail
 from clawgroups.commit.image import WORKSPACE, Image, added, unmet
+from clawgroups.commit.marks import Mark, next_mark
 from clawgroups.core.actors import Actor
+from clawgroups.core.audit import AUDITED, INSTALLATION
 from clawgroups.core.changes import (
     Append,
     Change,
@@ -32,9 +34,11 @@ from clawgroups.core.changes import (
 )
 from clawgroups.core.errors import Conflict
 from clawgroups.core.events import payload_of
-from clawgroups.models import Entry, Operation
+from clawgroups.models import AuditRow, Entry, Operation, WriterMark
 
 Answer = Outcome | Conflict
+Logs = tuple[list[dict[str, Any]], list[dict[str, Any]]]
+"""Rows to be added: of the journal, and of the audit trail."""
 
 
 @dataclass(slots=True)
@@ -47,6 +51,8 @@ class Applied:
     wakes: dict[str, None] = field(default_factory=dict)
     # PostgreSQL's own number of the transaction, known once everything but the commit is done.
     xid: str = ""
+    # What it leaves beside that number: PostgreSQL gives one out again after a crash.
+    mark: Mark = field(default_factory=next_mark)
 
 
 class InDoubt(Exception):
@@ -90,14 +96,17 @@ def _apply_all(changes: Sequence[Change], done: Applied, using: str) -> None:
     image.load(changes)
     known = _known_operations(changes, using)
     journal: list[dict[str, Any]] = []
+    audited: list[dict[str, Any]] = []
     now = timezone.now()
     for change in changes:
-        done.answers.append(_apply_one(image, change, known, journal, done, now))
+        done.answers.append(_apply_one(image, change, known, (journal, audited), done, now))
     # By Django, which refuses an answer that would not come back as it was given.
     Operation.objects.using(using).bulk_create(
         sorted((op for op in known.values() if op._state.adding), key=lambda op: op.key), batch_size=500
     )
-    done.xid = image.flush([added(Entry, journal)] if journal else [])
+    done.xid = image.flush(
+        done.mark, [added(model, rows) for model, rows in ((Entry, journal), (AuditRow, audited)) if rows]
+    )
 
 
 def was_committed(doubt: InDoubt, *, using: str = "default") -> bool:
@@ -108,8 +117,12 @@ def was_committed(doubt: InDoubt, *, using: str = "default") -> bool:
         except DataError:  # a number from the future: the server forgot the transaction when it died
             return False
         status = cursor.fetchone()[0]
-    if status in ("committed", "aborted"):
-        return bool(status == "committed")
+    if status == "committed":
+        # Ours, or that of somebody who was given the number after a crash in which ours was lost.
+        mark = doubt.applied.mark
+        return WriterMark.objects.using(using).filter(pk=mark.writer, number=mark.number).exists()
+    if status == "aborted":
+        return False
     raise OperationalError("the transaction is still in progress, or too long ago")
 
 
@@ -124,7 +137,7 @@ def _apply_one(
     image: Image,
     change: Change,
     known: dict[str, Operation],
-    journal: list[dict[str, Any]],
+    added_to: Logs,
     done: Applied,
     now: datetime,
 ) -> Answer:
@@ -142,7 +155,9 @@ def _apply_one(
         return Outcome(False, mismatch=Mismatch(expect.model, expect.pk, held, expect.values))
     consequences = _write(image, change)
     facts = [*change.facts, *consequences]
-    seqs = _journal(image, change.actor, facts, journal, done, now)
+    seqs = _journal(image, change.actor, facts, added_to, done, now)
+    for one in change.audits:
+        added_to[1].append(trail.row(image, INSTALLATION, now, change.actor.as_json(), one.action, one.detail))
     if key:
         known[key] = Operation(key=key, verb=change.verb, digest=_digest(change), answer=dict(change.answer), at=now)
     done.wakes.update(dict.fromkeys(change.wakes))
@@ -183,24 +198,28 @@ def _count(image: Image, write: Count) -> tuple[Fact, ...]:
 
 
 def _journal(
-    image: Image, actor: Actor, facts: Sequence[Fact], journal: list[dict[str, Any]], done: Applied, now: datetime
+    image: Image, actor: Actor, facts: Sequence[Fact], added_to: Logs, done: Applied, now: datetime
 ) -> dict[UUID, int]:
+    journal, audited = added_to
     seqs: dict[UUID, int] = {}
     for fact in facts:
         values: dict[str, Any] = image.row(WORKSPACE, fact.workspace_id).values or {}
         seq = values["head"] + 1
         image.set(WORKSPACE, fact.workspace_id, {"head": seq})
+        by, payload, type_ = (fact.actor or actor).as_json(), payload_of(fact.event), fact.event.type
         journal.append(
             {
                 "workspace_id": fact.workspace_id,
                 "generation": values["generation"],
                 "seq": seq,
                 "at": now,
-                "actor": (fact.actor or actor).as_json(),
-                "type": fact.event.type,
-                "payload": payload_of(fact.event),
+                "actor": by,
+                "type": type_,
+                "payload": payload,
             }
         )
+        if type_ in AUDITED:
+            audited.append(trail.row(image, fact.workspace_id, now, by, type_, payload))
         seqs[fact.workspace_id] = done.heads[fact.workspace_id] = seq
-        done.types.setdefault(fact.workspace_id, set()).add(fact.event.type)
+        done.types.setdefault(fact.workspace_id, set()).add(type_)
     return seqs

@@ -18,8 +18,15 @@ import psycopg
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from clawgroups.commit.marks import Mark
+
 Values = Mapping[str, Any]
-NUMBER = "SELECT pg_current_xact_id_if_assigned()::text"
+# The transaction's own number, if it has written anything, and then our mark beside it.
+NUMBER = (
+    "WITH ours AS MATERIALIZED (SELECT pg_current_xact_id_if_assigned() AS number), marked AS ("
+    "INSERT INTO clawgroups_writermark (id, number, at) SELECT %s, %s, now() FROM ours WHERE number IS NOT NULL "
+    "ON CONFLICT (id) DO UPDATE SET number = EXCLUDED.number, at = EXCLUDED.at) SELECT number::text FROM ours"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +58,11 @@ class Form(Protocol):
         """Lock rows, model after model in the order of their keys, and read them; what does not exist is missing."""
         ...
 
-    def write(self, written: Sequence[Written]) -> tuple[list[int], str]:
-        """Write rows, one after the other; how many each came to, and the transaction's own number, if it has one."""
+    def write(self, written: Sequence[Written], mark: Mark) -> tuple[list[int], str]:
+        """Write rows, one after the other; how many each came to, and the transaction's own number, if it has one.
+
+        Where it has one, `mark` is left with it.
+        """
         ...
 
 
@@ -103,7 +113,7 @@ class SqliteForm:
             cursor.execute(reading.sql, [json.dumps(keys)])
             return reading.rows(cursor.fetchall(), self._connection)
 
-    def write(self, written: Sequence[Written]) -> tuple[list[int], str]:
+    def write(self, written: Sequence[Written], mark: Mark) -> tuple[list[int], str]:
         return [self._insert(one) if one.is_new else self._update(one) for one in written], ""
 
     def _update(self, one: Written) -> int:
@@ -149,11 +159,11 @@ class PostgresForm:
                 cursor.nextset()
         return found
 
-    def write(self, written: Sequence[Written]) -> tuple[list[int], str]:
+    def write(self, written: Sequence[Written], mark: Mark) -> tuple[list[int], str]:
         texts = [self._text(one) for one in written]
         counts = []
         with self._cursor() as cursor:
-            cursor.execute(";".join([*texts, NUMBER]), [_document(one) for one in written])
+            cursor.execute(";".join([*texts, NUMBER]), [*map(_document, written), mark.writer, mark.number])
             for _ in written:
                 counts.append(int(cursor.rowcount))
                 cursor.nextset()

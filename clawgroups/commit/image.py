@@ -11,16 +11,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.apps import apps
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
 from clawgroups.commit.forms import Values, Wanted, Written, complete, form_of
+from clawgroups.commit.marks import Mark
+from clawgroups.core.audit import AUDITED, INSTALLATION
 from clawgroups.core.changes import Append, Change, Count, Delete, Expect, Fact, Insert, OneOf, Put, Update
 
 WORKSPACE = "clawgroups.Workspace"
 AGENT = "agents.Agent"
+AUDIT_HEAD = "clawgroups.AuditHead"
 # Columns worth telling when somebody else was quicker.
 TOLD = {"clawgroups.Task": ("state", "epoch", "holder_id", "assignee_id", "attempt_id")}
 
@@ -59,8 +63,7 @@ def touched(change: Change) -> Iterable[tuple[str, Any, tuple[str, ...]]]:
                 yield write.model, write.pk, ()
             case Insert():
                 pass
-    for fact in _facts(change):
-        yield WORKSPACE, fact.workspace_id, ("head", "generation")
+    yield from _heads(change)
 
 
 def _facts(change: Change) -> Iterable[Fact]:
@@ -69,6 +72,16 @@ def _facts(change: Change) -> Iterable[Fact]:
     for write in change.writes:
         if isinstance(write, Count):
             yield from write.zero_facts
+
+
+def _heads(change: Change) -> Iterable[tuple[str, UUID, tuple[str, ...]]]:
+    """The heads of the journals and of the chains of the audit trail that a change adds to."""
+    for fact in _facts(change):
+        yield WORKSPACE, fact.workspace_id, ("head", "generation")
+        if fact.event.type in AUDITED:
+            yield AUDIT_HEAD, fact.workspace_id, ("number", "digest")
+    if change.audits:
+        yield AUDIT_HEAD, INSTALLATION, ("number", "digest")
 
 
 class Image:
@@ -127,18 +140,18 @@ class Image:
             self.gone[label].append(pk)
         self.rows[label, pk] = Row(None)
 
-    def flush(self, more: Sequence[Written] = ()) -> str:
-        """Write what changed, and `more` after it; the transaction's own number, where it has one.
+    def flush(self, mark: Mark, more: Sequence[Written] = ()) -> str:
+        """Write what changed, and `more` after it; the transaction's own number, where it has one, `mark` beside it.
 
         Updates come first, so that partial unique constraints see the ends of what is superseded
         before they see its successor.
         """
         written = self._updates()
         if self.gone:
-            self._write(written)
+            self._write(written, mark)
             written = []
             self._delete()
-        return self._write([*written, *self._inserts(), *more])
+        return self._write([*written, *self._inserts(), *more], mark)
 
     def _updates(self) -> list[Written]:
         groups: dict[tuple[str, tuple[str, ...]], list[Values]] = defaultdict(list)
@@ -160,8 +173,8 @@ class Image:
             if counts.get(label, 0) != len(pks):
                 raise LostRow(f"{counts.get(label, 0)} of {len(pks)} locked rows of {label} were deleted")
 
-    def _write(self, written: Sequence[Written]) -> str:
-        counts, number = self._form.write(written)
+    def _write(self, written: Sequence[Written], mark: Mark) -> str:
+        counts, number = self._form.write(written, mark)
         for one, count in zip(written, counts, strict=True):
             if count != len(one.rows):
                 raise LostRow(f"{count} of {len(one.rows)} rows of {one.model._meta.label} were written")

@@ -4,12 +4,14 @@ from clawgroups.models.access import AccessToken, LoginLink
 from clawgroups.models.approvals import Approval
 from clawgroups.models.artifacts import Artifact
 from clawgroups.models.attempts import Attempt, Command, Draft, Part, Session, Step
+from clawgroups.models.audit import AuditHead, AuditRow
+from clawgroups.models.control import ControlRequest, Watch
 from clawgroups.models.coordination import ModelCall, ModelServer, Override, Usage
 from clawgroups.models.journal import Entry, Operation
-from clawgroups.models.leases import Lease
+from clawgroups.models.leases import Lease, WriterMark
 from clawgroups.models.lookups import KeyIn, RelatedKeyIn
 from clawgroups.models.memory import Memory
-from clawgroups.models.messages import Message
+from clawgroups.models.messages import Message, MessageFile, MessageVersion, Reaction, ReadMark, Seen
 from clawgroups.models.plans import PlanEdit
 from clawgroups.models.runs import Run
 from clawgroups.models.tasks import Dependency, Task
@@ -20,7 +22,10 @@ __all__ = [
     "Approval",
     "Artifact",
     "Attempt",
+    "AuditHead",
+    "AuditRow",
     "Command",
+    "ControlRequest",
     "Dependency",
     "Draft",
     "Entry",
@@ -30,17 +35,24 @@ __all__ = [
     "Member",
     "Memory",
     "Message",
+    "MessageFile",
+    "MessageVersion",
     "ModelCall",
     "ModelServer",
     "Operation",
     "Override",
     "Part",
     "PlanEdit",
+    "Reaction",
+    "ReadMark",
     "RelatedKeyIn",
     "Run",
+    "Seen",
     "Session",
     "Step",
     "Task",
     "Usage",
+    "Watch",
     "Workspace",
+    "WriterMark",
 ]

@@ -51,6 +51,8 @@ class Attempt(models.Model):
     # Since when it has been quiet for longer than the soft stall; and how often it repeated itself since.
     quiet_since = models.DateTimeField(null=True, blank=True)
     repeats = models.PositiveIntegerField(default=0)
+    # How often its holder has asked an agent's session something: what ends it is decided knowing all of it.
+    asked = models.PositiveIntegerField(default=0)
     # Schedule-to-start and start-to-close, moved on by every rest.
     start_by = models.DateTimeField(null=True, blank=True)
     close_by = models.DateTimeField(null=True, blank=True)
@@ -128,6 +130,8 @@ class Command(models.Model):
     method = models.CharField(max_length=60, blank=True)
     params = models.JSONField(default=dict)
     state = models.CharField(max_length=12, default="open")
+    # A prompt that shall not wait for the turn under way, only for the step that the turn is in.
+    after_step = models.BooleanField(default=False)
     link = models.UUIDField(null=True, blank=True, help_text="The link it was sent on.")
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
@@ -174,7 +178,7 @@ class Part(models.Model):
     id = models.UUIDField(primary_key=True, editable=False)
     attempt = models.ForeignKey(Attempt, models.CASCADE, related_name="parts")
     ordinal = models.PositiveIntegerField()
-    kind = models.CharField(max_length=10)  # text, thought, prompt, notice, unknown
+    kind = models.CharField(max_length=10)  # text, thought, prompt, notice, machine, unknown
     text = models.TextField(default="")
     after_stop = models.BooleanField(default=False)
     at = models.DateTimeField()
@@ -187,11 +191,18 @@ class Part(models.Model):
 
 
 class Draft(models.Model):
-    """A saved version of a held task's text; the newest version is the draft."""
+    """A version of a held task's text; the newest of kind "own" is the draft.
+
+    "offered": what an agent answered when it was steered, until its holder takes it. "kept": what somebody typed who
+    did not hold the task any more; it is theirs to copy from, and part of nothing.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     attempt = models.ForeignKey(Attempt, models.CASCADE, related_name="drafts")
     version = models.PositiveIntegerField()
+    kind = models.CharField(max_length=8, default="own")  # own, offered, kept
+    # The version it was made from, where that is known.
+    base = models.PositiveIntegerField(null=True, blank=True)
     text = models.TextField(blank=True)
     actor = models.JSONField()
     saved_at = models.DateTimeField()

@@ -18,3 +18,18 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} held by {self.owner}"
+
+
+class WriterMark(models.Model):
+    """The last batch that a process's writer committed: written in that batch, so that it proves it.
+
+    PostgreSQL's own number of a transaction does not: after a crash it gives a number out again whose transaction
+    had not reached the disk.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    number = models.PositiveBigIntegerField()
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.id} at {self.number}"

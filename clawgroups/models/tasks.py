@@ -60,6 +60,8 @@ class Task(models.Model):
     # What the next attempt has to know: returned reasons, hand-back brief, dead ends.
     brief = models.JSONField(default=dict, blank=True)
     not_before = models.DateTimeField(null=True, blank=True)
+    # Who paused it; empty: nobody. Nothing of it is given to anybody until it is resumed.
+    paused = models.CharField(max_length=120, blank=True)
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 
