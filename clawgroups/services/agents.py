@@ -19,6 +19,7 @@ from agents.models import Agent, AgentKey, Skill
 from agents.tokens import MintedKey
 from clawgroups import bus, commit
 from clawgroups.core.actors import Actor, ActorKind, Role
+from clawgroups.core.audit import Audit
 from clawgroups.core.changes import Change, Delete, Expect, Fact, Insert, Outcome, Update, Write
 from clawgroups.core.errors import Forbidden, Invalid, NotFound
 from clawgroups.core.events import AgentProfileSet, AgentRetired, Event, MemberJoined
@@ -90,8 +91,8 @@ def _fits(texts: Any, what: str, limit: int) -> list[str]:
 def register_agent(
     *,
     name: str,
-    key: MintedKey,
     actor: Actor,
+    key: MintedKey | None = None,
     handle: str = "",
     description: str = "",
     version: str = "",
@@ -105,7 +106,7 @@ def register_agent(
     is_builtin: bool = False,
     operation: str = "",
 ) -> Future[Outcome]:
-    """Register an agent of the actor's, with its first key, and seat it in `workspace_id` if given."""
+    """Register an agent of the actor's and seat it in `workspace_id` if given; without `key` its machine brings one."""
     if actor.kind is not ActorKind.PERSON or actor.user_id is None:
         raise Forbidden("Only a person can register an agent.")
     name = clean_name(name, limit=80)
@@ -128,7 +129,8 @@ def register_agent(
         "is_builtin": is_builtin,
         "created_at": now,
     }
-    writes: list[Write] = [Insert("agents.Agent", pk, values), _key_row(pk, key, now)]
+    writes: list[Write] = [Insert("agents.Agent", pk, values)]
+    writes += [key_row(pk, key, now)] if key is not None else []
     writes += [Insert("agents.Skill", new_id(), {"agent_id": pk, **skill}) for skill in profile]
     expects: tuple[Expect, ...] = ()
     facts: list[Fact] = []
@@ -147,6 +149,7 @@ def register_agent(
             operation=operation,
             verb="agent.register",
             answer=answer,
+            audits=(audit_of("agent.registered", pk, name=name, handle=handle, key=key and key.public_id),),
         )
     )
 
@@ -162,7 +165,8 @@ def _free_handle(handle: str, name: str) -> str:
     return next(free)
 
 
-def _key_row(agent_id: UUID, key: MintedKey, now: datetime, days: int | None = None) -> Insert:
+def key_row(agent_id: UUID, key: MintedKey, now: datetime, days: int | None = None) -> Insert:
+    """Another key of an agent, as a row to be written."""
     values = {
         "agent_id": agent_id,
         "public_id": key.public_id,
@@ -171,6 +175,11 @@ def _key_row(agent_id: UUID, key: MintedKey, now: datetime, days: int | None = N
         "expires_at": None if days is None else now + timedelta(days=days),
     }
     return Insert("agents.AgentKey", new_id(), values)
+
+
+def audit_of(action: str, agent_id: UUID, **detail: Any) -> Audit:
+    """A row of the installation's audit trail about an agent; of a key its public id, never more."""
+    return Audit(action, {"agent_id": str(agent_id), **detail})
 
 
 def next_row(rows: QuerySet[Any, Any], keep: int) -> UUID:
@@ -249,7 +258,7 @@ def add_key(
     agent = get_agent(actor, agent_id)
     if days is not None and not 1 <= days <= MAX_DAYS:
         raise Invalid(f"A key ends after 1 to {MAX_DAYS} days, or not at all.", field="days")
-    row = _key_row(agent.pk, key, timezone.now(), days)
+    row = key_row(agent.pk, key, timezone.now(), days)
     return commit.submit(
         Change(
             actor,
@@ -258,6 +267,7 @@ def add_key(
             operation=operation,
             verb="agent.add_key",
             answer={"id": str(row.pk), "public_id": key.public_id},
+            audits=(audit_of("agent.key_made", agent.pk, name=agent.name, key=key.public_id, days=days),),
         )
     )
 
@@ -278,6 +288,7 @@ def revoke_key(key_id: UUID, *, actor: Actor, operation: str = "") -> Future[Out
             operation=operation,
             verb="agent.revoke_key",
             answer={"id": str(key.pk)},
+            audits=(audit_of("agent.key_revoked", agent.pk, name=agent.name, key=key.public_id),),
             wakes=(bus.agent_topic(agent.pk),),
         )
     )
@@ -299,6 +310,7 @@ def retire_agent(agent_id: UUID, *, actor: Actor, operation: str = "") -> Future
             operation=operation,
             verb="agent.retire",
             answer={"id": str(agent.pk)},
+            audits=(audit_of("agent.retired", agent.pk, name=agent.name, keys=len(keys)),),
             wakes=(bus.agent_topic(agent.pk),),
         )
     )

@@ -15,8 +15,9 @@ from django.utils import timezone
 from clawgroups import commit
 from clawgroups.core.actors import SYSTEM, Actor
 from clawgroups.core.answer_form import Posted, answer_of, fields_of
-from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update
+from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, one_of
 from clawgroups.core.errors import Conflict, Invalid, NotFound
+from clawgroups.core.lifecycle import ATTEMPT_LIVE
 from clawgroups.core.shrinking import TOTAL, shrunk_text
 from clawgroups.core.task_events import ApprovalDecided, ApprovalExpired, ApprovalRequested, ApprovalVoided
 from clawgroups.core.timers import after, wait_for_answer, wait_for_approval
@@ -24,6 +25,7 @@ from clawgroups.models import Approval, Attempt, Session, Step, Task
 from clawgroups.permissions import get_approval, require, seat_of
 from clawgroups.services.attempts import Decision, cancelled, fence, reply
 from clawgroups.services.deadlines import in_hand, name_of, rested, timers_of, waits, waits_in_hand
+from clawgroups.services.hands import on_behalf
 from clawgroups.services.late import refusal_of
 from clawgroups.services.workspaces import clean_text
 
@@ -48,21 +50,23 @@ def request_approval(
     actor: Actor,
     form: Mapping[str, Any] | None = None,
 ) -> Future[Outcome]:
-    """Store an agent's question before anybody is asked. The same request id is the same question.
+    """Store an agent's question before anybody is asked. The same request id on the same link is the same question.
 
     `form`: the schema of what it wants to be told, where it asks for more than a yes or no. Answer: {"id", "open"};
     `open` is False when the attempt is over, and the agent is told so (-32010).
     Raises `Invalid` for options without ids or kinds, `NotFound` for a foreign session.
     """
-    session = Session.objects.select_related("attempt").filter(pk=session_id, agent=actor.agent_id).first()
+    rows = Session.objects.select_related("attempt__member")
+    session = rows.filter(pk=session_id, agent=actor.agent_id).first()
     if session is None:
         raise NotFound("There is no such session.")
     attempt = session.attempt
+    actor = on_behalf(actor, attempt)
     task = Task.objects.select_related("workspace", "run").get(pk=attempt.task_id)
     offered = clean_options(options)
     tool_call = {**_told_before(attempt, tool_call), **tool_call}
     now = timezone.now()
-    pk = uuid5(session.pk, json.dumps(request_id))
+    pk = _question_id(session, request_id)
     live = attempt.state in ("offered", "working") and attempt.epoch == task.epoch
     expires_at = after(now, timers_of(task.workspace).approval)
     values = {
@@ -104,6 +108,11 @@ def request_approval(
     )
 
 
+def _question_id(session: Session, request_id: Any) -> UUID:
+    """The row of a question. An agent that was restarted counts from the start again, in the same session."""
+    return uuid5(session.pk, f"{session.link}:{json.dumps(request_id)}")
+
+
 def open_questions(attempt: Attempt, pk: UUID | None) -> list[Approval]:
     """An attempt's other open questions, the one that expires first in front."""
     questions = Approval.objects.filter(attempt=attempt, state="open").order_by("expires_at")
@@ -111,7 +120,12 @@ def open_questions(attempt: Attempt, pk: UUID | None) -> list[Approval]:
 
 
 def asked(task: Task, open_ones: Sequence[Approval], now: datetime) -> Update:
-    """The task waits for a person's answer to the first of these that expires, and its other deadlines rest."""
+    """The task waits for a person's answer to the first of these that expires, and its other deadlines rest.
+
+    One that a person holds waits for its holder as before: it is they who asked the agent.
+    """
+    if task.holder_id is not None:
+        return Update("clawgroups.Task", task.pk, {}, fence(task))
     first = min(open_ones, key=lambda one: one.expires_at)
     wait = wait_for_approval if first.kind == "permission" else wait_for_answer
     waiting = waits(task, wait(first.expires_at, name_of(task.run)), now)
@@ -174,7 +188,7 @@ def decide_approval(
     if chosen is None and (option_id or not answer):
         raise Invalid("That is not one of the options the agent offered.", field="option")
     if approval.state != "open":
-        raise Conflict(f"This question is {approval.state} already.", code="not_open", state=approval.state)
+        raise _over(approval)
     filled = answer_of(approval.form, answers or {}) if approval.kind == FORM and option_id == ACCEPT else {}
     seat = seat_of(actor, approval.workspace_id)
     now = timezone.now()
@@ -189,8 +203,18 @@ def decide_approval(
         "decided_at": now,
     }
     result = _chosen(approval, option_id, filled)
+    expects = (*expects, *_still_asked(approval))
     decided = ApprovalDecided(approval_id=approval.pk, task_id=approval.task_id, kind=kind)
     return _settle(approval, values, result, (decided,), actor, expects, operation)
+
+
+def _over(approval: Approval) -> Conflict:
+    """What became of a question that somebody answers too late."""
+    holder = approval.task.holder
+    said = f"This question is {approval.state} already."
+    if approval.state == "void" and holder is not None:
+        said = f"{holder.name} took the task over; what was asked before is not decided any more."
+    return Conflict(said, code="not_open", state=approval.state)
 
 
 def _clean_answer(approval: Approval, chosen: Mapping[str, str] | None, text: str) -> str:
@@ -203,6 +227,20 @@ def _clean_answer(approval: Approval, chosen: Mapping[str, str] | None, text: st
     if chosen is None:
         return clean_text(given, what="Answer", limit=MAX_ANSWER, required=True)
     return f"{chosen['name']}: {given}" if given else chosen["name"]
+
+
+def _still_asked(approval: Approval) -> tuple[Expect, ...]:
+    """That the attempt that asked goes on. Raises `Conflict` where it is over, and the question not void yet.
+
+    It came in while the attempt was being ended, so that the next sweep voids it: nobody may let the agent go on.
+    """
+    live = tuple(state.value for state in ATTEMPT_LIVE)
+    if approval.attempt.state not in live or approval.task.epoch != approval.epoch:
+        raise Conflict("Nobody waits for this answer any more: its attempt is over.", code="not_open", state="void")
+    return (
+        Expect("clawgroups.Task", approval.task_id, {"epoch": approval.epoch}),
+        Expect("clawgroups.Attempt", approval.attempt_id, {"state": one_of(*live)}),
+    )
 
 
 def expire_approval(approval_id: UUID, *, at: datetime | None = None) -> Future[Outcome]:
@@ -225,9 +263,10 @@ def _chosen(approval: Approval, option_id: str, filled: dict[str, Any]) -> dict[
 
 def withdraw_approval(session_id: UUID, *, request_id: Any, actor: Actor) -> Future[Outcome]:
     """The agent takes its question back; the request itself is answered by the gateway (-32800)."""
-    pk = uuid5(session_id, json.dumps(request_id))
-    approval = Approval.objects.select_related("session", "task", "attempt").filter(pk=pk).first()
-    if approval is None or approval.session.agent_id != actor.agent_id:
+    session = Session.objects.filter(pk=session_id, agent=actor.agent_id).first()
+    questions = Approval.objects.select_related("session", "task", "attempt")
+    approval = None if session is None else questions.filter(pk=_question_id(session, request_id)).first()
+    if approval is None:
         raise NotFound("There is no such question.")
     values = {"state": "void", "decided_at": timezone.now()}
     voided = ApprovalVoided(approval_id=approval.pk, task_id=approval.task_id)

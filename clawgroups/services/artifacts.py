@@ -7,18 +7,25 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.utils import timezone
+
 from clawgroups import commit
 from clawgroups.core.actors import Actor
-from clawgroups.core.changes import Change, Expect, Fact, Outcome, one_of
+from clawgroups.core.changes import Change, Expect, Fact, Outcome, Update, one_of
 from clawgroups.core.errors import NotFound
 from clawgroups.core.lifecycle import ATTEMPT_LIVE
 from clawgroups.core.task_events import ArtifactAdded
-from clawgroups.models import Artifact, Session, Task
+from clawgroups.models import Artifact, Attempt, Session, Task
 from clawgroups.permissions import require
+from clawgroups.queries import draft_files
 from clawgroups.services.briefs import task_inputs
+from clawgroups.services.drafts import nudged, unsaved
 from clawgroups.services.files import StoredFile
+from clawgroups.services.handed import full_text
+from clawgroups.services.hands import on_behalf
 from clawgroups.services.late import stale
 from clawgroups.services.runs import artifact
+from clawgroups.services.texts import newest
 
 DRAFT = "draft.md"
 
@@ -51,6 +58,16 @@ def open_session_of(session_id: UUID, actor: Actor) -> Session:
     return session
 
 
+def _got_on(attempt: Attempt) -> list[Update]:
+    """Whoever takes the task over at this moment decides again, and takes the file along.
+
+    In a person's attempt no clock moves by it: only what that person does is progress.
+    """
+    if attempt.member.user_id is None:
+        return [Update("clawgroups.Attempt", attempt.pk, {"progress_at": timezone.now()})]
+    return [Update("clawgroups.Attempt", attempt.pk, nudged(attempt), unsaved(attempt))]
+
+
 def work_files(session: Session) -> list[WorkFile]:
     """What the work folder starts from: inputs, results of parents, what earlier tries left (in `before/`), what this
     try delivered already, a person's draft."""
@@ -61,9 +78,16 @@ def work_files(session: Session) -> list[WorkFile]:
     # What came late is evidence beside the task, never an input.
     for row in Artifact.objects.filter(attempt=session.attempt, kind="result").order_by("created_at"):
         files[row.name] = WorkFile(row.name, row.sha256, row.size, row.content_type)
-    draft = session.attempt.brief.get("handback", {}).get("draft", "")
+    if session.attempt.member.user_id is not None:
+        # A person holds it: their draft as it stands, with its files.
+        for row in draft_files(session.attempt):
+            files[row.name] = WorkFile(row.name, row.sha256, row.size, row.content_type)
+        stands = newest(session.attempt)
+        draft = stands.text if stands is not None else ""
+    else:
+        draft = full_text(session.attempt.brief)
     if draft:
-        text = str(draft).encode()
+        text = draft.encode()
         files[DRAFT] = WorkFile(DRAFT, hashlib.sha256(text).hexdigest(), len(text), "text/markdown", text)
     return list(files.values())
 
@@ -71,24 +95,25 @@ def work_files(session: Session) -> list[WorkFile]:
 def deliver_file(session_id: UUID, *, stored: StoredFile, actor: Actor) -> Future[Outcome]:
     """Take a file that an agent made. Answer: {"id", "name", "sha256", "size", "kind", "current_epoch"}.
 
-    While the attempt is live and its epoch the task's, it is a result; after that it is kept as late, which
-    changes nothing. The same bytes once more under the same name are the same file. Raises `NotFound` for a
-    foreign session.
+    While the attempt is live and its epoch the task's, it is a result, or where a person holds the task and asked for
+    it a file of their draft; after that it is kept as late, which changes nothing. The same bytes once more under the
+    same name are the same file. Raises `NotFound` for a foreign session.
     """
     session = session_of(session_id, actor)
     attempt, task = session.attempt, session.attempt.task
     expects = require(actor, "task.view", session.workspace_id)
+    actor, result = on_behalf(actor, attempt), "result" if attempt.member.user_id is None else "draft"
     earlier = Artifact.objects.filter(task=task, name=stored.name).exclude(kind="input")
-    newest = earlier.filter(attempt=attempt).order_by("created_at", "pk").last()
-    if newest is not None and newest.sha256 == stored.sha256:
-        said = _said(newest, task)
+    known = earlier.filter(attempt=attempt, removed_at=None).order_by("created_at", "pk").last()
+    if known is not None and known.sha256 == stored.sha256:
+        said = _said(known, task)
         return commit.submit(Change(actor, session.workspace_id, expects, verb="artifact.deliver", answer=said))
     live = attempt.state in ATTEMPT_LIVE and task.epoch == attempt.epoch
     row = artifact(
         session.workspace_id,
         task.run_id,
         stored,
-        kind="result" if live else "late",
+        kind=result if live else "late",
         actor=actor,
         task_id=task.pk,
         attempt_id=attempt.pk,
@@ -101,7 +126,7 @@ def deliver_file(session_id: UUID, *, stored: StoredFile, actor: Actor) -> Futur
             actor,
             session.workspace_id,
             (*expects, *(while_live(session) if live else ())),
-            (row,),
+            (row, *(_got_on(attempt) if live else ())),
             (Fact(session.workspace_id, fact),),
             verb="artifact.deliver",
             answer={

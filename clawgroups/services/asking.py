@@ -1,16 +1,18 @@
 """Asking a person whether they would do a task: it is theirs only once they take it over, and “not this one” is fine.
 
-Who is asked stands in the task's brief, until when in `not_before`; then the coordinator looks for the next one.
+How the question stands in the task's brief, and where it goes from there, is in `passing`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Count
 from django.utils import timezone
 
 from clawgroups import commit
@@ -19,15 +21,15 @@ from clawgroups.core.changes import Change, Expect, Fact, Outcome, Update
 from clawgroups.core.errors import Conflict, Invalid
 from clawgroups.core.lifecycle import TaskVerb, move_task
 from clawgroups.core.task_events import TaskParked, TaskReady
-from clawgroups.core.timers import wait_for_asked, wait_for_coordinator
 from clawgroups.models import Member, Task
-from clawgroups.permissions import get_task, require, seat_of
+from clawgroups.permissions import ACTIONS, get_task, require, seat_of
 from clawgroups.queries import asked_now
+from clawgroups.services import passing
 from clawgroups.services.attempts import fence
 from clawgroups.services.choices import check_chosen
-from clawgroups.services.deadlines import timers_of, waits
+from clawgroups.services.workspaces import clean_text
 
-MOST = 20  # asked or refusing members that a task remembers
+MAX_REASON = 500
 
 
 def asked_of(users: Iterable[int], now: datetime) -> list[int]:
@@ -42,12 +44,71 @@ def asked_of(users: Iterable[int], now: datetime) -> list[int]:
     return [user for pk in seats if (user := user_of.get(pk)) is not None]
 
 
-def ask_member(task_id: UUID, *, member_id: UUID, match: Mapping[str, Any], actor: Actor) -> Future[Outcome]:
-    """Ask a person for a ready or stuck task. Nothing is assigned: they take it over, decline, or let it pass."""
+def load_of(users: Iterable[int], now: datetime) -> Counter[int]:
+    """How many tasks these people hold or are asked for at this moment, in any workspace."""
+    known = list(users)
+    held = Task.objects.filter(state="held", holder__user_id__in=known).order_by().values_list("holder__user_id")
+    load: Counter[int] = Counter()
+    for user_id, number in held.annotate(n=Count("pk")):
+        load[user_id or 0] += number
+    load.update(asked_of(known, now))
+    return load
+
+
+def person_here(task: Task, member_id: UUID) -> Member:
+    """A person of this workspace who may be given its tasks. Raises `Invalid` saying why somebody may not."""
+    member = Member.objects.select_related("user").filter(pk=member_id, workspace_id=task.workspace_id).first()
+    if member is None or member.user is None:
+        raise Invalid("Choose a person of this workspace.", field="member")
+    if member.left_at is not None or not member.user.is_active:
+        raise Invalid(f"{member.name} is not here any more. Choose somebody else.", field="member")
+    if member.role not in ACTIONS["task.take_over"].roles:
+        raise Invalid(f"{member.name} is a {member.role} here and does no tasks. Choose somebody else.", field="member")
+    return member
+
+
+def check_room(task: Task, member: Member, now: datetime, *, anyway: bool) -> None:
+    """That a person may be asked by somebody's choice: their hours may be passed over, what they can take on may not.
+
+    Raises `Conflict` saying what speaks against it, unless that is wanted `anyway`.
+    """
+    missing = [skill for skill in task.skills if skill not in member.skills]
+    if anyway or member.user_id is None:
+        return
+    busy = load_of([member.user_id], now)[member.user_id]
+    if not member.capacity:
+        said, code = f"{member.name} has not said that they may be asked for tasks", "at_capacity"
+    elif busy >= member.capacity:
+        said, code = f"{member.name} has {busy} of {member.capacity}", "at_capacity"
+    elif missing:
+        said, code = f"{member.name} has not said that they can do {', '.join(missing)}", "lacks_skill"
+    else:
+        return
+    fields: dict[str, Any] = {"member": str(member.pk), "busy": busy, "capacity": member.capacity}
+    raise Conflict(f"{said}. Choose somebody else, or ask {member.name} anyway.", code=code, **fields)
+
+
+def ask_member(
+    task_id: UUID,
+    *,
+    member_id: UUID,
+    match: Mapping[str, Any] | None = None,
+    note: str = "",
+    anyway: bool = False,
+    actor: Actor,
+    operation: str = "",
+) -> Future[Outcome]:
+    """Ask a person for a ready or stuck task. Nothing is assigned: they take it over, decline, or let it pass.
+
+    A person may ask at any hour, and with `anyway` whom the matching would not ask; they are told of a “no”.
+    """
     task = get_task(actor, task_id, "task.assign")
     expects = require(actor, "task.assign", task.workspace_id)
-    member = Member.objects.filter(pk=member_id, workspace_id=task.workspace_id, left_at=None).first()
-    if member is None or member.user_id is None or not member.capacity:
+    now, member, chooser = timezone.now(), person_here(task, member_id), seat_of(actor, task.workspace_id)
+    by_person = chooser is not None and chooser.user_id is not None and actor.user_id is not None
+    if by_person:
+        check_room(task, member, now, anyway=anyway)
+    elif not member.capacity:
         raise Invalid("Choose a person here who may be asked.", field="member")
     if task.run.state != "running":
         raise Conflict(f"The run is {task.run.state}; nobody is asked now.", code="run_not_running")
@@ -55,19 +116,13 @@ def ask_member(task_id: UUID, *, member_id: UUID, match: Mapping[str, Any], acto
     if not stuck and task.state != "ready":
         raise Conflict(f"This task is {task.state.replace('_', ' ')}; it does not wait for anybody to take it.")
     unmoved = {**check_chosen(task, member.pk, actor), "brief": task.brief, "not_before": task.not_before}
-    now = timezone.now()
-    wait = wait_for_asked(now, timers_of(task.workspace), member.name)
-    asked = [*(one for one in task.brief.get("asked", []) if one != str(member.pk)), str(member.pk)]
-    reason = f"{member.name} is asked to do it: take it over, or say “not this one”."
-    values = {
-        "state": move_task(task.state, TaskVerb.RELEASE).value if stuck else task.state,
-        "brief": {**task.brief, "asked": asked[-MOST:]},
-        "not_before": wait.deadline,
-        "match": dict(match),
-        "reason": reason,
-        **waits(task, wait, now),
-    }
-    parked = Fact(task.workspace_id, TaskParked(task_id=task.pk, reason=reason))
+    note = clean_text(note, what="Note", limit=passing.MAX_NOTE)
+    given = [passing.hop(chooser, member, note, passing.CHOSEN)] if by_person and chooser is not None else []
+    brief = {key: value for key, value in task.brief.items() if key != "returned"}
+    asked = passing.asks(task, member, now, brief=brief, given=given)
+    values = {"state": move_task(task.state, TaskVerb.RELEASE).value if stuck else task.state, **asked}
+    values["match"] = dict(task.match if match is None else match)
+    parked = Fact(task.workspace_id, TaskParked(task_id=task.pk, reason=str(asked["reason"])))
     ready = [Fact(task.workspace_id, TaskReady(task_id=task.pk, run_id=task.run_id))] if stuck else []
     return commit.submit(
         Change(
@@ -80,41 +135,44 @@ def ask_member(task_id: UUID, *, member_id: UUID, match: Mapping[str, Any], acto
             ),
             (Update("clawgroups.Task", task.pk, values, unmoved),),
             (*ready, parked),
+            operation,
             verb="task.ask",
-            answer={"id": str(task.pk), "member": str(member.pk)},
+            answer={"id": str(task.pk), "member": str(member.pk), "asked": True},
         )
     )
 
 
-def decline_task(task_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outcome]:
-    """Say “not this one”: the person who is asked is not asked for it again, and somebody else is looked for."""
+def decline_task(task_id: UUID, *, reason: str = "", actor: Actor, operation: str = "") -> Future[Outcome]:
+    """Say “not this one”, and why if one likes: whoever gave it has it back, else somebody else is looked for."""
     task = get_task(actor, task_id, "task.take_over")
     expects = require(actor, "task.take_over", task.workspace_id)
-    now, seat = timezone.now(), seat_of(actor, task.workspace_id)
-    if seat is None or asked_now(task, now) != seat.pk:
-        raise Conflict("You are not asked for this task any more.", code="not_asked")
-    brief = {
-        **task.brief,
-        "asked": [one for one in task.brief["asked"] if one != str(seat.pk)],
-        "refused": [*task.brief.get("refused", []), str(seat.pk)][-MOST:],
-    }
-    if brief.get("only") == str(seat.pk):
-        brief.pop("only")
-    values = {
-        "brief": brief,
-        "not_before": None,
-        "reason": f"{seat.name} said “not this one”.",
-        **waits(task, wait_for_coordinator(now, timers_of(task.workspace)), now),
-    }
+    seat = asked_seat(task, actor, timezone.now())
+    reason = clean_text(reason, what="Reason", limit=MAX_REASON)
+    back = passing.goes_back(task, seat, timezone.now(), reason=reason)
+    write = Update("clawgroups.Task", task.pk, back.values, still_asked(task))
     return commit.submit(
         Change(
             actor,
             task.workspace_id,
             expects,
-            (Update("clawgroups.Task", task.pk, values, {**fence(task), "not_before": task.not_before}),),
-            (Fact(task.workspace_id, TaskReady(task_id=task.pk, run_id=task.run_id)),),
+            (write, *back.decision.writes),
+            tuple(back.decision.facts),
             operation,
             verb="task.decline",
             answer={"id": str(task.pk), "state": "ready"},
         )
     )
+
+
+def asked_seat(task: Task, actor: Actor, now: datetime) -> Member:
+    """The actor's seat, while they are asked for this task. Raises `Conflict` saying whose it is instead."""
+    seat = seat_of(actor, task.workspace_id)
+    if seat is None or asked_now(task, now) != seat.pk:
+        whose = f" {task.holder.name} holds it." if task.holder else ""
+        raise Conflict(f"You are not asked for this task any more.{whose}", code="not_asked")
+    return seat
+
+
+def still_asked(task: Task) -> dict[str, Any]:
+    """What a write expects that answers the question: nobody took the task, passed it on or let it pass meanwhile."""
+    return {**fence(task), "not_before": task.not_before, "brief": task.brief}

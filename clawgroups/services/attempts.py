@@ -11,9 +11,10 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from agents.ids import new_id
-from agents.protocol import acp
+from agents.protocol import acp, version
 from clawgroups import bus
 from clawgroups.core.changes import Count, Fact, Insert, Update, Write
+from clawgroups.core.errors import Conflict
 from clawgroups.core.events import RunConsolidating
 from clawgroups.core.failures import Failure, consequence
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
@@ -26,6 +27,8 @@ from clawgroups.services.deadlines import timers_of, waits
 from clawgroups.services.stuck import who_can_help
 
 TURNS = ("work", "acknowledge", "steer")
+# What a brief says of how a task came where it is: it is not told of one that is written anew.
+OF_BEFORE = ("preferred", "only", "note", "interrupted")
 CANCELLED = {"outcome": {"outcome": "cancelled"}}
 
 
@@ -64,14 +67,28 @@ def end_attempt(
     `answered` is the prompt whose answer ends the attempt: nothing of it goes on. `failure` is the kind,
     where it ends without a result by no person's decision; its agent answers for it.
     """
-    decision = Decision()
+    decision, stop = stop_turns(attempt, now, answered=answered)
     values: dict[str, Any] = {
         "state": move_attempt(attempt.state, verb).value,
         "ended_at": now,
         "reason": reason,
         "failure": "" if failure is None else failure.value,
+        **stop,
     }
-    decision.add(void_approvals(attempt, now))
+    # Not where its holder asks something at this moment: that would wait for ever.
+    unmoved = {"state": attempt.state, "asked": attempt.asked}
+    decision.writes.append(Update("clawgroups.Attempt", attempt.pk, values, unmoved))
+    if failure is not None:
+        decision.take(breakers.after_failure(attempt, failure, reason, now))
+    return decision
+
+
+def stop_turns(attempt: Attempt, now: datetime, *, answered: UUID | None = None) -> tuple[Decision, dict[str, Any]]:
+    """What an attempt still asks and is owed ends here, and the turn that runs is asked to stop.
+
+    And the columns of the attempt that say so. `answered` is the prompt that has just been answered.
+    """
+    decision = void_approvals(attempt, now)
     commands = [
         c
         for c in Command.objects.select_related("session").filter(attempt=attempt, state__in=["open", "sent"])
@@ -80,26 +97,28 @@ def end_attempt(
     for command in commands:
         if command.state == "open" and command.purpose not in ("reply", "cancel"):
             decision.writes.append(Update("clawgroups.Command", command.pk, {"state": "void"}, {"state": "open"}))
-    running = [c.session for c in commands if c.state == "sent" and c.purpose in TURNS and c.session is not None]
-    for session in {s.pk: s for s in running if s.state == "open"}.values():
+    running = [(c, c.session) for c in commands if c.state == "sent" and c.purpose in TURNS and c.session is not None]
+    at_work = {s.pk: s for _, s in running if s.state == "open"}
+    for session in at_work.values():
         decision.add(ask_to_stop(session, attempt, now))
-        values["stop"] = "asked"
-    decision.writes.append(Update("clawgroups.Attempt", attempt.pk, values, {"state": attempt.state}))
-    if failure is not None:
-        decision.take(breakers.after_failure(attempt, failure, reason, now))
-    return decision
+    # One that is answered at this very moment has nothing to confirm any more.
+    decision.writes += [Update("clawgroups.Command", c.pk, {}, {"state": "sent"}) for c, _ in running]
+    return decision, {"stop": "asked"} if at_work else {}
 
 
-def ask_to_stop(session: Session, attempt: Attempt, now: datetime) -> Decision:
-    """Send `session/cancel` for the turn that runs in a session."""
+def ask_to_stop(session: Session, attempt: Attempt, now: datetime, *, turn: Command | None = None) -> Decision:
+    """Send `session/cancel` for the turn that runs in a session; with `turn` for that one and never for a later."""
+    params: dict[str, Any] = {"sessionId": session.acp_id}
+    if turn is not None:
+        params["_meta"] = {version.META_KEY: {"request": str(turn.pk)}}
     command = {
         "agent_id": session.agent_id,
         "session_id": session.pk,
         "attempt_id": attempt.pk,
         "epoch": attempt.epoch,
         "purpose": "cancel",
-        "method": "session/cancel",
-        "params": {"sessionId": session.acp_id},
+        "method": version.SESSION_CANCEL,
+        "params": params,
         "created_at": now,
     }
     return Decision([Insert("clawgroups.Command", new_id(), command)], [], [bus.agent_topic(session.agent_id)])
@@ -221,8 +240,16 @@ def _with_dead_end(task: Task, reason: str, failure: Failure) -> dict[str, Any]:
 
 
 def fence(task: Task) -> dict[str, Any]:
-    """What a write to a task expects: nobody else has moved it since it was read."""
-    return {"epoch": task.epoch, "state": task.state}
+    """What a write to a task expects: nobody else has moved or paused it since it was read."""
+    return {"epoch": task.epoch, "state": task.state, "paused": task.paused}
+
+
+def check_unpaused(task: Task) -> None:
+    """Raises `Conflict` for a task that somebody paused: it is given to nobody."""
+    if task.paused:
+        raise Conflict(
+            f"{task.paused} paused this task. Let it go on first, or take it over.", code="paused", by=task.paused
+        )
 
 
 def end_sessions(sessions: QuerySet[Session], now: datetime) -> Decision:

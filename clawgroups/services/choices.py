@@ -19,18 +19,19 @@ from clawgroups.core.errors import Conflict, Invalid, NotFound
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_task
 from clawgroups.core.retries import MAX_TRIES
 from clawgroups.core.task_events import TaskReady, TaskReleased
-from clawgroups.core.timers import wait_for_coordinator
 from clawgroups.models import Member, Override, Task
 from clawgroups.permissions import get_task, require
-from clawgroups.services.attempts import Decision, end_attempt, fence
-from clawgroups.services.deadlines import timers_of, waits
+from clawgroups.services.attempts import Decision, check_unpaused, end_attempt, fence
+from clawgroups.services.deadlines import wait_of_ready, waits
+from clawgroups.services.workspaces import clean_text
 
+MAX_NOTE = 5000
 BEFORE = ("waiting", "ready", "stuck")
 IN_HAND = ("assigned", "working")
 
 
 def choose_member(
-    task_id: UUID, *, member_id: UUID, stop: bool = False, actor: Actor, operation: str = ""
+    task_id: UUID, *, member_id: UUID, note: str = "", stop: bool = False, actor: Actor, operation: str = ""
 ) -> Future[Outcome]:
     """Have a task given to this agent, or this person asked for it, in the coordinator's next turn.
 
@@ -44,7 +45,12 @@ def choose_member(
     now = timezone.now()
     decision = _moved(task, actor, now)
     values = {"proposed_id": member.pk, "proposal": {"reason": "", "by": actor.name}, "failure": ""}
-    values |= {"brief": _brief(task, member), "not_before": None, "tries": min(task.tries, MAX_TRIES - 1)}
+    note = clean_text(note, what="Note", limit=MAX_NOTE)
+    values |= {
+        "brief": _brief(task, member, note, actor.name),
+        "not_before": None,
+        "tries": min(task.tries, MAX_TRIES - 1),
+    }
     if task.state in IN_HAND:
         values |= {"epoch": task.epoch + 1, "assignee_id": None, "attempt_id": None}
         values |= {"tries": max(min(task.tries, MAX_TRIES) - 1, 0)}
@@ -52,7 +58,7 @@ def choose_member(
         values |= {"state": move_task(task.state, TaskVerb.RELEASE).value}
     if task.state != "waiting":
         values |= {"reason": f"{actor.name} chose {member.name}."}
-        values |= waits(task, wait_for_coordinator(now, timers_of(task.workspace)), now)
+        values |= waits(task, wait_of_ready(task, now), now)
     decision.writes.append(Update("clawgroups.Task", task.pk, values, {**fence(task), "not_before": task.not_before}))
     decision.writes += _learned(task, member, actor, now)
     fact = AssigneeChosen(task_id=task.pk, member_id=member.pk)
@@ -119,10 +125,12 @@ def _moved(task: Task, actor: Actor, now: datetime) -> Decision:
 
 
 def check_chosen(task: Task, member_id: UUID, actor: Actor) -> dict[str, Any]:
-    """What a write expects that gives the task to this member. Raises `Conflict` where a person chose another one.
+    """What a write expects that gives the task to this member. Raises `Conflict` for a paused task, and where a person
+    chose another one.
 
     A turn of the coordinator may have looked at the task before that. People give it to whom they like.
     """
+    check_unpaused(task)
     if actor.kind is not ActorKind.COORDINATOR:
         return fence(task)
     only = task.brief.get("only")
@@ -133,10 +141,12 @@ def check_chosen(task: Task, member_id: UUID, actor: Actor) -> dict[str, Any]:
     return {**fence(task), "brief": task.brief}
 
 
-def _brief(task: Task, member: Member) -> dict[str, Any]:
+def _brief(task: Task, member: Member, note: str, by: str) -> dict[str, Any]:
     """Only this one from now on, also where it refused before or let it pass: a person asks anew."""
     chosen = str(member.pk)
-    brief = {**task.brief, "only": chosen}
+    brief = {**task.brief, "only": chosen, "note": {"from": by, "note": note}}
+    if not note:
+        del brief["note"]
     for key in ("refused", "asked"):
         if key in brief:
             brief[key] = [one for one in brief[key] if one != chosen]

@@ -14,10 +14,11 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from agents.models import Agent, Announcement, Connection
+from agents.protocol import version
 from clawgroups import bus, commit
 from clawgroups.core.actors import SYSTEM, Actor, ActorKind
 from clawgroups.core.announced import kept
@@ -26,10 +27,10 @@ from clawgroups.core.clocks import Sign
 from clawgroups.core.errors import NotFound
 from clawgroups.core.events import AgentOffline, AgentOnline
 from clawgroups.core.timers import after
-from clawgroups.models import Attempt, Command
+from clawgroups.queries import unconfirmed_stops
 from clawgroups.services import in_hand
 from clawgroups.services.agents import everywhere, next_row
-from clawgroups.services.attempts import TURNS, Decision
+from clawgroups.services.attempts import Decision
 from clawgroups.services.deadlines import database_now
 
 # The lease of all processes together that hold agents' sockets: while it is not renewed, we are away.
@@ -65,7 +66,7 @@ def open_connection(
         "key_id": key_id,
         "epoch": epoch,
         "extensions": list(extensions),
-        "client": dict(client or {}),
+        "client": {**(client or {}), **_closed_off(known), **_allowed(known)},
         "process": process,
         "opened_at": now,
         "seen_at": now,
@@ -95,6 +96,29 @@ def open_connection(
             wakes=(bus.agent_topic(agent.pk),),
         )
     )
+
+
+def _closed_off(known: Connection | None) -> dict[str, str]:
+    """When this link was closed since its agent did not confirm a stop: remembered as long as it comes back."""
+    if known is None:
+        return {}
+    if known.close_reason == version.IGNORED_STOP and known.closed_at is not None:
+        return {"closed_off": known.closed_at.isoformat()}
+    return {"closed_off": known.client["closed_off"]} if "closed_off" in known.client else {}
+
+
+def _allowed(known: Connection | None) -> dict[str, Any]:
+    """What its owner allows: known from the link's last socket until this one says it."""
+    return {} if known is None or "policy" not in known.client else {"policy": known.client["policy"]}
+
+
+def policy_told(link: UUID, *, epoch: int, policy: Mapping[str, Any]) -> Future[Outcome]:
+    """The connector says what the owner of its machine allows there: to be shown, and never authority."""
+    connection = _connection(link)
+    values = {"client": {**connection.client, "policy": dict(policy)}}
+    expect = {"epoch": epoch, "closed_at": None, "client": connection.client}
+    writes = (Update("agents.Connection", link, values, expect),)
+    return commit.submit(Change(_agent_actor(connection.agent), writes=writes, verb="agent.policy_told"))
 
 
 def connection_ready(link: UUID, *, epoch: int, announced: Mapping[str, Any]) -> Future[Outcome]:
@@ -222,14 +246,11 @@ def unconfirmed(agents: Iterable[UUID] | QuerySet[Any, Any]) -> dict[UUID, datet
     `agents`: ids, or a query for them. They get nothing new until the turn is answered, or their program is gone and
     with it the turn.
     """
-    still = Command.objects.filter(state="sent", purpose__in=TURNS, attempt=OuterRef("pk"))
-    stopping = Attempt.objects.filter(Exists(still), stop="unconfirmed", member__agent_id__in=agents)
-    rows = list(stopping.order_by("ended_at").values_list("member__agent", "workspace", "ended_at"))
+    rows = unconfirmed_stops(agents)
     timers = in_hand.timers_by(workspace_id for _, workspace_id, _ in rows) if rows else {}
     return {
         agent_id: after(ended_at, timers[workspace_id].cancel_grace + timers[workspace_id].cancel_close)
         for agent_id, workspace_id, ended_at in rows
-        if agent_id is not None and ended_at is not None
     }
 
 

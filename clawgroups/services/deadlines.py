@@ -25,8 +25,10 @@ from clawgroups.core.timers import (
     wait_for_budget,
     wait_for_coordinator,
     wait_for_resume,
+    wait_for_unpause,
 )
 from clawgroups.models import Attempt, Member, Run, Task, Workspace
+from clawgroups.permissions import ACTIONS
 
 # What a task waits for once it is over.
 CLOSED: dict[str, Any] = {**NO_WAIT.columns(), "resting_since": None}
@@ -96,28 +98,57 @@ def person_of(run: Run) -> Member | None:
     return min(fit, key=lambda m: (m.user_id != run.created_by_id, m.role != Role.OWNER), default=None)
 
 
+def judge_of(task: Task) -> Member | None:
+    """Who judges a result that a machine cannot: whoever must act for the run, unless they made it themselves."""
+    author = task.attempt.member_id if task.attempt is not None else None
+    first = person_of(task.run)
+    if first is None or first.pk != author:
+        return first
+    team = [role.value for role in ACTIONS["task.review"].roles]
+    here = Member.objects.filter(workspace=task.workspace_id, left_at=None, user__is_active=True, role__in=team)
+    return min(here.exclude(pk=author), key=lambda m: (m.role != Role.OWNER, m.role != Role.ADMIN), default=first)
+
+
 def name_of(run: Run) -> str:
     """The name of `person_of`."""
     member = person_of(run)
     return member.name if member is not None else NOBODY
 
 
+def judge_name(task: Task) -> str:
+    """The name of `judge_of`."""
+    member = judge_of(task)
+    return member.name if member is not None else NOBODY
+
+
+def wait_of_ready(task: Task, now: datetime) -> Wait:
+    """What a task waits for that nobody has in hand: whoever may let it, or its run, go on; else the coordinator."""
+    if task.paused:
+        return wait_for_unpause(task.paused)
+    if task.run.paused:
+        return wait_for_resume(name_of(task.run))
+    if task.run.budget_stop:
+        return wait_for_budget(name_of(task.run))
+    return wait_for_coordinator(now, timers_of(task.workspace))
+
+
 def rest_of_ready(run: Run, now: datetime) -> list[Update]:
     """Ready tasks of a run that is paused, or has used up a limit, wait for a person, and their deadlines rest.
 
-    With the run as it stands in `run`; those of one that goes on wait for the coordinator.
+    With the run as it stands in `run`; those of one that goes on wait for the coordinator. A task that is paused
+    itself waits for that, whatever becomes of its run.
     """
     resting = run.paused or bool(run.budget_stop)
     who = name_of(run) if resting else ""
     rest = wait_for_resume(who) if run.paused else wait_for_budget(who)
     wait = rest if resting else wait_for_coordinator(now, timers_of(run.workspace))
     writes = []
-    for task in Task.objects.filter(run=run, state="ready"):
+    for task in Task.objects.filter(run=run, state="ready", paused=""):
         rests = task.resting_since is not None
         if resting == rests and (not resting or task.next_actor == wait.next_actor):
             continue
         task.run, task.workspace = run, run.workspace
-        expect = {"state": task.state, "epoch": task.epoch, "resting_since": task.resting_since}
+        expect = {"state": task.state, "epoch": task.epoch, "paused": "", "resting_since": task.resting_since}
         writes.append(Update("clawgroups.Task", task.pk, {**_why(task), **waits(task, wait, now)}, expect))
     return writes
 

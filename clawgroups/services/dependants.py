@@ -1,4 +1,4 @@
-"""Tasks that wait, directly or not, for one that is stuck or has failed: they say so, until it moves again.
+"""Tasks that wait, directly or not, for one that is stuck, paused or has failed: they say so, until it moves again.
 
 Found from rows as they are, so that whatever made a task stuck or moved it on needs to tell nobody.
 """
@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from uuid import UUID
+
+from django.db.models import Q
 
 from clawgroups import commit
 from clawgroups.core.actors import Actor
@@ -35,7 +37,8 @@ class Told:
 def to_tell(run: Run) -> tuple[Told, ...]:
     """The waiting tasks of a run that do not say what they should, at most `LIMIT`."""
     tasks = Task.objects.filter(run=run)
-    blocking = list(tasks.filter(state__in=["stuck", "failed"]).order_by("level", "position"))
+    paused = Q(state__in=["waiting", "ready"]) & ~Q(paused="")
+    blocking = list(tasks.filter(Q(state__in=["stuck", "failed"]) | paused).order_by("level", "position"))
     marked = dict(tasks.filter(state="waiting").exclude(reason="").values_list("pk", "reason"))
     if not blocking:
         return tuple(_nothing(pk) for pk in list(marked)[:LIMIT])
@@ -64,6 +67,8 @@ def nearest(sources: Sequence[UUID], edges: Iterable[tuple[UUID, UUID]]) -> Mapp
 def _told(pk: UUID, source: Task, author: str) -> Told:
     if source.state == "failed":
         return Told(pk, f"It waits for “{source.title}”, which has failed; {author} decides how it goes on.", author)
+    if source.paused:
+        return Told(pk, f"It waits for “{source.title}”, which {source.paused} paused.", source.paused)
     who = source.next_actor
     return Told(pk, f"It waits for “{source.title}”, which is stuck: {who} must act there.", who)
 

@@ -16,7 +16,7 @@ from clawgroups.core.changes import Change, Delete, Expect, Insert, Outcome, Upd
 from clawgroups.core.errors import Conflict, Forbidden, Invalid
 from clawgroups.core.events import AgentProfileSet
 from clawgroups.permissions import get_agent
-from clawgroups.services.agents import everywhere
+from clawgroups.services.agents import audit_of, everywhere
 from clawgroups.services.deadlines import database_now
 
 MAX_SECRET = 4000
@@ -94,6 +94,7 @@ def _submit(
             operation=operation,
             verb=verb,
             answer={"id": str(agent.pk), **(answer or {})},
+            audits=(audit_of(verb, agent.pk, name=agent.name, **(answer or {})),),
             wakes=(bus.dials_topic(),),
         )
     )

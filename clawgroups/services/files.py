@@ -17,6 +17,8 @@ from django.conf import settings
 from clawgroups.core.errors import Invalid, NotFound, TooLarge
 
 MAX_NAME = 200
+# They turn the order of letters round: a name with them reads otherwise than it is.
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,11 @@ class StoredFile:
 
 
 def clean_name(name: str) -> str:
-    """A relative file name. Raises `Invalid` for absolute, parent, NUL, hidden or empty names."""
+    """A relative file name. Raises `Invalid` for absolute, parent, NUL, empty names, and such as read otherwise."""
     cleaned = unicodedata.normalize("NFC", name).replace("\\", "/").strip()
     parts = cleaned.split("/")
     bad = not cleaned or cleaned.startswith("/") or any(p in ("", ".", "..") for p in parts)
-    if bad or len(cleaned) > MAX_NAME or any(unicodedata.category(c) in ("Cc", "Cs") for c in cleaned):
+    if bad or len(cleaned) > MAX_NAME or any(unicodedata.category(c) in ("Cc", "Cs") or c in TURNING for c in cleaned):
         raise Invalid(f"“{name[:80]}” is not a usable file name.", field="name", code="bad_file_name")
     return cleaned
 

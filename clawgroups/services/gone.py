@@ -19,18 +19,20 @@ from clawgroups.core.changes import Change, Fact, Outcome, Update
 from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_task
 from clawgroups.core.task_events import TaskReleased
-from clawgroups.core.timers import wait_for_coordinator
 from clawgroups.models import Command, Task
 from clawgroups.services import repairs, tasks
+from clawgroups.services.asked_for import voided
 from clawgroups.services.attempts import Decision, end_attempt, fence
-from clawgroups.services.deadlines import timers_of, waits
+from clawgroups.services.deadlines import wait_of_ready, waits
+from clawgroups.services.drafts import unmoved
+from clawgroups.services.handback_brief import given_back
 
 GONE = Q(assignee__left_at__isnull=False) | Q(assignee__agent__retired_at__isnull=False)
 
 
 def left_behind(now: datetime, limit: int) -> list[Callable[[], Future[Outcome]]]:
     """A verb for each task that somebody who has left still has in hand or holds."""
-    rows = Task.objects.select_related("assignee", "attempt", "run", "workspace")
+    rows = Task.objects.select_related("assignee", "attempt__member", "run", "workspace")
     found = rows.filter(GONE, state__in=["assigned", "working", "held"])
     return [partial(_hand_back if task.state == "held" else _give_on, task, now) for task in found[:limit]]
 
@@ -51,10 +53,12 @@ def _give_on(task: Task, now: datetime) -> Future[Outcome]:
 
 
 def _hand_back(task: Task, now: datetime) -> Future[Outcome]:
-    """As if the holder had handed it back without a word; the draft stays with the attempt."""
-    decision, epoch = Decision(), task.epoch + 1
-    if task.attempt is not None and task.attempt.ended_at is None:
-        decision.add(end_attempt(task.attempt, AttemptVerb.SUPERSEDE, now, reason=_reason(task)))
+    """As if the holder had handed it back without a word: what they had written and changed goes on with it."""
+    decision, epoch, attempt = Decision(), task.epoch + 1, task.attempt
+    if attempt is not None and attempt.ended_at is None:
+        decision.writes += unmoved(attempt)
+        decision.add(end_attempt(attempt, AttemptVerb.SUPERSEDE, now, reason=_reason(task)))
+    decision.add(voided(task, now))
     values = {
         "state": move_task(task.state, TaskVerb.HAND_BACK).value,
         "epoch": epoch,
@@ -62,7 +66,8 @@ def _hand_back(task: Task, now: datetime) -> Future[Outcome]:
         "assignee_id": None,
         "attempt_id": None,
         "reason": _reason(task),
-        **waits(task, wait_for_coordinator(now, timers_of(task.workspace)), now),
+        **({} if attempt is None else {"brief": given_back(task, attempt)}),
+        **waits(task, wait_of_ready(task, now), now),
     }
     fact = TaskReleased(
         task_id=task.pk, attempt_id=task.attempt_id, reason=_reason(task), epoch=epoch, failure=Failure.RELEASED.value

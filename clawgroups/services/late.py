@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from django.db.models import Max, Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from agents.ids import new_id
@@ -26,12 +26,12 @@ from clawgroups.core.actors import SYSTEM, Actor, ActorKind
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, one_of
 from clawgroups.core.errors import Conflict, NotFound, StaleAttempt
 from clawgroups.core.lifecycle import AttemptState, AttemptVerb, TaskState, TaskVerb, move_task
-from clawgroups.core.task_events import ArtifactAdded, LateResultAdopted, LateResultKept
+from clawgroups.core.task_events import ArtifactAdded, LateResultAdopted, LateResultKept, StopConfirmed
 from clawgroups.core.timers import wait_for_review
 from clawgroups.models import Artifact, Attempt, Command, Session, Task
 from clawgroups.permissions import get_task, require
-from clawgroups.queries import late_files, newest_files
-from clawgroups.services.attempts import Decision, end_attempt, fence
+from clawgroups.queries import late_files
+from clawgroups.services.attempts import Decision, check_unpaused, end_attempt, fence
 from clawgroups.services.deadlines import timers_of, waits
 
 KEPT_RESULT = "late_result"
@@ -52,7 +52,7 @@ def keep(command: Command, task: Task, link: UUID, *, stop_reason: str, text: st
     attempt = command.attempt
     assert attempt is not None
     values: dict[str, Any] = {"stop": "done"}
-    decision = Decision()
+    decision = confirmed(attempt)
     now = timezone.now()
     if command.purpose == "work" and stop_reason == "end_turn" and not _is_known(attempt, text):
         is_result = bool(text.strip()) or Artifact.objects.filter(attempt=attempt, kind="late").exists()
@@ -65,22 +65,41 @@ def keep(command: Command, task: Task, link: UUID, *, stop_reason: str, text: st
     return decision
 
 
+def confirmed(attempt: Attempt) -> Decision:
+    """What is told once the turn of a stopped attempt is over; nothing where that was told before."""
+    if attempt.stop not in ("asked", "unconfirmed"):
+        return Decision()
+    fact = StopConfirmed(task_id=attempt.task_id, attempt_id=attempt.pk)
+    return Decision([], [Fact(attempt.workspace_id, fact)])
+
+
 def _is_known(attempt: Attempt, text: str) -> bool:
     given = _digest(text, late_files(attempt))
     counted = Q(state__in=[state.value for state in COUNTED]) | Q(late_at__isnull=False) | Q(pk=attempt.pk)
-    others = Attempt.objects.filter(counted, task_id=attempt.task_id)
-    return any(given == digest for other in others for digest in digests_of(other))
+    others = list(Attempt.objects.filter(counted, task_id=attempt.task_id))
+    return any(given in digests for digests in digests_of(others).values())
 
 
-def digests_of(attempt: Attempt) -> Iterator[str]:
-    """What an attempt has given so far, as hashes of text and files: its result, and what came late."""
+def digests_of(attempts: Sequence[Attempt]) -> dict[UUID, set[str]]:
+    """What attempts have given so far, as hashes of text and files: their results, and what came late. In one query."""
+    rows = Artifact.objects.filter(attempt__in=[one.pk for one in attempts], kind__in=["result", "late"])
+    files: dict[UUID, list[Artifact]] = {}
+    for row in rows.order_by("created_at", "pk") if attempts else ():
+        assert row.attempt_id is not None
+        files.setdefault(row.attempt_id, []).append(row)
+    return {one.pk: set(_digests(one, files.get(one.pk, []))) for one in attempts}
+
+
+def _digests(attempt: Attempt, files: Sequence[Artifact]) -> Iterator[str]:
     if attempt.submitted_at is not None:
-        yield _digest(attempt.result, newest_files(attempt, "result"))
+        # Of each name the newest, as in `queries.newest_files`.
+        results = {row.name: row for row in files if row.kind == "result"}
+        yield _digest(attempt.result, results.values())
     if attempt.late_at is not None:
-        yield _digest(attempt.late_result, late_files(attempt))
+        yield _digest(attempt.late_result, {row.name: row for row in files}.values())
 
 
-def _digest(text: str, files: Sequence[Artifact]) -> str:
+def _digest(text: str, files: Iterable[Artifact]) -> str:
     said = [text.strip(), sorted((row.name, row.sha256) for row in files)]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
@@ -193,6 +212,7 @@ def adopt_late(task_id: UUID, attempt_id: UUID, *, actor: Actor, operation: str 
         "reason": "",
         "failure": "",
         "not_before": None,
+        "paused": "",
         **waits(task, wait_for_review(now, timers_of(task.workspace)), now),
     }
     decision.writes += [
@@ -245,6 +265,8 @@ def _require_free(task: Task, actor: Actor) -> None:
     free = task.state in (TaskState.READY, TaskState.STUCK)
     if actor.kind is ActorKind.COORDINATOR and not free:
         raise Conflict("Somebody works on this task; only a person takes a late result up now.", code="in_hand")
+    if actor.kind is ActorKind.COORDINATOR:
+        check_unpaused(task)
 
 
 def _again(task: Task, source: Attempt, now: datetime) -> dict[str, Any]:
@@ -293,20 +315,45 @@ def _files_along(task: Task, source: Attempt, attempt_id: UUID, now: datetime) -
 
 
 def adoptable(task: Task) -> Attempt | None:
-    """The late result that the coordinator may take up: the newest of a try that only ran out of time.
+    """The late result of a task that the coordinator may take up; see `adoptable_of`."""
+    return adoptable_of([task.pk]).get(task.pk)
+
+
+def adoptable_of(tasks: Collection[UUID]) -> dict[UUID, Attempt]:
+    """The late results that the coordinator may take up, by task: the newest of a try that only ran out of time.
 
     None that was taken up, turned down or returned before, nor one from before a person worked on the task or
     a result was sent back: it knows nothing of what was said then.
     """
-    returned = task.attempts.filter(state=AttemptState.RETURNED.value)
-    words = task.attempts.filter(Q(state=AttemptState.RETURNED.value) | Q(member__user__isnull=False))
-    since = words.aggregate(last=Max("number"))["last"] or 0
-    turned_down = {digest for one in returned for digest in digests_of(one)}
-    late = task.attempts.filter(state=AttemptState.EXPIRED.value, late_at__isnull=False, adopted_as=None)
-    for one in late.filter(number__gt=since, verdicts=[]).order_by("-late_at"):
-        if turned_down.isdisjoint(digests_of(one)):
-            return one
-    return None
+    if not tasks:
+        return {}
+    taken = Exists(Attempt.objects.filter(adopted_from=OuterRef("pk")))
+    tried = Attempt.objects.filter(task__in=tasks).annotate(taken=taken)
+    of_task: dict[UUID, list[Any]] = {}
+    for one in tried.select_related("member").order_by("late_at", "number"):
+        of_task.setdefault(one.task_id, []).append(one)
+    choice = {pk: _choice(attempts) for pk, attempts in of_task.items()}
+    # Only what may be taken up, and what was sent back before it, has to be read.
+    read = digests_of(
+        [one for fitting, returned in choice.values() if fitting and returned for one in (*fitting, *returned)]
+    )
+    found = ((pk, _newest_fitting(fitting, returned, read)) for pk, (fitting, returned) in choice.items())
+    return {pk: one for pk, one in found if one is not None}
+
+
+def _choice(attempts: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Of all tries of a task: late results that may be taken up, as they came; and what was returned."""
+    returned = [one for one in attempts if one.state == AttemptState.RETURNED]
+    by_people = [one for one in attempts if one.member.user_id is not None]
+    since = max((one.number for one in (*returned, *by_people)), default=0)
+    late = [one for one in attempts if one.state == AttemptState.EXPIRED and one.late_at is not None and not one.taken]
+    return [one for one in late if one.number > since and not one.verdicts], returned
+
+
+def _newest_fitting(fitting: Sequence[Any], returned: Sequence[Any], read: Mapping[UUID, set[str]]) -> Any:
+    turned_down = {digest for one in returned for digest in read.get(one.pk, ())}
+    known = (one for one in reversed(fitting) if turned_down.isdisjoint(read.get(one.pk, ())))
+    return next(known, None)
 
 
 def turn_down(attempt_id: UUID, *, verdicts: Sequence[Verdict], actor: Actor) -> Future[Outcome]:

@@ -55,7 +55,7 @@ def remember(
     text = clean_text(text, what="Note", limit=MAX_NOTE, required=True)
     task = task_id if scope == "task" else None
     agent = actor.agent_id if scope == "agent" else None
-    pk = uuid5(workspace_id, f"memory:{task or agent or ''}:{key.casefold()}")
+    pk = note_id(workspace_id, key, task or agent)
     replaced = Memory.objects.filter(pk=pk).exists()
     if not replaced and Memory.objects.filter(workspace=workspace_id).count() >= MAX_NOTES:
         raise Conflict(
@@ -83,6 +83,11 @@ def remember(
             answer={"id": str(pk), "replaced": replaced},
         )
     )
+
+
+def note_id(workspace_id: UUID, key: str, scope: UUID | None = None) -> UUID:
+    """The note under this key: for everybody, or for one task or agent."""
+    return uuid5(workspace_id, f"memory:{scope or ''}:{' '.join(key.split()).casefold()}")
 
 
 def forget(memory_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outcome]:

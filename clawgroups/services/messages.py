@@ -1,7 +1,8 @@
-"""Verbs on messages."""
+"""Saying something: in the group chat, in a task's thread, as an answer, with files."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from uuid import UUID
 
@@ -12,12 +13,15 @@ from clawgroups import commit
 from clawgroups.core.actors import Actor
 from clawgroups.core.addressing import mentioned
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome
+from clawgroups.core.errors import Invalid, NotFound
 from clawgroups.core.events import MessagePosted
-from clawgroups.models import Member
+from clawgroups.models import Member, Message
 from clawgroups.permissions import get_task, require, seat_of
+from clawgroups.services.files import StoredFile
 from clawgroups.services.workspaces import clean_text
 
 MAX_MESSAGE = 20_000
+MOST_FILES = 10
 
 
 def post_message(
@@ -27,20 +31,30 @@ def post_message(
     actor: Actor,
     task_id: UUID | None = None,
     run_id: UUID | None = None,
+    reply_to: UUID | None = None,
+    files: Sequence[StoredFile] = (),
     provided: tuple[Expect, ...] = (),
     operation: str = "",
 ) -> Future[Outcome]:
-    """Say something in the group chat, or in a task's thread. `provided`: what must still be so when it is said."""
+    """Say something in the group chat, or in a task's thread, with files or as an answer to another message.
+
+    `provided`: what must still be so when it is said.
+    """
     expects = require(actor, "message.post", workspace_id)
     if task_id is not None:
         get_task(actor, task_id, "task.view")
-    insert, fact = message(workspace_id, body=body, actor=actor, task_id=task_id, run_id=run_id)
+    if reply_to is not None:
+        _in_thread(reply_to, workspace_id, task_id)
+    few_enough(len(files))
+    insert, fact = message(
+        workspace_id, body=body, actor=actor, task_id=task_id, run_id=run_id, reply_to=reply_to, wordless=bool(files)
+    )
     return commit.submit(
         Change(
             actor,
             workspace_id,
             (*expects, *provided),
-            (insert,),
+            (insert, *_with_files(insert.pk, workspace_id, files)),
             (fact,),
             operation,
             verb="message.post",
@@ -56,11 +70,12 @@ def message(
     actor: Actor,
     task_id: UUID | None = None,
     run_id: UUID | None = None,
+    reply_to: UUID | None = None,
+    wordless: bool = False,
 ) -> tuple[Insert, Fact]:
-    """A message as part of a larger change: its row and its fact. Raises `Invalid` when empty."""
-    body = clean_text(body, what="Message", limit=MAX_MESSAGE, required=True)
+    """A message as part of a larger change: its row and its fact. Raises `Invalid` when empty, unless `wordless`."""
+    body = clean_text(body, what="Message", limit=MAX_MESSAGE, required=not wordless)
     seat = seat_of(actor, workspace_id) if (actor.user_id or actor.agent_id) else None
-    handles = dict(Member.objects.filter(workspace_id=workspace_id, left_at=None).values_list("handle", "pk"))
     pk = new_id()
     values = {
         "workspace_id": workspace_id,
@@ -69,7 +84,52 @@ def message(
         "member_id": seat.pk if seat else None,
         "actor": actor.as_json(),
         "body": body,
+        "reply_to_id": reply_to,
         "created_at": timezone.now(),
     }
-    fact = MessagePosted(message_id=pk, task_id=task_id, mentions=mentioned(body, handles))
+    fact = MessagePosted(message_id=pk, task_id=task_id, mentions=mentions_of(body, workspace_id))
     return Insert("clawgroups.Message", pk, values), Fact(workspace_id, fact)
+
+
+def mentions_of(body: str, workspace_id: UUID) -> tuple[UUID, ...]:
+    """The present members whom a text names."""
+    handles = dict(Member.objects.filter(workspace_id=workspace_id, left_at=None).values_list("handle", "pk"))
+    return mentioned(body, handles)
+
+
+def few_enough(number: int) -> None:
+    """Refuse too many files at once, before any of them is read. Raises `Invalid`."""
+    if number > MOST_FILES:
+        raise Invalid(
+            f"At most {MOST_FILES} files go with one message; these are {number}. Send the rest with the next one.",
+            field="files",
+            code="too_many_files",
+        )
+
+
+def _with_files(message_id: UUID, workspace_id: UUID, files: Sequence[StoredFile]) -> list[Insert]:
+    columns = {"message_id": message_id, "workspace_id": workspace_id}
+    return [
+        Insert(
+            "clawgroups.MessageFile",
+            new_id(),
+            {
+                **columns,
+                "position": position,
+                "name": stored.name,
+                "size": stored.size,
+                "sha256": stored.sha256,
+                "content_type": stored.content_type[:120],
+            },
+        )
+        for position, stored in enumerate(files)
+    ]
+
+
+def _in_thread(reply_to: UUID, workspace_id: UUID, task_id: UUID | None) -> None:
+    """Whether one can answer that message there. Raises `NotFound`, `Invalid`."""
+    thread = Message.objects.filter(pk=reply_to, workspace=workspace_id).values_list("task", flat=True)[:1]
+    if not thread:
+        raise NotFound("The message that you answer is not in this workspace.")
+    if thread[0] != task_id:
+        raise Invalid("One answers where it was said: in the same thread.", field="reply_to", code="other_thread")

@@ -17,6 +17,7 @@ from agents.ids import new_id
 from agents.llm.providers import PRESETS
 from clawgroups import commit, sealing
 from clawgroups.core.actors import SYSTEM, Actor, ActorKind
+from clawgroups.core.audit import Audit
 from clawgroups.core.changes import Change, Delete, Expect, Insert, Outcome, Put, Update, Write
 from clawgroups.core.errors import Conflict, Forbidden, Invalid, NotFound
 from clawgroups.core.model_servers import clean_key, clean_server, is_exposed
@@ -249,9 +250,11 @@ def _submit(
         operation=operation,
         verb=verb,
         answer={"id": str(pk), **shown},
+        audits=(Audit(verb, {"model_server_id": str(pk), **{key: shown[key] for key in _TOLD if key in shown}}),),
     )
     return commit.submit(change)
 
 
 EXPOSED = "This address is public and without TLS: prompts and the key can be read on the way. Use https://."
+_TOLD = ("name", "provider", "url", "model", "standby", "enabled")
 _UNSAID = frozenset({"secret", "created_at", "checked_at", "breaker_until", "health", "checked", "breaker"})

@@ -24,7 +24,6 @@ from clawgroups.models import Attempt, Command, Session, Task
 from clawgroups.services.attempts import Decision, end_attempt, release
 from clawgroups.services.tasks import prompt_command
 
-LOGIN_NEEDED = -32000
 LOGIN_MISSING = "the agent needs a login on its own machine"
 SCOPE_DENIED = -32016
 
@@ -149,7 +148,7 @@ def kind_of(error: Mapping[str, Any]) -> tuple[Failure, str]:
 
 def needs_login(error: Mapping[str, Any] | None) -> bool:
     """Whether an agent answered that its owner has to sign in first."""
-    return error is not None and error.get("code") == LOGIN_NEEDED
+    return error is not None and error.get("code") in version.LOGIN_CODES
 
 
 def failed(command: Command, task: Task, attempt: Attempt, failure: Failure, reason: str) -> Decision:

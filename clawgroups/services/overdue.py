@@ -30,8 +30,9 @@ from clawgroups.core.timers import (
     wait_for_taker,
 )
 from clawgroups.models import Attempt, Member, Task
+from clawgroups.services import acknowledging, passing
 from clawgroups.services.attempts import Decision, end_attempt, fence
-from clawgroups.services.deadlines import name_of, person_of, timers_of, waits
+from clawgroups.services.deadlines import judge_name, name_of, person_of, timers_of, waits
 from clawgroups.services.messages import message
 
 Verb = Callable[[], Future[Outcome]]
@@ -64,7 +65,10 @@ def due_tasks(now: datetime, limit: int, *, expire: bool) -> list[Verb]:
 
 
 def _rows(wanted: Q, limit: int) -> QuerySet[Task]:
-    rows = Task.objects.filter(wanted, run__state="running").exclude(state__in=["done", "failed", "cancelled"])
+    # One that a person paused has no deadline but its run's.
+    rows = Task.objects.filter(wanted, run__state="running", paused="").exclude(
+        state__in=["done", "failed", "cancelled"]
+    )
     return rows.select_related("run", "workspace", "attempt__member", "holder").order_by("deadline_at")[:limit]
 
 
@@ -77,11 +81,9 @@ def time_out(task: Task, now: datetime) -> Future[Outcome]:
 
 def not_acknowledged(task: Task, now: datetime) -> Future[Outcome]:
     """An agent did not say that it understood a hand-back: whoever handed it back is asked."""
-    who = str(task.brief.get("handback", {}).get("from") or name_of(task.run))
-    limit = say_duration(timers_of(task.workspace).acknowledge)
-    agent = task.attempt.member.name if task.attempt else "The agent"
-    reason = f"{agent} did not say within {limit} that it understood what changed; assign it again or take it over"
-    return _give_to(task, who, reason, now, Failure.NOT_ACKNOWLEDGED)
+    assert task.attempt is not None
+    decision = acknowledging.silent(task, task.attempt, now)
+    return _submit(task, "task.give_to_person", decision.writes, decision.facts, decision.wakes)
 
 
 def _unassigned(task: Task, now: datetime) -> Future[Outcome]:
@@ -98,9 +100,6 @@ def _give_to(task: Task, who: str, reason: str, now: datetime, failure: Failure 
         values["failure"] = failure.value
     if task.attempt is not None and task.attempt.ended_at is None:
         decision = end_attempt(task.attempt, AttemptVerb.EXPIRE, now, reason=reason, failure=failure)
-        # Not one that has just been acknowledged.
-        ended = Update("clawgroups.Attempt", task.attempt.pk, {}, {"start_by": task.attempt.start_by})
-        decision.writes.append(ended)
         values |= {"epoch": task.epoch + 1, "attempt_id": None, "assignee_id": None}
     values |= waits(task, wait_for_help(now, timers_of(task.workspace), who), now)
     stuck = TaskStuck(task_id=task.pk, reason=reason, epoch=values.get("epoch", task.epoch))
@@ -116,7 +115,7 @@ def _give_to(task: Task, who: str, reason: str, now: datetime, failure: Failure 
 
 def _judge(task: Task, now: datetime) -> Future[Outcome]:
     """A result that nothing has checked in all the task's time: a person judges it."""
-    who = name_of(task.run)
+    who = judge_name(task)
     reason = f"It was not checked in time; {who} is asked to judge it."
     values = {"reason": reason, **waits(task, wait_for_judge(now, timers_of(task.workspace), who), now)}
     fact = Fact(task.workspace_id, TaskParked(task_id=task.pk, reason=reason))
@@ -130,12 +129,18 @@ def _review_again(task: Task, now: datetime) -> Future[Outcome]:
 
 
 def _let_pass(task: Task, now: datetime) -> Future[Outcome]:
-    """Who was asked whether they would do it did not answer: the coordinator looks for the next one."""
-    values = {"reason": f"{task.next_actor} was asked and did not answer.", "not_before": None}
-    values |= waits(task, wait_for_coordinator(now, timers_of(task.workspace)), now)
-    fact = Fact(task.workspace_id, TaskReady(task_id=task.pk, run_id=task.run_id))
-    write = Update("clawgroups.Task", task.pk, values, {**fence(task), "not_before": task.not_before})
-    return _submit(task, "task.let_pass", [write], [fact])
+    """Who was asked whether they would do it did not answer: it goes back, or the next one is looked for."""
+    expects = {**fence(task), "not_before": task.not_before, "brief": task.brief}
+    asked = Member.objects.filter(pk__in=task.brief.get("asked", [])[-1:]).first()
+    if asked is None:
+        values = waits(task, wait_for_coordinator(now, timers_of(task.workspace)), now)
+        fact = Fact(task.workspace_id, TaskReady(task_id=task.pk, run_id=task.run_id))
+        return _submit(
+            task, "task.let_pass", [Update("clawgroups.Task", task.pk, {**values, "not_before": None}, expects)], [fact]
+        )
+    back = passing.goes_back(task, asked, now, silent=True)
+    writes = [Update("clawgroups.Task", task.pk, back.values, expects), *back.decision.writes]
+    return _submit(task, "task.let_pass", writes, back.decision.facts)
 
 
 def _idle(task: Task, now: datetime) -> Future[Outcome]:

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.utils import timezone
 
 from agents import tokens
+from clawgroups import commit
+from clawgroups.auth import actor_of_user
+from clawgroups.core.actors import Actor
+from clawgroups.core.audit import Audit
+from clawgroups.core.changes import Change
 from clawgroups.core.errors import Invalid, NotFound, Unauthenticated
 from clawgroups.models import AccessToken, LoginLink
 
@@ -69,10 +75,18 @@ def create_token(user: User, *, name: str, days: int | None = None) -> tuple[Acc
         created_at=now,
         expires_at=now + timedelta(days=days) if days else None,
     )
+    _audit(user, "token.made", token=minted.public_id, name=name, days=days)
     return row, minted.secret
 
 
-def revoke_token(user: User, token_id: UUID) -> None:
+def revoke_token(user: User, token_id: UUID, *, actor: Actor | None = None) -> None:
     """Make one of the person's tokens void."""
     if AccessToken.objects.filter(pk=token_id, user=user, revoked_at=None).update(revoked_at=timezone.now()) != 1:
         raise NotFound("There is no such token.")
+    _audit(user, "token.revoked", actor=actor, token=str(token_id))
+
+
+def _audit(user: User, action: str, *, actor: Actor | None = None, **detail: Any) -> None:
+    """On the installation's audit trail: what was done to a person's tokens, by themselves unless said otherwise."""
+    told = Audit(action, {"user": user.get_username(), **detail})
+    commit.wait(commit.submit(Change(actor or actor_of_user(user), verb=action, audits=(told,))))

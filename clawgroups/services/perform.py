@@ -23,6 +23,16 @@ TRIES = 3
 GIVE_WAY = 0.1  # seconds that a read of a single door waits for a drawing at most
 
 
+def insisting(tries: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """A verb that is decided up to so many times before whoever was quicker keeps it from being done."""
+
+    def marked(verb: Callable[P, T]) -> Callable[P, T]:
+        setattr(verb, "tries", tries)  # noqa: B010  (a function has no such attribute, for whoever checks types)
+        return verb
+
+    return marked
+
+
 def perform(verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs) -> Outcome:
     """Carry `verb` out and wait for the commit. For synchronous doors.
 
@@ -35,13 +45,14 @@ def perform(verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwarg
 def begin(verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs) -> Callable[[], Outcome]:
     """Decide `verb` and hand it to the writer; what is returned waits for the commit, as `perform` does.
 
-    What is begun before the first is waited for is committed together.
+    What is begun before the first is waited for is committed together. A verb with `tries` of its own is decided that
+    often at most.
     """
     future = verb(*args, **kwargs)
 
     def finish() -> Outcome:
         outcome = commit.wait(future)
-        for _ in range(TRIES - 1):
+        for _ in range(getattr(verb, "tries", TRIES) - 1):
             if outcome.applied:
                 return outcome
             outcome = commit.wait(verb(*args, **kwargs))

@@ -26,6 +26,7 @@ from clawgroups.permissions import require
 from clawgroups.services.approvals import ANSWER, asked, open_questions
 from clawgroups.services.artifacts import live_session, session_of, while_live
 from clawgroups.services.deadlines import timers_of
+from clawgroups.services.hands import on_behalf
 from clawgroups.services.workspaces import clean_text
 
 MAX_QUESTION = 2000
@@ -44,6 +45,7 @@ def ask_person(
     Raises `StaleAttempt`, `Invalid`, and `Conflict` for a key that was used for another question or too many questions.
     """
     session = live_session(session_id, actor)
+    actor = on_behalf(actor, session.attempt)
     expects = require(actor, "approval.ask", session.workspace_id)
     words = clean_text(question, what="Question", limit=MAX_QUESTION, required=True)
     options = _options(choices)

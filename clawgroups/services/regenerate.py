@@ -24,8 +24,8 @@ from clawgroups.core.task_events import TaskReady, TaskRegenerated, TaskSplit
 from clawgroups.core.timers import Bounds, wait_for_coordinator, wait_for_parents
 from clawgroups.models import Dependency, Task
 from clawgroups.permissions import get_task, require
-from clawgroups.services.attempts import Decision, fence
-from clawgroups.services.deadlines import timers_of, waits, waits_when_ready
+from clawgroups.services.attempts import OF_BEFORE, Decision, check_unpaused, fence
+from clawgroups.services.deadlines import timers_of, wait_of_ready, waits, waits_when_ready
 from clawgroups.services.workspaces import clean_text
 
 MAX_INSTRUCTIONS = 20_000
@@ -66,7 +66,7 @@ def regenerate_task(
         "not_before": None,
         "reason": "",
         "failure": "",
-        "brief": {k: v for k, v in task.brief.items() if k not in ("preferred", "only")},
+        "brief": {k: v for k, v in task.brief.items() if k not in OF_BEFORE},
     }
     unmoved = {"state": "running", "plan_version": task.run.plan_version}
     decision = _split(task, _parsed(task, parts), values, now) if parts else _rephrased(task, values, actor, now)
@@ -91,8 +91,10 @@ def _check_unmoved(task: Task, epoch: int | None, actor: Actor) -> None:
     if epoch is not None and epoch != task.epoch:
         raise Conflict(f"This task has moved on: it is at epoch {task.epoch} now.", code="task_moved")
     # A person may have chosen somebody for it, which gives it another try under the same epoch.
-    if actor.kind is ActorKind.COORDINATOR and task.tries < MAX_TRIES:
-        raise Conflict("This task has tries left; it is not written anew yet.", code="tries_left")
+    if actor.kind is ActorKind.COORDINATOR:
+        if task.tries < MAX_TRIES:
+            raise Conflict("This task has tries left; it is not written anew yet.", code="tries_left")
+        check_unpaused(task)
 
 
 def _unmoved(task: Task) -> dict[str, Any]:
@@ -105,6 +107,8 @@ def _rephrased(task: Task, values: dict[str, Any], actor: Actor, now: datetime) 
     else:
         # A person's word gives it all the time again.
         waiting = waits_when_ready(task.run, now)
+    if task.paused:
+        waiting = {**waiting, **waits(task, wait_of_ready(task, now), now), "close_by": waiting["close_by"]}
     values = {**values, "state": move_task(task.state, TaskVerb.REGENERATE).value, **waiting}
     fact = TaskRegenerated(task_id=task.pk, run_id=task.run_id, epoch=task.epoch + 1)
     return Decision([Update("clawgroups.Task", task.pk, values, _unmoved(task))], [Fact(task.workspace_id, fact)])
@@ -112,6 +116,7 @@ def _rephrased(task: Task, values: dict[str, Any], actor: Actor, now: datetime) 
 
 def _split(task: Task, parts: Sequence[PlanTask], values: dict[str, Any], now: datetime) -> Decision:
     """The parts begin at once, from what the whole began from; the last one that is done makes the whole ready."""
+    check_unpaused(task)
     decision = Decision()
     parents = list(Dependency.objects.filter(task=task).values_list("parent_id", flat=True))
     position = Task.objects.filter(run_id=task.run_id).aggregate(last=Max("position"))["last"] or 0

@@ -18,7 +18,7 @@ from clawgroups.core.plan_diff import LOST, PlanDiff
 from clawgroups.core.task_events import TaskCancelled, TaskReady
 from clawgroups.core.timers import Bounds, wait_for_parents, wait_for_resume
 from clawgroups.models import Session, Task
-from clawgroups.services.attempts import end_sessions, fence
+from clawgroups.services.attempts import OF_BEFORE, end_sessions, fence
 from clawgroups.services.deadlines import CLOSED, name_of, waits_when_ready
 from clawgroups.services.plan_changes import TASK, PlanRows, columns_of, new_row, relinked, seats_by_handle
 
@@ -132,7 +132,7 @@ class _Carrying:
             "tries": 0,
             "not_before": None,
             "failure": "",
-            "brief": {k: v for k, v in task.brief.items() if k not in ("preferred", "only")},
+            "brief": {k: v for k, v in task.brief.items() if k not in OF_BEFORE},
         }
         if not waiting_on:
             return {**values, **self.when_ready()}

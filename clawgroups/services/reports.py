@@ -18,6 +18,7 @@ from clawgroups.permissions import require
 from clawgroups.services.artifacts import live_session, while_live
 from clawgroups.services.attempts import fence
 from clawgroups.services.deadlines import in_hand, waits_in_hand
+from clawgroups.services.hands import on_behalf
 from clawgroups.services.workspaces import clean_text
 
 MAX_NOTE = 300
@@ -33,6 +34,7 @@ def report_progress(session_id: UUID, *, percent: int | None, note: str, actor: 
     session = live_session(session_id, actor)
     expects = require(actor, "attempt.report", session.workspace_id)
     attempt = session.attempt
+    actor, by_person = on_behalf(actor, attempt), attempt.member.user_id is not None
     note = " ".join(clean_text(note, what="Note", limit=MAX_NOTE).split())
     if percent is None and not note:
         raise Invalid("Say how far it is: a percentage, a note, or both.", field="note")
@@ -46,7 +48,8 @@ def report_progress(session_id: UUID, *, percent: int | None, note: str, actor: 
     values: dict[str, Any] = {"progress": {**said, "at": now.isoformat()}}
     highest = before.get("highest", -1)
     if percent is not None and percent > highest:
-        values["progress_at"] = now
+        # Of a person's attempt only what the person does counts.
+        values |= {} if by_person else {"progress_at": now}
         highest = percent
     values["progress"]["highest"] = highest
     fact = ProgressReported(task_id=attempt.task_id, attempt_id=attempt.pk, percent=said["percent"], note=said["note"])
@@ -73,6 +76,12 @@ def acknowledge(session_id: UUID, *, text: str, actor: Actor) -> Future[Outcome]
     expects = require(actor, "attempt.report", session.workspace_id)
     words = clean_text(text, what="Text", limit=MAX_WORDS, required=True)
     attempt = session.attempt
+    if attempt.member.user_id is not None:
+        raise Conflict(
+            f"{attempt.member.name} holds this task and asked you something: answer in your last message. "
+            "Nothing was handed back to you, so there is nothing to acknowledge.",
+            code="nothing_to_acknowledge",
+        )
     if attempt.acknowledgement:
         said = {"acknowledged": attempt.acknowledgement}
         return commit.submit(Change(actor, session.workspace_id, expects, verb="attempt.acknowledge", answer=said))

@@ -16,13 +16,14 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from clawgroups import commit
 from clawgroups.core.actors import SYSTEM
-from clawgroups.core.changes import Change, Outcome, Update
+from clawgroups.core.changes import Change, Fact, Outcome, Update
 from clawgroups.core.clocks import task_after_rest
 from clawgroups.core.lifecycle import TASK_TERMINAL
+from clawgroups.core.task_events import TaskParked
 from clawgroups.models import Approval, Run, Task
 from clawgroups.services import approvals
 from clawgroups.services.attempts import fence
-from clawgroups.services.deadlines import rest_of_ready, timers_of
+from clawgroups.services.deadlines import rest_of_ready, timers_of, wait_of_ready, waits
 
 Verb = Callable[[], Future[Outcome]]
 IN_HAND = Q(state__in=["assigned", "working"])
@@ -34,7 +35,7 @@ def amiss(now: datetime, limit: int) -> list[Verb]:
     """A verb for every task whose rest is wrong."""
     asked = Exists(Approval.objects.filter(task=OuterRef("pk"), epoch=OuterRef("epoch"), state="open"))
     resting = Task.objects.select_related("workspace").filter(resting_since__isnull=False).annotate(asked=asked)
-    right = PERSON | (IN_HAND & Q(asked=True)) | Q(state="ready") & STOPPED_RUN
+    right = PERSON | (IN_HAND & Q(asked=True)) | Q(state="ready") & (STOPPED_RUN | ~Q(paused=""))
     verbs: list[Verb] = []
     for task in resting.exclude(right)[:limit]:
         crossed = task.state in ("assigned", "working")
@@ -45,8 +46,10 @@ def amiss(now: datetime, limit: int) -> list[Verb]:
     verbs += [partial(approvals.look_again, pk, now) for pk in {*unseen.values_list("task_id", flat=True)[:limit]}]
     begun = Task.objects.filter(PERSON, resting_since=None, blocked_on="person", run__state="running")
     verbs += [partial(_set, task, {"resting_since": now}) for task in begun[:limit]]
+    unseen_pause = Task.objects.select_related("workspace", "run").filter(state="ready", resting_since=None)
+    verbs += [partial(_rest, task, now) for task in unseen_pause.exclude(paused="")[:limit]]
     stopped = Run.objects.select_related("workspace").filter(Q(paused=True) | ~Q(budget_stop=""), state="running")
-    waiting = Task.objects.filter(run=OuterRef("pk"), state="ready", resting_since=None)
+    waiting = Task.objects.filter(run=OuterRef("pk"), state="ready", paused="", resting_since=None)
     return [*verbs, *(partial(_pause, run, now) for run in stopped.filter(Exists(waiting)))]
 
 
@@ -61,6 +64,14 @@ def _set(task: Task, values: dict[str, Any]) -> Future[Outcome]:
     expect = {**fence(task), "resting_since": task.resting_since}
     write = Update("clawgroups.Task", task.pk, values, expect)
     return commit.submit(Change(SYSTEM, task.workspace_id, writes=(write,), verb="task.rest"))
+
+
+def _rest(task: Task, now: datetime) -> Future[Outcome]:
+    """A paused task that has become ready: its time begins to rest, and it says who may let it go on."""
+    values = waits(task, wait_of_ready(task, now), now)
+    write = Update("clawgroups.Task", task.pk, values, {**fence(task), "resting_since": None})
+    fact = Fact(task.workspace_id, TaskParked(task_id=task.pk, reason=task.reason))
+    return commit.submit(Change(SYSTEM, task.workspace_id, writes=(write,), facts=(fact,), verb="task.rest"))
 
 
 def _pause(run: Run, now: datetime) -> Future[Outcome]:

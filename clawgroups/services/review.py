@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from agents.ids import new_id
 from clawgroups import commit
-from clawgroups.core.acceptance import Verdict
+from clawgroups.core.acceptance import Finding, Verdict, parse_line
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.changes import Change, Count, Expect, Fact, Insert, Outcome, Update, Write
 from clawgroups.core.errors import Conflict, Invalid
@@ -23,9 +23,9 @@ from clawgroups.core.task_events import TaskDone, TaskReady, TaskReturned, TaskS
 from clawgroups.core.timers import wait_for_holder
 from clawgroups.models import Attempt, Dependency, Member, Task
 from clawgroups.permissions import ENDING, get_task, require
-from clawgroups.services import breakers
+from clawgroups.services import breakers, draft_files
 from clawgroups.services.attempts import closed, end_sessions, fence, goes_on, retried, what_follows
-from clawgroups.services.deadlines import CLOSED, timers_of, waits, waits_when_ready
+from clawgroups.services.deadlines import CLOSED, judge_of, timers_of, waits, waits_when_ready
 from clawgroups.services.workspaces import clean_text
 
 
@@ -36,6 +36,7 @@ def accept_task(
     task = get_task(actor, task_id, "task.review", *ENDING)
     expects = require(actor, "task.review", task.workspace_id)
     attempt = _in_review(task)
+    _check_author(task, attempt, actor)
     now = timezone.now()
     ready = {"state": "ready", "reason": "", **waits_when_ready(task.run, now)}
     done = {
@@ -86,6 +87,38 @@ def accept_task(
             wakes=tuple(over.wakes),
         )
     )
+
+
+def _check_author(task: Task, attempt: Attempt, actor: Actor) -> None:
+    """Nobody judges their own words: lines that a machine cannot check are another person's, where there is one."""
+    if actor.kind is not ActorKind.PERSON or attempt.member.user_id is None or attempt.member.user_id != actor.user_id:
+        return
+    judge = other_judge(task, attempt)
+    if judge is not None:
+        lines = _unjudged(task, attempt)
+        raise Conflict(
+            f"You made this result, so somebody else judges “{lines[0]}”. Ask {judge.name}.",
+            code="own_result",
+            judge=judge.name,
+            lines=lines,
+        )
+
+
+def other_judge(task: Task, attempt: Attempt) -> Member | None:
+    """Who judges a person's result in their place; None: they may themselves."""
+    judge = judge_of(task) if _unjudged(task, attempt) else None
+    return judge if judge is not None and judge.pk != attempt.member_id else None
+
+
+def _unjudged(task: Task, attempt: Attempt) -> list[str]:
+    """The lines that a person still has to judge."""
+    found = {str(v.get("line")): v.get("finding") for v in attempt.verdicts}
+    unchecked = (None, Finding.FAILED)  # a check of a machine may still come, and then decides
+    return [
+        line
+        for line in map(str, task.acceptance)
+        if found.get(line) != Finding.PASSED and not (parse_line(line).check and found.get(line) in unchecked)
+    ]
 
 
 def _worked(attempt: Attempt, now: datetime) -> int:
@@ -151,7 +184,8 @@ def _after_return(
         values |= {"holder_id": attempt.member_id, "assignee_id": attempt.member_id}
         values |= waits(task, wait_for_holder(now, timers, attempt.member.name), now)
         back = TaskTakenOver(task_id=task.pk, attempt_id=again.pk, member_id=attempt.member_id, epoch=task.epoch + 1)
-        return values, [again, draft], (returned, Fact(task.workspace_id, back))
+        files = draft_files.carried(task, attempt, again.pk, now)
+        return values, [again, draft, *files.writes], (returned, Fact(task.workspace_id, back))
     failure = Failure.NOT_ACCEPTED
     follows = what_follows(task, failure)
     values |= goes_on(task, follows, now, reason=reason, failure=failure, verb=TaskVerb.RETURN)
@@ -184,6 +218,8 @@ def person_attempt(task: Task, seat: Member, text: str, now: datetime) -> tuple[
         "number": task.attempts.count() + 1,
         "epoch": task.epoch + 1,
         "state": "working",
+        # What they find handed on to them, as an agent is told it.
+        "brief": {key: task.brief[key] for key in ("handback", "given", "feedback") if key in task.brief},
         "offered_at": now,
         "begun_at": now,
         "progress_at": now,

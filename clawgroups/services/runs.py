@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -240,7 +241,9 @@ def _set_paused(run_id: UUID, paused: bool, actor: Actor, operation: str) -> Fut
     event: Event = RunPaused(run_id=run.pk) if paused else RunResumed(run_id=run.pk)
     facts = (Fact(run.workspace_id, event),) if run.paused != paused else ()
     expect = {"state": run.state, "paused": run.paused, "budget_stop": run.budget_stop}
-    paused_now = Update("clawgroups.Run", run.pk, {"paused": paused}, expect)
+    # Why it was paused is no matter once it goes on.
+    values = {"paused": paused} if paused else {"paused": paused, "reason": ""}
+    paused_now = Update("clawgroups.Run", run.pk, values, expect)
     run.paused = paused
     return commit.submit(
         Change(
@@ -306,7 +309,16 @@ def _cancel_tasks(run: Run, reason: str) -> Decision:
     return decision
 
 
-def finish_run(run_id: UUID, *, deliverables: Sequence[StoredFile], note: str, actor: Actor) -> Future[Outcome]:
+@dataclass(frozen=True, slots=True)
+class Deliverable:
+    """What a run hands over: a file made of its results, or a revision that one of its tasks delivered."""
+
+    stored: StoredFile
+    task_id: UUID | None = None
+    revision: int = 1
+
+
+def finish_run(run_id: UUID, *, deliverables: Sequence[Deliverable], note: str, actor: Actor) -> Future[Outcome]:
     """Hand over the deliverables: consolidating -> done, with a card in the chat."""
     run = get_run(actor, run_id, "run.consolidate")
     expects = require(actor, "run.consolidate", run.workspace_id)
@@ -315,10 +327,15 @@ def finish_run(run_id: UUID, *, deliverables: Sequence[StoredFile], note: str, a
     values |= {"turn_owner": "", "turn_until": None, "turned": run.wanted}
     writes, facts = model_calls.cancel_calls(run, "The run is done.")
     writes.append(Update("clawgroups.Run", run.pk, values, {"state": run.state}))
-    for stored in deliverables:
-        row = artifact(run.workspace_id, run.pk, stored, kind="deliverable", actor=actor)
+    for one in deliverables:
+        row = artifact(
+            run.workspace_id, run.pk, one.stored, kind="deliverable", actor=actor, task_id=one.task_id,
+            revision=one.revision,
+        )  # fmt: skip
         writes.append(row)
-        added = ArtifactAdded(artifact_id=row.pk, run_id=run.pk, name=stored.name, kind="deliverable")
+        added = ArtifactAdded(
+            artifact_id=row.pk, run_id=run.pk, task_id=one.task_id, name=one.stored.name, kind="deliverable"
+        )
         facts.append(Fact(run.workspace_id, added))
     said, spoken = message(run.workspace_id, body=note, actor=actor, run_id=run.pk)
     writes.append(said)

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils import timezone
 
 from agents.ids import new_id
@@ -25,9 +26,10 @@ from clawgroups.core.task_events import AttemptAcknowledged, TaskBegun, TaskSubm
 from clawgroups.core.timers import after, wait_for_review
 from clawgroups.keyed import row_of
 from clawgroups.models import Attempt, Command, Session, Task
-from clawgroups.services import breakers, late, openings
-from clawgroups.services.attempts import Decision, fence, release, void_approvals
+from clawgroups.services import acknowledging, breakers, handed, late, openings, steered, steering
+from clawgroups.services.attempts import TURNS, Decision, fence, release, void_approvals
 from clawgroups.services.deadlines import in_hand, timers_of, waits, waits_in_hand
+from clawgroups.services.hands import on_behalf
 from clawgroups.services.tasks import prompt_command
 
 MAX_RESULT = 1_000_000
@@ -74,8 +76,12 @@ def command_sent(command_id: UUID, *, link: UUID, epoch: int | None = None) -> F
     now = timezone.now()
     # A notification or reply has no answer to wait for.
     final = "sent" if command.purpose not in ("cancel", "reply") else "answered"
-    values = {"state": final, "link": link, "sent_at": now}
-    writes: list[Write] = [Update("clawgroups.Command", command.pk, values, {"state": "open"})]
+    values: dict[str, Any] = {"state": final, "link": link, "sent_at": now}
+    moved = Decision()
+    if command.purpose == steering.STEER:
+        prompt, moved = steered.sent(command, now)
+        values |= prompt
+    writes: list[Write] = [Update("clawgroups.Command", command.pk, values, {"state": "open"}), *moved.writes]
     facts: list[Fact] = []
     attempt = command.attempt
     if attempt is not None and attempt.state == "offered" and command.purpose in ("work", "acknowledge"):
@@ -117,7 +123,7 @@ def command_answered(
     """
     command = _command(command_id)
     now = timezone.now()
-    answer = {"result": shrink(dict(result or {}))} if error is None else {"error": dict(error)}
+    answer: dict[str, Any] = {"result": shrink(dict(result or {}))} if error is None else {"error": dict(error)}
     values = {
         "state": "answered" if error is None else "failed",
         "answered_at": now,
@@ -136,6 +142,10 @@ def command_answered(
             decision.add(openings.option_set(command, result, error))
         case "work" | "acknowledge":
             decision.add(_turn_ended(command, link, result, error, text[-MAX_RESULT:]))
+        case steering.STEER:
+            over, noted = steered.answered(command, link, result, error, text)
+            answer |= noted
+            decision.add(over)
         case _:
             pass
     decision.add(openings.rests_for_quota(command, error, now))
@@ -152,6 +162,8 @@ def _turn_ended(
     stop = str((result or {}).get("stopReason") or "")
     if task is None:
         return late.keep(command, openings.task_of(attempt), link, stop_reason=stop, text=text)
+    if command.purpose == "acknowledge" and error is None and (why := _no_acknowledgement(attempt, stop, text)):
+        return acknowledging.not_understood(task, attempt, now, why=why, answered=command.pk)
     if error is not None or stop != "end_turn":
         return openings.failed(command, task, attempt, *_turn_failure(error, stop, text))
     if command.purpose == "acknowledge":
@@ -179,7 +191,15 @@ def _turn_ended(
     )
     # It has ended its turn without waiting for the answer.
     decision.add(void_approvals(attempt, now))
+    decision.add(handed.carried_on(task, attempt, now))
     return decision
+
+
+def _no_acknowledgement(attempt: Attempt, stop: str, text: str) -> str:
+    """Why a turn that was to acknowledge a hand-back did not; empty where it did."""
+    if stop != "end_turn":
+        return _turn_failure(None, stop, text)[1]
+    return "" if (attempt.acknowledgement or text).strip() else "it ended its turn without a word"
 
 
 def _turn_failure(error: Mapping[str, Any] | None, stop: str, text: str) -> tuple[Failure, str]:
@@ -201,8 +221,6 @@ def _acknowledged(command: Command, task: Task, attempt: Attempt, text: str) -> 
     session = command.session
     assert session is not None
     told, text = bool(attempt.acknowledgement), attempt.acknowledgement or text
-    if not text.strip():
-        return openings.failed(command, task, attempt, Failure.MALFORMED, "the agent did not say what changed")
     now = timezone.now()
     brief = {**attempt.brief, "acknowledged": True}
     waiting = waits_in_hand(task, in_hand(attempt, start_by=None), attempt.member.name, now)
@@ -231,9 +249,13 @@ def _acknowledged(command: Command, task: Task, attempt: Attempt, text: str) -> 
 
 
 def links_lost(agent_id: UUID, link: UUID) -> list[UUID]:
-    """Sessions of this agent that lived on other links which are closed: their child is gone."""
-    rows = Session.objects.filter(agent_id=agent_id, state="open").exclude(link=link)
-    return list(rows.values_list("pk", flat=True))
+    """Sessions of this agent that lived on other links which are closed: their child is gone.
+
+    Also those that ended with their task while a turn was still out: with the program that turn is over.
+    """
+    gone = Session.objects.filter(agent_id=agent_id).exclude(link=link)
+    out = Command.objects.filter(agent_id=agent_id, state="sent", purpose__in=TURNS).values("session_id")
+    return list(gone.filter(Q(state="open") | Q(pk__in=out)).values_list("pk", flat=True))
 
 
 def session_lost(
@@ -247,15 +269,26 @@ def session_lost(
     now = timezone.now()
     closed = {"state": "closed", "closed_at": now}
     decision = Decision([Update("clawgroups.Session", session.pk, closed, {"state": session.state})])
-    for command in Command.objects.select_related("attempt").filter(session=session, state__in=["open", "sent"]):
+    owed = list(Command.objects.select_related("attempt").filter(session=session, state__in=["open", "sent"]))
+    cut_off = steered.cut_off(owed, now)
+    told = {write.pk for write in cut_off.writes}
+    decision.add(cut_off)
+    stopping: dict[UUID, Attempt] = {}
+    for command in owed:
+        if command.pk in told:
+            continue
         decision.writes.append(
             Update("clawgroups.Command", command.pk, {"state": "interrupted"}, {"state": command.state})
         )
         if command.attempt is not None and command.attempt.stop in ("asked", "unconfirmed"):
-            # Whatever was still going on there has ended with the program.
-            decision.writes.append(Update("clawgroups.Attempt", command.attempt.pk, {"stop": "done"}))
+            stopping[command.attempt.pk] = command.attempt
+    for stopped in stopping.values():
+        # Whatever was still going on there has ended with the program.
+        decision.writes.append(Update("clawgroups.Attempt", stopped.pk, {"stop": "done"}))
+        decision.add(late.confirmed(stopped))
     task = openings.current(session.attempt)
-    if task is not None and session.attempt.state in ("offered", "working"):
+    # A task that a person holds stays with them.
+    if task is not None and session.attempt.state in ("offered", "working") and task.holder_id is None:
         attempt = session.attempt
         ended = {
             "state": move_attempt(attempt.state, AttemptVerb.EXPIRE).value,
@@ -284,6 +317,8 @@ def session_lost(
 
 def _submit(command: Command, decision: Decision, verb: str, expects: tuple[Expect, ...] = ()) -> Future[Outcome]:
     actor = Actor(ActorKind.AGENT, command.agent.name, agent_id=command.agent_id)
+    if command.attempt is not None:
+        actor = on_behalf(actor, command.attempt)
     workspace_id = command.attempt.workspace_id if command.attempt else None
     return commit.submit(
         Change(

@@ -30,6 +30,7 @@ from clawgroups.core.timers import Timers
 from clawgroups.models import Approval, Attempt, Member, Run, Session, Task, Workspace
 from clawgroups.services import (
     approvals,
+    asked_for,
     breakers,
     budgets,
     call_ends,
@@ -41,6 +42,7 @@ from clawgroups.services import (
     rests,
     runs,
     sessions,
+    steered,
     tasks,
     turns,
 )
@@ -63,9 +65,10 @@ def sweep(now: datetime, *, quiet: bool, away: bool = False) -> int:
     started += _do([*_approvals(now), *_unconfirmed(now), *_runs(now), *breakers.due(now, LIMIT)])
     started += _do([*budgets.due(now, LIMIT), *call_ends.late(now, LIMIT)])
     started += _do(gone.left_behind(now, LIMIT))
-    started += _do(gone.owed_to_nobody(LIMIT))
+    started += _do([*gone.owed_to_nobody(LIMIT), *asked_for.left_over(now, LIMIT)])
     if not quiet:
         started += _do(_silent_links(now))
+        started += _do(steered.away_too_long(now, LIMIT))
     started += _do([*_in_hand(now, expire=not quiet), *overdue.due_tasks(now, LIMIT, expire=not quiet)])
     return started + _do(rests.amiss(now, LIMIT))
 
@@ -107,7 +110,7 @@ def _wake(now: datetime) -> int:
 
 def _runs_with_waiting_work(now: datetime) -> list[UUID]:
     """Runs with a task whose back-off is over, or a review that nobody has begun."""
-    ready = Task.objects.filter(run__state="running", state="ready").exclude(not_before__gt=now)
+    ready = Task.objects.filter(run__state="running", state="ready", paused="").exclude(not_before__gt=now)
     review = Task.objects.filter(run__state="running", state="in_review", blocked_on="nobody")
     # Without an order of their own: that would make every task's row distinct.
     found = [each.order_by().values_list("run_id", flat=True).distinct() for each in (ready, review)]

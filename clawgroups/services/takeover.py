@@ -7,8 +7,8 @@ the epoch. Only then its turn is stopped over the network; what still comes is k
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,26 +16,31 @@ from django.utils import timezone
 
 from agents.ids import new_id
 from clawgroups import bus, commit
-from clawgroups.core.actors import Actor, Role
-from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update
-from clawgroups.core.errors import Conflict, Forbidden, Invalid
-from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
-from clawgroups.core.retries import MAX_TRIES
-from clawgroups.core.task_events import ArtifactAdded, DraftSaved, TaskHandedBack, TaskSubmitted, TaskTakenOver
-from clawgroups.core.timers import wait_for_coordinator, wait_for_holder, wait_for_review
-from clawgroups.models import Attempt, Draft, Member, Task
-from clawgroups.permissions import get_task, require, seat_of
+from clawgroups.core.actors import SYSTEM, Actor, Role
+from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update, Write
+from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_task
+from clawgroups.core.task_events import TaskTakenOver
+from clawgroups.core.timers import wait_for_holder
+from clawgroups.models import Attempt, Member, Task
+from clawgroups.permissions import get_task, require
+from clawgroups.queries import asked_now
+from clawgroups.services import draft_files
+from clawgroups.services.asked_for import voided
 from clawgroups.services.attempts import Decision, end_attempt, fence
-from clawgroups.services.briefs import handback_brief, partial_text
 from clawgroups.services.deadlines import timers_of, waits
-from clawgroups.services.files import StoredFile
+from clawgroups.services.drafts import unmoved
+from clawgroups.services.hands import check_seen, own_seat
+from clawgroups.services.messages import message
 from clawgroups.services.overdue import is_offered
+from clawgroups.services.perform import TRIES
 from clawgroups.services.review import person_attempt
-from clawgroups.services.runs import artifact
+from clawgroups.services.takeable import check_takeable
+from clawgroups.services.texts import text_to_go_on_with
 from clawgroups.services.workspaces import clean_text
 
-MAX_DRAFT = 1_000_000
 BRING_IN = 0.5  # seconds
+# How the reason of an attempt begins that somebody took over; their name follows, and why.
+TAKEN = "taken over by"
 
 
 def bring_in(task_id: UUID, *, actor: Actor) -> None:
@@ -57,56 +62,110 @@ def bring_in(task_id: UUID, *, actor: Actor) -> None:
         leave()
 
 
-def take_over(task_id: UUID, *, actor: Actor, force: bool = False, operation: str = "") -> Future[Outcome]:
+def take_over(
+    task_id: UUID,
+    *,
+    actor: Actor,
+    force: bool = False,
+    reason: str = "",
+    epoch: int | None = None,
+    urgent: bool = False,
+    operation: str = "",
+) -> Future[Outcome]:
     """Hold a task oneself, with everything done so far. Answer: {"id", "attempt", "epoch"}.
 
-    Raises `Conflict` when another person holds it, unless an admin forces, or it has lain with them too long.
+    Raises `Conflict` when another person holds it, unless an admin forces (and says why), or it has lain with them
+    too long; and where the task has moved on from the `epoch` that the actor saw. What is said while this is decided
+    makes it a mismatch, to be decided again, unless it is `urgent`.
     """
     task = get_task(actor, task_id, "task.take_over")
     expects = require(actor, "task.take_over", task.workspace_id)
-    seat = _own_seat(actor, task)
-    if task.holder_id == seat.pk:
-        raise Conflict("You hold this task already.", code="already_holder", attempt=str(task.attempt_id))
-    may_force = force and seat.role in (Role.OWNER, Role.ADMIN)
-    if task.holder is not None and not may_force and not is_offered(task, task.attempt, timezone.now()):
-        raise Conflict(
-            f"{task.holder.name} holds this task; ask them to hand it over.",
-            code="held",
-            holder=task.holder.name,
-        )
-    decision, attempt = _hold(task, seat)
-    fact = TaskTakenOver(
-        task_id=task.pk,
-        attempt_id=attempt,
-        member_id=seat.pk,
-        epoch=task.epoch + 1,
-        superseded_id=task.attempt_id,
-    )
+    seat, now = own_seat(actor, task), timezone.now()
+    check_seen(task, epoch)
+    check_takeable(task, seat, may_force=force and seat.role in (Role.OWNER, Role.ADMIN), now=now)
+    how = _how(task, seat, now)
+    reason = clean_text(reason, what="Reason", limit=500) if how == "forced" else ""
+    why = f"{TAKEN} {seat.name}{reason and f': {reason}'}"
+    decision = _hold(task, seat, now, why=why, urgent=urgent)
+    decision.facts.insert(0, _taken(task, seat, decision, how, reason))
+    if how in ("forced", "offered"):
+        decision.take(_told_off(task, seat, now, reason))
+    answer = {"id": str(task.pk), "attempt": str(opened(decision)), "epoch": task.epoch + 1}
     return commit.submit(
         Change(
             actor,
             task.workspace_id,
             expects,
             tuple(decision.writes),
-            (Fact(task.workspace_id, fact), *decision.facts),
+            tuple(decision.facts),
             operation,
             verb="task.take_over",
-            answer={"id": str(task.pk), "attempt": str(attempt), "epoch": task.epoch + 1},
+            answer=answer,
             wakes=tuple(decision.wakes),
         )
     )
 
 
-def _hold(task: Task, seat: Member) -> tuple[Decision, UUID]:
-    now = timezone.now()
-    decision, text = Decision(), ""
-    if task.attempt is not None:
-        text = _text_so_far(task.attempt)
-        if task.attempt.ended_at is None:
-            decision.add(end_attempt(task.attempt, AttemptVerb.SUPERSEDE, now, reason=f"taken over by {seat.name}"))
-    elif previous := task.attempts.last():
-        text = _text_so_far(previous)
-    made, draft = person_attempt(task, seat, text, now)
+class Insistent:
+    """`take_over` as the verb of one request, decided up to `tries` times; from the third time on it is urgent.
+
+    Neither an agent that is just being given the task, a frame at a time, nor one that never stops talking can keep
+    people from it; what it said in the moment of the last decision alone stands beside the draft.
+    """
+
+    tries = 10
+
+    def __init__(self) -> None:
+        self._decided = 0
+
+    def __call__(self, *args: Any, **given: Any) -> Future[Outcome]:
+        self._decided += 1
+        return take_over(*args, **given, urgent=self._decided >= TRIES)
+
+
+def move_hold(
+    task: Task,
+    attempt: Attempt,
+    to: Member,
+    now: datetime,
+    how: str,
+    *,
+    text: str | None = None,
+    request: UUID | None = None,
+) -> Decision:
+    """Put a task that `attempt` holds by hand into another person's hands; part of a larger change.
+
+    The holder's attempt ends superseded and one of the other opens, with the draft: `text` where it is given, else its
+    newest version. The task's epoch rises; what was asked of the holder besides this `request` is void.
+    """
+    assert task.attempt_id == attempt.pk
+    task.attempt = attempt
+    decision = _hold(task, to, now, why=f"passed on to {to.name}", text=text, request=request)
+    decision.facts.append(_taken(task, to, decision, how))
+    return decision
+
+
+def _hold(
+    task: Task,
+    seat: Member,
+    now: datetime,
+    *,
+    why: str,
+    text: str | None = None,
+    request: UUID | None = None,
+    urgent: bool = False,
+) -> Decision:
+    """Whoever had it in hand is stopped; the seat holds it, and goes on with the text so far."""
+    decision, former = Decision(), task.attempt
+    previous = former or task.attempts.order_by("number").last()
+    if former is not None:
+        # What is said or saved from here on comes too late for this decision, and is not lost by it.
+        decision.writes += unmoved(former, urgent=urgent)
+    if previous is not None and text is None:
+        text = text_to_go_on_with(previous)
+    if former is not None and former.ended_at is None:
+        decision.add(end_attempt(former, AttemptVerb.SUPERSEDE, now, reason=why))
+    made, draft = person_attempt(task, seat, text or "", now)
     values = {
         "state": move_task(task.state, TaskVerb.TAKE_OVER).value,
         "epoch": task.epoch + 1,
@@ -114,216 +173,45 @@ def _hold(task: Task, seat: Member) -> tuple[Decision, UUID]:
         "assignee_id": seat.pk,
         "attempt_id": made.pk,
         "reason": "",
+        "paused": "",
         **waits(task, wait_for_holder(now, timers_of(task.workspace), seat.name), now),
     }
     decision.writes += [Update("clawgroups.Task", task.pk, values, fence(task)), made, draft]
-    return decision, made.pk
+    decision.add(draft_files.carried(task, previous, made.pk, now))
+    decision.add(voided(task, now, but=request))
+    return decision
 
 
-def _text_so_far(attempt: Attempt) -> str:
-    draft = Draft.objects.filter(attempt=attempt).last()
-    return draft.text if draft else attempt.result or partial_text(attempt)
+def opened(decision: Decision) -> UUID:
+    """The attempt that a decision opens."""
+    inserts = (write for write in decision.writes if isinstance(write, Insert))
+    return UUID(str(next(write.pk for write in inserts if write.model == "clawgroups.Attempt")))
 
 
-def save_draft(task_id: UUID, *, text: str, actor: Actor, operation: str = "") -> Future[Outcome]:
-    """Save a version of the draft. Answer: {"version"}. Only the holder may."""
-    task, attempt = _held(task_id, actor)
-    expects = require(actor, "task.hold", task.workspace_id)
-    draft = _draft_row(attempt, _clean_draft(text), actor)
-    version = draft.values["version"]
-    now = timezone.now()
-    waiting = waits(task, wait_for_holder(now, timers_of(task.workspace), attempt.member.name), now)
-    fact = DraftSaved(task_id=task.pk, attempt_id=attempt.pk, version=version)
-    return commit.submit(
-        Change(
-            actor,
-            task.workspace_id,
-            expects,
-            (
-                Update("clawgroups.Attempt", attempt.pk, {"progress_at": now, "quiet_since": None}, _unsaved(attempt)),
-                # Its holder is at it: from now on the time until they are reminded runs anew.
-                Update("clawgroups.Task", task.pk, waiting, fence(task)),
-                draft,
-            ),
-            (Fact(task.workspace_id, fact),),
-            operation,
-            verb="draft.save",
-            answer={"version": version},
-        )
+def _taken(task: Task, seat: Member, decision: Decision, how: str, reason: str = "") -> Fact:
+    fact = TaskTakenOver(
+        task_id=task.pk,
+        attempt_id=opened(decision),
+        member_id=seat.pk,
+        epoch=task.epoch + 1,
+        superseded_id=task.attempt_id,
+        how=how,
+        former_id=task.holder_id,
+        reason=reason,
     )
+    return Fact(task.workspace_id, fact)
 
 
-def _clean_draft(text: str) -> str:
-    text = text.replace("\x00", "")
-    if len(text) > MAX_DRAFT:
-        raise Invalid(f"A draft holds at most {MAX_DRAFT} characters.", field="text")
-    return text
+def _how(task: Task, seat: Member, now: datetime) -> str:
+    if task.holder_id is None:
+        return "accepted" if asked_now(task, now) == seat.pk else "taken"
+    return "offered" if is_offered(task, task.attempt, now) else "forced"
 
 
-def _unsaved(attempt: Attempt) -> dict[str, Any]:
-    """That nobody has saved since the attempt was read: of two savers at once, one decides again."""
-    return {"state": "working", "progress_at": attempt.progress_at}
-
-
-def _draft_row(attempt: Attempt, text: str, actor: Actor) -> Insert:
-    """The next version of an attempt's draft; its change expects `_unsaved`."""
-    last = Draft.objects.filter(attempt=attempt).last()
-    values = {
-        "attempt_id": attempt.pk,
-        "version": (last.version if last else 0) + 1,
-        "text": text,
-        "actor": actor.as_json(),
-        "saved_at": timezone.now(),
-    }
-    return Insert("clawgroups.Draft", new_id(), values)
-
-
-def submit_held(
-    task_id: UUID, *, result: str, actor: Actor, files: Sequence[StoredFile] = (), operation: str = ""
-) -> Future[Outcome]:
-    """Finish a held task by hand: it goes through the same review as an agent's result."""
-    task, attempt = _held(task_id, actor)
-    expects = require(actor, "task.hold", task.workspace_id)
-    result = clean_text(result, what="Result", limit=MAX_DRAFT, required=not files)
-    now = timezone.now()
-    submitted = {
-        "state": move_attempt(attempt.state, AttemptVerb.SUBMIT).value,
-        "result": result,
-        "submitted_at": now,
-        "progress_at": now,
-    }
-    values = {
-        "state": move_task(task.state, TaskVerb.SUBMIT).value,
-        "holder_id": None,
-        **waits(task, wait_for_review(now, timers_of(task.workspace)), now),
-    }
-    inserts, facts = [], []
-    for stored in files:
-        row = artifact(
-            task.workspace_id,
-            task.run_id,
-            stored,
-            kind="result",
-            actor=actor,
-            task_id=task.pk,
-            attempt_id=attempt.pk,
-        )
-        inserts.append(row)
-        added = ArtifactAdded(artifact_id=row.pk, run_id=task.run_id, task_id=task.pk, name=stored.name, kind="result")
-        facts.append(Fact(task.workspace_id, added))
-    facts.append(Fact(task.workspace_id, TaskSubmitted(task_id=task.pk, attempt_id=attempt.pk)))
-    return commit.submit(
-        Change(
-            actor,
-            task.workspace_id,
-            expects,
-            (
-                Update("clawgroups.Attempt", attempt.pk, submitted, {"state": attempt.state}),
-                Update("clawgroups.Task", task.pk, values, fence(task)),
-                *inserts,
-            ),
-            tuple(facts),
-            operation,
-            verb="task.submit",
-            answer={"id": str(task.pk), "state": "in_review"},
-        )
-    )
-
-
-def hand_back(
-    task_id: UUID, *, actor: Actor, note: str = "", text: str | None = None, operation: str = ""
-) -> Future[Outcome]:
-    """Give a held task back with a note; what the person changed becomes the next one's brief.
-
-    `text` is what stands in the editor; it goes along in this very change, so that a save that is still under
-    way cannot put an older text in its place. Without it the newest saved version goes along.
-    """
-    task, attempt = _held(task_id, actor)
-    return _give(task, attempt, actor, note, None, text, operation)
-
-
-def reassign_task(
-    task_id: UUID, *, member_id: UUID, actor: Actor, note: str = "", text: str | None = None, operation: str = ""
-) -> Future[Outcome]:
-    """Give a held task to a certain agent, with notes, draft (as in `hand_back`) and dead ends."""
-    task, attempt = _held(task_id, actor)
-    member = Member.objects.filter(pk=member_id, workspace_id=task.workspace_id, left_at=None).first()
-    if member is None or member.agent_id is None:
-        raise Invalid("Choose an agent that is a member here.", field="member")
-    return _give(task, attempt, actor, note, member, text, operation)
-
-
-def _give(
-    task: Task,
-    attempt: Attempt,
-    actor: Actor,
-    note: str,
-    member: Member | None,
-    text: str | None,
-    operation: str,
-) -> Future[Outcome]:
-    expects = require(actor, "task.hold", task.workspace_id)
-    note = clean_text(note, what="Note", limit=5000)
-    now, seat = timezone.now(), attempt.member
-    decision = end_attempt(attempt, AttemptVerb.SUPERSEDE, now, reason="handed back")
-    if text is not None:
-        text = _clean_draft(text)
-        decision.writes.append(_draft_row(attempt, text, actor))
-        expects = (*expects, Expect("clawgroups.Attempt", attempt.pk, _unsaved(attempt)))
-    brief = {
-        **{k: v for k, v in task.brief.items() if k not in ("feedback", "acknowledged")},
-        "handback": handback_brief(attempt, note, seat.name, text),
-        "previous": str(attempt.pk),
-        "preferred": str(member.pk if member else _former_agent(task) or ""),
-    }
-    if member is not None:
-        brief["only"] = str(member.pk)
-    epoch = task.epoch + 1
-    values = {
-        "state": move_task(task.state, TaskVerb.HAND_BACK).value,
-        "epoch": epoch,
-        "holder_id": None,
-        "assignee_id": None,
-        "attempt_id": None,
-        "brief": brief,
-        "not_before": None,
-        "tries": min(max(task.tries, 1), MAX_TRIES) - 1,
-        **waits(task, wait_for_coordinator(now, timers_of(task.workspace)), now),
-    }
-    return commit.submit(
-        Change(
-            actor,
-            task.workspace_id,
-            expects,
-            (*decision.writes, Update("clawgroups.Task", task.pk, values, fence(task))),
-            (
-                *decision.facts,
-                Fact(task.workspace_id, TaskHandedBack(task_id=task.pk, member_id=seat.pk, epoch=epoch)),
-            ),
-            operation,
-            verb="task.hand_back",
-            answer={"id": str(task.pk), "state": "ready", "epoch": epoch},
-            wakes=tuple(decision.wakes),
-        )
-    )
-
-
-def _former_agent(task: Task) -> UUID | None:
-    former = task.attempts.filter(member__agent__isnull=False).last()
-    return former.member_id if former else None
-
-
-def _own_seat(actor: Actor, task: Task) -> Member:
-    seat = seat_of(actor, task.workspace_id)
-    if seat is None or seat.user_id is None:
-        raise Forbidden("Only a person can hold a task.")
-    return seat
-
-
-def _held(task_id: UUID, actor: Actor) -> tuple[Task, Attempt]:
-    task = get_task(actor, task_id, "task.hold")
-    seat = _own_seat(actor, task)
-    if task.holder_id != seat.pk or task.attempt is None:
-        holder = f"{task.holder.name} holds it" if task.holder else "nobody holds it"
-        raise Conflict(f"You do not hold this task; {holder}. Take it over first.", code="not_holder")
-    return task, Attempt.objects.select_related("member").get(pk=task.attempt.pk)
+def _told_off(task: Task, seat: Member, now: datetime, reason: str) -> tuple[list[Write], list[Fact]]:
+    """The former holder is told in the chat."""
+    assert task.holder is not None
+    why = f": {reason.rstrip('.')}" if reason else ""
+    body = f"@{task.holder.handle}: {seat.name} took “{task.title}” from you{why}. Your text is kept on its page."
+    said, spoken = message(task.workspace_id, body=body, actor=SYSTEM)
+    return [said], [spoken]

@@ -26,9 +26,11 @@ from clawgroups.core.timers import after, wait_for_help
 from clawgroups.models import Dependency, Member, Session, Task
 from clawgroups.permissions import ENDING, get_task, require
 from clawgroups.services import breakers, contact
+from clawgroups.services.asking import ask_member
 from clawgroups.services.attempts import (
     TURNS,
     Decision,
+    check_unpaused,
     closed,
     end_attempt,
     end_sessions,
@@ -41,6 +43,9 @@ from clawgroups.services.deadlines import CLOSED, timers_of, waits, waits_in_han
 from clawgroups.services.late import stale
 from clawgroups.services.workspaces import clean_text
 
+# What this one is told and the next one is not: an interruption, and by whom somebody else was asked before.
+UNTIL_GIVEN = {"interrupted", "given", "returned"}
+
 
 def assign_task(
     task_id: UUID,
@@ -48,18 +53,20 @@ def assign_task(
     member_id: UUID,
     actor: Actor,
     match: Mapping[str, Any] | None = None,
+    anyway: bool = False,
     operation: str = "",
 ) -> Future[Outcome]:
-    """Offer a ready or stuck task to an agent member, under a new epoch.
+    """Offer a ready or stuck task to an agent member, under a new epoch; a person is asked instead (`ask_member`).
 
-    `match` is the ranking behind it, stored and shown. Raises `IllegalMove`, `Invalid` for a member
-    that is no agent here (a person takes a task over instead).
+    `match` is the ranking behind it, stored and shown. Raises `IllegalMove`, `Invalid` for who is no member here.
     """
     task = get_task(actor, task_id, "task.assign")
     expects = require(actor, "task.assign", task.workspace_id)
     member = Member.objects.select_related("agent").filter(pk=member_id, left_at=None).first()
-    if member is None or member.workspace_id != task.workspace_id or member.agent is None:
-        raise Invalid("Choose an agent that is a member here.", field="member")
+    if member is None or member.workspace_id != task.workspace_id:
+        raise Invalid("Choose a member of this workspace.", field="member")
+    if member.agent is None:
+        return ask_member(task_id, member_id=member_id, match=match, anyway=anyway, actor=actor, operation=operation)
     if task.run.state != "running":
         raise Conflict(f"The run is {task.run.state}; nothing is assigned now.", code="run_not_running")
     if task.run.budget_stop:
@@ -88,6 +95,8 @@ def assign_task(
         "not_before": None,
         **waits_in_hand(task, InHand(begun=False, start_by=start_by), member.name, now),
     }
+    if task.brief.keys() & UNTIL_GIVEN:
+        values["brief"] = {key: value for key, value in task.brief.items() if key not in UNTIL_GIVEN}
     fact = TaskAssigned(
         task_id=task.pk, run_id=task.run_id, attempt_id=attempt, member_id=member.pk, epoch=task.epoch + 1
     )
@@ -216,8 +225,8 @@ def _brief_for(task: Task, live: Session | None) -> dict[str, Any]:
 
 
 def _live_session(task: Task, agent_id: UUID) -> Session | None:
-    """The session of this agent on this task that still lives, after a hand-back or a return."""
-    if not task.brief.keys() & {"handback", "feedback"}:
+    """The session of this agent on this task that still lives, after a hand-back, a return or an interruption."""
+    if not task.brief.keys() & {"handback", "feedback", "interrupted"}:
         return None
     sessions = Session.objects.select_related("attempt")
     session = sessions.filter(task=task, agent_id=agent_id, state="open").order_by("-opened_at").first()
@@ -277,6 +286,7 @@ def stick_task(
     expects = require(actor, "task.stick", task.workspace_id)
     if task.state != "ready":
         raise Conflict(f"This task is {task.state.replace('_', ' ')}; only a ready one can be without anybody for it.")
+    check_unpaused(task)
     now = timezone.now()
     values = {
         "state": move_task(task.state, TaskVerb.STICK).value,

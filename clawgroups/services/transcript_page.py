@@ -22,6 +22,7 @@ from clawgroups.core.task_events import PlanTicked, StepRecorded
 from clawgroups.core.transcript import Said, Standing, TurnEnded, Words, plan_counts
 from clawgroups.models import Part, Step
 from clawgroups.services import usage
+from clawgroups.services.tool_output import MOST_KEPT, Keeper
 
 MAX_PART = 1_000_000
 MAX_PLAN = 200
@@ -38,7 +39,9 @@ class Page:
         # A session that a person steers works on behalf of that person.
         holder = standing.holder_id
         self.actor = actor if actor.on_behalf_of == holder else replace(actor, on_behalf_of=holder)
-        self.expects = [Expect("clawgroups.Session", standing.session_id, {"attempt_id": standing.attempt_id})]
+        self.expects: list[Expect] = []
+        if not standing.left:
+            self.expects.append(Expect("clawgroups.Session", standing.session_id, {"attempt_id": standing.attempt_id}))
         self.writes: list[Write] = []
         self.facts: list[Fact] = []
         self._attempt: dict[str, Any] = {}
@@ -119,6 +122,8 @@ class Page:
         if standing.run_id is None:
             return
         said = session_state.used_since(standing.told, self._told)
+        if not standing.live:
+            self._told = session_state.fold_after_stop(self._told, str(standing.attempt_id), said)
         self.writes += usage.used(
             standing.workspace_id,
             run_id=standing.run_id,
@@ -134,7 +139,9 @@ class Page:
         self.expects.append(Expect("clawgroups.Task", standing.task_id, {"epoch": standing.epoch}))
         live = {"state": LIVE, "epoch": standing.epoch}
         repeats = standing.memory.repeats
-        if self._new_thing:
+        if standing.holder_id is not None:
+            pass  # It works for a person, and only what that person does is progress.
+        elif self._new_thing:
             self._attempt |= {"progress_at": self.now, "repeats": repeats}
         elif repeats != self._repeats:
             self._attempt["repeats"] = repeats
@@ -167,12 +174,32 @@ class Page:
                 return
             step = self._steps[pk] = self._begin(pk, call, ordinal)
         was = step["status"]
-        _fold(step, call)
+        self._fold(step, call)
         if step["status"] in ENDED and step["ended_at"] is None:
             step["ended_at"] = self.now
         self._look(step, begins=is_new)
         if is_new or (was not in ENDED and step["status"] in ENDED):
             self._step_fact(pk, step["status"])
+
+    def _fold(self, step: dict[str, Any], call: ToolCall) -> None:
+        """What was given replaces what stood there."""
+        given = dict(call.given)
+        step["title"] = str(given.pop("title", step["title"]))[:300]
+        step["kind"] = str(given.pop("kind", step["kind"]))[:20]
+        status = given.pop("status", step["status"])
+        # An ended call may still be told to have ended otherwise, but it does not begin again.
+        if step["status"] not in ENDED or status in ENDED:
+            step["status"] = status
+        if not given:
+            return
+        # Apart from the rest, so that a long input does not cut what is shown.
+        shown = step["detail"].get("content")
+        if "content" in given:
+            keeper = Keeper(MOST_KEPT - self.standing.kept)
+            shown = shrink({"content": keeper.content(given.pop("content"))}).get("content", [])
+            self.standing.kept = MOST_KEPT - keeper.left
+        rest = {key: value for key, value in step["detail"].items() if key != "content"}
+        step["detail"] = {**shrink({**rest, **given}), **({"content": shown} if shown is not None else {})}
 
     def _look(self, step: dict[str, Any], *, begins: bool) -> None:
         """A call is new by what it asks for, and by what comes of it."""
@@ -228,16 +255,3 @@ class Page:
         standing = self.standing
         event = StepRecorded(task_id=standing.task_id, attempt_id=standing.attempt_id, step_id=pk, status=status)
         self.facts.append(Fact(standing.workspace_id, event, self.actor))
-
-
-def _fold(step: dict[str, Any], call: ToolCall) -> None:
-    """What was given replaces what stood there."""
-    given = dict(call.given)
-    step["title"] = str(given.pop("title", step["title"]))[:300]
-    step["kind"] = str(given.pop("kind", step["kind"]))[:20]
-    status = given.pop("status", step["status"])
-    # An ended call may still be told to have ended otherwise, but it does not begin again.
-    if step["status"] not in ENDED or status in ENDED:
-        step["status"] = status
-    if given:
-        step["detail"] = shrink({**step["detail"], **given})

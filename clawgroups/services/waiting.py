@@ -16,8 +16,8 @@ from clawgroups.core.errors import Conflict
 from clawgroups.core.task_events import TaskParked
 from clawgroups.core.timers import wait_for_agent, wait_for_judge
 from clawgroups.permissions import get_task, require
-from clawgroups.services.attempts import fence
-from clawgroups.services.deadlines import name_of, timers_of, waits
+from clawgroups.services.attempts import check_unpaused, fence
+from clawgroups.services.deadlines import judge_name, timers_of, waits
 
 
 def park_task(task_id: UUID, *, reason: str, who: str, match: Mapping[str, Any], actor: Actor) -> Future[Outcome]:
@@ -26,6 +26,7 @@ def park_task(task_id: UUID, *, reason: str, who: str, match: Mapping[str, Any],
     expects = require(actor, "task.stick", task.workspace_id)
     if task.state not in ("ready", "stuck"):
         raise Conflict(f"This task is {task.state.replace('_', ' ')}; it does not wait for anybody to take it.")
+    check_unpaused(task)
     now = timezone.now()
     waiting = waits(task, wait_for_agent(now, timers_of(task.workspace), who), now)
     values = {"reason": reason, "match": dict(match), **waiting}
@@ -54,7 +55,7 @@ def ask_judge(
     if task.attempt is None or task.state != "in_review":
         raise Conflict(f"This task is {task.state.replace('_', ' ')}; there is no result to judge now.")
     now = timezone.now()
-    waiting = waits(task, wait_for_judge(now, timers_of(task.workspace), name_of(task.run)), now)
+    waiting = waits(task, wait_for_judge(now, timers_of(task.workspace), judge_name(task)), now)
     return commit.submit(
         Change(
             actor,

@@ -10,16 +10,17 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
 
+from clawgroups import assets
 from clawgroups.services.model_servers import adopt_environment
 
 
 class Command(BaseCommand):
-    help = "Migrate, seed a new installation and print a sign-in link. `up` runs this first."
+    help = "Collect static files, migrate, seed a new installation and print a sign-in link. `up` runs this first."
     requires_system_checks: list[str] = []  # there may be no tables yet
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for folder in (settings.STATIC_ROOT, settings.MEDIA_ROOT):
-            Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        Path(settings.MEDIA_ROOT).mkdir(mode=0o700, parents=True, exist_ok=True)
+        assets.collect()
         if connection.vendor == "postgresql":
             # Building an index may take longer than any statement of the running product.
             with connection.cursor() as cursor:
