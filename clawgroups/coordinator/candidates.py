@@ -18,10 +18,10 @@ from clawgroups.core.breaker import read as read_breaker
 from clawgroups.core.errors import Invalid
 from clawgroups.core.hours import read_hours
 from clawgroups.core.matching import OUT_OF_HOURS, QUARANTINED, RESTING, Candidate
-from clawgroups.models import Attempt, Member, Task, Workspace
+from clawgroups.models import Attempt, Member, Workspace
 from clawgroups.permissions import ACTIONS
 from clawgroups.services import budgets, contact
-from clawgroups.services.asking import asked_of
+from clawgroups.services.asking import load_of
 from clawgroups.services.deadlines import timers_of
 
 
@@ -138,17 +138,13 @@ def _agents(workspace: Workspace, seats: Sequence[Seat], now: datetime) -> list[
 
 def _people(people: Sequence[PersonSeat], now: datetime) -> list[Candidate]:
     """People with what they hold, and what they are asked for at the moment, in any workspace."""
-    users = [one.user_id for one in people]
-    held = Task.objects.filter(state="held", holder__user_id__in=users).values_list("holder__user_id")
-    busy: dict[int | None, int] = dict(held.annotate(n=Count("pk")))
-    for user_id in asked_of(users, now):
-        busy[user_id] = busy.get(user_id, 0) + 1
+    busy = load_of((one.user_id for one in people), now)
     return [
         Candidate(
             member_id=one.pk,
             name=one.name,
             skills=dict(one.skills),
-            busy=busy.get(one.user_id, 0),
+            busy=busy[one.user_id],
             capacity=one.capacity,
             rests="" if _in_hours(one.hours, now) else OUT_OF_HOURS,
             is_person=True,

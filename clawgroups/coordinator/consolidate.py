@@ -30,11 +30,11 @@ def consolidate_run(run_id: UUID, actor: Actor) -> None:
         return
     report = store([html.render(material)], name="report.html", content_type="text/html")
     books = _workbooks(run)
-    listed = " and ".join([report.name, *(b.name for b in books)][:4])
+    listed = " and ".join([report.name, *(book.stored.name for book in books)][:4])
     note = f"The run is done. {listed} {'are' if books else 'is'} ready to download."
     if material.warnings:
         note += " Note: " + " ".join(material.warnings)
-    perform(runs.finish_run, run.pk, deliverables=[report, *books], note=note, actor=actor)
+    perform(runs.finish_run, run.pk, deliverables=[runs.Deliverable(report), *books], note=note, actor=actor)
 
 
 def gather(run: Run) -> Material:
@@ -108,7 +108,11 @@ def _review_warning(row: Artifact) -> list[str]:
     return [f"The check of the numbers did not pass: {len(wrong)} of them do not agree with the data."]
 
 
-def _workbooks(run: Run) -> list[StoredFile]:
-    rows = Artifact.objects.filter(run=run, kind="result", name__iendswith=".xlsx").order_by("created_at")
-    newest = {row.name: row for row in rows}
-    return [StoredFile(r.name, r.size, r.sha256, r.content_type) for r in newest.values()]
+def _workbooks(run: Run) -> list[runs.Deliverable]:
+    """The newest of each workbook that a task was accepted with."""
+    rows = Artifact.objects.filter(run=run, kind="result", name__iendswith=".xlsx", attempt__state="accepted")
+    newest = {(row.task_id, row.name): row for row in rows.order_by("created_at")}
+    return [
+        runs.Deliverable(StoredFile(r.name, r.size, r.sha256, r.content_type), r.task_id, r.revision)
+        for r in newest.values()
+    ]

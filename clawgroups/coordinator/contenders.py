@@ -43,7 +43,7 @@ def _wishes(run: Run, mine: Mapping[UUID, UUID], now: datetime) -> list[Wish]:
     if not places:
         return []
     due = Q(not_before=None) | Q(not_before__lte=now)
-    ready = Task.objects.filter(due, run_id__in=list(places), state="ready").order_by()
+    ready = Task.objects.filter(due, run_id__in=list(places), state="ready", paused="").order_by()
     return [
         Wish(run_id, tuple(skills), number, frozenset(sitting[places[run_id]]))
         for run_id, skills, number in ready.values_list("run_id", "skills").annotate(number=Count("pk"))

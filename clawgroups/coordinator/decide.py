@@ -116,7 +116,7 @@ def _unneeded(situation: Situation) -> list[Step]:
     if not situation.asking:
         return []
     needed = {("judge", str(t.attempt)) for t in situation.tasks if _is_in_review(t)}
-    needed |= {("anew", anew_subject(t)) for t in situation.tasks if t.state in ("ready", "stuck")}
+    needed |= {("anew", anew_subject(t)) for t in situation.tasks if t.state in ("ready", "stuck") and not t.paused}
     if situation.state == "running":
         needed.add(("replan", situation.wish))
     return [
@@ -148,7 +148,7 @@ def _running(situation: Situation) -> list[Step]:
     if situation.wish and ("replan", situation.wish) not in situation.asking:
         steps.append(Replan())
     due: list[TaskView] = []
-    for task in sorted(situation.tasks, key=urgency):
+    for task in sorted((one for one in situation.tasks if not one.paused), key=urgency):
         if task.late is not None:
             steps.append(Adopt(task.id, task.late))
         elif _is_due(task, situation):
@@ -201,7 +201,8 @@ def _given(due: Sequence[TaskView], situation: Situation) -> list[Step]:
         else:
             steps.append(Assign(task.id, member, roster.shown(need, member)))
             roster.take(member)
-    explained = (_explain(task, need, roster, situation) for task, need in waiting if not roster.anybody(need))
+    told = [(task, need) for task, need in waiting if not roster.anybody(need) or roster.only_people(need)]
+    explained = (_explain(task, need, roster, situation) for task, need in told)
     return [*steps, *(step for step in explained if step is not None)]
 
 
@@ -245,7 +246,12 @@ def _explain(task: TaskView, need: Need, roster: Roster, situation: Situation) -
     locked = [m for m in ranking if m.excluded.startswith((NEEDS_LOGIN, UNCONFIRMED, RESTING, SPENT, OVER_QUOTA))]
     barred = [m for m in ranking if m.excluded == QUARANTINED]
     away = [m for m in ranking if m.excluded == OUT_OF_HOURS]
-    if locked:
+    full = [m for m in ranking if m.later]
+    if full:
+        # People alone could do it: an agent is simply waited for.
+        reason = f"{full[0].name} could do it and {full[0].excluded}."
+        who, stuck = full[0].name, False
+    elif locked:
         reason = f"{locked[0].name} could do it and {locked[0].excluded}."
         who, stuck = _owner(locked[0], situation), False
     elif offline:

@@ -53,11 +53,11 @@ def _tasks() -> Iterator[OpenTask]:
     columns = (
         "pk", "run_id", "title", "run__state", "run__paused", "state", "epoch", "waiting_on", "blocked_on",
         "next_actor", "deadline_at", "deadline_effect", "attempt_id", "assignee_id", "holder_id",
-        "assignee__left_at", "holder__left_at", "assignee__agent__retired_at",
+        "assignee__left_at", "holder__left_at", "assignee__agent__retired_at", "paused",
     )  # fmt: skip
     for row in rows.values_list(*columns):
         pk, run, title, run_state, paused, state, epoch, waiting_on, blocked_on, who, deadline, effect = row[:12]
-        attempt, assignee, holder, assignee_left, holder_left, retired = row[12:]
+        attempt, assignee, holder, assignee_left, holder_left, retired, paused_by = row[12:]
         yield OpenTask(
             id=pk,
             run_id=run,
@@ -75,6 +75,7 @@ def _tasks() -> Iterator[OpenTask]:
             attempt_id=attempt,
             has_assignee=assignee is not None and (state != "held" or holder is not None),
             member_left=any(at is not None for at in (assignee_left, holder_left, retired)),
+            paused_by=paused_by,
         )
 
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clawgroups.coordinator.briefing import brief_of
-from clawgroups.coordinator.checks import Result, ResultFile
 from clawgroups.coordinator.consult import Ask, Decided, Waiting, consult
 from clawgroups.coordinator.decisions import JudgeDecision, LineDecision, Unreadable, read_as, schema_of
 from clawgroups.coordinator.prompt import Brief, Prompt, prompt_of
@@ -19,6 +18,7 @@ from clawgroups.coordinator.quoting import line, plain, quote
 from clawgroups.core.acceptance import Finding, Verdict, parse_line
 from clawgroups.core.actors import Actor
 from clawgroups.models import Attempt, Run, Task
+from clawgroups.services.checks import Result, ResultFile
 
 SCHEMA = schema_of(JudgeDecision)
 MAX_RESULT = 24_000  # characters; a longer one is for a person, as nothing is judged unread

@@ -81,7 +81,8 @@ def _carry_out(turn: _Turn) -> bool | None:
     except Exception:
         log.exception("the turn of run %s failed", turn.run_id)
         return None
-    return True
+    # Who lost the run in the middle has not seen to everything, whoever holds it now.
+    return not turn.lost
 
 
 def _round(turn: _Turn) -> bool:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from clawgroups.coordinator.checking import judge
-from clawgroups.coordinator.checks import Result, ResultFile
 from clawgroups.coordinator.judging import with_model
 from clawgroups.core.acceptance import Finding, Verdict
 from clawgroups.core.actors import Actor
 from clawgroups.models import Approval, Artifact, Attempt, Task
 from clawgroups.queries import late_files
 from clawgroups.services import late, review, waiting
-from clawgroups.services.files import path_of
+from clawgroups.services.checked_apart import judge
+from clawgroups.services.checking import data_of, file_of
+from clawgroups.services.checks import Result
+from clawgroups.services.handed import replaced_by
 from clawgroups.services.perform import begin, perform
 
 
@@ -89,21 +90,20 @@ def leave_late(task_id: UUID, reason: str, actor: Actor) -> None:
 
 def late_result_of(task: Task, source: Attempt) -> Result:
     """A late result as it would be judged if it was taken up."""
-    files = tuple(_file(row) for row in late_files(source))
-    return Result(source.late_result, files, _data(task))
+    files = tuple(file_of(row) for row in late_files(source))
+    return Result(source.late_result, files, data_of(task))
 
 
 def result_of(task: Task) -> Result:
-    """A task's result as it is judged: its text, newest revision of each file, the run's inputs."""
+    """A task's result as it is judged: its text, newest revision of each file, the run's inputs.
+
+    Files that a person's version took the place of, before it was handed on, are no part of it.
+    """
     assert task.attempt is not None
-    files = {a.name: a for a in Artifact.objects.filter(task=task, kind="result").order_by("created_at")}
-    return Result(task.attempt.result, tuple(_file(a) for a in files.values()), _data(task))
-
-
-def _data(task: Task) -> tuple[ResultFile, ...]:
-    rows = Artifact.objects.filter(run_id=task.run_id, kind="input").order_by("created_at")
-    return tuple(_file(row) for row in rows)
-
-
-def _file(row: Artifact) -> ResultFile:
-    return ResultFile(row.name, path_of(row.sha256), row.size)
+    rows = Artifact.objects.filter(task=task, kind="result").order_by("created_at")
+    if task.attempt.member.agent_id is None:
+        # A person's draft held all that was left by earlier tries: what is not in their result they took out.
+        rows = rows.filter(attempt=task.attempt)
+    is_replaced = replaced_by(task.brief) or (lambda _row: False)
+    files = {a.name: a for a in rows if not is_replaced(a)}
+    return Result(task.attempt.result, tuple(file_of(a) for a in files.values()), data_of(task))

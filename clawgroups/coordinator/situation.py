@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
 from agents.models import Agent
 from clawgroups.coordinator.candidates import PersonSeat, Seat, candidates_of, people_of, seats_of
 from clawgroups.coordinator.consult import pending
@@ -56,6 +58,8 @@ class TaskView:
     warm: frozenset[UUID] = frozenset()
     knows: frozenset[UUID] = frozenset()
     learned: Mapping[UUID, Learned] = field(default_factory=dict)
+    # Who paused it: nothing of it goes on.
+    paused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +162,10 @@ def _description(agent: Agent) -> str:
 
 def _tasks(run: Run, now: datetime) -> list[TaskView]:
     rows = open_tasks(run.pk).order_by("position")
-    late_ones = set(Attempt.objects.filter(task__run=run, late_at__isnull=False).values_list("task_id", flat=True))
+    waiting = Q(task__run=run, late_at__isnull=False, task__state__in=("ready", "stuck"))
+    late_ones = late.adoptable_of(set(Attempt.objects.filter(waiting).values_list("task_id", flat=True)))
     around = surroundings_of(open_tasks(run.pk), run.workspace_id, now)
-    return [view_of(task, around, _late(task) if task.pk in late_ones else None) for task in rows]
+    return [view_of(task, around, late_ones[task.pk].pk if task.pk in late_ones else None) for task in rows]
 
 
 def view_of(task: Task, around: Surroundings, late_one: UUID | None = None) -> TaskView:
@@ -192,6 +197,7 @@ def view_of(task: Task, around: Surroundings, late_one: UUID | None = None) -> T
         warm=around.warm.get(task.pk, frozenset()),
         knows=around.authors.get(task.pk, frozenset()),
         learned=around.learned(task.skills),
+        paused=task.paused,
     )
 
 
@@ -199,8 +205,3 @@ def _proposal(task: Task) -> str:
     """Why somebody is proposed for it, as the matching says it."""
     reason, by = (str(task.proposal.get(key) or "") for key in ("reason", "by"))
     return f"{by or 'the plan'} proposes it{f': {reason}' if reason else ''}"
-
-
-def _late(task: Task) -> UUID | None:
-    found = late.adoptable(task) if task.state in ("ready", "stuck") else None
-    return None if found is None else found.pk
