@@ -77,6 +77,10 @@ class Exchange:
                 self._path, cast_to=object, body=self._body, options=options, stream=True, stream_cls=kind
             )
             for chunk in stream:
+                # A socket that was shut gives what still comes as long as something does, so that a server that floods
+                # would be heard for ever.
+                if self._left:
+                    break
                 self._pieces.put(chunk)
 
     def _client(self) -> openai.OpenAI:

@@ -97,9 +97,9 @@ def http_mcp(name: str, url: str, headers: Mapping[str, str]) -> schema.HttpMcpS
     return schema.HttpMcpServer(type="http", name=name, url=url, headers=pairs)
 
 
-def workdir_meta(session: str, files: str, key: str) -> JsonObject:
-    """`_meta` that tells a connector with the extension "workdir" where a session's files are."""
-    return {version.META_KEY: {"session": session, "files": files, "key": key}}
+def workdir_meta(session: str, files: str, key: str, task: str = "") -> JsonObject:
+    """`_meta` that tells a connector with the extension "workdir" where a session's files are, and its task's key."""
+    return {version.META_KEY: {"session": session, "files": files, "key": key, **({"task": task} if task else {})}}
 
 
 def session_new(cwd: str, *, mcp_servers: Sequence[schema.HttpMcpServer] = (), meta: JsonObject | None = None) -> Call:

@@ -151,6 +151,17 @@ def read_card(given: str | JsonObject) -> Reading:
     return Reading(profile, tuple(sorted(clean(str(key))[:40] for key in card if key not in _KNOWN and card[key]))[:20])
 
 
+def announced_card(said: Any) -> Profile:
+    """What an agent says of itself under our name in the `_meta` of its answer to `initialize`: the words of a card.
+
+    An empty profile where it says nothing, or nonsense.
+    """
+    try:
+        return read_card(said).profile if isinstance(said, dict) else Profile()
+    except CardError:
+        return Profile()
+
+
 def _parsed(text: str) -> JsonObject:
     if len(text) > LARGEST:
         raise CardError(f"The card is too large: at most {LARGEST // 1024} KB are read.")

@@ -46,7 +46,7 @@ _INT64 = 2**63
 
 def parse_permission(request_id: RpcId, params: JsonObject) -> PermissionAsked | None:
     """Read a permission request; None when it names no session or no tool call (answer -32602)."""
-    session_id, call = params.get("sessionId"), _tool_call(as_object(params.get("toolCall")))
+    session_id, call = params.get("sessionId"), tool_call(as_object(params.get("toolCall")))
     if not isinstance(session_id, str) or call is None:
         return None
     options: dict[str, PermissionOption] = {}
@@ -107,7 +107,8 @@ def _user(update: JsonObject) -> AgentUpdate | None:
     return None if chunk is None else UserChunk(*chunk)
 
 
-def _tool_call(update: JsonObject) -> ToolCall | None:
+def tool_call(update: JsonObject) -> ToolCall | None:
+    """Read a tool call as ACP writes it; None when it has no id."""
     call_id = update.get("toolCallId")
     if not isinstance(call_id, str) or not call_id:
         return None
@@ -251,8 +252,8 @@ _READERS = {
     "agent_message_chunk": _message,
     "agent_thought_chunk": _thought,
     "user_message_chunk": _user,
-    "tool_call": _tool_call,
-    "tool_call_update": _tool_call,
+    "tool_call": tool_call,
+    "tool_call_update": tool_call,
     "plan": _plan,
     "plan_update": _plan_update,
     "plan_removed": _plan_removed,

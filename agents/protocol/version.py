@@ -17,7 +17,9 @@ PATH: Final = "/acp/connect"
 META_KEY: Final = "clawgroups"
 EXTENSION_LINK: Final = "link"
 EXTENSION_WORKDIR: Final = "workdir"
-EXTENSIONS: Final = (EXTENSION_LINK, EXTENSION_WORKDIR)
+EXTENSION_POLICY: Final = "policy"
+EXTENSION_TOOLS: Final = "tools"
+EXTENSIONS: Final = (EXTENSION_LINK, EXTENSION_WORKDIR, EXTENSION_POLICY, EXTENSION_TOOLS)
 
 HEADER_CONNECTOR: Final = "Claw-Connector"
 HEADER_LINK: Final = "Claw-Link"
@@ -25,7 +27,7 @@ HEADER_OS: Final = "Claw-Os"
 HEADER_EXTENSIONS: Final = "Claw-Extensions"
 HEADER_NAME: Final = "Claw-Name"
 
-# Notifications between server and connector; the agent never sees them and they are never counted.
+# Notifications between server and connector; the agent never sees them, and only `DECIDED` is counted.
 EXTENSION_PREFIX: Final = "_clawgroups/"
 RESUME: Final = "_clawgroups/resume"
 ACK: Final = "_clawgroups/ack"
@@ -34,6 +36,8 @@ DRAINING: Final = "_clawgroups/draining"
 EXITED: Final = "_clawgroups/exited"
 STALE: Final = "_clawgroups/stale_attempt"
 NOTED: Final = "_clawgroups/noted"
+POLICY: Final = "_clawgroups/policy"
+DECIDED: Final = "_clawgroups/decided"
 
 # ACP methods we use.
 INITIALIZE: Final = "initialize"
@@ -61,6 +65,7 @@ CLOSE_DRAINING: Final = 1012
 CLOSE_REFUSED: Final = 4401
 CLOSE_FORBIDDEN: Final = 4403
 CLOSE_UNRESPONSIVE: Final = 4408
+IGNORED_STOP: Final = "The agent did not confirm a stop."  # why a socket is closed so
 CLOSE_REPLACED: Final = 4409
 CLOSE_FLOOD: Final = 4429
 
@@ -72,6 +77,7 @@ INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 REQUEST_CANCELLED: Final = -32800
 AUTH_REQUIRED: Final = -32000
+LOGIN_CODES: Final = frozenset({AUTH_REQUIRED, 401})  # some pass on the status of their provider
 RESOURCE_NOT_FOUND: Final = -32002
 
 # Our own error codes (the data each one carries in braces).

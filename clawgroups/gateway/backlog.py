@@ -9,7 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from agents.protocol.peer import JsonObject, RpcError, RpcId
-from agents.protocol.updates import AgentUpdate
+from agents.protocol.updates import AgentUpdate, ToolCall
+from clawgroups.core.transcript import DecidedThere
+from clawgroups.models import Command
 
 MAX_ITEMS = 256
 MAX_BYTES = 4 * 1024 * 1024
@@ -69,10 +71,42 @@ class Store(Item):
 
 
 @dataclass(frozen=True, slots=True)
+class Moves(Item):
+    """The next prompt of a session belongs to another attempt: `sent` is told the row as it is to go out, or None."""
+
+    command: Command
+    sent: asyncio.Future[Command | None]
+
+
+@dataclass(frozen=True, slots=True)
+class StepOver(Item):
+    """Something waits for the end of the step that a session's turn is in: is it over?"""
+
+    session_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Noted(Item):
     """The connector knows that its result for the prompt `request` came too late."""
 
     request: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allows(Item):
+    """The connector says what the owner of its machine allows there."""
+
+    policy: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Decided(Item):
+    """The connector says that a permission request was answered there; `call` is what the agent asked for."""
+
+    acp_id: str
+    call: ToolCall | None
+    decision: DecidedThere
+    size: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,18 @@ UNTRUSTED = (
 MOST_TASKS = 200
 MOST_ENTRIES = 2000
 SHOWN = (
-    *("key", "position", "title", "state", "blocked_on", "next_actor", "deadline_at", "reason", "attempt__progress"),
+    *(
+        "key",
+        "position",
+        "title",
+        "state",
+        "blocked_on",
+        "next_actor",
+        "deadline_at",
+        "reason",
+        "attempt__progress",
+        "paused",
+    ),
     *("assignee__name", "holder__name"),
 )
 
@@ -45,12 +56,14 @@ class Caller:
 
 
 class BoardTask(TypedDict):
-    """One task. `waits_for`: keys of unfinished tasks it needs; `percent`, `note`: what its agent says of it."""
+    """One task. `paused`: who paused it. `waits_for`: keys of unfinished tasks it needs. `percent`, `note`: what its
+    agent says of it."""
 
     id: str
     key: str
     title: str
     state: str
+    paused: str
     who: str
     yours: bool
     blocked_on: str
@@ -187,6 +200,7 @@ def _task(row: Task, waits: list[str], own: UUID) -> BoardTask:
         key=row.key,
         title=row.title,
         state=row.state,
+        paused=row.paused,
         who=seat.name if seat is not None else "",
         yours=row.pk == own,
         blocked_on=row.blocked_on,

@@ -9,8 +9,11 @@ from uuid import UUID, uuid4
 
 from agents.protocol import version
 from agents.protocol.acp import AgentSnapshot
+from agents.protocol.card import announced_card
 from clawgroups.core.announced import CAPABILITIES
 from clawgroups.core.shrinking import shrink, shrunk_text
+
+MOST_SKILLS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,16 @@ class Hello:
     def has_workdir(self) -> bool:
         """Whether it carries files between a session and the server."""
         return version.EXTENSION_WORKDIR in self.extensions
+
+    @property
+    def has_policy(self) -> bool:
+        """Whether it tells what its owner allows, and what was decided there."""
+        return self.is_connector and version.EXTENSION_POLICY in self.extensions
+
+    @property
+    def hands_tools_on(self) -> bool:
+        """Whether it hands the workspace's tools to its agent in a way that the agent takes, whichever that is."""
+        return version.EXTENSION_TOOLS in self.extensions
 
 
 def read_hello(scope: Mapping[str, Any]) -> Hello:
@@ -65,7 +78,22 @@ def announced(snapshot: AgentSnapshot) -> dict[str, Any]:
         "version": shrunk_text(snapshot.version, 80),
         **{name: getattr(snapshot, name) for name in CAPABILITIES},
         "auth_methods": [shrink(method, 4000) for method in snapshot.auth_methods[:10]],
+        "skills": _skills(snapshot),
     }
+
+
+def _skills(snapshot: AgentSnapshot) -> list[dict[str, str]]:
+    """The skills that it says it has, to be suggested to its owner; nothing is given to it for that."""
+    meta = snapshot.raw.get("_meta")
+    card = announced_card(meta.get(version.META_KEY) if isinstance(meta, dict) else None)
+    return [
+        {
+            "name": shrunk_text(skill.id, 60),
+            "title": shrunk_text(skill.name, 80),
+            "description": shrunk_text(skill.description, 300),
+        }
+        for skill in card.skills[:MOST_SKILLS]
+    ]
 
 
 def _uuid(text: str) -> UUID | None:

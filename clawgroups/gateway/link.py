@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.conf import settings
 
@@ -20,10 +20,13 @@ from agents.connector import __version__
 from agents.protocol import acp, peer, version
 from agents.protocol.peer import JsonObject, Peer, RpcError, RpcId
 from clawgroups.core.actors import Actor
+from clawgroups.gateway import machine
 from clawgroups.gateway.backlog import (
+    Allows,
     Answered,
     Asked,
     Backlog,
+    Decided,
     Exited,
     Item,
     Noted,
@@ -68,7 +71,7 @@ class Link:
         self._backlog = Backlog()
         self._peer = Peer(self.send, self._on_notification, self._on_request, self._on_response)
         self._intake = Intake(held.link, epoch=held.epoch, received=received, actor=actor)
-        self._pump = Pump(held, hello, self.send)
+        self._pump = Pump(held, hello, self.send, self)
         self._worker = Worker(hello, held, actor, self._intake, self._pump, self.send)
         self._closing = False
         self._violations = (0, time.monotonic())
@@ -142,6 +145,14 @@ class Link:
             self._backlog.put(Overdue(0, command_id))
         self._pump.owe(found.owed)
 
+    def put(self, item: Item) -> None:
+        """Have this done after everything that was heard before."""
+        self._backlog.put(item)
+
+    def turn_begins(self, session_id: UUID) -> None:
+        """The prompt goes out at this moment: whatever is heard from now on answers it."""
+        self._intake.begin_turn(session_id, self._frame)
+
     def store(self, token: str) -> None:
         """Store everything heard so far, and say so under `token`."""
         self._backlog.put(Store(0, token))
@@ -197,7 +208,9 @@ class Link:
         self._backlog.put(item, self._size)
 
     def _on_notification(self, method: str, params: JsonObject) -> None:
-        if method.startswith(version.EXTENSION_PREFIX) and self.hello.is_connector:
+        if method == version.DECIDED and self.hello.has_policy:
+            self._decided(params)
+        elif method.startswith(version.EXTENSION_PREFIX) and self.hello.is_connector:
             self._extension(method, params)
         elif method == version.SESSION_UPDATE:
             acp_id, update = acp.parse_update(params)
@@ -211,6 +224,12 @@ class Link:
     def _on_response(self, frame_id: RpcId, result: Any, error: RpcError | None) -> None:
         self._put(Answered(self._frame, frame_id, result, error))
 
+    def _decided(self, params: JsonObject) -> None:
+        """Counted like what the agent says: it is to stand in its place in the transcript, once."""
+        found = machine.read_decision(params)
+        if found is not None:
+            self._put(Decided(self._frame, *found, self._size))
+
     def _extension(self, method: str, params: JsonObject) -> None:
         """A message of the connector itself: not the agent's, so it is not counted."""
         self._frame -= 1
@@ -220,6 +239,8 @@ class Link:
             self._backlog.put(Exited(0, f"The agent ended with code {code}."), self._size)
         elif method == version.NOTED:
             self._backlog.put(Noted(0, str(params.get("request"))), self._size)
+        elif method == version.POLICY and self.hello.has_policy:
+            self._backlog.put(Allows(0, params), self._size)
 
     def _violation(self) -> None:
         count, since = self._violations

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.conf import settings
@@ -16,11 +16,12 @@ from clawgroups.auth import session_key
 from clawgroups.core.errors import Conflict, NotFound
 from clawgroups.gateway import reads
 from clawgroups.gateway.attachments import filled
+from clawgroups.gateway.backlog import Item, Moves, StepOver
 from clawgroups.gateway.hello import Hello
 from clawgroups.gateway.reads import TURNS, Held
 from clawgroups.ingest import patiently
 from clawgroups.models import Command
-from clawgroups.services import sessions
+from clawgroups.services import sessions, steering
 from clawgroups.services.late import TOLD
 from clawgroups.services.perform import perform_async, read_async
 
@@ -31,6 +32,18 @@ OPEN_DEADLINE = 120.0
 LOGIN_DEADLINE = 900.0
 
 
+class Hand(Protocol):
+    """What the outgoing side needs of the incoming one."""
+
+    def put(self, item: Item) -> None:
+        """Have this done after everything that was heard before."""
+        ...
+
+    def turn_begins(self, session_id: UUID) -> None:
+        """The prompt goes out at this moment: whatever is heard from now on answers it."""
+        ...
+
+
 class Pump:
     """One socket's outgoing side. `outstanding` are the requests whose answer is waited for.
 
@@ -39,7 +52,7 @@ class Pump:
     drops what the agent has seen. It is never sent on another link.
     """
 
-    def __init__(self, held: Held, hello: Hello, send: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, held: Held, hello: Hello, send: Callable[[str], Awaitable[None]], worker: Hand) -> None:
         self.outstanding: dict[UUID, Command] = {}
         self.takes: dict[str, bool] = {}
         """What prompts may hold beside text, by what the agent announced."""
@@ -47,17 +60,19 @@ class Pump:
         self._epoch = held.epoch
         self._hello = hello
         self._send = send
+        self._worker = worker
         self._given_up: dict[UUID, Command] = {}
         self._sent_at: dict[UUID, float] = {}
         self._turns: dict[UUID, UUID] = {}
+        self._reopened: set[UUID] = set()
         self.takes_tools = False
-        """Whether the agent has announced that it speaks MCP over HTTP."""
+        """Whether the agent speaks MCP over HTTP, or its connector does so for it."""
         self._owed: Sequence[Command] = ()
         self._news = asyncio.Event()
 
     def owe(self, commands: Sequence[Command]) -> None:
         """What the rows say is to be sent: whatever of it was sent meanwhile is not sent again."""
-        self._owed = commands
+        self._owed = steering.in_order(commands)
         if commands:
             self._news.set()
 
@@ -65,11 +80,12 @@ class Pump:
         """Whether the answer to a `session/new` is waited for."""
         return any(command.purpose == "open" for command in self.outstanding.values())
 
-    def reopening(self, session_id: UUID) -> bool:
-        """Whether the answer to a `session/load` or `resume` of this session is waited for."""
-        return any(
-            command.session_id == session_id and command.purpose == "open" for command in self.outstanding.values()
-        )
+    def retelling(self, session_id: UUID) -> bool:
+        """Whether what is told in this session is its history: it was opened again, and not prompted since.
+
+        Some agents answer `session/load` first and go on with the history behind it.
+        """
+        return session_id in self._reopened
 
     def _prepared(self, session_id: UUID | None) -> bool:
         """Whether a prompt of this session may go out: no other turn runs, and what was to be set in it is set."""
@@ -84,10 +100,16 @@ class Pump:
         """Whether a prompt of this session is under way."""
         return session_id in self._turns
 
+    def waits_for_step(self, session_id: UUID) -> bool:
+        """Whether something is to be asked in this session as soon as the step of the turn under way is over."""
+        return self.in_turn(session_id) and any(
+            one.after_step and one.session_id == session_id and one.pk not in self.outstanding for one in self._owed
+        )
+
     def settle(self, command_id: UUID) -> Command | None:
         """The request that this answer is for, once; its session is free for the next turn."""
-        self._given_up.pop(command_id, None)
-        command = self.outstanding.pop(command_id, None)
+        given_up = self._given_up.pop(command_id, None)
+        command = self.outstanding.pop(command_id, given_up)
         if command is not None:
             self._sent_at.pop(command_id, None)
             if command.session_id is not None and self._turns.get(command.session_id) == command_id:
@@ -114,6 +136,10 @@ class Pump:
                 self._expect(command)
         given_up = await patiently(read_async, reads.given_up, self._agent_id, self._hello.link)
         self._given_up = {command.pk: command for command in given_up}
+        for command in given_up:
+            # Where its session lives on, the turn may as well: nothing new is asked before it has stopped.
+            if command.session is not None and command.session.state == "open":
+                self._turns.setdefault(command.session.pk, command.pk)
 
     async def run(self) -> None:
         """Send what is owed, now and whenever there is news, until cancelled."""
@@ -129,34 +155,66 @@ class Pump:
         while True:
             await self._news.wait()
             self._news.clear()
-            owed, self._owed = self._owed, ()
-            later = []
-            for command in owed:
-                if command.pk in self.outstanding:
-                    continue
-                if command.method == version.SESSION_PROMPT and not self._prepared(command.session_id):
-                    later.append(command)
-                else:
-                    await self._dispatch(command)
-            self._owed = self._owed or later
+            await self._send_owed()
+
+    async def _send_owed(self) -> None:
+        owed, self._owed = self._owed, ()
+        later = []
+        for command in owed:
+            if command.pk in self.outstanding:
+                continue
+            if command.method == version.SESSION_PROMPT and not self._prepared(command.session_id):
+                later.append(command)
+            else:
+                await self._dispatch(command)
+        self._owed = self._owed or later
+        for session_id in {one.session_id for one in later if one.after_step and one.session_id is not None}:
+            if self.in_turn(session_id):
+                self._worker.put(StepOver(0, session_id))
 
     async def _dispatch(self, command: Command) -> None:
         answered = command.purpose not in ("cancel", "reply")
         if answered:
             # Before it is marked: the answer may come sooner than we are told of the commit.
             self._expect(command)
+        if command.purpose == steering.STEER:
+            await self._steer(command)
+            return
         try:
             await patiently(perform_async, sessions.command_sent, command.pk, link=self._hello.link, epoch=self._epoch)
         except (Conflict, NotFound):
             self.settle(command.pk)  # Void meanwhile, or a newer socket of this link has taken its place.
             return
-        await self._send(await self._frame(command))
+        if not self._meets_another(command):
+            await self._send(await self._frame(command))
+
+    async def _steer(self, command: Command) -> None:
+        """Send a prompt by which a session goes on in another attempt: the worker marks it, between two frames."""
+        marked: asyncio.Future[Command | None] = asyncio.get_running_loop().create_future()
+        self._worker.put(Moves(0, command, marked))
+        ready = await marked
+        if ready is None or ready.session_id is None:
+            self.settle(command.pk)
+            return
+        frame = await self._frame(ready)
+        self._worker.turn_begins(ready.session_id)
+        await self._send(frame)
+
+    def _meets_another(self, command: Command) -> bool:
+        """Whether this stop was meant for a turn that is over: it must never meet the next one."""
+        if command.purpose != "cancel" or command.session_id is None:
+            return False
+        meant = command.params.get("_meta", {}).get(version.META_KEY, {}).get("request")
+        return meant is not None and str(self._turns.get(command.session_id)) != meant
 
     def _expect(self, command: Command) -> None:
         self.outstanding[command.pk] = command
         self._sent_at[command.pk] = time.monotonic()
-        if command.method == version.SESSION_PROMPT and command.session_id is not None:
+        if command.session_id is not None and command.method == version.SESSION_PROMPT:
             self._turns[command.session_id] = command.pk
+            self._reopened.discard(command.session_id)
+        elif command.session_id is not None and command.method in version.REOPENING:
+            self._reopened.add(command.session_id)
 
     async def _frame(self, command: Command) -> str:
         params: dict[str, Any] = dict(command.params)
@@ -173,7 +231,8 @@ class Pump:
                 read_async, filled, command.session_id, params["prompt"], takes=self.takes, has_workdir=workdir
             )
         if command.purpose == "open" and command.session_id is not None and self._hello.has_workdir:
-            params["_meta"] = {**params.get("_meta", {}), **_workdir(command.session_id)}
+            task = await patiently(read_async, reads.task_key, command.session_id)
+            params["_meta"] = {**params.get("_meta", {}), **_workdir(command.session_id, task)}
         if command.method in version.OPENING and command.session_id is not None and self.takes_tools:
             params["mcpServers"] = [*params.get("mcpServers", []), _tools(command.session_id)]
         return peer.request(str(command.pk), command.method, params)
@@ -186,6 +245,6 @@ def _tools(session_id: UUID) -> dict[str, Any]:
     return server.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def _workdir(session_id: UUID) -> dict[str, Any]:
+def _workdir(session_id: UUID, task: str) -> dict[str, Any]:
     files = f"{settings.BASE_URL}/api/v1/sessions/{session_id}/files"
-    return acp.workdir_meta(str(session_id), files, session_key(session_id).secret)
+    return acp.workdir_meta(str(session_id), files, session_key(session_id).secret, task)

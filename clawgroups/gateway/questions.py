@@ -60,8 +60,13 @@ class Questions:
             await self._send(peer.error(item.request_id, version.INVALID_PARAMS, "no such session or tool call"))
             return
         # For some agents the request is all there ever is of a tool call.
-        await self._intake.take(session_id, asked.tool_call, len(json.dumps(asked.raw, ensure_ascii=False)))
+        size = len(json.dumps(asked.raw, ensure_ascii=False))
+        await self._intake.take(session_id, asked.tool_call, size, item.frame)
         await self._flush()
+        if self._intake.has_left(session_id, item.frame):
+            # Of a turn that is over; whoever steers its session now is not asked.
+            await self._send(peer.result(item.request_id, acp.permission_cancelled()))
+            return
         call = asked.tool_call
         try:
             await patiently(
@@ -84,6 +89,9 @@ class Questions:
             await self._send(peer.error(item.request_id, version.INVALID_PARAMS, "no form of a session that is open"))
             return
         await self._flush()
+        if self._intake.has_left(session_id, item.frame):
+            await self._send(peer.result(item.request_id, {"action": "cancel"}))
+            return
         try:
             await patiently(
                 perform_async,

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
+from clawgroups.core.bucket import Bucket
+
 FRAMES, FRAMES_AT_ONCE = 1000.0, 20_000.0  # a second, and saved up
 BYTES, BYTES_AT_ONCE = 4.0 * 1024 * 1024, 64.0 * 1024 * 1024  # as much as a connector keeps while we are away
 FLOOD = 300.0  # seconds over the rate, without a pause, after which it is no burst any more
@@ -20,31 +22,6 @@ TOO_MUCH = (
     f"It sent more than {FRAMES:.0f} messages or {BYTES / 1024 / 1024:.0f} MiB a second for {FLOOD / 60:.0f} minutes."
 )
 TOO_OFTEN = "It connects too often; wait a minute."
-
-
-class Bucket:
-    """Lets `rate` a second through, and `most` at once where that was saved up. It may be overdrawn by one taking."""
-
-    def __init__(self, rate: float, most: float, now: float) -> None:
-        self.rate, self.most = rate, most
-        self._left, self._at = most, now
-
-    def take(self, amount: float, now: float) -> float:
-        """Take, and be told for how many seconds to take nothing more."""
-        self._left = min(self.most, self._left + (now - self._at) * self.rate) - amount
-        self._at = now
-        return max(0.0, -self._left / self.rate)
-
-    def offer(self, now: float) -> bool:
-        """Take one where there is one."""
-        if self.take(1.0, now) > 0.0:
-            self._left += 1.0
-            return False
-        return True
-
-    def is_full(self, now: float) -> bool:
-        """Whether nothing was taken for so long that it is as new."""
-        return self._left + (now - self._at) * self.rate >= self.most
 
 
 class Rate:

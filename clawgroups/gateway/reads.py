@@ -90,7 +90,7 @@ class _Seen:
         if closed_at is not None:
             return Look(close=version.CLOSE_DRAINING, reason="The link was given up as silent.")
         if self._ignores_a_stop(one.agent_id, opened_at):
-            return Look(close=version.CLOSE_UNRESPONSIVE, reason="The agent did not confirm a stop.")
+            return Look(close=version.CLOSE_UNRESPONSIVE, reason=version.IGNORED_STOP)
         return Look(owed=tuple(self.owed.get(one.agent_id, ())))
 
     def _ignores_a_stop(self, agent_id: UUID, opened_at: datetime) -> bool:
@@ -108,6 +108,11 @@ def sessions_on(agent_id: UUID, link: UUID) -> tuple[dict[str, UUID], dict[str, 
     listed = list(reversed(rows.values_list("acp_id", "pk", "told__children")[:MAX_SESSIONS]))
     children = {child: pk for _, pk, told in listed if isinstance(told, dict) for child in told}
     return {acp_id: pk for acp_id, pk, _ in listed}, children
+
+
+def task_key(session_id: UUID) -> str:
+    """How a session's task is called in its plan: its agent's machine names the branch of its work by it."""
+    return Session.objects.filter(pk=session_id).values_list("task__key", flat=True).first() or ""
 
 
 def given_up(agent_id: UUID, link: UUID) -> list[Command]:

@@ -130,6 +130,7 @@ async def post_message(
         session.workspace_id,
         body=body,
         task_id=task_id,
+        reply_to=_id(reply_to) if reply_to else None,
         actor=caller.actor,
         provided=artifacts.while_live(session),
         operation=_operation(caller, "post_message", idempotency_key, [text, thread, reply_to]),

@@ -12,7 +12,7 @@ from uuid import UUID
 from agents.protocol import acp, peer, version
 from agents.protocol.acp import InvalidAnswer
 from agents.protocol.peer import RpcError
-from agents.protocol.updates import AgentUpdate, Subagent
+from agents.protocol.updates import AgentUpdate, Notice, Subagent, ToolCall
 from clawgroups import bus
 from clawgroups.core import subagents
 from clawgroups.core.actors import Actor
@@ -22,26 +22,33 @@ from clawgroups.core.shrinking import shrink
 from clawgroups.core.transcript import TurnEnded
 from clawgroups.gateway import reads
 from clawgroups.gateway.backlog import (
+    Allows,
     Answered,
     Asked,
+    Decided,
     Exited,
     Item,
+    Moves,
     Noted,
     Overdue,
+    StepOver,
     Store,
     Told,
     Violated,
     Withdrawn,
 )
 from clawgroups.gateway.hello import Hello, announced
+from clawgroups.gateway.machine import Allowance
 from clawgroups.gateway.pump import Pump
 from clawgroups.gateway.questions import Questions
 from clawgroups.gateway.reads import TURNS, Held
 from clawgroups.gateway.sessions import Sessions
+from clawgroups.gateway.steers import Steers
 from clawgroups.ingest import Intake, Replaced, patiently
 from clawgroups.models import Command
 from clawgroups.services import breakers, contact, late, sessions, transcript
 from clawgroups.services.perform import perform_async, read_async
+from clawgroups.services.transcript_page import ENDED
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +83,8 @@ class Worker:
         self._pump = pump
         self._send = send
         self._sessions = Sessions()
+        self._steers = Steers(held, intake, self.flush)
+        self._allowance = Allowance(held, actor)
         self._questions = Questions(held, actor, self._sessions, intake, self.flush, send)
         # Some agents speak of a session before they have answered the request that opens it. Nothing
         # was prompted then, so these few are kept in memory only.
@@ -98,6 +107,8 @@ class Worker:
                 await self._answered(item)
             case Noted():
                 await self._noted(item)
+            case Decided():
+                await self._decided(item)
             case _:
                 await self._noticed(item)
         if item.frame > self._intake.taken:
@@ -113,6 +124,12 @@ class Worker:
                 bus.wake(bus.stored_topic(item.token))
             case Violated():
                 await self._violated()
+            case Allows():
+                await self._allowance.keep(item.policy)
+            case Moves():
+                await self._steers.move(item)
+            case StepOver():
+                await self._steers.give_way(item.session_id)
             case Exited():
                 await self.flush()
                 self.exited = True
@@ -146,17 +163,29 @@ class Worker:
     async def _told(self, told: Told) -> None:
         session_id, update = self._sessions.get(told.acp_id), told.update
         if session_id is not None:
-            if self._pump.reopening(session_id) and not isinstance(update, STATE_UPDATES):
+            if self._pump.retelling(session_id) and not isinstance(update, STATE_UPDATES):
                 return  # The agent tells its history again: it stands in the transcript.
             if isinstance(update, Subagent):
                 self._sessions.adopt(update.session_id, session_id)
-                await self._intake.take(session_id, update, told.size)
+                await self._intake.take(session_id, update, told.size, told.frame)
             is_child = told.acp_id in self._sessions.children
             shown = subagents.of_child(told.acp_id, update) if is_child else subagents.as_own(update)
             if shown is not None:
-                await self._intake.take(session_id, shown, told.size)
+                await self._intake.take(session_id, shown, told.size, told.frame)
+                if isinstance(shown, ToolCall) and shown.status in ENDED and self._pump.waits_for_step(session_id):
+                    await self._steers.give_way(session_id)
         elif self._pump.opening() and told.size <= MAX_EARLY_SIZE:
             self._early.append((told.acp_id, told.update))
+
+    async def _decided(self, item: Decided) -> None:
+        """A question that was answered on the agent's machine stands in the transcript, with what was asked."""
+        session_id = self._sessions.get(item.acp_id)
+        if session_id is None:
+            return
+        if item.call is not None:
+            call = subagents.of_child(item.acp_id, item.call) if item.acp_id in self._sessions.children else item.call
+            await self._intake.take(session_id, call or item.call, item.size, item.frame)
+        await self._intake.take(session_id, item.decision, 0, item.frame)
 
     # Answers
 
@@ -199,6 +228,9 @@ class Worker:
         if turn and command.session_id is not None:
             reason = acp.parse_prompt(result).stop_reason if error is None else "error"
             usage = answer.get("usage")
+            if lost := _not_delivered(answer):
+                notice = Notice("warning", "Files that did not reach the workspace", lost)
+                await self._intake.take(command.session_id, notice, 0)
             ended = TurnEnded(reason, usage if isinstance(usage, dict) else None)
             await self._intake.take(command.session_id, ended, 0)
         if command.purpose == "open" and error is None:
@@ -280,7 +312,7 @@ class Worker:
         if self.ready.is_set():
             return
         if item.error is not None:
-            if item.error.code != version.AUTH_REQUIRED:
+            if item.error.code not in version.LOGIN_CODES:
                 self.unsupported = f"The agent refused initialize: {item.error.message[:200]}"
             await self._login(item.error)
             return
@@ -296,11 +328,11 @@ class Worker:
         except Conflict:
             raise Replaced from None
         self._pump.takes = {"image": snapshot.image, "embedded": snapshot.embedded}
-        self._pump.takes_tools = snapshot.mcp_http
+        self._pump.takes_tools = snapshot.mcp_http or self._hello.hands_tools_on
         self.ready.set()
 
     async def _login(self, error: RpcError | None) -> None:
-        needed = error is not None and error.code == version.AUTH_REQUIRED
+        needed = error is not None and error.code in version.LOGIN_CODES
         if needed == self._login_needed and not needed:
             return
         self._login_needed = needed
@@ -316,6 +348,14 @@ class Worker:
             )
         except ClawError:
             log.info("could not note that agent %s needs a login", self._held.agent_id)
+
+
+def _not_delivered(answer: dict[str, Any]) -> str:
+    """The files of a turn that the connector could not deliver."""
+    meta = answer.get("_meta")
+    ours = meta.get(version.META_KEY) if isinstance(meta, dict) else None
+    failed = ours.get("files_failed") if isinstance(ours, dict) else None
+    return ", ".join(map(str, failed[:20]))[:1000] if isinstance(failed, list) else ""
 
 
 def _uuid(value: object) -> UUID | None:

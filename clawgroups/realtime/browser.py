@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from uuid import UUID
 
-from clawgroups.core.errors import Invalid
-from clawgroups.permissions import get_attempt
+from clawgroups.core.errors import Invalid, NotFound
+from clawgroups.permissions import get_attempt, get_task, require, seat_of
 from clawgroups.realtime.entrance import Visitor
 from clawgroups.realtime.follower import FragmentFollower
 from clawgroups.realtime.frames import Frame, encode
@@ -15,26 +16,33 @@ from clawgroups.realtime.socket import Socket
 from clawgroups.services.perform import read_async
 
 MAX_WORKSPACES = 20
+MAX_PLACES = 50  # where one socket may type
 
 
 class BrowserSocket(Socket):
     """Fragments of the workspaces that a page subscribed to, and the text of the attempt that it watches.
 
     Client: subscribe{workspace, generation, after}, unsubscribe{workspace}, ack{workspace, seq},
-    watch{attempt} (instead of the one before), unwatch. Server: hello{workspace, generation, head},
+    watch{attempt} (instead of the one before), unwatch, people{workspace} (tell who is here and who types from now on),
+    typing{workspace, task}. Server: hello{workspace, generation, head},
     fragments{workspace, generation, seq, html}, head{workspace, generation, head},
     reset{workspace, generation, head} (load the page again), live{attempt, ...}, draining{retry_after},
-    error{code, message}.
+    here{workspace, members}, typing{workspace, task, name}, error{code, message}.
     """
 
     async def begin(self) -> None:
         self.watched: tuple[UUID, UUID] | None = None
+        self.hub.company.add(self)
+        # Where it said that somebody types: under which name, and when last.
+        self._typed: dict[tuple[UUID, UUID | None], tuple[str, float]] = {}
         self.handlers = {
             "subscribe": self.on_subscribe,
             "unsubscribe": self.on_unsubscribe,
             "ack": self.on_ack,
             "watch": self.on_watch,
             "unwatch": self.on_unwatch,
+            "people": self.on_people,
+            "typing": self.on_typing,
         }
 
     async def on_subscribe(self, frame: Frame) -> None:
@@ -67,8 +75,40 @@ class BrowserSocket(Socket):
             self.hub.unwatch(self.watched[0], self)
             self.watched = None
 
+    async def on_people(self, frame: Frame) -> None:
+        workspace_id = identifier(frame, "workspace")
+        shown = self.hub.company.pages[self]
+        if workspace_id not in shown and len(shown) >= MAX_WORKSPACES:
+            raise Invalid(f"A page shows who is in at most {MAX_WORKSPACES} workspaces.", code="too_many")
+        await read_async(require, self.visitor.actor, "workspace.view", workspace_id)
+        self.hub.company.join(self, workspace_id)
+
+    async def on_typing(self, frame: Frame) -> None:
+        workspace_id = identifier(frame, "workspace")
+        place = (workspace_id, identifier(frame, "task") if frame.get("task") else None)
+        # Asked once for each place: whoever loses the seat loses the socket.
+        name, last = self._typed.get(place) or (await read_async(_name_of, self.visitor, *place), float("-inf"))
+        if (now := time.monotonic()) - last < self.hub.pace.typing:
+            return
+        if len(self._typed) >= MAX_PLACES:
+            self._typed.clear()
+        self._typed[place] = (name, now)
+        self.hub.company.types(self, *place, name)
+
     def workspaces(self) -> Iterable[UUID]:
-        return {*self.followers, *(self.watched[1:] if self.watched else ())}
+        shown = self.hub.company.pages.get(self, ())
+        typed = (workspace_id for workspace_id, _ in self._typed)
+        return {*self.followers, *(self.watched[1:] if self.watched else ()), *shown, *typed}
+
+
+def _name_of(visitor: Visitor, workspace_id: UUID, task_id: UUID | None) -> str:
+    """The name under which somebody may speak there. Raises `NotFound`."""
+    require(visitor.actor, "message.post", workspace_id)
+    if task_id is not None and get_task(visitor.actor, task_id, "task.view").workspace_id != workspace_id:
+        raise NotFound("There is no such task in this workspace.")
+    seat = seat_of(visitor.actor, workspace_id)
+    assert seat is not None
+    return seat.name
 
 
 def _workspace_of(visitor: Visitor, attempt_id: UUID) -> UUID:

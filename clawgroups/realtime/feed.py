@@ -2,48 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from clawgroups.core.actors import ActorKind
-from clawgroups.fragments import all_pieces, gone, needs_piece, task_hint
+from clawgroups.fragments import (
+    all_pieces,
+    files_mark,
+    gone,
+    needs_piece,
+    run_hint,
+    run_view_mark,
+    seat_hint,
+    task_hint,
+    unread_piece,
+    work_piece,
+)
+from clawgroups.fragments.messages import answers_to
+from clawgroups.fragments.tasks import dependants_of
 from clawgroups.models import Attempt, Entry, Member, Task
 
-TASK = ("task_card", "task_page", "run_head", "run_row", "run_note", "seat")
-RUN = ("run_head", "run_row", "run_note", "run_board", "run_plan", "run_files", "room_current")
-ASK = ("task_card", "task_page", "run_head")
+SEAT = ("seat", "fleet_cell")
+FILES = ("run_files", "room_files", "task_page", "run_view")
+TASK = ("task_card", "task_page", "run_head", "run_row", "run_note", *SEAT, "run_view")
+COURSE = ("task_card", "task_page", "fleet_cell", "run_view")
+# What can be done with a task, and its story, depend on these of its run.
+PACE = ("run_head", "run_row", "run_note", "run_view", "run_task_pages")
+RUN = ("run_head", "run_row", "run_note", "run_plan", "run_files", "room_current", "run_view")
+ASK = ("task_card", "task_page", "run_head", "fleet_cell", "run_view")
 
 # Event type -> names of fragments (`clawgroups.fragments.FRAGMENTS`). A test holds it against the vocabulary.
 FEED: dict[str, tuple[str, ...]] = {
     "workspace.created": (),
-    "workspace.renamed": ("room_head",),
-    "workspace.goal_set": ("room_head",),
-    "workspace.rules_set": ("room_head",),
+    "workspace.renamed": ("room_head", "room_aim"),
+    "workspace.goal_set": ("room_head", "room_aim"),
+    "workspace.rules_set": ("room_head", "room_aim"),
     "workspace.timers_set": (),
     "workspace.outage_over": (),
-    "member.joined": ("seat",),
+    "member.joined": SEAT,
     "member.left": (),
-    "member.role_set": ("seat",),
-    "agent.online": ("seat",),
-    "agent.offline": ("seat",),
-    "agent.profile_set": ("seat",),
-    "agent.retired": ("seat",),
-    "agent.breaker_set": ("seat",),
+    "member.role_set": SEAT,
+    "agent.online": SEAT,
+    "agent.offline": SEAT,
+    "agent.profile_set": SEAT,
+    "agent.retired": SEAT,
+    "agent.breaker_set": SEAT,
     "message.posted": ("message",),
+    "message.edited": ("message",),
+    "message.removed": ("message",),
+    "message.reacted": ("message",),
+    "message.unreacted": ("message",),
     "memory.kept": (),
     "memory.forgotten": (),
     "run.drafted": RUN,
     "run.planning": RUN,
     "run.proposed": RUN,
-    "run.started": RUN,
-    "run.paused": ("run_head", "run_row", "run_note", "run_board"),
-    "run.resumed": ("run_head", "run_row", "run_note", "run_board"),
+    "run.started": (*RUN, "run_task_pages"),
+    "run.paused": PACE,
+    "run.resumed": PACE,
     "run.consolidating": ("run_head", "run_row", "run_note"),
-    "run.done": RUN,
-    "run.failed": RUN,
-    "run.cancelled": RUN,
+    "run.done": (*RUN, "run_task_pages"),
+    "run.failed": (*RUN, "run_task_pages"),
+    "run.cancelled": (*RUN, "run_task_pages"),
     "task.ready": TASK,
     "task.assigned": TASK,
     "task.begun": TASK,
@@ -60,25 +82,28 @@ FEED: dict[str, tuple[str, ...]] = {
     "attempt.acknowledged": ("task_page",),
     "task.late_result_adopted": TASK,
     "task.regenerated": TASK,
-    "task.split": (*TASK, "run_board"),
-    "attempt.quiet": ("task_card", "task_page"),
-    "attempt.stirred": ("task_card", "task_page"),
-    "attempt.contact_lost": ("task_card", "task_page"),
-    "attempt.contact_restored": ("task_card", "task_page"),
+    "task.split": TASK,
+    "attempt.quiet": COURSE,
+    "attempt.stirred": COURSE,
+    "attempt.contact_lost": COURSE,
+    "attempt.contact_restored": COURSE,
     "attempt.late_result_kept": ("task_page",),
-    "attempt.stop_unconfirmed": ("task_page",),
+    "attempt.stop_unconfirmed": TASK,
+    "attempt.stop_confirmed": TASK,
     "session.option_set": ("task_page",),
-    "attempt.plan_ticked": ("agent_plan", "task_card"),
-    "attempt.progress_reported": ("task_card", "task_page"),
-    "step.recorded": ("step", "task_card"),
+    "attempt.plan_ticked": ("agent_plan", "task_card", "fleet_cell", "run_view"),
+    "attempt.progress_reported": COURSE,
+    "step.recorded": ("step", "task_card", "run_view"),
     "draft.saved": ("task_page",),
     "approval.requested": ASK,
     "approval.decided": ASK,
     "approval.expired": ASK,
     "approval.voided": ASK,
-    "artifact.added": ("run_files", "task_page"),
+    "artifact.added": FILES,
+    "artifact.pinned": FILES,
+    "artifact.unpinned": FILES,
     "workspace.coordination_set": (),
-    "member.profile_set": ("seat",),
+    "member.profile_set": SEAT,
     "run.asked": RUN,
     "run.answered": RUN,
     "run.plan_edited": RUN,
@@ -93,6 +118,16 @@ FEED: dict[str, tuple[str, ...]] = {
     "run.budget_warned": RUN,
     "run.budget_reached": RUN,
     "task.assignee_chosen": TASK,
+    "attempt.steered": ("task_card", "task_page", "run_view"),
+    "attempt.steer_answered": ("task_card", "task_page", "run_view"),
+    "task.paused": TASK,
+    "task.resumed": TASK,
+    "task.stopped": TASK,
+    "control.asked": ("task_card", "task_page", "run_view"),
+    "control.answered": ("task_card", "task_page", "run_view"),
+    "draft.file_removed": ("task_page",),
+    "task.declined": TASK,
+    "task.delegated": TASK,
 }
 # A person's own doing always may shorten the list of what waits for people; these always may change it.
 ASKING = frozenset(
@@ -103,9 +138,19 @@ ASKING = frozenset(
         "approval.voided",
         "task.stuck",
         "run.asked",
+        "control.asked",
+        "control.answered",
         "run.answered",
     }
 )
+# Into the hands of a person, and out of them.
+HANDS = frozenset({"task.taken_over", "task.handed_back", "task.submitted"})
+# Who answered a message quotes it: other words there are other words here.
+REWORDED = frozenset({"message.edited", "message.removed"})
+# What a person gave away goes on: nobody is asked for anything, but their own list changes.
+HANDED = frozenset({"task.handed_back", "attempt.acknowledged", "task.declined", "task.delegated"})
+# What changes how much somebody has not read.
+SAID = frozenset({"message.posted", "message.removed"})
 # Which key of a payload names the subject of a fragment.
 SUBJECT = {
     "task_card": "task_id",
@@ -114,6 +159,7 @@ SUBJECT = {
     "agent_plan": "attempt_id",
     "message": "message_id",
     "seat": "member_id",
+    "fleet_cell": "member_id",
 }
 
 
@@ -123,11 +169,23 @@ def fragments(entries: Sequence[Entry], workspace_id: UUID) -> list[str]:
     made: list[str] = []
     seq = entries[-1].seq if entries else 0
     made += [task_hint(pk, seq) for pk in wanted.pop("task_page", {})]
+    made += [run_hint(pk, seq) for pk in wanted.pop("run_task_pages", {})]
+    made += [run_view_mark(pk) for pk in wanted.pop("run_view", {})]
+    made += [files_mark(pk) for pk in wanted.pop("room_files", {})]
+    made += [seat_hint(pk, seq) for pk in wanted.get("fleet_cell", {})]
     made += all_pieces(wanted)
-    made += [gone(f"seat-{pk}") for pk in _left(entries)]
+    made += [gone(f"{kind}-{pk}") for pk in _left(entries) for kind in ("seat", "cell")]
     if _may_need_people(entries, wanted.get("task_card", {})):
-        made.append(needs_piece(seq))
+        made += [needs_piece(seq), work_piece(seq)]
+    elif any(entry.type in HANDED for entry in entries):
+        made.append(work_piece(seq))
+    if any(entry.type in SAID for entry in entries):
+        made.append(unread_piece(seq))
     return made
+
+
+def _by_person(entry: Entry) -> bool:
+    return bool(entry.actor.get("kind") == ActorKind.PERSON)
 
 
 def _left(entries: Sequence[Entry]) -> list[UUID]:
@@ -139,10 +197,11 @@ def _left(entries: Sequence[Entry]) -> list[UUID]:
 
 @dataclass(frozen=True)
 class _Known:
-    """What subjects are found by, read once for all entries: runs by task, seats by agent and by attempt."""
+    """What subjects are found by, read once for all entries: runs and seats by task, seats by agent and by attempt."""
 
     workspace_id: UUID
     run_of: dict[UUID, UUID]
+    seat_of_task: dict[UUID, UUID]
     seats_of_agent: dict[UUID, list[UUID]]
     seat_of_attempt: dict[UUID, UUID]
 
@@ -155,9 +214,11 @@ def _known(entries: Sequence[Entry], workspace_id: UUID) -> _Known:
         for agent, pk in Member.objects.filter(workspace=workspace_id, agent__in=agents).values_list("agent_id", "pk"):
             if agent is not None:
                 seats.setdefault(agent, []).append(pk)
+    rows = list(Task.objects.filter(pk__in=tasks).values_list("pk", "run_id", "assignee_id")) if tasks else []
     return _Known(
         workspace_id,
-        dict(Task.objects.filter(pk__in=tasks).values_list("pk", "run_id")) if tasks else {},
+        {pk: run for pk, run, _ in rows},
+        {pk: seat for pk, _, seat in rows if seat is not None},
         seats,
         dict(Attempt.objects.filter(pk__in=attempts).values_list("pk", "member_id")) if attempts else {},
     )
@@ -175,16 +236,29 @@ def _wanted(entries: Sequence[Entry], workspace_id: UUID) -> dict[str, dict[UUID
         for name in FEED.get(entry.type, ()):
             for pk in _subjects(name, entry, known):
                 wanted.setdefault(name, {})[pk] = None
+    for name, pk in _besides(entries):
+        wanted.setdefault(name, {})[pk] = None
+    return wanted
+
+
+def _besides(entries: Sequence[Entry]) -> Iterator[tuple[str, UUID]]:
+    """Fragments and subjects that look otherwise by what happened to their neighbours."""
+    # Those that wait for a task say so while a person has it in hand.
+    if moved := {e.payload["task_id"] for e in entries if e.type in HANDS and _by_person(e)}:
+        for pk in dependants_of(map(UUID, moved)):
+            yield "task_card", pk
+            yield "task_page", pk
+    if reworded := {UUID(e.payload["message_id"]) for e in entries if e.type in REWORDED}:
+        yield from (("message", pk) for pk in answers_to(reworded))
     # The end of a cancelled task names nobody; whoever was at it is at it no more.
     if over := {e.payload["task_id"] for e in entries if e.type == "task.cancelled"}:
         for pk in Attempt.objects.filter(task__in=over).values_list("member_id", flat=True).distinct():
-            wanted.setdefault("seat", {})[pk] = None
-    return wanted
+            yield from ((name, pk) for name in SEAT)
 
 
 def _subjects(name: str, entry: Entry, known: _Known) -> list[UUID]:
     said = entry.payload
-    if name in ("room_head", "room_current"):
+    if name.startswith("room_"):
         return [known.workspace_id]
     if name.startswith("run_"):
         if said.get("run_id"):
@@ -193,6 +267,10 @@ def _subjects(name: str, entry: Entry, known: _Known) -> list[UUID]:
         return [run_id] if run_id else []
     if name == "seat":
         return _seats(said, known)
+    if name == "fleet_cell":
+        # Some say only which task: whoever has it.
+        has_it = known.seat_of_task.get(UUID(said["task_id"])) if said.get("task_id") else None
+        return [*_seats(said, known), *([has_it] if has_it else [])]
     value = said.get(SUBJECT[name])
     return [UUID(value)] if value else []
 

@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 from django.db import DatabaseError
 
 from clawgroups import bus, draining
+from clawgroups.realtime.company import Company
 from clawgroups.realtime.entrance import Pass, Seats, Visitor, seats_of, still_valid
 from clawgroups.realtime.frames import encode
 from clawgroups.realtime.pace import Pace
@@ -107,6 +108,7 @@ class Hub:
         self.rooms: dict[UUID, Room] = {}
         self.streams: dict[UUID, Stream] = {}
         self.peers: set[Peer] = set()
+        self.company = Company(self.pace)
         self._look = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -119,6 +121,7 @@ class Hub:
 
     def remove(self, peer: Peer) -> None:
         self.peers.discard(peer)
+        self.company.remove(peer)
         for attempt_id in [key for key, stream in self.streams.items() if peer in stream.peers]:
             self.unwatch(attempt_id, peer)
         if not self.peers and self._task is not None:

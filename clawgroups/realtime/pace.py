@@ -15,6 +15,9 @@ class Pace:
     head: float = 15.0  # the head is repeated, so that a client knows what it missed
     standing: float = 2.0  # passes and seats are asked for again
     live: float = 0.25  # between two frames of streaming text
+    here: float = 10.0  # between two renewals of the leases of those who are here
+    gather: float = 1.0  # between two looks at who is here, at the least
+    typing: float = 2.0  # between two times that somebody is said to type in one place
     handshake: float = 5.0
     window: int = 500  # entries sent and not yet acknowledged
     frame: int = 250  # entries in one frame

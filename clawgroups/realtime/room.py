@@ -34,6 +34,8 @@ PAGE = 500
 KEEP_LINES = 1000
 KEEP_BYTES = 4 * 1024 * 1024
 KEEP_FRAMES = 32
+# Between two pieces of HTML: a page tells by the beginning of a piece whether it has a place for it, and reads no more.
+BETWEEN = "\x1e"
 DRAW_REST = 0.5  # after a drawing, as a multiple of what it took: what is slow to make is made less often
 SEATS = frozenset({"member.left", "member.role_set", "agent.retired"})
 
@@ -265,7 +267,7 @@ class Room:
                     "workspace": str(self.workspace_id),
                     "generation": self.generation,
                     "seq": seq,
-                    "html": "".join(html),
+                    "html": BETWEEN.join(html),
                 }
             )
 
