@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from dataclasses import dataclass
 
 from django.conf import settings
 
-AGENT = "cg"
+from agents.protocol import codes
+
+AGENT = codes.AGENT
 PERSON = "ct"
 SESSION = "cs"
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,12 @@ class MintedKey:
 
 def mint(prefix: str) -> MintedKey:
     """A new key of this kind."""
-    public_id = "".join(secrets.choice(_ALPHABET) for _ in range(12))
-    whole = f"{prefix}_{public_id}_{secrets.token_hex(32)}"
-    return MintedKey(public_id, whole, digest(whole))
+    return brought(codes.new_key(prefix))
+
+
+def brought(whole: str) -> MintedKey:
+    """A key that was made elsewhere, of the shape of ours (`codes.is_key`)."""
+    return MintedKey(whole.split("_")[1], whole, digest(whole))
 
 
 def digest(whole: str) -> str:
@@ -51,6 +54,24 @@ def public_id_of(whole: str, prefix: str) -> str | None:
 def verify(whole: str, stored: str) -> bool:
     """Whether `whole` is the key whose digest was stored; constant time."""
     return hmac.compare_digest(digest(whole), stored)
+
+
+def mint_code() -> MintedKey:
+    """A code for people to copy or type, 80 bits in four groups; `public_id` is empty, the digest finds the row."""
+    whole = codes.new_code()
+    return MintedKey("", whole, digest(whole))
+
+
+def derive_code(name: str) -> MintedKey:
+    """A code that can be made again from `name` and the installation's secret."""
+    seed = hmac.new(settings.SECRET_KEY.encode(), f"code:{name}".encode(), hashlib.sha256).digest()
+    whole = codes.code_of(seed)
+    return MintedKey("", whole, digest(whole))
+
+
+def read_code(typed: str) -> str:
+    """A code as it was minted, out of how somebody typed it."""
+    return codes.read_code(typed)
 
 
 def derive(prefix: str, name: str) -> MintedKey:

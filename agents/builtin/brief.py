@@ -29,7 +29,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Brief:
-    """One prompt. `text` is what a person reads; the other fields come from `_meta.clawgroups`."""
+    """One prompt. `text` is what a person reads, of one who steers what they said; the rest is `_meta.clawgroups`."""
 
     text: str = ""
     turn: str = ""
@@ -75,7 +75,7 @@ def read_brief(text: str, meta: object) -> Brief:
     brief = known.get("brief")
     back: Mapping[str, Any] = brief if isinstance(brief, Mapping) else {}
     return Brief(
-        text=text,
+        text=_text(ours.get("said")) or text,
         turn=_text(ours.get("turn")),
         kind=_text(known.get("kind")),
         title=_text(known.get("title")),

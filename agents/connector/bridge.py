@@ -8,7 +8,7 @@ import math
 import signal
 import socket
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,21 +19,27 @@ from websockets.exceptions import ConnectionClosed
 from agents.connector import wire
 from agents.connector.backoff import Backoff
 from agents.connector.child import Child
+from agents.connector.deciding import Owner
+from agents.connector.exits import NOT_STARTED, REFUSED, REPLACED, UNREACHABLE
+from agents.connector.git import Repository
 from agents.connector.link import Link, Rules, dump
 from agents.connector.outbox import UnknownPosition
-from agents.connector.wire import Lost, Refused, Replaced
+from agents.connector.policy import Policy
+from agents.connector.tools import extensions
+from agents.connector.waking import cut_when_dead
+from agents.connector.watch import NOBODY, Watch
+from agents.connector.wire import Elsewhere, Lost, Refused, Replaced
 from agents.connector.workdir import Sync
+from agents.connector.workplace import Workplace
 from agents.protocol import version
 
-EXIT_REFUSED = 3
-EXIT_REPLACED = 4
-EXIT_NOT_STARTED = 127
 LAST_WORDS = 10.0
 """Seconds that the last messages of an ended agent are still read."""
 LAST_ACKS = 105.0
 """Seconds that they are still tried to be sent: for as long the server waits for somebody who is away."""
 LAST_FILES = 60.0
 """Seconds that its last files are."""
+_PIECE = 256 * 1024
 _PROVEN = 30.0
 _CONNECTED = 5.0
 """Seconds after which a connection counts as a good one, so that its loss is met with the first waiting time."""
@@ -43,17 +49,21 @@ _CONNECTED = 5.0
 class Settings:
     """What a bridge needs to know; `url` is the server's address as a person types it (http or https).
 
-    `root` is where work directories are made, `allow` one of `policy.CHOICES`. `scale` stretches (or, for
-    tests, shrinks) every waiting time.
+    `root` is where work directories are made, with a `repository` as worktrees of it, `patterns` is what is never sent
+    of them, `owner` who decides there, `mcp` one of `tools.CHOICES`. `scale` stretches (or, for tests, shrinks) every
+    waiting time.
     """
 
     url: str
     key: str = field(repr=False)
     root: Path
     name: str = ""
-    allow: str = "ask"
+    owner: Owner = field(default_factory=lambda: Owner(Policy()))
     restart: bool = False
     scale: float = 1.0
+    repository: Repository | None = None
+    patterns: tuple[str, ...] = ()
+    mcp: str = "http"
 
 
 @dataclass
@@ -72,8 +82,8 @@ class Bridge:
 
     `start_child` is called once the server has taken the key, and again for every restart. `say` gets plain
     sentences for the person at the machine, `noise` what the agent writes between its messages;
-    `on_connected` is called each time the server has taken the key. Raises `wire.BadAddress` for an address
-    that cannot be one.
+    `on_connected` is called each time the server has taken the key, `watch` is told how it stands. Raises
+    `wire.BadAddress` for an address that cannot be one.
     """
 
     def __init__(
@@ -84,17 +94,21 @@ class Bridge:
         say: Callable[[str], None] = print,
         noise: Callable[[bytes], None] = lambda _: None,
         on_connected: Callable[[], None] = lambda: None,
+        watch: Watch = NOBODY,
     ) -> None:
         self._settings = settings
         self._address = wire.socket_address(settings.url)
         self._start_child = start_child
         self._say = say
         self._on_connected = on_connected
+        self._watch = watch
+        self._welcomed = False
         self._backoff = Backoff(settings.scale)
         self._stopping = asyncio.Event()
         self._online = asyncio.Event()
         sync = Sync(self._wait_online, settings.scale)
-        self._rules = Rules(settings.root, settings.allow, sync, say, noise)
+        place = Workplace(settings.root, settings.repository, settings.patterns)
+        self._rules = Rules(place, settings.owner, sync, say, noise, settings.mcp)
         self._socket: ClientConnection | None = None
         self._since = math.inf
 
@@ -105,8 +119,14 @@ class Bridge:
     async def run(self) -> int:
         """Carry until the end; the exit code.
 
-        The agent's own, 3 refused, 4 replaced, 127 could not be started, 0 after `stop`.
+        The agent's own, 3 refused, 4 replaced, 5 not the server that was meant, 127 could not be started, 0 after
+        `stop`.
         """
+        code = await self._run()
+        self._watch.ended(code)
+        return code
+
+    async def _run(self) -> int:
         restarts = Backoff(self._settings.scale)
         clock = asyncio.get_running_loop().time
         while True:
@@ -114,7 +134,7 @@ class Bridge:
             code = await self._live(_Life())
             if self._stopping.is_set():
                 return 0
-            if not self._settings.restart or code in (EXIT_REFUSED, EXIT_REPLACED):
+            if not self._settings.restart or code in (REFUSED, REPLACED):
                 return code
             if clock() - born > _PROVEN * self._settings.scale:
                 restarts.reset()
@@ -133,14 +153,21 @@ class Bridge:
             code = ending.result()
             if not self._stopping.is_set():
                 self._say(_how_it_ended(code))
+                self._say_if_mute(life)
             await self._part(life, code)
             return code
         except Refused as refused:
             self._say(f"the server refused the key: {refused} Make a new key on the agent's page.")
-            return EXIT_REFUSED
+            return REFUSED
         except Replaced:
-            self._say("another connection with the same key has taken over; this one ends")
-            return EXIT_REPLACED
+            self._say(
+                "another connection with the same key has taken over, so this one ends; "
+                "run the agent in one place only, or give each its own key on the agent's page"
+            )
+            return REPLACED
+        except Elsewhere as elsewhere:
+            self._say(str(elsewhere))
+            return UNREACHABLE
         finally:
             await _cancel(ending, carrying)
             if life.link is not None:
@@ -183,6 +210,10 @@ class Bridge:
         if self._socket is not None:
             await self._socket.close(version.CLOSE_NORMAL)
 
+    def _say_if_mute(self, life: _Life) -> None:
+        if life.link is not None and not life.link.spoke:
+            self._say("the agent said nothing that an ACP agent says; see that the command starts its ACP mode")
+
     async def _tell(self, method: str, params: dict[str, Any]) -> None:
         if self._socket is not None:
             with contextlib.suppress(OSError, ConnectionClosed):
@@ -204,15 +235,21 @@ class Bridge:
             except Lost as lost:
                 if life.over:
                     return 0
+                # Who has just typed the address learns that it is wrong; who stays comes back from a hotel's network.
+                if isinstance(lost, Elsewhere) and not (self._welcomed or self._settings.restart):
+                    raise
                 if clock() - self._since > _CONNECTED * self._settings.scale:
                     self._backoff.reset()
+                self._watch.lost(str(lost))
                 delay = self._backoff.next()
                 self._say(f"{lost}, trying again in {delay:.0f} s")
+                if lost.waited:
+                    self._say_if_mute(life)
             await asyncio.sleep(delay)
 
     async def _connect(self, life: _Life) -> int:
         link_id = life.link_id if life.link is None else life.link.id
-        told = wire.headers(self._settings.key, link_id, self._settings.name)
+        told = wire.headers(self._settings.key, link_id, self._settings.name, extensions(self._settings.mcp))
         async with wire.dial(self._address, told) as connection:
             self._socket = connection
             try:
@@ -224,14 +261,18 @@ class Bridge:
     async def _carry(self, connection: ClientConnection, life: _Life) -> int:
         received, name = await self._resumed(connection)
         self._since = asyncio.get_running_loop().time()
+        self._welcomed = True
         self._on_connected()
-        self._say(f"connected as {name or self._settings.name or 'agent'} (agent on {socket.gethostname()})")
+        await self._tell(version.POLICY, self._settings.owner.policy.told())
+        called = name or self._settings.name or "agent"
+        self._watch.connected(called)
+        self._say(f"connected as {called} (agent on {socket.gethostname()})")
         try:
             link = life.link or await self._begin(life)
         except OSError as problem:
             self._say(f"the agent cannot be started: {problem}")
-            await self._tell(version.EXITED, {"code": EXIT_NOT_STARTED, "stderr_tail": str(problem)})
-            return EXIT_NOT_STARTED
+            await self._tell(version.EXITED, {"code": NOT_STARTED, "stderr_tail": str(problem)})
+            return NOT_STARTED
         try:
             link.resume(received)
         except UnknownPosition:
@@ -240,12 +281,13 @@ class Bridge:
             link.rename()
             raise Lost("the server does not remember this agent's messages") from None
         sending = asyncio.create_task(_send_outbox(connection, link))
+        waking = asyncio.create_task(cut_when_dead(connection))
         self._online.set()
         try:
             await self._receive(connection, link)
         finally:
             self._online.clear()
-            await _cancel(sending)
+            await _cancel(sending, waking)
         raise Lost("connection lost")
 
     async def _resumed(self, connection: ClientConnection) -> tuple[int, str]:
@@ -304,9 +346,16 @@ async def _send_outbox(connection: ClientConnection, link: Link) -> None:
                 link.news.clear()
                 await link.news.wait()
             else:
-                await connection.send(frame, text=True)
+                await connection.send(_pieces(frame), text=True)
                 # Never behind what was let go, whatever the server says it has.
                 sent = max(sent + 1, link.outbox.acknowledged)
+
+
+def _pieces(frame: bytes) -> bytes | Iterator[bytes]:
+    """A frame as it is sent: a long one bit by bit, since a socket holds more than one copy of what it is given."""
+    if len(frame) <= _PIECE:
+        return frame
+    return (frame[at : at + _PIECE] for at in range(0, len(frame), _PIECE))
 
 
 async def _first(*waits: Awaitable[Any]) -> None:

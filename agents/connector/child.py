@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
+
+from agents.protocol import version
 
 MAX_LINE = 16 * 1024 * 1024
 STDERR_TAIL = 8 * 1024
 _CHUNK = 256 * 1024
+_BEGINNING = 4096
+_NEXT = re.compile(r"\s*[,}]")
+_MEMBER = re.compile(r'\s*[{,]\s*("(?:[^"\\]|\\.)*")\s*:\s*')
 _OURS = "CLAWGROUPS_"
 
 
@@ -38,6 +45,36 @@ class Child(Protocol):
         ...
 
 
+def too_large(frame_id: Any, what: str) -> bytes:
+    """An error in place of a message that is too large to be carried."""
+    error = {"code": version.TOO_LARGE, "message": f"{what} is larger than {MAX_LINE} bytes"}
+    return json.dumps({"jsonrpc": "2.0", "id": frame_id, "error": error}).encode()
+
+
+def in_place_of(beginning: bytes) -> bytes:
+    """What is heard of a message of which only the beginning was kept: somebody waits for an answer to it.
+
+    An answer becomes an error, a request one without parameters, which is refused; of all others nothing is heard.
+    """
+    known = _members(beginning.decode("utf-8", "ignore"))
+    if "id" not in known:
+        return b""
+    if isinstance(known.get("method"), str):
+        return json.dumps({"jsonrpc": "2.0", "id": known["id"], "method": known["method"], "params": {}}).encode()
+    return too_large(known["id"], "the answer")
+
+
+def _members(text: str) -> dict[str, Any]:
+    """The members of a JSON object as far as its beginning has them whole."""
+    decoder, found, at = json.JSONDecoder(), {}, 0
+    with contextlib.suppress(ValueError, RecursionError):
+        while member := _MEMBER.match(text, at):
+            value, at = decoder.raw_decode(text, member.end())
+            if _NEXT.match(text, at):
+                found[json.loads(member[1])] = value
+    return found
+
+
 class LineSplitter:
     """Cuts a byte stream into lines and gives up on a line that is longer than allowed, not on the stream."""
 
@@ -46,11 +83,12 @@ class LineSplitter:
         self._parts: list[bytes] = []
         self._size = 0
         self._skipping = False
+        self._beginning = b""
         self.skipped = 0
         """How many lines were too long and were left out."""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The lines that `data` completes; blank ones are left out."""
+        """The lines that `data` completes; blank ones are left out, see `in_place_of` for those that are too long."""
         *complete, rest = data.split(b"\n")
         lines = [line for part in complete if (line := self._finish(part))]
         self._keep(rest)
@@ -66,17 +104,26 @@ class LineSplitter:
         self._parts, self._size, self._skipping = [], 0, False
         if skipping:
             self.skipped += 1
-            return b""
+            return in_place_of(self._beginning)
         return line.strip(b"\r\n \t")
 
     def _keep(self, part: bytes) -> None:
         if self._skipping:
             return
         self._size += len(part)
+        self._parts.append(part)
         if self._size > self._limit:
+            self._beginning = _first_of(self._parts)
             self._parts, self._skipping = [], True
-        else:
-            self._parts.append(part)
+
+
+def _first_of(parts: Sequence[bytes]) -> bytes:
+    found = b""
+    for part in parts:
+        found += part[: _BEGINNING - len(found)]
+        if len(found) == _BEGINNING:
+            break
+    return found
 
 
 async def split_lines(

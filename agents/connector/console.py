@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
-from typing import BinaryIO
+from typing import Protocol
 
 WAITING = 2000
+WAITING_BYTES = 2 * 1024 * 1024
 _NOISE_SHOWN = 2000
+
+
+class Stream(Protocol):
+    """Where it is shown: a terminal, a pipe, a log."""
+
+    def write(self, data: bytes, /) -> object:
+        """Show this. Raises OSError or ValueError when there is nobody any more."""
+        ...
+
+    def flush(self) -> object:
+        """And show it now."""
+        ...
 
 
 class Console:
@@ -17,18 +31,22 @@ class Console:
     A terminal that is paused or a pipe that nobody empties would otherwise stop the whole program.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._waiting: queue.Queue[bytes | None] = queue.Queue(WAITING)
+        self._size = 0
+        self._counting = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="clawgroups-console", daemon=True)
         self._thread.start()
 
     def write(self, data: bytes) -> None:
         """Show this as it is, or leave it out when too much waits already."""
-        try:
-            self._waiting.put_nowait(data)
-        except queue.Full:
-            return
+        with self._counting:
+            if self._size + len(data) > WAITING_BYTES:
+                return
+            with contextlib.suppress(queue.Full):
+                self._waiting.put_nowait(data)
+                self._size += len(data)
 
     def say(self, text: str) -> None:
         """Show a sentence of ours."""
@@ -48,6 +66,8 @@ class Console:
 
     def _run(self) -> None:
         while (data := self._waiting.get()) is not None:
+            with self._counting:
+                self._size -= len(data)
             try:
                 self._stream.write(data)
                 self._stream.flush()

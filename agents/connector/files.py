@@ -9,6 +9,7 @@ import hashlib
 import http.client
 import json
 import mimetypes
+import os
 import threading
 import urllib.error
 import urllib.parse
@@ -16,15 +17,15 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, BinaryIO, TypeVar
+
+from agents.connector import route
 
 TIMEOUT = 30.0
 _BLOCK = 1024 * 1024
 _LISTING_LIMIT = 16 * 1024 * 1024
 _PROBLEM_LIMIT = 64 * 1024
 _PASSING = frozenset({408, 425, 429})
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 T = TypeVar("T")
 
@@ -69,24 +70,23 @@ class Store:
         except (ValueError, KeyError, TypeError) as problem:
             raise Unavailable("the server's list of files cannot be read") from problem
 
-    def download(self, remote: RemoteFile, target: Path) -> None:
-        """Write a file's content to `target`; raises Unavailable when it is not what the list promised."""
+    def download(self, remote: RemoteFile, out: BinaryIO) -> None:
+        """Write a file's content to `out`; raises Unavailable when it is not what the list promised."""
         digest = hashlib.sha256()
-        with self._open(self._request(remote.url)) as response, target.open("wb") as out:
+        with self._open(self._request(remote.url)) as response:
             while block := response.read(_BLOCK):
                 digest.update(block)
                 out.write(block)
         if digest.hexdigest() != remote.sha256:
             raise Unavailable(f"{remote.name} arrived incomplete or changed")
 
-    def upload(self, name: str, source: Path) -> None:
-        """Store `source` under `name`."""
+    def upload(self, name: str, body: BinaryIO) -> None:
+        """Store a file, open at its beginning, under `name`."""
         url = f"{self.url.rstrip('/')}/{urllib.parse.quote(name)}"
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        with source.open("rb") as body:
-            headers = {"Content-Type": kind, "Content-Length": str(source.stat().st_size)}
-            with self._open(self._request(url, method="PUT", data=body, headers=headers)):
-                pass
+        headers = {"Content-Type": kind, "Content-Length": str(os.fstat(body.fileno()).st_size)}
+        with self._open(self._request(url, method="PUT", data=body, headers=headers)):
+            pass
 
     def _request(
         self, url: str, *, method: str = "GET", data: IO[bytes] | None = None, headers: dict[str, str] | None = None
@@ -100,11 +100,8 @@ class Store:
 
     @contextmanager
     def _open(self, request: urllib.request.Request) -> Iterator[http.client.HTTPResponse]:
-        handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
-        if urllib.parse.urlsplit(request.full_url).hostname in _LOOPBACK:
-            handlers.append(urllib.request.ProxyHandler({}))
         try:
-            with urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT) as opened:
+            with route.opener(request.full_url).open(request, timeout=TIMEOUT) as opened:
                 yield opened
         except urllib.error.HTTPError as problem:
             with problem:
@@ -116,13 +113,6 @@ class Store:
             raise Rejected(message) from None
         except http.client.HTTPException as problem:
             raise Unavailable(f"no proper answer: {problem!r}") from None
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect could carry a file, or take one from, where nobody agreed to."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
 
 
 def _is_kept(problem: urllib.error.HTTPError) -> bool:

@@ -13,13 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agents.connector.child import Child
-from agents.connector.files import Store
+from agents.connector.child import Child, too_large
+from agents.connector.deciding import Desk, Owner, Ways, knows_decisions
+from agents.connector.folders import Folders, addressed, taken_out
+from agents.connector.inside import BadName
 from agents.connector.lanes import Lanes
-from agents.connector.ledger import Asked, Handshake, Ledger, id_key
+from agents.connector.ledger import Asked, Handshake, Ledger
 from agents.connector.outbox import Outbox
-from agents.connector.policy import decide
-from agents.connector.workdir import BadName, FetchFailed, Sync, Workdir
+from agents.connector.tools import Tools
+from agents.connector.workdir import FetchFailed, Sync, Workdir
+from agents.connector.workplace import NoPlace, Workplace
 from agents.protocol import version
 
 _ANY_SESSION = ""
@@ -46,11 +49,12 @@ class _Fetching:
 class Rules:
     """What holds for every life of this agent."""
 
-    root: Path
-    allow: str
+    place: Workplace
+    owner: Owner
     sync: Sync
     say: Callable[[str], None]
     noise: Callable[[bytes], None]
+    mcp: str = "http"
 
 
 class Link:
@@ -66,15 +70,21 @@ class Link:
         self.outbox = Outbox()
         self.news = asyncio.Event()
         """Set when there may be something new to send."""
+        self.spoke = False
+        """Whether the agent has said anything of the protocol yet."""
         self._rules = rules
         self._ledger = Ledger()
         self._handshake = Handshake()
         self._lanes = Lanes()
+        self._tools = Tools(rules.mcp, rules.say)
         self._room = asyncio.Event()
-        self._workdirs: dict[str, Workdir] = {}
-        self._opening: dict[str, Workdir] = {}
+        self._folders = Folders(rules.place, rules.say)
         self._fetching: dict[str, _Fetching] = {}
         self._late: OrderedDict[str, None] = OrderedDict()
+        ways = Ways(self._reply, self._forward, self._tell, rules.say, self._folder_of)
+        self._desk = Desk(rules.owner, ways)
+        self._is_told = False
+        """Whether the server knows what it means that something was decided here."""
 
     async def pump(self) -> None:
         """Take what the child says until it ends and everything it said is in the outbox."""
@@ -115,6 +125,7 @@ class Link:
         """
         self.id = str(uuid.uuid4())
         self.outbox.renumber()
+        self._desk.turn_over()
         for frame_id, method in self._ledger.questions():
             self._ledger.child_answered(frame_id)
             self._pass_on(_ANY_SESSION, dump({"jsonrpc": "2.0", "id": frame_id, **_unanswered(method)}))
@@ -141,7 +152,11 @@ class Link:
     async def close(self) -> int:
         """End the child and drop what was still meant for it; its exit code."""
         code = await self.child.close()
+        await self._desk.close()
         await self._lanes.close()
+        self._folders.release()
+        self._tools.close()
+        self.outbox.close()
         return code
 
     # From the server to the child.
@@ -162,52 +177,44 @@ class Link:
 
     def _asked(self, method: str, frame: Frame, raw: bytes) -> None:
         session = _session_of(frame)
+        if method == version.SESSION_PROMPT:
+            self._desk.turn_begins(session)
         if method == version.INITIALIZE:
+            self._is_told = knows_decisions(frame)
             if self._handshake.ask(frame["id"]):
                 self._pass_on(_ANY_SESSION, raw)
             else:
                 self._answer_initialize()
         elif method in version.OPENING:
-            self._open_session(frame, raw)
-        elif method == version.SESSION_PROMPT and session in self._workdirs and not _brings_nothing(frame):
+            self._open_session(frame, dump(frame) if self._tools.adapt(frame) else raw)
+        elif method == version.SESSION_PROMPT and (workdir := self._folders.for_prompt(session, frame)) is not None:
             self._fetching[session] = fetching = _Fetching(frame["id"])
-            self._lanes.put(session, partial(self._fetch_then_prompt, session, fetching, raw))
+            prompt = partial(self._fetch_then_prompt, session, workdir, fetching, addressed(workdir, frame) or raw)
+            self._lanes.put(session, prompt)
         else:
             self._pass_on(session, raw)
 
     def _open_session(self, frame: Frame, raw: bytes) -> None:
-        params = frame.get("params")
-        meta = params.get("_meta") if isinstance(params, dict) else None
-        ours = meta.get(version.META_KEY) if isinstance(meta, dict) else None
-        if not isinstance(params, dict) or not isinstance(meta, dict) or not isinstance(ours, dict):
+        ours = taken_out(frame)
+        if ours is None:
             self._pass_on(_session_of(frame), raw)
             return
+        # A worktree takes a while; nothing else waits for it.
+        self._lanes.put(("open", str(ours.get("session"))), partial(self._make_then_open, frame, ours))
+
+    async def _make_then_open(self, frame: Frame, ours: Frame) -> None:
         try:
-            workdir = self._workdir(ours)
-        except (KeyError, BadName, OSError) as problem:
+            workdir = await self._folders.make(ours)
+        except (KeyError, BadName, NoPlace) as problem:
             self._fail(frame["id"], f"no work directory on the agent's machine: {problem}")
             return
-        # The key is for us: an agent that needs tools gets its own.
-        del meta[version.META_KEY]
-        if not meta:
-            del params["_meta"]
-        params["cwd"] = str(workdir.path)
-        if session := _session_of(frame):
-            self._workdirs[session] = workdir
-        else:
-            self._opening[id_key(frame["id"])] = workdir
+        frame["params"]["cwd"] = str(workdir.cwd)
+        session = _session_of(frame)
+        self._folders.asked(session, frame["id"], workdir)
         self._pass_on(session, dump(frame))
 
-    def _workdir(self, ours: Frame) -> Workdir:
-        store = Store(str(ours["files"]), str(ours["key"]))
-        fresh = Workdir.make(self._rules.root, str(ours["session"]), store)
-        for workdir in self._workdirs.values():
-            if workdir.path == fresh.path:
-                workdir.store = store
-                return workdir
-        return fresh
-
     def _cancel(self, session: str, raw: bytes) -> None:
+        self._desk.stop(session)
         fetching = self._fetching.get(session)
         if fetching is None:
             self._pass_on(session, raw)
@@ -218,10 +225,10 @@ class Link:
             self._answer({"id": fetching.frame_id, "result": {"stopReason": "cancelled"}})
         self._pass_on(_ANY_SESSION, raw)
 
-    async def _fetch_then_prompt(self, session: str, fetching: _Fetching, raw: bytes) -> None:
+    async def _fetch_then_prompt(self, session: str, workdir: Workdir, fetching: _Fetching, raw: bytes) -> None:
         problem: FetchFailed | None = None
         try:
-            await self._rules.sync.fetch(self._workdirs[session])
+            await self._rules.sync.fetch(workdir)
         except FetchFailed as failed:
             problem = failed
         if self._fetching.get(session) is fetching:
@@ -250,7 +257,9 @@ class Link:
             frame = None
         if not isinstance(frame, dict) or not ("method" in frame or "id" in frame):
             self._rules.noise(line)
-        elif "method" in frame:
+            return
+        self.spoke = True
+        if "method" in frame:
             self._heard_call(frame, line)
         else:
             self._heard_answer(frame, line)
@@ -260,50 +269,57 @@ class Link:
         if isinstance(method, str) and method.startswith(version.EXTENSION_PREFIX):
             self._rules.say(f"the agent sent {method}, which is not its to send; it was left out")
             return
-        if method == version.REQUEST_PERMISSION and "id" in frame and self._decided(frame):
-            return
+        if not self._desk.takes(frame, line):
+            self._forward(frame, line)
+
+    def _forward(self, frame: Frame, line: bytes) -> None:
         if "id" in frame:
-            self._ledger.child_asks(frame["id"], str(method))
+            self._ledger.child_asks(frame["id"], str(frame["method"]))
         self._send(line)
 
-    def _decided(self, frame: Frame) -> bool:
-        option = decide(self._rules.allow, frame.get("params"))
-        if option is None:
-            return False
-        self._rules.say(f"allowed by --allow {self._rules.allow}: {_title_of(frame)}")
-        outcome = {"outcome": {"outcome": "selected", "optionId": option}}
-        self._pass_on(_ANY_SESSION, dump({"jsonrpc": "2.0", "id": frame["id"], "result": outcome}))
-        return True
+    def _reply(self, answer: Frame) -> None:
+        """Answer a request of the agent in the server's place."""
+        self._pass_on(_ANY_SESSION, dump({"jsonrpc": "2.0", **answer}))
+
+    def _tell(self, decision: Frame) -> None:
+        """Counted like what the agent says, and in its order: a server that does not know it would count wrong."""
+        if self._is_told:
+            self._send(dump({"jsonrpc": "2.0", "method": version.DECIDED, "params": decision}))
+
+    def _folder_of(self, session: str) -> Path | None:
+        workdir = self._folders.of(session)
+        return None if workdir is None else workdir.path
 
     def _heard_answer(self, frame: Frame, line: bytes) -> None:
         asked = self._ledger.asked(frame["id"])
         if not self._ledger.answer(frame["id"]):
             return
+        if asked is not None and asked.method == version.SESSION_PROMPT:
+            self._desk.turn_over(asked.session_id or _ANY_SESSION)
         if asked is None:
             self._send(line)
         elif asked.method == version.INITIALIZE:
             self._handshake.settle(frame["id"], frame)
+            self._tools.announced(frame.get("result"))
             self._send(line)
             self._answer_initialize()
-        elif asked.method == version.SESSION_PROMPT and asked.session_id in self._workdirs:
-            self._lanes.put(asked.session_id, partial(self._deliver_then_answer, asked.session_id, frame, line))
+        elif asked.method == version.SESSION_PROMPT and (workdir := self._folders.of(asked.session_id)) is not None:
+            self._lanes.put(asked.session_id, partial(self._deliver_then_answer, workdir, frame, line))
         else:
-            self._remember_session(frame)
+            if asked.method == version.SESSION_CLOSE:
+                self._lanes.put(asked.session_id, partial(self._folders.leave, asked.session_id))
+            self._folders.answered(frame)
             self._send(line)
 
-    def _remember_session(self, frame: Frame) -> None:
-        workdir = self._opening.pop(id_key(frame["id"]), None)
-        result = frame.get("result")
-        if workdir is not None and isinstance(result, dict) and isinstance(result.get("sessionId"), str):
-            self._workdirs[result["sessionId"]] = workdir
-
-    async def _deliver_then_answer(self, session: str, frame: Frame, line: bytes) -> None:
-        delivery = await self._rules.sync.deliver(self._workdirs[session])
+    async def _deliver_then_answer(self, workdir: Workdir, frame: Frame, line: bytes) -> None:
+        delivery = await self._rules.sync.deliver(workdir)
         failed = delivery.failed
         if delivery.late:
             self._rules.say(f"came too late, kept beside the task: {', '.join(delivery.late)}")
         if failed:
             self._rules.say(f"not delivered: {', '.join(failed)}")
+        for why in delivery.why:
+            self._rules.say(why)
         result = frame.get("result")
         if failed and isinstance(result, dict):
             _object_at(_object_at(result, "_meta"), version.META_KEY)["files_failed"] = failed
@@ -333,10 +349,12 @@ class Link:
     def _instead_of(self, line: bytes) -> bytes:
         self._rules.say(f"a message of {len(line)} bytes is too large to be sent; it was left out")
         frame = json.loads(line)
-        if "method" in frame:
-            return b""
-        error = {"code": version.TOO_LARGE, "message": f"the answer is larger than {version.MAX_FRAME} bytes"}
-        return dump({"jsonrpc": "2.0", "id": frame["id"], "error": error})
+        if "method" not in frame:
+            return too_large(frame["id"], "the answer")
+        if "id" in frame and self._ledger.child_answered(frame["id"]):
+            # Nobody else will ever answer it.
+            self._pass_on(_ANY_SESSION, too_large(frame["id"], "the request"))
+        return b""
 
 
 def _unanswered(method: str) -> Frame:
@@ -344,14 +362,6 @@ def _unanswered(method: str) -> Frame:
     if method == version.REQUEST_PERMISSION:
         return {"result": {"outcome": {"outcome": "cancelled"}}}
     return {"error": {"code": version.REQUEST_CANCELLED, "message": "the server does not know of this request"}}
-
-
-def _brings_nothing(frame: Frame) -> bool:
-    """Whether the server says that no file goes with this prompt, so that there is nothing to ask for."""
-    found: object = frame
-    for name in ("params", "_meta", version.META_KEY, "files"):
-        found = found.get(name) if isinstance(found, dict) else None
-    return found == 0
 
 
 def _session_of(frame: Frame) -> str:
@@ -365,10 +375,3 @@ def _object_at(holder: Frame, key: str) -> Frame:
         holder[key] = {}
     inner: Frame = holder[key]
     return inner
-
-
-def _title_of(frame: Frame) -> str:
-    params = frame.get("params")
-    call = params.get("toolCall") if isinstance(params, dict) else None
-    title = call.get("title") or call.get("toolCallId") if isinstance(call, dict) else None
-    return str(title)[:200]

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import platform
 import urllib.parse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus, WebSocketException
 
-from agents.connector import __version__
+from agents.connector import __version__, faults, route
 from agents.protocol import version
 
 Frame = dict[str, Any]
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
-_WORDS = {version.CLOSE_DRAINING: "the server restarts", version.CLOSE_FLOOD: "the agent sent too much at once"}
+_WORDS = {version.CLOSE_DRAINING: "the server restarts"}
+_WORDS_WITH_REASON = {
+    version.CLOSE_FLOOD: "the agent sent too much at once",
+    version.CLOSE_UNRESPONSIVE: "the server has waited in vain",
+}
 
 
 class BadAddress(ValueError):
@@ -34,7 +37,15 @@ class Replaced(Exception):
 
 
 class Lost(Exception):
-    """The connection is gone, for a passing reason."""
+    """The connection is gone, for a passing reason; `waited`: because the agent did not answer."""
+
+    def __init__(self, text: str, *, waited: bool = False) -> None:
+        super().__init__(text)
+        self.waited = waited
+
+
+class Elsewhere(Lost):
+    """Something answers at this address, and it is not the server that was meant, or cannot be trusted to be."""
 
 
 def socket_address(url: str) -> str:
@@ -52,19 +63,26 @@ def socket_address(url: str) -> str:
     return urllib.parse.urlunsplit((_SCHEMES[parts.scheme], parts.netloc, path + version.PATH, "", ""))
 
 
+def web_address(address: str, path: str = "") -> str:
+    """The web address on the server whose socket is at `address` (`socket_address`)."""
+    parts = urllib.parse.urlsplit(address)
+    scheme = {"ws": "http", "wss": "https"}[parts.scheme]
+    return urllib.parse.urlunsplit((scheme, parts.netloc, parts.path.removesuffix(version.PATH) + path, "", ""))
+
+
 def is_local(address: str) -> bool:
     """Whether an address is on this machine: no proxy then, and no worry about encryption."""
-    return urllib.parse.urlsplit(address).hostname in _LOOPBACK
+    return urllib.parse.urlsplit(address).hostname in route.LOOPBACK
 
 
-def headers(key: str, link_id: str, name: str) -> dict[str, str]:
+def headers(key: str, link_id: str, name: str, extensions: Sequence[str] = version.EXTENSIONS) -> dict[str, str]:
     """What the server is told at the upgrade."""
     told = {
         "Authorization": f"Bearer {key}",
         version.HEADER_CONNECTOR: __version__,
         version.HEADER_LINK: link_id,
         version.HEADER_OS: f"{platform.system()} {platform.release()}",
-        version.HEADER_EXTENSIONS: ",".join(version.EXTENSIONS),
+        version.HEADER_EXTENSIONS: ",".join(extensions),
     }
     if name:
         told[version.HEADER_NAME] = urllib.parse.quote(name)
@@ -86,7 +104,8 @@ async def dial(address: str, told: dict[str, str]) -> AsyncIterator[ClientConnec
         additional_headers=told,
         max_size=version.MAX_FRAME,
         compression=None,
-        proxy=None if is_local(address) else True,
+        proxy=route.proxy(address),
+        ssl=route.context() if address.startswith("wss:") else None,
         open_timeout=20,
         close_timeout=3,
         # The server's pings keep the line alive. Ours only notice one that died without a word (sleep,
@@ -101,17 +120,24 @@ async def dial(address: str, told: dict[str, str]) -> AsyncIterator[ClientConnec
         raise _status(refused) from None
     except ConnectionClosed as closed:
         raise _closed(closed) from None
+    except InvalidMessage as problem:
+        # A server that is stopped in the middle of the greeting says nothing; another kind of server says something.
+        if isinstance(problem.__cause__, EOFError):
+            raise Lost("the server broke off in the middle of the greeting") from None
+        raise Elsewhere(
+            f"{faults.place(address)} answers, but not as a Claw Groups server: check the address and its port"
+        ) from None
     except (OSError, TimeoutError, WebSocketException) as problem:
-        raise Lost(f"no connection ({problem or type(problem).__name__})") from None
+        fault = faults.explain(problem, address)
+        raise (Elsewhere if fault.elsewhere else Lost)(fault.text) from None
 
 
 def _status(refused: InvalidStatus) -> Exception:
     status, location = refused.response.status_code, refused.response.headers.get("Location")
     if status in (401, 403):
         return Refused(f"it answered {status}.")
-    if location is not None:
-        return Lost(f"the server has moved; connect to the address it names instead: {location}")
-    return Lost(f"the server answered {status}; is this the address of a Claw Groups server?")
+    fault = faults.answered(status, location)
+    return Elsewhere(fault.text) if fault.elsewhere else Lost(fault.text)
 
 
 def _closed(closed: ConnectionClosed) -> Exception:
@@ -120,8 +146,9 @@ def _closed(closed: ConnectionClosed) -> Exception:
         return Refused(sentence(closed.rcvd.reason if closed.rcvd is not None else ""))
     if code == version.CLOSE_REPLACED:
         return Replaced()
-    if code == version.CLOSE_FLOOD and closed.rcvd is not None:
-        return Lost(f"{_WORDS[code]}: {sentence(closed.rcvd.reason)}")
+    if code in _WORDS_WITH_REASON and closed.rcvd is not None:
+        text = f"{_WORDS_WITH_REASON[code]}: {sentence(closed.rcvd.reason).rstrip('.')}"
+        return Lost(text, waited=code == version.CLOSE_UNRESPONSIVE)
     return Lost(_WORDS.get(code or 0, "connection lost"))
 
 
