@@ -21,18 +21,27 @@ from clawgroups.fragments.agents import Work
 from clawgroups.fragments.rooms import presences
 from clawgroups.models import Member
 from clawgroups.permissions import get_agent
-from clawgroups.services import agent_requests, agents, breakers, cards, session_options
+from clawgroups.services import agent_requests, agents, breakers, cards, enrolling, session_options
 
 router = Router(tags=["agents"])
 
 
 def new_key(request: HttpRequest) -> MintedKey:
     """The key of this request. A repeated request makes the same one again, so that its answer is the same."""
+    name = _name_of(request)
+    return tokens.derive(tokens.AGENT, name) if name else agents.mint_key()
+
+
+def new_code(request: HttpRequest) -> MintedKey:
+    """The code of this request, in the same way."""
+    name = _name_of(request)
+    return tokens.derive_code(name) if name else tokens.mint_code()
+
+
+def _name_of(request: HttpRequest) -> str:
+    """What tells a repeated request from another one; empty where it is not to be repeated."""
     operation = operation_of(request)
-    if not operation:
-        return agents.mint_key()
-    actor = actor_of(request)
-    return tokens.derive(tokens.AGENT, f"{actor.user_id}|{request.path}|{operation}")
+    return f"{actor_of(request).user_id}|{request.path}|{operation}" if operation else ""
 
 
 def with_key(answer: Answer, key: MintedKey) -> Answer:
@@ -68,7 +77,10 @@ def register_agent(request: HttpRequest, response: HttpResponse, body: schemas.A
 
 @router.get("/agents/{uuid:agent_id}")
 def get_agent_(request: HttpRequest, agent_id: UUID) -> Answer:
-    """One of your agents, with its keys (never their secrets), what it announced, and how it did lately."""
+    """One of your agents, with its keys (never their secrets), what it announced, and how it did lately.
+
+    `owner_allows`: the rules of the machine that it runs on, as its connector told them.
+    """
     actor = actor_of(request)
     row = get_agent(actor, agent_id)
     keys = [shown.key(key) for key in row.keys.order_by("created_at")]
@@ -77,6 +89,8 @@ def get_agent_(request: HttpRequest, agent_id: UUID) -> Answer:
     options = {"offered": row.offered, "preferences": row.preferences, "listed": listed and listed.answer["result"]}
     work = Work(row, Member.objects.filter(user=actor.user_id, left_at=None))
     said = {"online": online, "announced": row.announced, "record": shown.record(work), "keys": keys}
+    link = row.connections.order_by("-epoch").first()
+    options["owner_allows"] = None if link is None else link.client.get("policy")
     return {**shown.agent(row), **said, **options}
 
 
@@ -143,6 +157,26 @@ def add_key(request: HttpRequest, response: HttpResponse, agent_id: UUID, body: 
     days = None if body is None else body.days
     given = {} if days is None else {"days": days}
     return with_key(write(request, response, agents.add_key, agent_id, given=given, key=key, days=days), key)
+
+
+@router.post("/agents/{uuid:agent_id}/enrolment", response={201: dict[str, Any]})
+def offer_enrolment(
+    request: HttpRequest, response: HttpResponse, agent_id: UUID, body: schemas.OfferIn | None = None
+) -> Answer:
+    """A code by which one machine lets this agent in within the hour, in this answer and nowhere else.
+
+    An older one that nobody has used is void.
+    """
+    launcher = "" if body is None else body.launcher
+    code = new_code(request)
+    offered = write(
+        request, response, enrolling.offer, agent_id, given={"launcher": launcher}, code=code, launcher=launcher
+    )
+    lines = {
+        "connect_command": enrolling.connect_line(code.secret, settings.BASE_URL),
+        "fetch_command": enrolling.fetch_line(code.secret, settings.BASE_URL),
+    }
+    return {**offered, "code": code.secret, **lines}
 
 
 @router.delete("/agents/{uuid:agent_id}/keys/{uuid:key_id}")

@@ -38,9 +38,11 @@ def choose_member(request: HttpRequest, response: HttpResponse, task_id: UUID, b
 
 
 @router.post("/tasks/{uuid:task_id}/decline")
-def decline_task(request: HttpRequest, response: HttpResponse, task_id: UUID) -> Answer:
-    """Say “not this one” to a task that you are asked to do. To do it, take it over."""
-    return write(request, response, asking.decline_task, task_id)
+def decline_task(
+    request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.DeclineIn | None = None
+) -> Answer:
+    """Say “not this one” to a task that you are asked to do, and why if you like. To do it, take it over."""
+    return write(request, response, asking.decline_task, task_id, reason=body.reason if body else "")
 
 
 @router.get("/workspaces/{uuid:workspace_id}/choices")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -59,6 +60,13 @@ def watch_uploads(request: HttpRequest) -> None:
         request.upload_handlers.insert(0, CappedUpload(request))
 
 
+def few_files(request: HttpRequest, check: Callable[[int], None]) -> None:
+    """Have the number of a form's files checked before any of them is stored."""
+    if request.content_type == MULTIPART:
+        with _readable():
+            check(sum(len(request.FILES.getlist(name)) for name in request.FILES))
+
+
 def read_form(
     request: HttpRequest, *, structured: Sequence[str] = (), take: Callable[..., StoredFile] = files.store
 ) -> Form:
@@ -74,17 +82,23 @@ def read_form(
 
 
 def _read_multipart(request: HttpRequest, structured: Sequence[str], take: Callable[..., StoredFile]) -> Form:
-    try:
+    with _readable():
         given: dict[str, Any] = {name: request.POST.get(name) for name in request.POST}
         uploads = [upload for name in request.FILES for upload in request.FILES.getlist(name)]
-    except MultiPartParserError:
-        raise Invalid("This form cannot be read.", field="body", code="bad_form") from None
     for name in structured:
         if given.get(name):
             given[name] = _json(str(given[name]), name)
         else:
             given.pop(name, None)
     return Form(given, tuple(_store(upload, take) for upload in uploads))
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except MultiPartParserError:
+        raise Invalid("This form cannot be read.", field="body", code="bad_form") from None
 
 
 def _store(upload: UploadedFile[Any], take: Callable[..., StoredFile]) -> StoredFile:

@@ -51,8 +51,8 @@ def problem_of(error: ClawError) -> HttpResponse:
     response = _respond(error.status, problem_body(error))
     if isinstance(error, Unauthenticated):
         response["WWW-Authenticate"] = "Bearer"
-    if error.status in (503, 504):
-        response["Retry-After"] = "1"
+    if error.status in (429, 503, 504):
+        response["Retry-After"] = str(error.fields.get("retry_after", 1))
     return response
 
 

@@ -18,13 +18,20 @@ from clawgroups.api import (
     approvals,
     artifacts,
     choices,
+    control,
     coordination,
     dials,
+    drafts,
+    enrol,
+    handback,
     memories,
+    messages,
     model_servers,
     plans,
     runs,
     sessions,
+    steering,
+    stopping,
     tasks,
     workspaces,
 )
@@ -56,6 +63,8 @@ PROBLEM = {
         }
     },
 }
+# What these take is known by itself when it comes again.
+UNREPEATED = frozenset({"sessions", "enrolment"})
 KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -87,7 +96,7 @@ class ProblemAPI(NinjaAPI):
         for methods in schema["paths"].values():
             for method, operation in methods.items():
                 operation["responses"]["default"] = PROBLEM
-                if method != "get" and "sessions" not in operation.get("tags", ()):
+                if method != "get" and not UNREPEATED & {*operation.get("tags", ())}:
                     operation.setdefault("parameters", []).append(KEY)
         return schema
 
@@ -118,8 +127,8 @@ api = ProblemAPI(
 for kind in (Exception, HttpError, ValidationError):
     api.add_exception_handler(kind, _on_error)
 ROUTED = (
-    workspaces, agents, dials, runs, plans, tasks, choices, approvals, artifacts, sessions, memories, coordination,
-    model_servers,
+    workspaces, messages, agents, enrol, dials, runs, plans, tasks, stopping, drafts, steering, handback, control,
+    choices, approvals, artifacts, sessions, memories, coordination, model_servers,
 )  # fmt: skip
 for module in ROUTED:
     api.add_router("", module.router)

@@ -93,6 +93,19 @@ class KeyIn(Schema):
     days: int | None = None
 
 
+class OfferIn(Schema):
+    """Which known program the machine starts, e.g. "kimi"; empty where its owner says so there."""
+
+    launcher: str = Field("", max_length=40)
+
+
+class EnrolIn(Schema):
+    """A code as it was copied or typed, and the key that the machine has made."""
+
+    code: str = Field(max_length=100)
+    key: str = Field(max_length=200)
+
+
 class DialIn(Schema):
     """Where an agent is dialled; `secret` is the bearer it asks for (null: as before, empty: none)."""
 
@@ -121,6 +134,7 @@ class RunIn(Schema):
 
 class AssignIn(Schema):
     member: UUID
+    anyway: bool = False
 
 
 class ChooseIn(Schema):
@@ -130,29 +144,27 @@ class ChooseIn(Schema):
     stop: bool = False
 
 
+class DeclineIn(Schema):
+    reason: str = ""
+
+
 class ReleaseIn(Schema):
     reason: str = "released by a person"
     epoch: int | None = None
 
 
 class TakeoverIn(Schema):
+    """`force`: from another person, by an admin, who says why. `epoch`: as the caller saw it, else it is a conflict."""
+
     force: bool = False
+    reason: str = ""
+    epoch: int | None = None
 
 
 class AdoptIn(Schema):
     """The attempt whose late result is taken up."""
 
     attempt: UUID
-
-
-class DraftIn(Schema):
-    text: str
-
-
-class SubmitIn(Schema):
-    """The result; files come with the same request as a multipart form."""
-
-    result: str = ""
 
 
 class PartIn(Schema):
@@ -165,15 +177,6 @@ class RegenerateIn(Schema):
 
     instructions: str
     parts: list[PartIn] = Field(default_factory=list)
-
-
-class NoteIn(Schema):
-    note: str = ""
-
-
-class ReassignIn(Schema):
-    member: UUID
-    note: str = ""
 
 
 class ReturnIn(Schema):
@@ -214,5 +217,6 @@ class MemoryIn(Schema):
 
 
 class MessageIn(Schema):
-    body: str
+    body: str = ""
     task: UUID | None = None
+    reply_to: UUID | None = None

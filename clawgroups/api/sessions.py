@@ -13,12 +13,13 @@ from django.http.response import HttpResponseBase
 from ninja import Router
 
 from clawgroups.api.access import SessionKey, agent_of
-from clawgroups.api.downloads import PIECE, download, guarded
+from clawgroups.api.downloads import download, guarded
 from clawgroups.api.writing import Answer
 from clawgroups.core.errors import Invalid, NotFound, StaleAttempt
 from clawgroups.services import artifacts, files
 from clawgroups.services.late import KEPT_FILE
 from clawgroups.services.perform import perform
+from clawgroups.services.sending import PIECE
 
 router = Router(tags=["sessions"], auth=SessionKey())
 

@@ -8,11 +8,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
 from agents.models import Agent, AgentKey, Dial
 from clawgroups.core.record import Tally
 from clawgroups.core.timer_settings import SETTINGS
 from clawgroups.core.timers import Timers
 from clawgroups.fragments.agents import Work
+from clawgroups.fragments.handovers import Handed, handed_of
+from clawgroups.fragments.stop_progress import progress_of
+from clawgroups.fragments.stops import overruns_of
 from clawgroups.models import (
     Approval,
     Artifact,
@@ -21,7 +26,6 @@ from clawgroups.models import (
     Draft,
     Member,
     Memory,
-    Message,
     Override,
     Part,
     Run,
@@ -32,6 +36,7 @@ from clawgroups.models import (
 
 Json = dict[str, Any]
 TRANSCRIPT = 500
+TOLD = ("handback", "acknowledged", "given", "note", "feedback", "dead_ends", "earlier")
 
 
 def moment(at: datetime | None) -> str | None:
@@ -136,8 +141,10 @@ def run(row: Run) -> Json:
 
 
 def run_in_full(row: Run) -> Json:
+    """`stops`: once everything in it was stopped, how far its agents are with that."""
     states = Counter(Task.objects.filter(run=row).values_list("state", flat=True))
-    return {**run(row), "tasks": dict(states)}
+    stops = progress_of(row.pk).as_json() if row.paused else None
+    return {**run(row), "tasks": dict(states), "stops": stops}
 
 
 def parents_of(run_id: UUID) -> dict[UUID, list[str]]:
@@ -152,8 +159,8 @@ def parents_of(run_id: UUID) -> dict[UUID, list[str]]:
 def task(row: Task, parents: Mapping[UUID, list[str]]) -> Json:
     said = columns(
         row, "id", "key", "position", "title", "instructions", "kind", "skills", "acceptance", "state", "epoch",
-        "tries", "blocked_on", "next_actor", "deadline_at", "deadline_effect", "close_by", "resting_since", "reason",
-        "match", "created_at", "ended_at",
+        "paused", "tries", "blocked_on", "next_actor", "deadline_at", "deadline_effect", "close_by", "resting_since",
+        "reason", "match", "created_at", "ended_at",
     )  # fmt: skip
     return {
         **said,
@@ -180,6 +187,8 @@ def attempt(row: Attempt) -> Json:
         "acknowledgement", "verdicts", "progress", "offered_at", "begun_at", "progress_at", "quiet_since", "start_by",
         "close_by", "back_by", "submitted_at", "ended_at",
     )  # fmt: skip
+    # What it was told of people's work: each try keeps its own.
+    said["brief"] = {key: row.brief[key] for key in TOLD if key in row.brief}
     adopted_from = None if row.adopted_from_id is None else str(row.adopted_from_id)
     return {**said, "member": seat(row.member), "adopted_from": adopted_from}
 
@@ -187,11 +196,12 @@ def attempt(row: Attempt) -> Json:
 def transcript(attempt_id: UUID, *, after: int, limit: int, closely: bool) -> Json:
     """Messages and tool calls of an attempt in order, from the one after ordinal `after`.
 
-    `closely`: with thoughts and the details of tool calls, which guests and other agents do not get.
+    `closely`: with thoughts, what was decided on the agent's machine, and the details of tool calls, which guests and
+    other agents do not get.
     """
     parts = Part.objects.filter(attempt_id=attempt_id, ordinal__gt=after)
     if not closely:
-        parts = parts.exclude(kind="thought")
+        parts = parts.exclude(kind__in=("thought", "machine"))
     steps = Step.objects.filter(attempt_id=attempt_id, ordinal__gt=after)
     items = [columns(p, "ordinal", "kind", "text", "after_stop", "at") for p in parts.order_by("ordinal")[: limit + 1]]
     items += [_step(step, closely) for step in steps.order_by("ordinal")[: limit + 1]]
@@ -205,18 +215,31 @@ def _step(row: Step, closely: bool) -> Json:
     return {**said, "kind": "step", "tool": row.kind, **({"detail": row.detail} if closely else {})}
 
 
+def handed(row: Handed) -> Json:
+    """Where a hand-back stands."""
+    return columns(row, "state", "giver", "who", "text", "until", "reason")
+
+
 def task_in_full(row: Task, *, closely: bool) -> Json:
-    """A task with its attempts, what happened in each, and the draft of the open one."""
+    """A task with its attempts, what happened in each (`after_stop`: when it was asked to stop, when it did, and what
+    it spent in between), and the draft of the open one."""
     attempts = []
-    for one in row.attempts.select_related("member").order_by("number"):
+    rows = list(row.attempts.select_related("member").order_by("number"))
+    overruns = overruns_of(rows)
+    for one in rows:
         told = transcript(one.pk, after=-1, limit=TRANSCRIPT, closely=closely)
-        attempts.append({**attempt(one), "transcript": told["items"], "transcript_next": told["next"]})
-    draft = Draft.objects.filter(attempt_id=row.attempt_id).last() if row.attempt_id else None
+        after_stop = overruns[one.pk].as_json() if one.pk in overruns else None
+        said = {**attempt(one), "after_stop": after_stop}
+        attempts.append({**said, "transcript": told["items"], "transcript_next": told["next"]})
+    draft = Draft.objects.filter(attempt=row.attempt, kind="own").last() if row.attempt else None
+    back = handed_of(row, rows, timezone.now())
     return {
         **task(row, parents_of(row.run_id)),
+        "handed": None if back is None else handed(back),
+        "given": row.brief.get("given", []),
         "attempts": attempts,
         "draft": None if draft is None else columns(draft, "version", "text", "saved_at"),
-        "artifacts": [artifact(one) for one in row.artifacts.all()],
+        "artifacts": [artifact(one) for one in row.artifacts.exclude(kind="kept")],
     }
 
 
@@ -236,7 +259,9 @@ def approval(row: Approval) -> Json:
 
 
 def artifact(row: Artifact) -> Json:
-    said = columns(row, "id", "kind", "name", "revision", "size", "sha256", "content_type", "actor", "created_at")
+    said = columns(
+        row, "id", "kind", "name", "revision", "size", "sha256", "content_type", "actor", "created_at", "pinned_at"
+    )
     task_id = str(row.task_id) if row.task_id else None
     where = {"run": str(row.run_id), "task": task_id, "attempt": str(row.attempt_id) if row.attempt_id else None}
     return {**said, **where, "url": f"/api/v1/artifacts/{row.pk}/content"}
@@ -247,8 +272,3 @@ def memory(row: Memory) -> Json:
     said = columns(row, "id", "key", "text", "actor", "kept_at")
     scope = "task" if row.task_id else "agent" if row.agent_id else "workspace"
     return {**said, "scope": scope, "task": str(row.task_id) if row.task_id else None}
-
-
-def message(row: Message) -> Json:
-    said = columns(row, "id", "body", "actor", "created_at")
-    return {**said, "task": str(row.task_id) if row.task_id else None, "member": seat(row.member)}

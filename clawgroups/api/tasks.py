@@ -10,11 +10,11 @@ from pydantic import Field
 
 from clawgroups.api import schemas, shown
 from clawgroups.api.access import actor_of
-from clawgroups.api.forms import described, read_form
 from clawgroups.api.paging import Paging, page
 from clawgroups.api.writing import Answer, write
 from clawgroups.core.actors import Actor
 from clawgroups.core.errors import Forbidden
+from clawgroups.fragments.receipt import receipt_of
 from clawgroups.models import Task
 from clawgroups.permissions import get_attempt, get_run, get_task, require
 from clawgroups.services import late, regenerate, review, session_options, takeover, tasks
@@ -83,8 +83,8 @@ def _closely(actor: Actor, workspace_id: UUID) -> bool:
 
 @router.post("/tasks/{uuid:task_id}/assign")
 def assign_task(request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.AssignIn) -> Answer:
-    """Offer a ready or stuck task to an agent."""
-    return write(request, response, tasks.assign_task, task_id, member_id=body.member)
+    """Offer a ready or stuck task to an agent, or ask a person for it; `anyway`: also one whose hands are full."""
+    return write(request, response, tasks.assign_task, task_id, member_id=body.member, anyway=body.anyway)
 
 
 @router.post("/tasks/{uuid:task_id}/cancel")
@@ -117,38 +117,9 @@ def take_over_task(
     request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.TakeoverIn | None = None
 ) -> Answer:
     """Hold a task yourself; its agent is stopped, its work so far stays."""
+    given = body or schemas.TakeoverIn()
     takeover.bring_in(task_id, actor=actor_of(request))
-    return write(request, response, takeover.take_over, task_id, force=body.force if body else False)
-
-
-@router.post("/tasks/{uuid:task_id}/draft")
-def save_draft(request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.DraftIn) -> Answer:
-    """Save a version of the draft of a task you hold."""
-    return write(request, response, takeover.save_draft, task_id, text=body.text)
-
-
-@router.post("/tasks/{uuid:task_id}/submit", openapi_extra=described(schemas.SubmitIn))
-def submit_task(request: HttpRequest, response: HttpResponse, task_id: UUID) -> Answer:
-    """Finish a task you hold, as JSON or as a form with `files`; it goes through review."""
-    get_task(actor_of(request), task_id, "task.hold")
-    form = read_form(request)
-    body = form.parsed(schemas.SubmitIn)
-    verb = takeover.submit_held
-    return write(request, response, verb, task_id, given=form.digest(), result=body.result, files=form.stored)
-
-
-@router.post("/tasks/{uuid:task_id}/handback")
-def hand_back_task(
-    request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.NoteIn | None = None
-) -> Answer:
-    """Give a task you hold back to an agent, with a note."""
-    return write(request, response, takeover.hand_back, task_id, note=body.note if body else "")
-
-
-@router.post("/tasks/{uuid:task_id}/reassign")
-def reassign_task(request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.ReassignIn) -> Answer:
-    """Give a task you hold to a certain agent."""
-    return write(request, response, takeover.reassign_task, task_id, member_id=body.member, note=body.note)
+    return write(request, response, takeover.Insistent(), task_id, **given.dict())
 
 
 # Review
@@ -164,6 +135,12 @@ def accept_task(request: HttpRequest, response: HttpResponse, task_id: UUID) -> 
 def adopt_task(request: HttpRequest, response: HttpResponse, task_id: UUID, body: schemas.AdoptIn) -> Answer:
     """Take up a result that came late: as a new attempt under a new epoch, which goes into review."""
     return write(request, response, late.adopt_late, task_id, body.attempt)
+
+
+@router.get("/tasks/{uuid:task_id}/receipt")
+def get_receipt(request: HttpRequest, task_id: UUID) -> Answer:
+    """What a task delivered: result, files with hashes, checks with verdicts, tries. 404 until something was."""
+    return receipt_of(get_task(actor_of(request), task_id, "task.view")).as_json()
 
 
 @router.post("/tasks/{uuid:task_id}/return")

@@ -1,4 +1,4 @@
-"""Workspaces, their members, messages and journal."""
+"""Workspaces, their members and journal."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from clawgroups.api.access import actor_of, seats_of
 from clawgroups.api.paging import Paging, page
 from clawgroups.api.writing import Answer, Verb, write
 from clawgroups.core.errors import Conflict, Invalid, NotFound
-from clawgroups.models import Member, Message, Workspace
-from clawgroups.permissions import get_member, get_task, get_workspace, may_see_event, require, seat_of
-from clawgroups.services import members, messages, workspaces
+from clawgroups.models import Member, Workspace
+from clawgroups.permissions import get_member, get_workspace, may_see_event, require, seat_of
+from clawgroups.services import members, workspaces
 
 router = Router(tags=["workspaces"])
 
@@ -128,32 +128,6 @@ def remove_member(request: HttpRequest, response: HttpResponse, workspace_id: UU
 def _member(request: HttpRequest, workspace_id: UUID, member_id: UUID) -> None:
     if get_member(actor_of(request), member_id, "workspace.view").workspace_id != workspace_id:
         raise NotFound("There is no such member.")
-
-
-# Messages
-
-
-class ThreadQuery(Schema):
-    """Which thread: the group chat, or a task's."""
-
-    task: UUID | None = None
-
-
-@router.get("/workspaces/{uuid:workspace_id}/messages")
-def list_messages(request: HttpRequest, workspace_id: UUID, paged: Paging, thread: Query[ThreadQuery]) -> Answer:
-    """The group chat, or with `task` a task's thread, newest first."""
-    get_workspace(actor_of(request), workspace_id, "workspace.view")
-    here = Message.objects.filter(workspace_id=workspace_id).select_related("member")
-    rows = here.filter(task=None) if thread.task is None else here.filter(task_id=thread.task)
-    return page(rows, paged, shown.message)
-
-
-@router.post("/workspaces/{uuid:workspace_id}/messages", response={201: dict[str, Any]})
-def post_message(request: HttpRequest, response: HttpResponse, workspace_id: UUID, body: schemas.MessageIn) -> Answer:
-    """Say something in the group chat or in a task's thread."""
-    if body.task is not None and get_task(actor_of(request), body.task, "task.view").workspace_id != workspace_id:
-        raise NotFound("There is no such task here.")
-    return write(request, response, messages.post_message, workspace_id, body=body.body, task_id=body.task)
 
 
 # Journal
