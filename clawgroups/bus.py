@@ -1,7 +1,8 @@
 """Hints between processes: "look again", never data that stands nowhere else.
 
 The only place below the doors that knows Redis and Celery. Topics are `workspace:<id>` (value: the
-journal's head), `agent:<id>` (commands are owed) and `live:<attempt>` (streaming text, may be lost).
+journal's head), `agent:<id>` (commands are owed), `live:<attempt>` (streaming text), `here:<workspace>`
+and `typing:<workspace>` (people; these three may be lost).
 A hint is delivered to the subscribers of this process at once and to other processes through one
 Redis channel; when Redis is away, it is lost, and readers find out by looking at the head.
 """
@@ -73,6 +74,16 @@ def store_topic(agent_id: UUID) -> str:
 def stored_topic(token: str) -> str:
     """Says that what was asked for under this token is stored."""
     return f"stored:{token}"
+
+
+def here_topic(workspace_id: UUID) -> str:
+    """Somebody has come whom nobody saw: look who is here."""
+    return f"here:{workspace_id}"
+
+
+def typing_topic(workspace_id: UUID) -> str:
+    """Who types a message at this moment; may be lost."""
+    return f"typing:{workspace_id}"
 
 
 def live_topic(attempt_id: UUID) -> str:

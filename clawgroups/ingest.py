@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ParamSpec, TypeVar
 from uuid import UUID
@@ -110,6 +110,14 @@ class _Session:
         return True
 
 
+@dataclass(slots=True)
+class _Left:
+    """A session's words in the attempt that it has left: those in frames up to `upto`; None: in any."""
+
+    session: _Session
+    upto: int | None = None
+
+
 class Intake:
     """What one link has said and is not stored yet. Used by one task only."""
 
@@ -122,6 +130,7 @@ class Intake:
         self.taken = received
         """The last frame that was handed to us."""
         self._sessions: dict[UUID, _Session] = {}
+        self._left: dict[UUID, _Left] = {}
         self._updates = 0
         self._chars = 0
         self._flushed_at = 0.0
@@ -129,14 +138,20 @@ class Intake:
 
     # Taking
 
-    async def take(self, session_id: UUID, said: Said, size: int) -> None:
+    async def take(self, session_id: UUID, said: Said, size: int, frame: int | None = None) -> None:
         """Keep an update of a session, to be recorded soon; waits while there is too much already.
 
-        `size` is what it takes of memory, about: the length of its frame.
+        `size` is what it takes of memory, about: the length of its frame. `frame`: the number of that, where it
+        matters to which turn the update belongs.
         """
         while self._updates >= MAX_UPDATES or self._chars >= MAX_CHARS:
             await asyncio.sleep(max(0.0, self._flushed_at + EDGE_EVERY - time.monotonic()))
             await self.flush()
+        if self.has_left(session_id, frame) and not isinstance(said, STATE_UPDATES):
+            self._updates += self._left[session_id].session.hear(said)
+            self._chars += size
+            self._plan_flush(TEXT_EVERY)
+            return
         session = self._sessions.get(session_id) or await self._open(session_id)
         if session is None:
             return
@@ -166,6 +181,25 @@ class Intake:
         if session is not None and not session.heard:
             _show_now(session)
             del self._sessions[session_id]
+
+    def leave(self, before: Standing) -> None:
+        """A session goes on in another attempt; until `begin_turn`, what comes in it still belongs to this one.
+
+        Everything that was taken before must be stored.
+        """
+        over = replace(before, left=True, live=False)
+        self._left[over.session_id] = _Left(_Session(over, over.copy()))
+        self.forget(over.session_id)
+
+    def begin_turn(self, session_id: UUID, heard: int) -> None:
+        """The first prompt in the other attempt goes out now: what comes in frames after `heard` belongs to that."""
+        if session_id in self._left:
+            self._left[session_id].upto = heard
+
+    def has_left(self, session_id: UUID, frame: int | None) -> bool:
+        """Whether what came in this frame belongs to the attempt that its session has left."""
+        left = self._left.get(session_id)
+        return left is not None and frame is not None and (left.upto is None or frame <= left.upto)
 
     async def _open(self, session_id: UUID) -> _Session | None:
         standings = await patiently(read_async, transcript.load, [session_id])
@@ -198,18 +232,22 @@ class Intake:
         self._due = None
         if self.taken == self.stored and not self._updates:
             return False
-        speaking = {pk: session for pk, session in self._sessions.items() if session.heard}
+        speaking = [session for session in self._speakers() if session.heard]
         received = self.taken
         await self._record(speaking, received)
-        for session in speaking.values():
+        for session in speaking:
             session.heard = []
+        self._left = {pk: left for pk, left in self._left.items() if left.upto is None or left.upto > received}
         self._updates = self._chars = 0
         self.stored, self._flushed_at = received, time.monotonic()
         return True
 
-    async def _record(self, speaking: Mapping[UUID, _Session], received: int) -> None:
+    def _speakers(self) -> list[_Session]:
+        return [*(left.session for left in self._left.values()), *self._sessions.values()]
+
+    async def _record(self, speaking: Sequence[_Session], received: int) -> None:
         for _ in range(TRIES):
-            batches = [transcript.Batch(s.standing, [one.whole() for one in s.heard]) for s in speaking.values()]
+            batches = [transcript.Batch(s.standing, [one.whole() for one in s.heard]) for s in speaking]
             try:
                 outcome = await patiently(self._submit, received, batches)
             except DatabaseError:
@@ -224,7 +262,7 @@ class Intake:
                 continue
             self.stored = at
             if at >= received:  # Applied now, or before, though we were not told.
-                for session, batch in zip(speaking.values(), batches, strict=False):
+                for session, batch in zip(speaking, batches, strict=False):
                     session.standing = batch.after or session.standing
                 return
         raise Replaced
@@ -252,9 +290,11 @@ class Intake:
             raise Replaced
         return int(mismatch.row["received"])
 
-    async def _reload(self, speaking: Mapping[UUID, _Session]) -> None:
-        standings = await patiently(read_async, transcript.load, list(speaking))
-        for pk, session in speaking.items():
+    async def _reload(self, speaking: Sequence[_Session]) -> None:
+        # Those of an attempt that was left are over for good, and place their words where they stand.
+        moved = {s.standing.session_id: s for s in speaking if not s.standing.left}
+        standings = await patiently(read_async, transcript.load, list(moved))
+        for pk, session in moved.items():
             session.standing = standings[pk]
             session.ahead = standings[pk].copy()
             session.unseen = {}

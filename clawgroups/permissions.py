@@ -20,7 +20,19 @@ from clawgroups.core.actors import Actor, ActorKind, Role
 from clawgroups.core.changes import Expect
 from clawgroups.core.errors import Forbidden, NotFound
 from clawgroups.keyed import row_of
-from clawgroups.models import Approval, Artifact, Attempt, Member, Memory, Run, Task, Workspace
+from clawgroups.models import (
+    Approval,
+    Artifact,
+    Attempt,
+    ControlRequest,
+    Member,
+    Memory,
+    Message,
+    MessageFile,
+    Run,
+    Task,
+    Workspace,
+)
 
 EVERYONE = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.GUEST, Role.AGENT})
 PEOPLE = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.GUEST})
@@ -58,6 +70,10 @@ ACTIONS: dict[str, Action] = {
         Action("member.remove", "Remove a member", ADMINS),
         Action("member.set_profile", "Say which tasks one may be asked for", TEAM),
         Action("message.post", "Say something", EVERYONE, coordinator=True, system=True),
+        Action("message.edit", "Change what one said", EVERYONE),
+        Action("message.remove", "Take back what one said; admins, what others said", EVERYONE),
+        Action("message.react", "Put a sign on a message", EVERYONE),
+        Action("message.mark_read", "Remember how far one has read", PEOPLE),
         Action("memory.view", "See what is remembered", EVERYONE, coordinator=True),
         Action("memory.keep", "Have something remembered", WORKERS),
         Action("memory.forget", "Take away what is remembered", TEAM),
@@ -85,12 +101,23 @@ ACTIONS: dict[str, Action] = {
         Action("task.adopt", "Take up a late result", TEAM, coordinator=True),
         Action("task.regenerate", "Write a task anew after its last try", TEAM, coordinator=True),
         Action("task.cancel", "Cancel a task", TEAM),
+        Action("task.steer", "Prompt the agent's session while one holds its task", TEAM),
+        Action("task.pause", "Pause a task, and let it go on", TEAM),
+        Action("task.stop", "Stop the agent that is at a task", TEAM),
+        Action("task.delegate", "Give a task that is asked of one to somebody else", TEAM),
+        Action("task.watch", "Be seen at a task's page", PEOPLE),
+        Action("control.ask", "Ask the holder of a task for it", TEAM),
+        Action("control.answer", "Answer somebody who asks for a task that one holds", TEAM),
+        Action("run.stop", "Stop every agent of a run", TEAM),
+        Action("workspace.stop", "Stop every agent of a workspace", TEAM),
         Action("session.set_option", "Choose the model or mode of an agent's session", TEAM),
         Action("attempt.report", "Say how far one's work is", frozenset({Role.AGENT})),
         Action("approval.ask", "Ask a person", frozenset({Role.AGENT})),
         Action("approval.view", "See what an agent asks", TEAM),
         Action("approval.decide", "Answer what an agent asks", TEAM),
         Action("artifact.view", "Download files", EVERYONE, coordinator=True),
+        Action("artifact.pin", "Say which revision of a file is the final one", TEAM),
+        Action("audit.view", "Read the audit trail", ADMINS),
         Action("journal.view", "Read the journal", EVERYONE, coordinator=True),
     )
 }
@@ -166,8 +193,19 @@ def require(actor: Actor, action_name: str, workspace_id: UUID) -> tuple[Expect,
     else:
         allowed = seat.role in action.roles
     if not allowed:
-        raise Forbidden(f"Your role here is {seat.role}; this needs another: {action.description}.", action=action_name)
+        raise Forbidden(
+            f"Your role here is {seat.role}; this needs another: {action.description}. {_whom_to_ask(workspace_id)}",
+            action=action_name,
+            role=seat.role,
+        )
     return (Expect("clawgroups.Member", seat.pk, {"auth_version": seat.auth_version, "left_at": None}),)
+
+
+def _whom_to_ask(workspace_id: UUID) -> str:
+    """Who could give a seat another role, or do it."""
+    admins = Member.objects.filter(workspace_id=workspace_id, left_at=None, user__is_active=True, role__in=ADMINS)
+    names = list(admins.order_by("joined_at").values_list("name", flat=True)[:3])
+    return f"Ask {' or '.join(names)}." if names else ""
 
 
 M = TypeVar("M", bound=models.Model)
@@ -209,6 +247,11 @@ def get_approval(actor: Actor, pk: UUID, action: str) -> Approval:
     return _get(Approval, actor, pk, action, "task", "attempt", "session")
 
 
+def get_request(actor: Actor, pk: UUID, action: str) -> ControlRequest:
+    """The request for a held task, if the actor may do `action` to it."""
+    return _get(ControlRequest, actor, pk, action, "member", "holder")
+
+
 def get_artifact(actor: Actor, pk: UUID, action: str) -> Artifact:
     """The file's row, if the actor may do `action` to it."""
     return _get(Artifact, actor, pk, action, "run", "task")
@@ -217,6 +260,16 @@ def get_artifact(actor: Actor, pk: UUID, action: str) -> Artifact:
 def get_memory(actor: Actor, pk: UUID, action: str) -> Memory:
     """The note, if the actor may do `action` to it."""
     return _get(Memory, actor, pk, action)
+
+
+def get_message(actor: Actor, pk: UUID, action: str) -> Message:
+    """The message, if the actor may do `action` to it."""
+    return _get(Message, actor, pk, action, "task", "member")
+
+
+def get_message_file(actor: Actor, pk: UUID, action: str) -> MessageFile:
+    """The file that came with a message, if the actor may do `action` to it."""
+    return _get(MessageFile, actor, pk, action)
 
 
 def get_member(actor: Actor, pk: UUID, action: str) -> Member:

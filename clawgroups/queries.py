@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from clawgroups.models import Artifact, Attempt, Task
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from agents.protocol import version
+from clawgroups.models import Artifact, Attempt, Command, Seen, Task
+
+# A person is here when their lease was renewed within this many seconds.
+SEEN = 30.0
 
 
 def newest_files(attempt: Attempt, *kinds: str) -> list[Artifact]:
     """The files of these kinds that an attempt left: of each name the newest."""
     rows = Artifact.objects.filter(attempt=attempt, kind__in=kinds).order_by("created_at", "pk")
+    return list({row.name: row for row in rows}.values())
+
+
+def draft_files(attempt: Attempt | UUID) -> list[Artifact]:
+    """The files of an attempt's draft: of each name the newest that was not taken out."""
+    rows = Artifact.objects.filter(attempt=attempt, kind="draft", removed_at=None).order_by("created_at", "pk")
     return list({row.name: row for row in rows}.values())
 
 
@@ -26,3 +41,24 @@ def asked_now(task: Task, now: datetime) -> UUID | None:
     if not asked or not waits_for_them or task.not_before is None or task.not_before <= now:
         return None
     return UUID(asked[-1])
+
+
+def unconfirmed_stops(agents: Iterable[UUID] | QuerySet[Any, Any]) -> list[tuple[UUID, UUID, datetime]]:
+    """Of these agents (ids, or a query for them) the stops that were not confirmed: agent, workspace, and when asked.
+
+    Only while the turn still is under way: it was not answered, and its program is not known to be gone.
+    """
+    # By who was asked: a turn that a person steered is of that person's attempt.
+    turns = Command.objects.filter(state="sent", method=version.SESSION_PROMPT, agent_id__in=agents)
+    rows = (
+        turns.filter(attempt__stop="unconfirmed", attempt__ended_at__isnull=False)
+        .order_by("attempt__ended_at")
+        .values_list("agent_id", "attempt__workspace_id", "attempt__ended_at")
+    )
+    return [(agent, workspace, at) for agent, workspace, at in rows if workspace is not None and at is not None]
+
+
+def people_here() -> QuerySet[Any, int]:
+    """The users who have a page open."""
+    since = timezone.now() - timedelta(seconds=SEEN)
+    return Seen.objects.filter(seen_at__gte=since).values_list("user_id", flat=True)

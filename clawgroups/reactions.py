@@ -61,6 +61,8 @@ REACTIONS: dict[str, Whom] = {
     "agent.profile_set": Whom.WAITING,
     "member.profile_set": Whom.WAITING,
     "task.assignee_chosen": Whom.TASK,
+    "task.paused": Whom.RUN,
+    "task.resumed": Whom.RUN,
 }
 
 

@@ -50,6 +50,12 @@ ORIGINS = env.list("CLAWGROUPS_ORIGINS", default=[]) or (
     [_origin(_BASE.scheme, h) for h in LOCAL_HOSTS] if _BASE.hostname in LOCAL_HOSTS else [BASE_URL]
 )
 CSRF_TRUSTED_ORIGINS = ORIGINS
+# Another origin of this server, for web pages and PDFs that are looked at: nobody signs in there, and no other page is
+# served. Without it they are in a sandbox of the browser, and PDFs are only downloaded (on one's own machine its other
+# name is taken).
+SANDBOX_URL = env("CLAWGROUPS_SANDBOX_URL", default="").rstrip("/")
+if SANDBOX_URL and urlsplit(SANDBOX_URL).hostname not in ALLOWED_HOSTS:
+    ALLOWED_HOSTS.append(str(urlsplit(SANDBOX_URL).hostname))
 
 INSTALLED_APPS = [
     "daphne",
@@ -71,6 +77,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "clawgroups.web.apart.ApartMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -81,10 +88,12 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "clawgroups.web.unkept.UnkeptMiddleware",
     "clawgroups.web.errors.ErrorMiddleware",
 ]
 ROOT_URLCONF = "clawgroups.urls"
 ASGI_APPLICATION = "clawgroups.asgi.application"
+_TAGS = [f"clawgroups.web.{name}" for name in ("tags", "number_tags", "message_tags", "task_tags")]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -97,7 +106,12 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "clawgroups.web.context.site",
             ],
-            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "clawgroups.web.tags"],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "clawgroups.assets",
+                *_TAGS,
+            ],
         },
     }
 ]
@@ -183,12 +197,16 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "clawgroups.assets.Storage"},
 }
+# What `manage.py prepare` has not collected is served as it lies there, too.
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 MEDIA_ROOT = DATA_DIR / "files"
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+# A small table is a form with a field for each cell (core.delimited_edit).
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 7000
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

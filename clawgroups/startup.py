@@ -91,6 +91,8 @@ def _origins() -> Iterator[str]:
     for origin in settings.ORIGINS:
         if not is_exact(origin):
             yield f"CLAWGROUPS_ORIGINS has {origin!r}: an origin is exact, like https://claw.example.org. {_EXACT}"
+    if settings.SANDBOX_URL and (not is_exact(settings.SANDBOX_URL) or settings.SANDBOX_URL in settings.ORIGINS):
+        yield f"CLAWGROUPS_SANDBOX_URL is {settings.SANDBOX_URL!r}: it must be exact, and another origin. {_EXACT}"
     for host in settings.ALLOWED_HOSTS:
         if "*" in host or host.startswith("."):
             yield f"CLAWGROUPS_ALLOWED_HOSTS has {host!r}: name every host."

@@ -9,6 +9,7 @@ from clawgroups.api.health import healthz, readyz
 from clawgroups.api.problems import no_such_address
 from clawgroups.api.router import api
 
+handler400 = "clawgroups.web.errors.bad_request"
 handler500 = "clawgroups.web.errors.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),

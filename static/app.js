@@ -25,21 +25,29 @@
   }
 
   // Times in the reader's zone; deadlines count down.
+  const second = new Intl.DateTimeFormat([], { timeStyle: "medium" });
   const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" });
   const full = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "short" });
   const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+  const lasted = (seconds) => {
+    for (const [unit, size] of [["d", 86400], ["h", 3600], ["m", 60]])
+      if (seconds >= size) return `${Math.floor(seconds / size)}${unit}`;
+    return `${Math.max(0, Math.floor(seconds))}s`;
+  };
   function localise(root) {
     for (const el of [...(root.matches?.("time") ? [root] : []), ...$$("time[datetime]", root)]) {
       const at = new Date(el.dateTime), seconds = (at - Date.now()) / 1000, size = Math.abs(seconds);
       el.title ||= full.format(at);
-      const text = "rel" in el.dataset
+      const text = "since" in el.dataset ? lasted(-seconds)
+        : "rel" in el.dataset
         ? size < 90 ? relative.format(Math.round(seconds), "second") : size < 5400 ? relative.format(Math.round(seconds / 60), "minute")
           : size < 129600 ? relative.format(Math.round(seconds / 3600), "hour") : relative.format(Math.round(seconds / 86400), "day")
+        : "clock" in el.dataset ? second.format(at)
         : at.toDateString() === new Date().toDateString() ? clock.format(at) : full.format(at);
       if (el.textContent !== text) el.textContent = text;
     }
   }
-  setInterval(() => $$("time[data-rel]").forEach(localise), 10000);
+  setInterval(() => $$("time:is([data-rel], [data-since])").forEach(localise), 10000);
 
   // Forms: what was sent is no longer unsaved; what was typed meanwhile stays.
   const key = (el) => `keep:${location.pathname}:${el.name}`;
@@ -56,6 +64,8 @@
     }
     $$(form.getAttribute("hx-include") || "[data-none]").forEach((el) => (el.defaultValue = el.value));
     if (form.hasAttribute("data-reset")) $$("[type=file]", form).forEach((el) => (el.value = ""));
+    // A goal is given: what comes next is said to the team.
+    if (form.id === "goal-form") { $("#mode-say").click(); $("#mode-say").focus({ preventScroll: true }); }
     form.closest("[popover]")?.hidePopover();
     // What was edited in place is said by the line above it now.
     if (form.hasAttribute("data-shut")) shut(form);
@@ -69,7 +79,7 @@
     $("summary", fold).focus();
   }
   // Only what a person asked for is worth a word; what the page loads by itself it tries again.
-  const byItself = ({ requestConfig }) => requestConfig.triggeringEvent?.type === "reload";
+  const byItself = ({ requestConfig }) => ["reload", "save"].includes(requestConfig.triggeringEvent?.type);
   addEventListener("htmx:sendError", ({ detail }) => byItself(detail) || toast(words.unsent));
   addEventListener("htmx:responseError", ({ detail }) => byItself(detail) || detail.xhr.responseText.includes("toast") || toast(words.failed));
   addEventListener("input", ({ target }) => target.matches("[data-keep]") && sessionStorage.setItem(key(target), target.value));
@@ -97,11 +107,9 @@
       event.preventDefault();
       zone.classList.toggle("is-dropping", type === "dragover");
       if (type !== "drop") return;
-      const input = $(zone.dataset.drop), all = new DataTransfer();
+      const inputs = $$(zone.dataset.drop), input = inputs.find((el) => el.form.offsetParent) || inputs[0], all = new DataTransfer();
       [...input.files, ...event.dataTransfer.files].forEach((file) => all.items.add(file));
       input.files = all.files;
-      const mode = $("#mode-goal");
-      if (mode) mode.checked = true;
       input.dispatchEvent(new Event("change", { bubbles: true }));
       $("textarea", input.form)?.focus();
     });
@@ -122,7 +130,10 @@
     if (!button) return;
     if (button.hasAttribute("data-copy")) copy(button);
     if (button.hasAttribute("data-close")) button.closest(".toast, .rescued").remove();
-    if (button.dataset.setTheme !== undefined) document.documentElement.dataset.theme = button.dataset.setTheme;
+    if (button.dataset.setTheme !== undefined) {
+      document.documentElement.dataset.theme = button.dataset.setTheme;
+      $$("#me [data-set-theme]").forEach((el) => el.setAttribute("aria-pressed", el.dataset.setTheme === button.dataset.setTheme));
+    }
     if (button.dataset.addRow) {
       const rows = $$(button.dataset.addRow), row = rows.at(-1).cloneNode(true);
       $$("input, textarea", row).forEach((el) => { el.value = ""; el.removeAttribute("aria-invalid"); });

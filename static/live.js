@@ -5,6 +5,8 @@
 
   // Merging. A fragment becomes part of the page; focus, scroll, open folds and typed text stay as they are.
   const reloads = new Set();
+  // It does not bubble: what stands around a part that is outdated is not outdated itself.
+  const reload = (el) => el.dispatchEvent(new Event("reload"));
   const dirty = (el) =>
     el.matches("textarea, input:not([type=hidden], [type=submit])") &&
     (el.type === "file" ? el.files.length > 0
@@ -12,7 +14,7 @@
   const callbacks = {
     beforeNodeMorphed(old, fresh) {
       if (old.nodeType !== 1 || fresh.nodeType !== 1) return true;
-      if (dirty(old) || (old === document.activeElement && old.matches("textarea, input, select"))) return false;
+      if (old.hasAttribute("data-kept") || dirty(old) || (old === document.activeElement && old.matches("textarea, input, select"))) return false;
       if (old.matches("time") && old.dateTime === fresh.dateTime) return false;
       // The viewer's own part (buttons, forms): a neutral fragment brings it empty. Keep it, load it anew if outdated.
       if (old.hasAttribute("data-own") && !fresh.hasAttribute("data-loaded")) {
@@ -23,7 +25,15 @@
       if (fresh.dataset.say && fresh.dataset.say !== old.dataset.say) say(fresh.dataset.say);
       return true;
     },
-    beforeAttributeUpdated: (name, el) => !(name === "open" && el.matches("details")),
+    beforeAttributeUpdated: (name, el) =>
+      !(name === "open" && el.matches("details")) && !(name === "hidden" && el.matches("[data-to-end]")) &&
+      !(name === "tabindex" && el === document.activeElement) &&
+      // Which of many one is at, by arrow keys, is nobody else's business.
+      !((name === "tabindex" || name === "aria-current") && el.hasAttribute("data-rove")),
+    beforeNodeAdded(node) {
+      if (node.nodeType === 1 && node.matches("section[data-say]")) say(node.dataset.say);
+      return true;
+    },
     beforeNodeRemoved(node) {
       if (node.nodeType !== 1) return true;
       // Whoever is on a card stays there until they go on, though it matters less by now.
@@ -33,11 +43,23 @@
       return !node.matches(".turn__live, .rescued") && !tails.has(node.id.slice(5));
     },
   };
-  const morph = (old, fresh) => Idiomorph.morph(old, fresh, { morphStyle: "outerHTML", callbacks });
+  // Where the button that was pressed is gone, one goes on at the heading of what it stood in, not at the page's top.
+  function morph(old, fresh) {
+    const was = document.activeElement, word = was.textContent, around = [];
+    for (let el = was; el !== document.body && el; el = el.parentElement) if (el.id) around.push(el.id);
+    Idiomorph.morph(old, fresh, { morphStyle: "outerHTML", callbacks });
+    // The same button with another word on it is another button: whoever presses again means what they pressed.
+    const other = was === document.activeElement && was.matches("button") && was.textContent !== word;
+    if (!around.length || (document.activeElement !== document.body && !other)) return;
+    const now = around.map((id) => document.getElementById(id)).find((el) => el && el.offsetParent);
+    const named = now && document.getElementById(now.getAttribute("aria-labelledby"));
+    const at = named || (now && ($(":scope > :is(h1, h2, h3)", now) || $("h1", now))) || now;
+    if (at) { at.tabIndex = -1; at.focus({ preventScroll: true }); }
+  }
 
   // Into its place by number; new ones nearly always belong at the end.
   function place(list, el) {
-    if (!lists.has(list)) lists.set(list, list.scrollHeight - list.scrollTop - list.clientHeight < 120);
+    note(list);
     let before = list.lastElementChild;
     while (before && !(+before.dataset.ordinal <= +el.dataset.ordinal)) before = before.previousElementSibling;
     // Where earlier lines are on a page of their own, one of them is there.
@@ -45,13 +67,28 @@
     if (before) before.after(el);
     else list.insertBefore(el, $(":scope > [data-ordinal]", list));
     if (el.dataset.say) say(el.dataset.say);
+    // What comes one by one is put together when it pauses.
+    if (list.matches("[data-follow]")) htmx.trigger(list, "stale");
   }
   // Lists that got something new -> whether their reader was at the end, and so wants to stay there.
   const lists = new Map();
+  const atEnd = (list) => list.scrollHeight - list.scrollTop - list.clientHeight < 120;
+  const note = (list) => lists.has(list) || lists.set(list, { low: atEnd(list), last: list.lastElementChild?.id });
+  // Beside a list that follows: the button that says that there is more below.
+  const pill = (list) => $(":scope > [data-to-end]", list.parentElement);
+  const seen = ({ target }) => target.matches?.("[data-follow]") && atEnd(target) && (pill(target).hidden = true);
+  addEventListener("scroll", seen, true);
+  addEventListener("click", ({ target }) => {
+    const list = $(":scope > [data-follow]", target.closest?.("[data-to-end]")?.parentElement || document.head);
+    if (!list) return;
+    list.focus({ preventScroll: true });
+    list.scrollTop = list.scrollHeight;
+  });
   function settleLists() {
-    lists.forEach((low, list) => {
+    lists.forEach(({ low, last }, list) => {
       if (list.dataset.most) trim(list, low ? +list.dataset.most : 3 * list.dataset.most);
       if (low) list.scrollTop = list.scrollHeight;
+      else if (list.matches("[data-follow]") && list.lastElementChild?.id !== last) pill(list).hidden = false;
     });
     lists.clear();
   }
@@ -75,24 +112,30 @@
       const list = document.getElementById(id);
       outdatedAt[id] = 0;
       loadedAt[id] = Date.now();
-      if (list) htmx.trigger(list, "reload");
+      if (list) reload(list);
     }, Math.max(300, (loadedAt[id] || 0) + 3000 - Date.now()));
   }
   // What loads itself anew and could not, tries again.
   for (const type of ["htmx:sendError", "htmx:responseError"])
     addEventListener(type, ({ detail: { elt, xhr, requestConfig } }) => {
       if (requestConfig.triggeringEvent?.type !== "reload" || (xhr.status && xhr.status < 500)) return;
-      setTimeout(() => elt.isConnected && htmx.trigger(elt, "reload"), 3000 + 3000 * Math.random());
+      setTimeout(() => elt.isConnected && reload(elt), 3000 + 3000 * Math.random());
     });
   // In the place of the element of the same name, else into the list; what is on the page then.
   function merge(el, target) {
     const there = document.getElementById(el.id);
+    if (there) $$("[data-follow]", there).forEach(note);
+    // A line that grows leaves whoever reads at the end there.
+    const around = there?.parentElement.closest("[data-list][data-most]");
+    if (around) note(around);
     if (!there && target.hasAttribute("data-list")) place(target, el);
     else morph(there || target, el);
     const now = document.getElementById(el.id);
     if (now) settle(now);
     return now;
   }
+  // What a script has asked for, in the place of the elements of the same names.
+  const mergeAll = (html) => [...parsed(html).content.children].forEach((el) => document.getElementById(el.id) && htmx.process(merge(el, document.body)));
   htmx.defineExtension("merge", {
     isInlineSwap: (style) => style === "merge",
     handleSwap: (style, target, fragment) =>
@@ -121,7 +164,7 @@
     queueMicrotask(() => {
       settling = false;
       settleLists();
-      reloads.forEach((el) => el.isConnected && htmx.trigger(el, "reload"));
+      reloads.forEach((el) => el.isConnected && reload(el));
       reloads.clear();
       watch();
     });
@@ -130,6 +173,7 @@
     const box = $("#rescued").content.firstElementChild.cloneNode(true);
     $("textarea", box).value = el.value;
     $("#page").prepend(box);
+    el.dispatchEvent(new CustomEvent("rescued", { bubbles: true, detail: { box } }));
   }
 
   // One socket for all workspaces of the page; a cursor for each: no gap, no double.
@@ -163,6 +207,7 @@
   setInterval(() => socket?.readyState === 1 && Date.now() - heard > 45000 && renew(), 5000);
   // Another network: a socket of the one before may be dead and not know it. A new one goes on where it was.
   addEventListener("online", renew);
+  addEventListener("offline", () => socket && link("lost"));
   function renew() {
     if (!socket) return;
     clearTimeout(timer);
@@ -173,13 +218,23 @@
     socket.close();
     connect();
   }
+  // What the page says of its line: nothing, or how far it is behind; while it is, the whole page is marked stale.
   function link(state) {
     clearTimeout(slow);
     slow = 0;
     const el = $("#link");
-    if (el.dataset.state === state) return;
-    el.textContent = state === "open" ? "" : words[state];
-    el.dataset.state = state;
+    if (el.dataset.state !== state) document.documentElement.dataset.link = el.dataset.state = state;
+    tell();
+  }
+  function behind() {
+    let count = 0;
+    cursors.forEach((c) => (count += Math.max(0, (c.head || 0) - c.seq)));
+    return count;
+  }
+  function tell() {
+    const el = $("#link"), { state } = el.dataset, count = state === "lost" || state === "late" ? behind() : 0;
+    const text = state === "open" ? "" : words[state] + (count ? `, ${count} ${words.behind}` : state === "off" ? "" : "…");
+    if (el.textContent !== text) el.textContent = text;
   }
   function receive(m) {
     const c = cursors.get(m.workspace);
@@ -187,7 +242,8 @@
     if (m.type === "draining") return void (pause = m.retry_after || 1);
     if (!c) return;
     if (m.type === "reset" || (m.generation !== undefined && m.generation !== c.generation)) return refresh();
-    if (m.type === "hello") { tries = 0; c.asked = false; link("open"); }
+    if (["hello", "here", "typing"].includes(m.type)) dispatchEvent(new CustomEvent(`claw:${m.type}`, { detail: m }));
+    if (m.type === "hello") { tries = 0; c.asked = false; }
     if (m.type === "fragments" && m.seq > c.seq && !c.asked) {
       c.seq = m.seq;
       come(m);
@@ -195,7 +251,23 @@
     // A hint of ours may be lost: what the head promises is asked for, but only where nothing comes at all. Who asks a
     // server again that is merely slow makes it begin anew.
     c.head = Math.max(c.head || 0, m.head || 0);
+    catchUp();
     if (c.head > c.seq) c.doubt ||= setTimeout(doubt, c.patience || 3000, c, m.workspace, c.seq);
+  }
+  // Who was away is back once nothing is missing; who is behind for more than a moment is told so, and how far.
+  let catching = 0;
+  function catchUp() {
+    const { state } = $("#link").dataset;
+    if (!behind()) {
+      clearTimeout(catching);
+      catching = 0;
+      if (state !== "off") link("open");
+    } else if (state === "open") catching ||= setTimeout(late, 2500);
+    tell();
+  }
+  function late() {
+    catching = 0;
+    if (behind() && $("#link").dataset.state === "open") link("late");
   }
   function doubt(c, workspace, seq) {
     c.doubt = 0;
@@ -210,10 +282,13 @@
   const SLICE = 8, PAUSE = 100; // milliseconds: at a time, and between two times
   const coming = new Map(), owed = new Map();
   let due = 0, worked = 0;
+  // Most of what comes belongs to other pages. What has no place here is told by its beginning, and never parsed.
+  const BEGINNING = /^\s*<[a-z]+\s(?:[^>]*\s)?id="([^"]+)"[^>]*hx-swap-oob="(?:merge:(#[^"]+))?/;
   function come({ workspace, seq, html }) {
-    for (const el of parsed(html || "").content.children) {
-      coming.delete(el.id);
-      coming.set(el.id, el);
+    for (const piece of (html || "").split("\x1e")) {
+      const [, id, list] = BEGINNING.exec(piece) || [];
+      coming.delete(id);
+      if (id) coming.set(id, { piece, list });
     }
     owed.set(workspace, seq);
     if (document.hidden) work();
@@ -222,10 +297,10 @@
   function work() {
     const until = document.hidden ? Infinity : performance.now() + SLICE;
     due = 0;
-    for (const [id, el] of coming) {
+    for (const [id, { piece, list }] of coming) {
       if (performance.now() > until) return void (due = setTimeout(work));
       coming.delete(id);
-      take(el);
+      if (document.getElementById(id) || (list && $(list))) take(parsed(piece).content.firstElementChild);
     }
     owed.forEach((seq, workspace) => send({ type: "ack", workspace, seq }));
     owed.clear();
@@ -298,6 +373,8 @@
     const over = turn?.closest(".thread").id !== `thread-${$("[data-watch]")?.dataset.watch}`;
     const more = turn && !over ? tail.chars.slice(stored - tail.at).join("") : "";
     let box = turn && $(".turn__live", turn);
+    const list = turn?.closest("[data-follow]");
+    if (list && more && box?.textContent !== more) { note(list); queueMicrotask(settleLists); }
     if (!more) { box?.remove(); tails.delete(part); return; }
     if (!box) turn.append((box = Object.assign(document.createElement("div"), { className: "turn__live" })));
     box.textContent = more;
@@ -307,10 +384,12 @@
     refilling ||= setTimeout(() => {
       refilling = 0;
       const from = turn.closest("[data-watch]");
-      if (from) htmx.trigger(from, "reload");
+      if (from) reload(from);
     }, 1000);
   }
 
+  Object.assign(window.claw, { send, mergeAll });
+  $$("[data-follow]").forEach((list) => (list.scrollTop = list.scrollHeight));
   readCursors();
   connect();
 })();

@@ -30,4 +30,4 @@ class AccessTokenAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Revoke the selected tokens"), permissions=["act"])
     def revoke(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        self.act(request, rows, lambda row, actor: people.revoke_token(row.user, row.pk), _("Revoked"))
+        self.act(request, rows, lambda row, actor: people.revoke_token(row.user, row.pk, actor=actor), _("Revoked"))

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.template.loader import get_template
 
-from clawgroups.fragments import rooms, tasks
+from clawgroups.fragments import cells, messages, rooms, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +35,17 @@ FRAGMENTS: dict[str, Fragment] = {
     "task_card": Fragment("tasks/_card.html", "card", tasks.cards_of, lambda c: f"run-tasks-{c.task.run_id}"),
     "step": Fragment("tasks/_step.html", "step", tasks.steps_of, lambda s: f"thread-{s.attempt_id}"),
     "agent_plan": Fragment("tasks/_agent_plan.html", "attempt", tasks.attempts_of),
-    "message": Fragment("messages/_message.html", "message", tasks.messages_of, _thread),
+    "message": Fragment("messages/_message.html", "message", messages.messages_of, _thread),
     "run_head": Fragment("runs/_head.html", "view", rooms.runs_of),
     "run_row": Fragment("runs/_row.html", "view", rooms.runs_of, lambda v: f"runs-{v.run.workspace_id}"),
     "run_note": Fragment("runs/_note.html", "view", rooms.runs_of, lambda v: f"talk-{v.run.workspace_id}"),
-    "run_board": Fragment("runs/_board.html", "view", rooms.runs_of),
     "run_plan": Fragment("runs/_plan_slot.html", "view", rooms.runs_of),
     "run_files": Fragment("runs/_files.html", "view", rooms.runs_of),
     "room_head": Fragment("workspaces/_head.html", "room", rooms.rooms_of),
+    "room_aim": Fragment("workspaces/_aim.html", "room", rooms.aims_of),
     "room_current": Fragment("workspaces/_current.html", "room", rooms.rooms_of),
     "seat": Fragment("members/_seat.html", "seat", rooms.seats_of, lambda s: f"seats-{s.member.workspace_id}"),
+    "fleet_cell": Fragment("runs/views/_cell.html", "cell", cells.cells_of, lambda c: f"fleet-{c.member.workspace_id}"),
 }
 
 
@@ -74,9 +75,39 @@ def task_hint(task_id: UUID, version: object) -> str:
     return get_template("tasks/_hint.html").render({"task_id": task_id, "version": version})
 
 
+def run_hint(run_id: UUID, version: object) -> str:
+    """Tells the pages of a run's tasks that they must load anew; costs nothing while nobody looks at one."""
+    return get_template("tasks/_run_hint.html").render({"run_id": run_id, "version": version})
+
+
+def seat_hint(member_id: UUID, version: object) -> str:
+    """Tells a page that shows what an agent has in hand that it must load it anew."""
+    return get_template("members/_zoom_hint.html").render({"member_id": member_id, "version": version})
+
+
+def run_view_mark(run_id: UUID) -> str:
+    """Tells a page that shows a view of a run that it must load it anew; costs nothing while nobody looks."""
+    return get_template("runs/views/_mark.html").render({"run_id": run_id})
+
+
+def files_mark(workspace_id: UUID) -> str:
+    """Tells a page that shows the files of a workspace that it must load them anew."""
+    return get_template("files/_mark.html").render({"workspace_id": workspace_id})
+
+
 def needs_piece(version: object) -> str:
     """Tells a page that what waits for people may have changed."""
     return get_template("_needs.html").render({"version": version, "oob": "merge"})
+
+
+def work_piece(version: object) -> str:
+    """Tells a page that what is in somebody's own hands may have changed."""
+    return get_template("_work.html").render({"version": version, "oob": "merge"})
+
+
+def unread_piece(version: object) -> str:
+    """Tells a page that what its viewer has not read may have changed."""
+    return get_template("workspaces/_unread.html").render({"version": version, "oob": "merge"})
 
 
 def gone(element_id: str) -> str:

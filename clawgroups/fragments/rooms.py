@@ -16,16 +16,21 @@ from django.utils.functional import SimpleLazyObject
 
 from agents.models import Agent, Connection
 from clawgroups.core.breaker import Breaker, read
-from clawgroups.core.lifecycle import RUN_TERMINAL, TASK_TERMINAL, RunState
+from clawgroups.core.forecast import Forecast, read_forecast
+from clawgroups.core.lifecycle import RUN_TERMINAL, TASK_TERMINAL, RunState, TaskState
 from clawgroups.core.replan_asked import id_of
 from clawgroups.core.timers import Timers
+from clawgroups.fragments.files import finals_first
 from clawgroups.fragments.model_use import Planner, planner_of, stands_in
-from clawgroups.fragments.tasks import TaskCard, cards, foremost
+from clawgroups.fragments.stop_progress import Progress, progress_of
+from clawgroups.fragments.tasks import TaskCard, cards, foremost, shown_state
 from clawgroups.models import Artifact, Attempt, Member, Message, Run, Task, Workspace
+from clawgroups.queries import people_here, unconfirmed_stops
 
 STRIP = 150
-SMALL = 16
 FOREMOST = 24
+# From what is done to what is far from it.
+BAR = ("done", "in_review", "held", "working", "assigned", "ready", "stuck", "waiting", "failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,15 @@ class Group:
     blocked_on: str
     number: int
     path: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """So many tasks of one state in the bar of a run, from `at` on."""
+
+    state: str
+    at: int
+    number: int
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,16 @@ class RunView:
     def state(self) -> str:
         """The state as shown: a paused run is running, but says so."""
         return "paused" if self.run.paused and self.run.state == RunState.RUNNING else self.run.state
+
+    @property
+    def at_work(self) -> int:
+        """How many of its tasks agents have in hand."""
+        return sum(group.number for group in self.groups if group.state in (TaskState.ASSIGNED, TaskState.WORKING))
+
+    @cached_property
+    def stops(self) -> Progress:
+        """Once everything in it was stopped: how far its agents are with that."""
+        return progress_of(self.run.pk) if self.state == "paused" else Progress()
 
     @property
     def total(self) -> int:
@@ -94,6 +118,28 @@ class RunView:
         elapsed = (self.run.ended_at or timezone.now()) - self.run.started_at
         return self.run.worked_ms / max(elapsed / timedelta(milliseconds=1), 1)
 
+    @cached_property
+    def foreseen(self) -> Forecast | None:
+        """What was expected of it when it began."""
+        return read_forecast(self.run.forecast)
+
+    @property
+    def minutes(self) -> float | None:
+        """How long it takes so far, or took."""
+        if self.run.started_at is None:
+            return None
+        return max(((self.run.ended_at or timezone.now()) - self.run.started_at) / timedelta(minutes=1), 0.0)
+
+    @property
+    def bar(self) -> list[Segment]:
+        """The tasks as one bar: of each state so many, what is done first and what is far from it last."""
+        numbers, at, bar = dict(self.counts), 0, []
+        for state in BAR:
+            if number := numbers.get(state, 0):
+                bar.append(Segment(state, at, number))
+                at += number
+        return bar
+
     @property
     def is_open(self) -> bool:
         return self.run.state not in RUN_TERMINAL
@@ -114,7 +160,12 @@ class RunView:
 
     @property
     def deliverables(self) -> tuple[Artifact, ...]:
-        return tuple(f for f in self.files if f.kind == "deliverable")
+        return tuple(finals_first([f for f in self.files if f.kind == "deliverable"]))
+
+    @property
+    def finals(self) -> tuple[Artifact, ...]:
+        """Final revisions of what is no deliverable."""
+        return tuple(f for f in self.files if f.pinned_at is not None and f.kind != "deliverable")
 
     @property
     def inputs(self) -> tuple[Artifact, ...]:
@@ -123,11 +174,6 @@ class RunView:
     @property
     def results(self) -> tuple[Artifact, ...]:
         return tuple(f for f in self.files if f.kind == "result")
-
-    @property
-    def is_small(self) -> bool:
-        """Whether the plan fits side by side on a screen."""
-        return self.total <= SMALL
 
     @property
     def is_large(self) -> bool:
@@ -157,7 +203,9 @@ class RunView:
     @property
     def version(self) -> str:
         """Changes whenever a viewer's buttons may have to change."""
-        return f"{self.state}-{len(self.run.answers)}" if self.asks else self.state
+        if self.asks:
+            return f"{self.state}-{len(self.run.answers)}"
+        return f"{self.state}-{bool(self.at_work)}" if self.state == "paused" else self.state
 
     @property
     def plan_mark(self) -> str:
@@ -168,14 +216,6 @@ class RunView:
     def tasks(self) -> list[TaskCard]:
         return cards(Q(run=self.run))
 
-    @property
-    def levels(self) -> list[list[TaskCard]]:
-        """The tasks in the order in which they can be done, those side by side that can be done together."""
-        lanes: dict[int, list[TaskCard]] = {}
-        for card in self.tasks:
-            lanes.setdefault(card.task.level, []).append(card)
-        return [lanes[level] for level in sorted(lanes)]
-
 
 @dataclass(frozen=True, slots=True)
 class Seat:
@@ -185,6 +225,8 @@ class Seat:
     presence: str = ""
     busy: int = 0
     doing: str = ""
+    # It was asked to stop other work and has not confirmed it, so that it gets nothing new.
+    ignores_stop: bool = False
 
     @property
     def agent(self) -> Agent | None:
@@ -220,8 +262,9 @@ def runs(wanted: Q, limit: int = 1000) -> list[RunView]:
         groups.setdefault(run_id, []).append(Group(*group))
     few = [pk for pk, found in groups.items() if sum(group.number for group in found) <= STRIP]
     strips: dict[UUID, list[str]] = {}
-    for run_id, state in tasks.filter(run__in=few).order_by("position").values_list("run_id", "state"):
-        strips.setdefault(run_id, []).append(state)
+    ordered = tasks.filter(run__in=few).order_by("position")
+    for run_id, *stands in ordered.values_list("run_id", "state", "paused", "failure"):
+        strips.setdefault(run_id, []).append(shown_state(*stands))
     shelf: Mapping[UUID, list[Artifact]] = SimpleLazyObject(partial(_files, ids))  # type: ignore[assignment]
     said = Message.objects.filter(run__in=ids).order_by("-created_at").values_list("run_id", "created_at")
     first: dict[UUID | None, datetime] = dict(said)
@@ -239,7 +282,7 @@ def runs(wanted: Q, limit: int = 1000) -> list[RunView]:
 
 def _files(ids: Sequence[UUID]) -> dict[UUID, list[Artifact]]:
     files: dict[UUID, list[Artifact]] = {}
-    for row in Artifact.objects.filter(run__in=ids).exclude(kind="late").select_related("task"):
+    for row in Artifact.objects.filter(run__in=ids).exclude(kind__in=("late", "draft", "kept")).select_related("task"):
         files.setdefault(row.run_id, []).append(row)
     return files
 
@@ -252,6 +295,11 @@ def runs_of(ids: Iterable[UUID]) -> list[RunView]:
 def rooms_of(ids: Iterable[UUID]) -> list[Room]:
     """These workspaces, each with its newest open run, or else its newest."""
     return [Room(workspace, current_run(workspace.pk)) for workspace in Workspace.objects.filter(pk__in=list(ids))]
+
+
+def aims_of(ids: Iterable[UUID]) -> list[Room]:
+    """These workspaces, for what they say of themselves only."""
+    return [Room(workspace) for workspace in Workspace.objects.filter(pk__in=list(ids))]
 
 
 def current_run(workspace_id: UUID) -> RunView | None:
@@ -271,15 +319,18 @@ def presences(ids: Iterable[UUID]) -> dict[UUID, str]:
     return {pk: "online" if here else "offline" if seen else "never" for pk, here, seen in found}
 
 
-def seats(wanted: Q) -> list[Seat]:
-    """Present members with presence and what they are at."""
+def seats(wanted: Q, most: int | None = None, *more: str) -> list[Seat]:
+    """Present members with presence and what they are at, those who came first. `more`: what is prefetched of them."""
     members = list(
         Member.objects.filter(wanted, left_at=None)
         .select_related("agent", "user")
         .defer(*(f"agent__{column}" for column in ("announced", "offered", "preferences", "toolkits", "description")))
-        .order_by("joined_at", "id")
+        .prefetch_related(*more)
+        .order_by("joined_at", "id")[:most]
     )
     present = presences(m.agent_id for m in members if m.agent_id)
+    here = set(people_here().filter(user__in=[m.user_id for m in members if m.user_id]))
+    ignoring = {agent_id for agent_id, _, _ in unconfirmed_stops([m.agent_id for m in members if m.agent_id])}
     at: dict[UUID, list[str]] = {}
     work = Attempt.objects.filter(member__in=[m.pk for m in members], state__in=["offered", "working"])
     for member_id, title in work.values_list("member_id", "task__title"):
@@ -287,9 +338,10 @@ def seats(wanted: Q) -> list[Seat]:
     return [
         Seat(
             m,
-            present.get(m.agent_id, "") if m.agent_id else "",
+            present.get(m.agent_id, "") if m.agent_id else "online" if m.user_id in here else "",
             len(at.get(m.pk, ())),
             next(iter(at.get(m.pk, ())), ""),
+            m.agent_id in ignoring,
         )
         for m in members
     ]

@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 from uuid import UUID
 
-from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from clawgroups.core.acceptance import parse_line
+from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import ATTEMPT_LIVE, TASK_TERMINAL, TaskState
-from clawgroups.fragments.late import LateResult, Overrun, late_of, overruns_of
+from clawgroups.fragments.late import LateResult, late_of
 from clawgroups.fragments.ranking import Ranked, ranking_of
-from clawgroups.models import Approval, Artifact, Attempt, Dependency, Draft, Message, Step, Task
+from clawgroups.fragments.stops import Overrun, overruns_of
+from clawgroups.models import Approval, Artifact, Attempt, ControlRequest, Dependency, Draft, Step, Task
 from clawgroups.queries import asked_now
 
 if TYPE_CHECKING:
@@ -48,16 +50,19 @@ URGENCY = (
 # What a card shows. Every change of a task draws it: whole rows would cost more than to make the piece.
 SHOWN = (
     *("workspace__name", "run__state", "run__path_length"),
-    *("position", "level", "bottom_level", "title", "instructions", "skills", "state", "tries"),
+    *("position", "level", "bottom_level", "title", "instructions", "skills", "state", "tries", "paused", "failure"),
+    *("epoch", "minutes"),
     *("blocked_on", "next_actor", "deadline_at", "deadline_effect", "reason"),
     *(f"{seat}__{column}" for seat in ("assignee", "holder") for column in ("name", "agent")),
     *(f"attempt__{column}" for column in ("state", "plan", "progress", "contact", "back_by", "quiet_since")),
+    *("attempt__member", "attempt__progress_at"),
 )
 
 
 class _CardRow(TypedDict):
     last_step: str | None
     asks: int
+    wanted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,10 @@ class TaskCard:
     last_step: str = ""
     asks: int = 0
     parents: tuple[str, ...] = ()
+    # What it waits for that a person has in hand: title and holder.
+    held: tuple[tuple[str, str], ...] = ()
+    # Whether somebody asks its holder for it.
+    wanted: bool = False
 
     @property
     def ticks(self) -> tuple[int, int]:
@@ -97,6 +106,11 @@ class TaskCard:
         return self.task.state not in TASK_TERMINAL
 
     @property
+    def state(self) -> str:
+        """The state as shown: what a person paused or had stopped says so."""
+        return shown_state(self.task.state, self.task.paused, self.task.failure)
+
+    @property
     def is_matched(self) -> bool:
         """Whether the matching has a say in it at the moment."""
         states = (TaskState.READY, TaskState.STUCK, TaskState.ASSIGNED, TaskState.WORKING)
@@ -114,6 +128,13 @@ class TaskCard:
         return self.task.holder or self.task.assignee
 
 
+def shown_state(state: str, paused: str, failure: str) -> str:
+    """How a task's state is shown: "paused" or "stopped" where a person wants it so."""
+    if paused and state not in TASK_TERMINAL:
+        return "paused"
+    return "stopped" if state == TaskState.STUCK and failure == Failure.HALTED else state
+
+
 @dataclass(frozen=True, slots=True)
 class AcceptanceLine:
     """One acceptance line in words, with the newest verdict."""
@@ -122,6 +143,9 @@ class AcceptanceLine:
     finding: str = "open"
     reason: str = ""
     by: str = ""
+    # The line as the plan has it, and the try that the verdict is about.
+    line: str = ""
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +215,11 @@ def _tasks(wanted: Q) -> QuerySet[WithAnnotations[Task, _CardRow]]:
     last = Step.objects.filter(attempt=OuterRef("attempt_id")).order_by("-ordinal").values("title")[:1]
     asked = Approval.objects.filter(task=OuterRef("pk"), state="open").order_by().values("task")
     asks = Coalesce(Subquery(asked.annotate(number=Count("pk")).values("number")), 0)
+    wanted_by = ControlRequest.objects.filter(task=OuterRef("pk"), holder=OuterRef("holder"), state="open")
     return (
         Task.objects.filter(wanted)
         .select_related("run", "workspace", "assignee", "holder", "attempt")
-        .annotate(last_step=Subquery(last), asks=asks)
+        .annotate(last_step=Subquery(last), asks=asks, wanted=Exists(wanted_by))
         .order_by("position")
     )
 
@@ -207,10 +232,22 @@ def cards(wanted: Q) -> list[TaskCard]:
 def _with_parents(rows: QuerySet[WithAnnotations[Task, _CardRow]]) -> list[TaskCard]:
     tasks = list(rows)
     names: dict[UUID, list[str]] = {}
+    held: dict[UUID, list[tuple[str, str]]] = {}
     edges = Dependency.objects.filter(task__in=[t.pk for t in tasks]).order_by("parent__position")
-    for child, title in edges.values_list("task_id", "parent__title"):
+    for child, title, holder in edges.values_list("task_id", "parent__title", "parent__holder__name"):
         names.setdefault(child, []).append(title)
-    return [TaskCard(t, t.last_step or "", t.asks, tuple(names.get(t.pk, ()))) for t in tasks]
+        if holder is not None:
+            held.setdefault(child, []).append((title, holder))
+    return [
+        TaskCard(t, t.last_step or "", t.asks, tuple(names.get(t.pk, ())), tuple(held.get(t.pk, ())), t.wanted)
+        for t in tasks
+    ]
+
+
+def dependants_of(ids: Iterable[UUID]) -> list[UUID]:
+    """The tasks that wait for these, directly."""
+    children = Dependency.objects.filter(parent__in=list(ids), task__state="waiting")
+    return list(children.order_by("task__position").values_list("task_id", flat=True).distinct())
 
 
 def cards_of(ids: Iterable[UUID]) -> list[TaskCard]:
@@ -232,7 +269,8 @@ def now_of(task_id: UUID) -> TaskNow:
     (card,) = _with_parents(_tasks(Q(pk=task_id)))
     task = card.task
     attempts = tuple(task.attempts.select_related("member", "member__agent", "adopted_from").order_by("number"))
-    draft = Draft.objects.filter(attempt=task.attempt).order_by("-version").first() if task.attempt else None
+    own = Draft.objects.filter(attempt=task.attempt, kind="own")
+    draft = own.order_by("-version").first() if task.attempt else None
     overruns = overruns_of(attempts)
     parents = Dependency.objects.filter(task=task).values("parent_id")
     given = Q(run=task.run_id, kind="input") | Q(task__in=parents, kind="result", attempt__state="accepted")
@@ -240,7 +278,11 @@ def now_of(task_id: UUID) -> TaskNow:
         card,
         attempts,
         lines_of(task, attempts),
-        tuple(task.artifacts.order_by("created_at")),
+        tuple(
+            task.artifacts.exclude(kind__in=("draft", "kept")).order_by(
+                F("pinned_at").asc(nulls_last=True), "created_at"
+            )
+        ),
         tuple(Artifact.objects.filter(given).select_related("task").order_by("created_at")[:50]),
         draft,
         ranking_of(task.match),
@@ -251,15 +293,15 @@ def now_of(task_id: UUID) -> TaskNow:
 
 def lines_of(task: Task, attempts: Sequence[Attempt]) -> tuple[AcceptanceLine, ...]:
     """The acceptance lines in words, each with the verdict of the newest attempt that has one."""
-    judged: list[Any] = next((a.verdicts for a in reversed(attempts) if a.verdicts and a.submitted_at), [])
-    found = {str(v.get("line", "")): v for v in judged if isinstance(v, dict)}
+    judged = next((a for a in reversed(attempts) if a.verdicts and a.submitted_at), None)
+    found = {str(v.get("line", "")): v for v in judged.verdicts if isinstance(v, dict)} if judged else {}
     lines = []
-    for text in task.acceptance or ["not_empty"]:
-        verdict = found.get(str(text), {})
+    for text in map(str, task.acceptance or ["not_empty"]):
+        verdict = found.get(text, {})
+        said = {key: str(verdict.get(key, "")) for key in ("reason", "by")}
+        number = judged.number if judged is not None and verdict else None
         finding = str(verdict.get("finding", "open"))
-        lines.append(
-            AcceptanceLine(line_words(str(text)), finding, str(verdict.get("reason", "")), str(verdict.get("by", "")))
-        )
+        lines.append(AcceptanceLine(line_words(text), finding, **said, line=text, number=number))
     return tuple(lines)
 
 
@@ -274,14 +316,10 @@ def line_words(text: str) -> str:
 
 def steps_of(ids: Iterable[UUID]) -> list[Step]:
     """These steps."""
-    return list(Step.objects.filter(pk__in=list(ids)).order_by("ordinal"))
+    # What exactly they did is loaded from an address of its own.
+    return list(Step.objects.defer("detail").filter(pk__in=list(ids)).order_by("ordinal"))
 
 
 def attempts_of(ids: Iterable[UUID]) -> list[Attempt]:
     """These attempts, for the agent's own plan."""
     return list(Attempt.objects.filter(pk__in=list(ids)))
-
-
-def messages_of(ids: Iterable[UUID]) -> list[Message]:
-    """These messages, with who said them."""
-    return list(Message.objects.filter(pk__in=list(ids)).select_related("member", "member__agent"))

@@ -14,15 +14,16 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from agents.models import Agent, AgentKey, Connection
-from clawgroups.core import announced
+from agents.models import Agent, AgentKey, Connection, Enrolment
+from clawgroups.core import announced, machine_policy
 from clawgroups.core.actors import Actor
 from clawgroups.core.announced import Difference
 from clawgroups.fragments import rooms
 from clawgroups.fragments.agents import Work, changes_of, moves_of
 from clawgroups.models import Member
 from clawgroups.permissions import get_agent
-from clawgroups.services import agent_requests, agents, breakers
+from clawgroups.queries import unconfirmed_stops
+from clawgroups.services import agent_requests, agents, breakers, skills
 from clawgroups.web.dials import dial_context
 from clawgroups.web.forms import KeyForm
 from clawgroups.web.http import actor_of, page
@@ -82,6 +83,7 @@ FACT_WORDS = {
     "protocol": _("ACP"),
     "connector": _("connector"),
     "logins": _("ways to sign in:"),
+    "skills": _("its skills:"),
 }
 
 
@@ -120,6 +122,7 @@ def show(
         "changes": [(one.at, [said(d) for d in one.differences]) for one in changes_of(found)],
         "moves": moves_of(found),
         "listed": agent_requests.latest(found.pk, "list", "answered"),
+        **suggestions(found),
         **present(found),
         **dial_context(found, actor_of(request)),
     }
@@ -130,11 +133,13 @@ def present(found: Agent) -> dict[str, Any]:
     """What may change while somebody looks."""
     told = found.announced if isinstance(found.announced, dict) else {}
     login = told.get("needs_login")
+    link = Connection.objects.filter(agent=found).order_by("-epoch").first()
     return {
         "agent": found,
         "breaker": breakers.breaker_of(found),
+        "ignores_stop": next((at for _agent, _room, at in unconfirmed_stops([found.pk])), None),
         "presence": rooms.presences([found.pk]).get(found.pk, "never"),
-        "link": Connection.objects.filter(agent=found).order_by("-epoch").first(),
+        "link": link,
         "software": {
             "name": announced.fact(told, "title") or announced.fact(told, "name"),
             "version": announced.fact(told, "version"),
@@ -143,12 +148,24 @@ def present(found: Agent) -> dict[str, Any]:
             "logins": announced.logins(told),
             "logout": told.get("logout") is True,
         },
+        "allows": machine_policy.read(link.client) if link is not None else None,
         "signing_in": agent_requests.latest(found.pk, "authenticate"),
         "capabilities": sorted(
             ((words[0], announced.can(told, name)) for name, words in CAPABILITY_WORDS.items()),
             key=lambda one: not one[1],
         ),
     }
+
+
+def suggestions(found: Agent) -> dict[str, Any]:
+    """What a page with suggested skills shows."""
+    return {"suggested": () if found.retired_at else skills.suggested_for(found, program=started(found))}
+
+
+def started(found: Agent) -> str:
+    """The name of the known program that its machine was told to start when it was let in."""
+    used = Enrolment.objects.filter(agent=found, used_at__isnull=False).order_by("-used_at")
+    return used.values_list("launcher", flat=True).first() or ""
 
 
 def said(one: Difference) -> str:

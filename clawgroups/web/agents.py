@@ -20,11 +20,13 @@ from clawgroups.core.breaker import Breaker
 from clawgroups.core.errors import NotFound
 from clawgroups.fragments import rooms
 from clawgroups.permissions import get_agent
+from clawgroups.queries import unconfirmed_stops
 from clawgroups.services import agents, breakers
 from clawgroups.services.perform import perform
 from clawgroups.web.agent_page import seats_of, show
 from clawgroups.web.forms import AgentForm, KeyForm, SkillRow, carry_out
-from clawgroups.web.http import actor_of, done, operation_of, page
+from clawgroups.web.http import actor_of, done, operation_of, page, see
+from clawgroups.web.lines import make_line
 from clawgroups.web.workspaces import workspaces_of
 
 
@@ -35,6 +37,7 @@ class AgentCard:
     agent: Agent
     presence: str
     mine: bool
+    ignores_stop: bool = False
 
     @property
     def breaker(self) -> Breaker:
@@ -49,7 +52,10 @@ def agent_list(request: HttpRequest) -> HttpResponse:
     shared = Q(seats__left_at=None, seats__workspace__members__in=seats_of(actor))
     found = Agent.objects.filter(Q(owner=actor.user_id) | shared).distinct().prefetch_related("skills").order_by("name")
     present = rooms.presences(a.pk for a in found)
-    listed = [AgentCard(a, present[a.pk], a.owner_id == actor.user_id or actor.is_staff) for a in found]
+    ignoring = {agent_id for agent_id, _, _ in unconfirmed_stops([a.pk for a in found])}
+    listed = [
+        AgentCard(a, present[a.pk], a.owner_id == actor.user_id or actor.is_staff, a.pk in ignoring) for a in found
+    ]
     context = {
         "mine": [c for c in listed if c.agent.owner_id == actor.user_id],
         "others": [c for c in listed if c.agent.owner_id != actor.user_id],
@@ -105,17 +111,15 @@ def new_agent(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_POST
 def register_agent(request: HttpRequest) -> HttpResponse:
-    """Register an agent and show its key, this once."""
+    """Register an agent, and go on to the page with the line that connects it."""
     actor = actor_of(request)
     form = _form(actor, request.POST)
     outcome = None
-    key = agents.mint_key()
     if form.is_valid():
         joins = form.cleaned_data["workspace"]
         outcome = carry_out(
             form,
             agents.register_agent,
-            key=key,
             handle=form.cleaned_data["handle"],
             workspace_id=UUID(joins) if joins else None,
             actor=actor,
@@ -124,9 +128,11 @@ def register_agent(request: HttpRequest) -> HttpResponse:
         )
     if outcome is None:
         return new_page(request, {}, form=form, status=422)
-    # A repeated registration answers with the first agent, whose key is not this one.
-    secret = "" if outcome.repeated else key.secret
-    return show(request, get_agent(actor, UUID(outcome.answer["id"])), secret=secret)
+    agent_id = UUID(outcome.answer["id"])
+    # Sent twice, it answers with the first agent, which has its line.
+    if not outcome.repeated:
+        make_line(request, agent_id, actor)
+    return see(reverse("connect-agent", args=[agent_id]))
 
 
 def profile_of(found: Agent) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from clawgroups.permissions import get_workspace
 from clawgroups.services import asking, choices
 from clawgroups.services.perform import perform
 from clawgroups.web.http import Viewer, actor_of, done, operation_of, page, paged
-from clawgroups.web.tasks import changed, member_of, task_of
+from clawgroups.web.task_doors import changed, fresh, member_of, task_of
+from clawgroups.web.undo import offered
 from clawgroups.web.workspaces import follows
 
 
@@ -40,10 +41,11 @@ def match(request: HttpRequest, workspace_id: UUID, task_id: UUID) -> HttpRespon
 
 
 @require_POST
+@offered("choose-member")
 def choose_member(request: HttpRequest, workspace_id: UUID, task_id: UUID) -> HttpResponse:
     """Give it to another one."""
     actor = actor_of(request)
-    task_of(actor, workspace_id, task_id, "task.choose")
+    fresh(request, task_of(actor, workspace_id, task_id, "task.choose"))
     perform(
         choices.choose_member,
         task_id,
@@ -59,8 +61,9 @@ def choose_member(request: HttpRequest, workspace_id: UUID, task_id: UUID) -> Ht
 def decline_task(request: HttpRequest, workspace_id: UUID, task_id: UUID) -> HttpResponse:
     """“Not this one.”"""
     actor = actor_of(request)
-    task_of(actor, workspace_id, task_id, "task.take_over")
-    perform(asking.decline_task, task_id, actor=actor, operation=operation_of(request))
+    fresh(request, task_of(actor, workspace_id, task_id, "task.take_over"))
+    reason = request.POST.get("reason", "")
+    perform(asking.decline_task, task_id, reason=reason, actor=actor, operation=operation_of(request))
     return changed(request, workspace_id, task_id)
 
 

@@ -1,4 +1,4 @@
-"""What every page shows: theme, model credit, whether sign-up is open."""
+"""What every page shows: theme, keys, model credit, whether sign-up is open."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 THEMES = ("", "light", "dark")
 THEME_COOKIE = "claw_theme"
+KEYS_COOKIE = "claw_keys"
 
 
 def site(request: HttpRequest) -> dict[str, object]:
@@ -14,6 +15,7 @@ def site(request: HttpRequest) -> dict[str, object]:
     theme = request.COOKIES.get(THEME_COOKIE, "")
     return {
         "theme": theme if theme in THEMES else "",
+        "keys": "off" if request.COOKIES.get(KEYS_COOKIE) == "off" else "",
         "credit": settings.CREDIT,
         "signup_open": settings.SIGNUP_OPEN,
         "max_upload": settings.MAX_UPLOAD_BYTES,

@@ -23,6 +23,7 @@ from clawgroups.services import coordination as verbs
 from clawgroups.web.forms import carry_out
 from clawgroups.web.http import Viewer, actor_of, done, operation_of, page
 from clawgroups.web.limits import limit_fields, limits_said, limits_typed
+from clawgroups.web.undo import offered
 
 KINDS = {
     "plan": (gettext_lazy("Planning"), gettext_lazy("Once for each run.")),
@@ -133,6 +134,7 @@ def _show(request: HttpRequest, found: Workspace, form: CoordinationForm, status
 
 
 @require_POST
+@offered("set-coordination")
 def set_coordination(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     """Replace the settings."""
     actor = actor_of(request)
@@ -151,4 +153,4 @@ def set_coordination(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
         )
     if outcome is None:
         return _show(request, found, form, status=422)
-    return done(request, reverse("coordination", args=[workspace_id]), (), _("The coordinator's settings are saved."))
+    return done(request, reverse("coordination", args=[workspace_id]))

@@ -19,6 +19,7 @@ from clawgroups.permissions import get_workspace
 from clawgroups.services import workspaces
 from clawgroups.web.forms import carry_out
 from clawgroups.web.http import actor_of, done, operation_of, page
+from clawgroups.web.undo import offered
 
 
 class DurationField(forms.CharField):
@@ -70,6 +71,7 @@ def _show(request: HttpRequest, found: Workspace, form: DeadlinesForm, status: i
 
 
 @require_POST
+@offered("set-timers")
 def set_timers(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     """Replace the workspace's own deadlines."""
     actor = actor_of(request)
@@ -82,4 +84,4 @@ def set_timers(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
         outcome = carry_out(form, workspaces.set_timers, workspace_id, timers=said, actor=actor, operation=operation)
     if outcome is None:
         return _show(request, found, form, status=422)
-    return done(request, reverse("deadlines", args=[workspace_id]), (), _("The deadlines are saved."))
+    return done(request, reverse("deadlines", args=[workspace_id]))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from uuid import uuid4
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
 from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 
 from clawgroups.commit.faults import outage
@@ -21,6 +24,23 @@ from clawgroups.web.http import is_htmx, see
 # These answer in their own form (problem+json, JSON-RPC).
 OTHER_DOORS = ("/api/", "/mcp", "/acp")
 SECRET_FIELDS = frozenset({"csrfmiddlewaretoken", "operation", "password", "password1", "password2", "oldpassword"})
+
+# What was chosen from a list was not typed.
+CHOSEN = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+# What the page of a failure is called; its sentence says what to do.
+TITLES = {
+    401: _("Sign in first"),
+    403: _("Not allowed"),
+    404: _("Nothing here"),
+    409: _("It moved on meanwhile"),
+    413: _("Too large"),
+    422: _("That cannot be"),
+    429: _("Too much at once"),
+    503: _("One moment, please"),
+    504: _("Not known yet"),
+}
 
 
 class ErrorMiddleware:
@@ -45,6 +65,28 @@ class ErrorMiddleware:
         if is_htmx(request):
             return toast(request, fault.message, fault.status)
         return explain(request, fault.message, fault.status)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """A request that Django itself refuses: one with too much text in it is told how much, and what to do instead."""
+    if not isinstance(exception, RequestDataTooBig):
+        return defaults.bad_request(request, exception or Exception())
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // (1024 * 1024)
+    message = (
+        f"At most {most} MB of text can be sent at once, and a draft holds at most 1,000,000 characters. "
+        "Nothing was saved: go back, your text is still there, and attach it as a file instead."
+    )
+    # Nothing of what was sent is read for the answer.
+    request.htmx = bool(request.headers.get("HX-Request"))  # type: ignore[attr-defined]
+    return toast(request, message, 413) if is_htmx(request) else _too_much(request, message)
+
+
+def _too_much(request: HttpRequest, message: str) -> HttpResponse:
+    context = {"message": message, "status": 413, "title": HTTPStatus(413).phrase, "typed": [], "back": ""}
+    back = request.headers.get("Referer", "")
+    if url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
+        context["back"] = back
+    return render(request, "error.html", context, status=413)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -77,7 +119,7 @@ def explain(request: HttpRequest, message: str, status: int) -> HttpResponse:
     context = {
         "message": message,
         "status": status,
-        "title": HTTPStatus(status).phrase,
+        "title": TITLES.get(status) or HTTPStatus(status).phrase,
         "typed": _typed(request),
         "back": back,
     }
@@ -91,7 +133,7 @@ def _typed(request: HttpRequest) -> list[str]:
         str(value)
         for name, values in request.POST.lists()
         for value in values
-        if name not in SECRET_FIELDS and len(str(value).strip()) > 2
+        if name not in SECRET_FIELDS and len(str(value).strip()) > 2 and not CHOSEN.fullmatch(str(value))
     ]
 
 

@@ -93,6 +93,11 @@ def paged(request: HttpRequest, rows: Any, size: int = 50) -> Page[Any]:
     return Paginator(rows, size).get_page(request.GET.get("page"))
 
 
+def typed(request: HttpRequest, name: str, most: int) -> str:
+    """What was typed to look for: without the sign that no text of the database holds, and of a bounded length."""
+    return request.GET.get(name, "").replace("\0", "").strip()[:most]
+
+
 def fresh_operation() -> str:
     """The next id for a form that stays on the page after it was sent."""
     return get_template("messages/_operation.html").render({"oob": True})

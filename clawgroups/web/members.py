@@ -20,6 +20,7 @@ from clawgroups.services import members
 from clawgroups.services.perform import perform
 from clawgroups.web.forms import PersonForm, carry_out
 from clawgroups.web.http import Viewer, actor_of, done, operation_of, page
+from clawgroups.web.undo import offered
 from clawgroups.web.workspaces import follows
 
 
@@ -32,7 +33,7 @@ def member_list(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
 def _show(request: HttpRequest, workspace_id: UUID, form: PersonForm, status: int = 200) -> HttpResponse:
     actor = actor_of(request)
     found = get_workspace(actor, workspace_id, "workspace.view")
-    seats = rooms.seats(Q(workspace=found))
+    seats = rooms.seats(Q(workspace=found), None, "agent__skills")
     context = {
         "follows": follows([found]),
         "workspace": found,
@@ -102,13 +103,14 @@ def _member(actor: Actor, workspace_id: UUID, member_id: UUID) -> Member:
 
 
 @require_POST
+@offered("set-role")
 def set_role(request: HttpRequest, workspace_id: UUID, member_id: UUID) -> HttpResponse:
     """Change a person's role."""
     actor = actor_of(request)
     _member(actor, workspace_id, member_id)
     role = request.POST.get("role", "")
     perform(members.set_role, member_id, role=role, actor=actor, operation=operation_of(request))
-    return _team(request, workspace_id, _("The role is set."))
+    return done(request, reverse("members", args=[workspace_id]))
 
 
 @require_POST

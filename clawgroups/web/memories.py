@@ -8,7 +8,6 @@ from uuid import UUID
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
@@ -19,6 +18,7 @@ from clawgroups.services import memories
 from clawgroups.services.perform import perform
 from clawgroups.web.forms import carry_out
 from clawgroups.web.http import Viewer, actor_of, done, operation_of, page, paged
+from clawgroups.web.undo import offered
 
 
 class NoteForm(forms.Form):
@@ -50,6 +50,7 @@ def _show(request: HttpRequest, found: Workspace, form: NoteForm, status: int = 
 
 
 @require_POST
+@offered("remember")
 def remember(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     """Keep a note."""
     actor = actor_of(request)
@@ -64,14 +65,15 @@ def remember(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
         )
     if outcome is None:
         return _show(request, found, form, status=422)
-    return done(request, reverse("memories", args=[workspace_id]), (), _("It is remembered."))
+    return done(request, reverse("memories", args=[workspace_id]))
 
 
 @require_POST
+@offered("forget")
 def forget(request: HttpRequest, workspace_id: UUID, memory_id: UUID) -> HttpResponse:
     """Take a note away."""
     actor = actor_of(request)
     if get_memory(actor, memory_id, "memory.forget").workspace_id != workspace_id:
         raise NotFound("There is no such note in this workspace.")
     perform(memories.forget, memory_id, actor=actor, operation=operation_of(request))
-    return done(request, reverse("memories", args=[workspace_id]), (), _("It is forgotten."))
+    return done(request, reverse("memories", args=[workspace_id]))

@@ -10,7 +10,6 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from clawgroups.core.coordination_settings import version_of
@@ -23,6 +22,7 @@ from clawgroups.web.forms import carry_out
 from clawgroups.web.http import Viewer, actor_of, done, is_htmx, operation_of, page, paged
 from clawgroups.web.limits import limit_fields, limits_said, limits_typed
 from clawgroups.web.tags import shown_json
+from clawgroups.web.undo import offered
 from clawgroups.web.workspaces import follows
 
 # What a row of the table needs; the long texts are loaded when it is opened.
@@ -92,6 +92,7 @@ def model_call(request: HttpRequest, workspace_id: UUID, run_id: UUID, call_id: 
 
 
 @require_POST
+@offered("set-budget")
 def set_budget(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
     """Replace the run's limits."""
     actor = actor_of(request)
@@ -112,4 +113,4 @@ def set_budget(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpRe
         )
     if outcome is None:
         return _show(request, found, form, 422)
-    return done(request, reverse("model-calls", args=[workspace_id, run_id]), (), _("The limits are saved."))
+    return done(request, reverse("model-calls", args=[workspace_id, run_id]))

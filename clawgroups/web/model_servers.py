@@ -22,6 +22,7 @@ from clawgroups.services.perform import perform
 from clawgroups.web.forms import carry_out
 from clawgroups.web.http import actor_of, operation_of, page, sent_to
 from clawgroups.web.model_server_form import ServerForm, typed_preset, typed_server
+from clawgroups.web.undo import offered
 
 # Shown where there is none yet (docs/model-server.md).
 START = "python3 claw serve-model --host 0.0.0.0"
@@ -120,12 +121,14 @@ def _verb(request: HttpRequest, server_id: UUID, verb: Callable[..., Future[Outc
 
 
 @require_POST
+@offered("move-model-server")
 def move_server(request: HttpRequest, server_id: UUID) -> HttpResponse:
     """Ask it earlier or later than the one beside it."""
     return _verb(request, server_id, model_servers.move_server, up=request.POST.get("to") == "earlier")
 
 
 @require_POST
+@offered("enable-model-server")
 def enable_server(request: HttpRequest, server_id: UUID) -> HttpResponse:
     """Ask it, or do not."""
     return _verb(request, server_id, model_servers.enable_server, enabled=request.POST.get("enabled") == "yes")

@@ -1,4 +1,4 @@
-"""How a person comes in, and what is theirs alone: tokens, theme."""
+"""How a person comes in, and what is theirs alone: tokens, theme, keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from clawgroups.core.errors import ClawError, Unauthenticated
 from clawgroups.models import AccessToken
 from clawgroups.services import people
-from clawgroups.web.context import THEME_COOKIE, THEMES
+from clawgroups.web.context import KEYS_COOKIE, THEME_COOKIE, THEMES
 from clawgroups.web.forms import TokenForm, blame
 from clawgroups.web.http import actor_of, done, page, see
 
@@ -93,16 +93,19 @@ def revoke_token(request: HttpRequest, token_id: UUID) -> HttpResponse:
 def set_theme(request: HttpRequest) -> HttpResponse:
     """Light, dark, or what the system says; kept in a cookie of this browser."""
     theme = request.POST.get("theme", "")
+    return _kept(request, THEME_COOKIE, theme if theme in THEMES else "")
+
+
+@require_POST
+def set_keys(request: HttpRequest) -> HttpResponse:
+    """Whether single keys do something; kept in a cookie of this browser."""
+    return _kept(request, KEYS_COOKIE, "" if request.POST.get("keys") == "on" else "off")
+
+
+def _kept(request: HttpRequest, cookie: str, value: str) -> HttpResponse:
     to = request.POST.get("next", "/")
     if not url_has_allowed_host_and_scheme(to, {request.get_host()}, require_https=request.is_secure()):
         to = "/"
     response = done(request, to)
-    response.set_cookie(
-        THEME_COOKIE,
-        theme if theme in THEMES else "",
-        max_age=YEAR,
-        samesite="Lax",
-        secure=request.is_secure(),
-        httponly=True,
-    )
+    response.set_cookie(cookie, value, max_age=YEAR, samesite="Lax", secure=request.is_secure(), httponly=True)
     return response

@@ -45,9 +45,15 @@ def run_of(actor: Actor, workspace_id: UUID, run_id: UUID, action: str) -> Run:
 
 def slot(actor: Actor, run: Run, number: str = "1") -> dict[str, Any]:
     """What the slot of a run's page shows of its plan to this viewer: the editor, or how it goes."""
+    found = viewed(actor, run)
+    there: Run = found["view"].run
+    return {**found, "plan": plan_page(there, number) if run.state == "proposed" else running_plan(there)}
+
+
+def viewed(actor: Actor, run: Run) -> dict[str, Any]:
+    """A run as everybody sees it, and the one who looks."""
     (view,) = rooms.runs_of([run.pk])
-    shown = plan_page(view.run, number) if run.state == "proposed" else running_plan(view.run)
-    return {"view": view, "viewer": Viewer(actor, run.workspace_id), "plan": shown}
+    return {"view": view, "viewer": Viewer(actor, run.workspace_id)}
 
 
 @require_safe
@@ -239,7 +245,7 @@ def _edited(request: HttpRequest, run: Run, verb: Verb, **said: Any) -> HttpResp
         return see(f"{where}?page={number}#run-plan-{run.pk}" if number != "1" else f"{where}#run-plan-{run.pk}")
     run.refresh_from_db()
     shown = render_to_string("runs/_plan_slot.html", slot(actor, run, request.POST.get("page", "1")), request)
-    return done(request, where, [shown, *pieces("run_head", [run.pk]), *pieces("run_board", [run.pk])])
+    return done(request, where, [shown, *pieces("run_head", [run.pk])])
 
 
 def _version(request: HttpRequest) -> int | None:

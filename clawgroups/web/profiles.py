@@ -8,7 +8,6 @@ from uuid import UUID
 from django import forms
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
@@ -21,6 +20,7 @@ from clawgroups.services import members
 from clawgroups.services.perform import perform
 from clawgroups.web.forms import LEVELS, blame
 from clawgroups.web.http import Viewer, actor_of, done, operation_of, page
+from clawgroups.web.undo import offered
 
 DAY_WORDS = dict(
     zip(
@@ -148,6 +148,7 @@ def _show(request: HttpRequest, found: Workspace, form: PersonProfileForm, statu
 
 
 @require_POST
+@offered("set-own-profile")
 def set_own_profile(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     """Save it."""
     actor = actor_of(request)
@@ -162,4 +163,4 @@ def set_own_profile(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
             raise
         form.refuse(fault)
         return _show(request, found, form, 422)
-    return done(request, reverse("own-profile", args=[workspace_id]), (), _("It is saved."))
+    return done(request, reverse("own-profile", args=[workspace_id]))

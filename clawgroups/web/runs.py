@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from clawgroups.core.changes import Outcome
-from clawgroups.fragments import pieces, rooms
+from clawgroups.fragments import pieces, rooms, run_view_mark
 from clawgroups.fragments.tasks import cards_of
 from clawgroups.models import Run
 from clawgroups.permissions import get_workspace
@@ -22,7 +22,8 @@ from clawgroups.services import goal_questions, runs
 from clawgroups.services.perform import perform
 from clawgroups.web.forms import GoalForm, carry_out, take_in
 from clawgroups.web.http import Viewer, actor_of, done, is_htmx, operation_of, page, paged, sent_to
-from clawgroups.web.plans import run_of, slot
+from clawgroups.web.plans import run_of
+from clawgroups.web.undo import offered
 from clawgroups.web.workspaces import follows, show_room
 
 
@@ -35,16 +36,6 @@ def run_list(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     return page(
         request, "runs/list.html", {"workspace": found, "page": shown, "views": views, "follows": follows([found])}
     )
-
-
-@require_safe
-def run(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
-    """One run: its plan to check, its board, its deliverables."""
-    actor = actor_of(request)
-    found = run_of(actor, workspace_id, run_id, "run.view")
-    followed = follows([found.workspace])
-    context = {"follows": followed, **slot(actor, found, request.GET.get("page", "1"))}
-    return page(request, "runs/detail.html", context)
 
 
 @require_safe
@@ -124,8 +115,9 @@ def _verb(request: HttpRequest, workspace_id: UUID, run_id: UUID, verb: Callable
     run_of(actor, workspace_id, run_id, "run.view")
     perform(verb, run_id, actor=actor, operation=operation_of(request))
     changed: list[str] = []
-    for name in ("run_head", "run_row", "run_note", "run_board", "run_plan"):
+    for name in ("run_head", "run_row", "run_note", "run_plan"):
         changed += pieces(name, [run_id])
+    changed.append(run_view_mark(run_id))
     return done(request, reverse("run", args=[workspace_id, run_id]), changed)
 
 
@@ -146,12 +138,14 @@ def answer_question(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> H
 
 
 @require_POST
+@offered("pause-run")
 def pause_run(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
     """Give out nothing new for now."""
     return _verb(request, workspace_id, run_id, runs.pause_run)
 
 
 @require_POST
+@offered("resume-run")
 def resume_run(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpResponse:
     """Go on."""
     return _verb(request, workspace_id, run_id, runs.resume_run)

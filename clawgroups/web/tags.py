@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -12,15 +13,15 @@ from zlib import crc32
 
 from django import template
 from django.conf import settings
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from clawgroups.core.amounts import say_count, say_dollars
 from clawgroups.core.answer_form import Field, fields_of
 from clawgroups.core.errors import ClawError
+from clawgroups.core.looks import suffix_of
 from clawgroups.formats.markdown import to_html
-from clawgroups.fragments.model_use import short
 
 register = template.Library()
 
@@ -44,6 +45,7 @@ STATES: dict[str, tuple[str, Any, str]] = {
     "submitted": ("in_review", _("Submitted"), "review"),
     "held": ("hand", _("In human hands"), "hold"),
     "stuck": ("stuck", _("Stuck"), "ask"),
+    "stopped": ("stop", _("Stopped"), "ask"),
     "done": ("done", _("Done"), "done"),
     "accepted": ("done", _("Accepted"), "done"),
     "failed": ("failed", _("Failed"), "bad"),
@@ -53,6 +55,13 @@ STATES: dict[str, tuple[str, Any, str]] = {
     "refused": ("failed", _("Gave up"), "bad"),
     "superseded": ("hand", _("Taken over"), "hold"),
     "handed_back": ("back", _("Handed back"), ""),
+    # Agents in the fleet
+    "asks": ("ask", _("Needs a person"), "ask"),
+    "lost": ("lost", _("Contact lost"), "bad"),
+    "quiet": ("quiet", _("Quiet"), "ask"),
+    "free": ("ready", _("Free"), ""),
+    "resting": ("paused", _("Resting"), ""),
+    "offline": ("away", _("Offline"), ""),
     # Steps and plan entries of an agent
     "pending": ("waiting", _("To come"), ""),
     "in_progress": ("working", _("Under way"), "live"),
@@ -65,13 +74,6 @@ STATES: dict[str, tuple[str, Any, str]] = {
     "passed": ("check", _("Passed"), "done"),
     "open": ("open", _("Not judged yet"), ""),
 }
-ASKED_FOR = {
-    "plan": _("Plan"),
-    "replan": _("Change of the plan"),
-    "anew": _("Task written anew"),
-    "match": _("Matching"),
-    "judge": _("Judgement"),
-}
 TOOL_ICONS = {
     "read": "read",
     "edit": "edit",
@@ -82,6 +84,14 @@ TOOL_ICONS = {
     "think": "thought",
     "fetch": "download",
 }
+FILE_ICONS = {
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg"), "image"),
+    **dict.fromkeys((".csv", ".tsv", ".tab", ".xlsx", ".xlsm"), "table"),
+    **dict.fromkeys((".html", ".htm"), "page"),
+    **dict.fromkeys((".md", ".txt", ".pdf", ".markdown"), "read"),
+    ".zip": "archive",
+}
+_NUMBER = re.compile(r"[-+−]?[\d.,\u202f ]*\d ?[%€$]?")
 
 
 @lru_cache(maxsize=128)
@@ -110,6 +120,12 @@ def mark(value: str) -> SafeString:
     return format_html('{}<span class="sr">{}</span>', _svg(shape), word)
 
 
+@register.simple_tag
+def shape(value: str) -> SafeString:
+    """The shape of a state; its word stands beside."""
+    return _svg(STATES.get(value, ("open", value, ""))[0])
+
+
 @register.filter
 def tone(value: str) -> str:
     """The tone class of a state."""
@@ -128,6 +144,26 @@ def tool_icon(kind: str) -> SafeString:
     return _svg(TOOL_ICONS.get(kind, "tool"))
 
 
+@register.filter
+def shape_name(value: str) -> str:
+    """The name of a state's icon."""
+    return STATES.get(value, ("open", "", ""))[0]
+
+
+@register.simple_tag
+def symbol(name: str) -> SafeString:
+    """An icon as a symbol of SVG, drawn by `<use href="#shape-...">` as often as it is needed."""
+    inside = _svg(name).partition(">")[2].removesuffix("</svg>")
+    return mark_safe(f'<symbol id="shape-{name}" viewBox="0 0 24 24">{inside}</symbol>')  # noqa: S308 - our own files
+
+
+@register.filter
+def hue(name: str) -> str:
+    """The class of the colour that goes with a name."""
+    return f"hue-{crc32(name.encode()) % HUES}"
+
+
+@register.filter
 def initials(name: str) -> str:
     """One or two letters that stand for a name."""
     parts = [p for p in name.replace("-", " ").replace("_", " ").split() if p[:1].isalnum()]
@@ -138,11 +174,10 @@ def initials(name: str) -> str:
 def who(kind: str, name: str, size: str = "") -> SafeString:
     """A person (round), an agent (square) or the coordinator, as a small mark. Decoration: the name stands beside."""
     inside: Any = _svg("claw") if kind == "coordinator" else _svg("info") if kind == "system" else initials(name)
-    hue = crc32(name.encode()) % HUES
     return format_html(
-        '<span class="who who--{} hue-{}{}" aria-hidden="true">{}</span>',
+        '<span class="who who--{} {}{}" aria-hidden="true">{}</span>',
         kind,
-        hue,
+        hue(name),
         f" who--{size}" if size else "",
         inside,
     )
@@ -156,12 +191,29 @@ def seat(member: Any, size: str = "") -> SafeString:
 
 @register.simple_tag
 def when(at: datetime | None, style: str = "") -> SafeString:
-    """A moment; the browser shows it in the reader's zone. `rel`: as a distance from now."""
+    """A moment; the browser shows it in the reader's zone. `rel`: as a distance from now; `clock`: to the second."""
     if at is None:
         return mark_safe("")
-    shown = at.strftime("%d %b %Y %H:%M UTC")
-    flag = mark_safe(" data-rel") if style == "rel" else ""
+    shown = at.strftime("%H:%M:%S UTC" if style == "clock" else "%d %b %Y %H:%M UTC")
+    flag = mark_safe({"rel": " data-rel", "clock": " data-clock"}.get(style, ""))  # noqa: S308 - our own words
     return format_html('<time datetime="{}"{}>{}</time>', at.isoformat(timespec="seconds"), flag, shown)
+
+
+@register.simple_tag
+def since(at: datetime | None) -> SafeString:
+    """How long ago, in three characters or so; the browser counts on."""
+    if at is None:
+        return mark_safe("")
+    return format_html('<time datetime="{}" data-since>{}</time>', at.isoformat(timespec="seconds"), lasted(at))
+
+
+def lasted(at: datetime) -> str:
+    """The time since then in its largest unit: 40s, 12m, 3h, 2d."""
+    seconds = max((timezone.now() - at).total_seconds(), 0)
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size:.0f}{unit}"
+    return f"{seconds:.0f}s"
 
 
 @register.filter
@@ -187,6 +239,18 @@ def size(count: int) -> str:
     return f"{value:.1f} GB"
 
 
+@register.simple_tag
+def file_icon(name: str) -> SafeString:
+    """The icon of a file, by its name."""
+    return _svg(FILE_ICONS.get(suffix_of(name), "file"))
+
+
+@register.filter
+def is_number(cell: str) -> bool:
+    """Whether a cell of a table is a number, so that it is set to the right."""
+    return bool(_NUMBER.fullmatch(cell))
+
+
 @register.filter
 def span(seconds: float) -> str:
     """A length of time for people, in the largest unit that says enough."""
@@ -197,34 +261,6 @@ def span(seconds: float) -> str:
     return _("%d h") % round(seconds / 3600) if seconds < 36 * 3600 else _("%d days") % round(seconds / 86400)
 
 
-@register.filter
-def minutes(number: float | None) -> Any:
-    """Minutes for people, as “12 min” or “1 h 30 min”."""
-    if number is None:
-        return ""
-    whole = round(number)
-    if whole < 1:
-        return _("under a minute")
-    hours, rest = divmod(whole, 60)
-    if not hours:
-        return _("%d min") % whole
-    return _("%(h)d h %(m)d min") % {"h": hours, "m": rest} if rest and hours < 24 else _("%d h") % hours
-
-
-@register.filter
-def usd(micro: float | None) -> str:
-    """Millionths of a US dollar for people."""
-    if micro is None:
-        return ""
-    return f"${micro / 1e6:,.2f}" if micro >= 10_000 else f"${micro / 1e6:.4f}"
-
-
-@register.filter
-def stars(level: int) -> str:
-    """A skill's level as filled and empty marks."""
-    return "●" * level + "○" * (5 - level)
-
-
 @register.simple_tag
 def operation() -> SafeString:
     """A form's own id: sending the form twice acts once."""
@@ -232,51 +268,16 @@ def operation() -> SafeString:
 
 
 @register.filter
+def undo_offer(tags: str | None) -> str:
+    """The offer to take back what a message says (`web.undo`), if it has one."""
+    mark, _sign, offer = (tags or "").partition(":")
+    return offer if mark == "undo" else ""
+
+
+@register.filter
 def get(mapping: Any, key: Any) -> Any:
     """`mapping[key]`, or nothing."""
     return mapping.get(key) if hasattr(mapping, "get") else None
-
-
-@register.filter
-def thousands(number: Any) -> str:
-    """A count with thin spaces between thousands."""
-    return f"{number:,}".replace(",", "\u202f") if isinstance(number, int) else ""
-
-
-@register.filter
-def dollars(micro: Any) -> str:
-    """Millionths of a US dollar, with as many digits as say something."""
-    return say_dollars(micro) if isinstance(micro, int) else ""
-
-
-@register.filter
-def count(number: Any) -> str:
-    """A large count in a few characters."""
-    return say_count(number) if isinstance(number, int) else ""
-
-
-@register.filter
-def seconds(ms: int) -> str:
-    """Milliseconds as seconds, with a digit where it matters."""
-    return f"{ms / 1000:.1f} s" if ms < 99_500 else f"{ms / 1000:.0f} s"
-
-
-@register.filter
-def short_model(name: str) -> str:
-    """A model's name without the folder or the maker before it."""
-    return short(name)
-
-
-@register.filter
-def asked_for(kind: str) -> Any:
-    """What a call of the model is for."""
-    return ASKED_FOR.get(kind, kind)
-
-
-@register.filter
-def nearly_full(usage: Any) -> int:
-    """From where on a meter of context warns."""
-    return int(usage["size"] * 0.8)
 
 
 @register.filter
@@ -302,6 +303,12 @@ def input_type(field: Field) -> str:
     if field.kind in ("number", "integer"):
         return "number"
     return {"email": "email", "uri": "url", "date": "date"}.get(field.format, "text")
+
+
+@register.filter
+def as_number(text: str) -> int:
+    """A number that comes as text."""
+    return int(text)
 
 
 @register.filter

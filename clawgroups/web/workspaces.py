@@ -1,45 +1,57 @@
-"""Pages of workspaces: the list, the room, goal and rules, messages."""
+"""Pages of workspaces: the list, the room, goal and rules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from clawgroups.core.actors import Actor
-from clawgroups.core.errors import NotFound
 from clawgroups.fragments import pieces, rooms
-from clawgroups.fragments.tasks import messages_of
-from clawgroups.models import Message, Workspace
-from clawgroups.permissions import get_task, get_workspace
-from clawgroups.services import messages, workspaces
+from clawgroups.fragments.messages import whole
+from clawgroups.models import Member, Message, Workspace
+from clawgroups.permissions import get_workspace
+from clawgroups.services import reading, workspaces
 from clawgroups.services.perform import perform
 from clawgroups.web.forms import GoalForm, WorkspaceForm, carry_out
-from clawgroups.web.http import Viewer, actor_of, done, fresh_operation, operation_of, page, paged, see
+from clawgroups.web.http import Viewer, actor_of, done, operation_of, page, see
+from clawgroups.web.undo import offered
 
 TALK = 80
 RUNS = 8
+SHOWN = 30  # workspaces in the side pane
+SEATS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the chat: a message, or a run's card."""
+    """One line of the chat: a message, a run's card, or where what is new to the viewer begins."""
 
     at: float
     message: Message | None = None
     view: rooms.RunView | None = None
+    new: datetime | None = None
 
 
 def follows(found: Iterable[Workspace]) -> str:
     """What the browser follows from where; read before anything else of the page."""
     return " ".join(f"{w.pk}:{w.generation}:{w.head}" for w in found)
+
+
+def id_of(said: str) -> UUID | None:
+    """An id that a page sent, if it is one."""
+    try:
+        return UUID(said)
+    except ValueError:
+        return None
 
 
 def workspaces_of(actor: Actor) -> list[Workspace]:
@@ -48,9 +60,34 @@ def workspaces_of(actor: Actor) -> list[Workspace]:
     return list(Workspace.objects.filter(seated).order_by("-created_at"))
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A workspace of the viewer's, and what is new to them there."""
+
+    workspace: Workspace
+    unread: int
+    mentions: int
+
+
+def unread_of(actor: Actor, at: UUID | None = None) -> dict[str, Any]:
+    """For the side pane: the viewer's workspaces, the newest and the one they look at, and what is new to them."""
+    assert actor.user_id is not None
+    news = reading.news_of(actor.user_id)
+    mine = [w for n, w in enumerate(workspaces_of(actor)) if n < SHOWN or w.pk == at]
+    standing = [Standing(w, news.number(w.pk), news.mentions(w.pk)) for w in mine]
+    return {"standing": standing, "unread_threads": news.threads[: reading.THREADS], "at": at}
+
+
 def _list(request: HttpRequest, form: WorkspaceForm, status: int = 200) -> HttpResponse:
     mine = workspaces_of(actor_of(request))
-    context = {"follows": "", "rooms": rooms.rooms_of([w.pk for w in mine]), "form": form, "nav": "workspaces"}
+    news = reading.news_of(request.user.pk) if request.user.pk and mine else reading.News({}, ())
+    context = {
+        "follows": "",
+        "rooms": rooms.rooms_of([w.pk for w in mine]),
+        "unread": {w.pk: Standing(w, news.number(w.pk), news.mentions(w.pk)) for w in mine},
+        "form": form,
+        "nav": "workspaces",
+    }
     return page(request, "workspaces/list.html", context, status)
 
 
@@ -94,29 +131,56 @@ def show_room(
     """The room's page; with a form that has errors, that form is in front."""
     actor = actor_of(request)
     found = get_workspace(actor, workspace_id, "workspace.view")
-    newest = list(Message.objects.filter(workspace=found, task=None).order_by("-created_at", "-id")[: TALK + 1])
+    said = whole(Message.objects.filter(workspace=found, task=None))
+    newest = list(said.order_by("-created_at", "-id")[: TALK + 1])
     recent = newest[:TALK]
     since = recent[-1].created_at if len(newest) > TALK else found.created_at
     views = rooms.runs(Q(workspace=found), RUNS + 1)
+    viewer = Viewer(actor, found.pk)
+    new = new_line(recent, viewer)
+    seats = rooms.seats(Q(workspace=found), SEATS + 1)
     context = {
         "follows": follows([found]),
         "room": rooms.Room(found, rooms.current_run(found.pk)),
-        "workspaces": workspaces_of(actor),
+        **unread_of(actor, found.pk),
         "runs": views[:RUNS],
         "more_runs": len(views) > RUNS,
-        "seats": rooms.seats(Q(workspace=found)),
-        "talk": _talk(recent, [v for v in views if v.at >= since]),
+        "seats": seats[:SEATS],
+        "all_seats": Member.objects.filter(workspace=found, left_at=None).count() if len(seats) > SEATS else 0,
+        "talk": _talk(recent, [v for v in views if v.at >= since], new),
+        "is_news": new is not None,
         "older": len(newest) > TALK,
-        "viewer": Viewer(actor, found.pk),
+        "viewer": viewer,
         "run_form": form,
         "goal_first": form.is_bound,
         "typed": typed,
+        "reply": answered(request, found.pk),
     }
     return page(request, "workspaces/detail.html", context, status)
 
 
-def _talk(said: list[Message], views: list[rooms.RunView]) -> list[Line]:
+def answered(request: HttpRequest, workspace_id: UUID, task_id: UUID | None = None) -> Message | None:
+    """The message of this thread that the query says one answers (`?reply=`), for the composer."""
+    try:
+        pk = UUID(request.GET.get("reply", ""))
+    except ValueError:
+        return None
+    return Message.objects.filter(pk=pk, workspace=workspace_id, task=task_id, removed_at=None).first()
+
+
+def new_line(said: Iterable[Message], viewer: Viewer, task_id: UUID | None = None) -> datetime | None:
+    """When the first of these messages was said that is new to the viewer, if one is."""
+    seat = viewer.seat
+    if seat is None:
+        return None
+    read = reading.read_until(seat, task_id)
+    new = (m.created_at for m in said if m.created_at > read and m.member_id != seat.pk and m.removed_at is None)
+    return min(new, default=None)
+
+
+def _talk(said: list[Message], views: list[rooms.RunView], new: datetime | None) -> list[Line]:
     lines = chain(
+        [Line(new.timestamp() - 0.000002, new=new)] if new else [],
         (Line(m.created_at.timestamp(), message=m) for m in said),
         # A run's card stands right after the goal that asked for it.
         (Line(v.at.timestamp() + 0.000001, view=v) for v in views),
@@ -125,70 +189,33 @@ def _talk(said: list[Message], views: list[rooms.RunView]) -> list[Line]:
 
 
 @require_POST
+@offered("set-goal")
 def set_goal(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     """Replace the goal."""
     goal = request.POST.get("goal", "")
     perform(workspaces.set_goal, workspace_id, goal=goal, actor=actor_of(request), operation=operation_of(request))
-    return _head(request, workspace_id, _("The goal is saved."))
+    return _head(request, workspace_id)
 
 
 @require_POST
+@offered("set-rules")
 def set_rules(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     """Replace the standing rules."""
     rules = request.POST.get("rules", "")
     perform(workspaces.set_rules, workspace_id, rules=rules, actor=actor_of(request), operation=operation_of(request))
-    return _head(request, workspace_id, _("The rules are saved."))
+    return _head(request, workspace_id)
 
 
 @require_POST
+@offered("rename-workspace")
 def rename_workspace(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     """Give it another name."""
     name = request.POST.get("name", "")
     perform(
         workspaces.rename_workspace, workspace_id, name=name, actor=actor_of(request), operation=operation_of(request)
     )
-    return _head(request, workspace_id, _("The name is saved."))
+    return _head(request, workspace_id)
 
 
-def _head(request: HttpRequest, workspace_id: UUID, said: str) -> HttpResponse:
-    return done(request, reverse("workspace", args=[workspace_id]), pieces("room_head", [workspace_id]), said)
-
-
-@require_POST
-def post_message(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
-    """Say something in the chat, or in a task's thread."""
-    actor = actor_of(request)
-    task_id = _thread_of(request, actor, workspace_id)
-    outcome = perform(
-        messages.post_message,
-        workspace_id,
-        body=request.POST.get("body", ""),
-        task_id=task_id,
-        actor=actor,
-        operation=operation_of(request),
-    )
-    to = reverse("task", args=[workspace_id, task_id]) if task_id else reverse("workspace", args=[workspace_id])
-    answer = pieces("message", [UUID(outcome.answer["id"])])
-    return done(request, to, [*answer, fresh_operation()])
-
-
-def _thread_of(request: HttpRequest, actor: Actor, workspace_id: UUID) -> UUID | None:
-    """The task whose thread a message is for, if it is one of this workspace."""
-    if not (named := request.POST.get("task", "")):
-        return None
-    try:
-        found = get_task(actor, UUID(named), "task.view")
-    except ValueError:
-        raise NotFound("There is no such task in this workspace.") from None
-    if found.workspace_id != workspace_id:
-        raise NotFound("There is no such task in this workspace.")
-    return found.pk
-
-
-@require_safe
-def message_list(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
-    """Every message of the chat, newest page first."""
-    found = get_workspace(actor_of(request), workspace_id, "workspace.view")
-    shown = paged(request, Message.objects.filter(workspace=found, task=None).order_by("-created_at", "-id"), 100)
-    shown.object_list = messages_of([m.pk for m in shown.object_list])
-    return page(request, "messages/list.html", {"workspace": found, "page": shown})
+def _head(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
+    return done(request, reverse("workspace", args=[workspace_id]), pieces("room_head", [workspace_id]))
