@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "clawgroups.permissions",
         "clawgroups.access_table",
+        "clawgroups.assets",
         "clawgroups.queries",
         "clawgroups.auth",
         "clawgroups.journal",

@@ -12,6 +12,7 @@ from clawgroups import commit
 from clawgroups.commit import Collected
 from clawgroups.commit.batch import apply
 from clawgroups.commit.image import Image, LostRow, lock_order
+from clawgroups.commit.marks import next_mark
 from clawgroups.core.changes import Append, Change, Count, Delete, Expect, Insert, OperationId, Put, Update, one_of
 from clawgroups.core.errors import Conflict
 from clawgroups.core.task_events import TaskReady
@@ -233,7 +234,7 @@ def test_a_row_that_was_locked_and_is_not_there_to_be_written_is_noticed(ada: Wo
             else:
                 image.delete(AGENT, agent.pk)
             with pytest.raises(LostRow):
-                image.flush()
+                image.flush(next_mark())
             transaction.set_rollback(True)
 
 

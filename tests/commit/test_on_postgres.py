@@ -15,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from agents.models import Agent
 from clawgroups import commit
 from clawgroups.commit import writer as writer_module
+from clawgroups.commit.batch import Applied, InDoubt, was_committed
 from clawgroups.core.changes import Change, Count, Update
 from clawgroups.core.errors import Invalid, OutcomeUnknown
 from clawgroups.models import Workspace
@@ -177,6 +178,15 @@ def test_a_commit_in_doubt_is_looked_up_and_stands_once(
     agent.refresh_from_db()
     assert (outcome.applied, agent.connection_epoch, ada.seqs()) == (True, 1, [1])
     assert outcome.seqs == {ada.workspace.pk: 1}
+
+
+def test_a_commit_that_was_lost_in_a_crash_is_not_taken_for_whoever_got_its_number_next(ada: World) -> None:
+    done(ada.change())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()::text")
+        (number,) = cursor.fetchone()
+    lost = InDoubt(Applied(xid=number))
+    assert not was_committed(lost)
 
 
 def test_a_commit_in_doubt_with_a_database_that_stays_away_is_told_as_unknown(

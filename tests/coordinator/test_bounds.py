@@ -18,9 +18,8 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from clawgroups import reactions
-from clawgroups.coordinator import checking, loop
+from clawgroups.coordinator import loop
 from clawgroups.coordinator.act import Done, act
-from clawgroups.coordinator.checks import Result, ResultFile
 from clawgroups.coordinator.decide import Plan, Review, Step, decide
 from clawgroups.coordinator.loop import take_turn
 from clawgroups.coordinator.situation import Situation
@@ -28,7 +27,8 @@ from clawgroups.core import deadline
 from clawgroups.core.acceptance import Finding
 from clawgroups.models import Message, Run, Task, Workspace
 from clawgroups.reactions import react
-from clawgroups.services import runs, turns
+from clawgroups.services import checked_apart, runs, turns
+from clawgroups.services.checks import Result, ResultFile
 from clawgroups.services.perform import perform
 from tests.conftest import SKILLS, Team
 from tests.tooling.processes import alive, children, eventually
@@ -253,16 +253,16 @@ def test_a_file_that_never_ends_is_left_to_a_person_and_the_other_lines_are_judg
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.mkfifo(tmp_path / "endless.csv")
-    monkeypatch.setattr(checking, "LIMIT", 1.5)
+    monkeypatch.setattr(checked_apart, "LIMIT", 1.5)
     result = Result("Two words", (a_file(tmp_path / "endless.csv"),))
-    found = checking.judge(["not_empty", "opens", "min_words: 3"], result)
+    found = checked_apart.judge(["not_empty", "opens", "min_words: 3"], result)
     assert [v.finding for v in found] == [Finding.PASSED, Finding.OPEN, Finding.FAILED]
     assert "could not be checked within" in found[1].reason
 
 
 def test_a_pattern_that_searches_for_ever_is_left_to_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "LIMIT", 1.5)
-    found = checking.judge(["matches: [a-z ]*[a-z ]*[a-z ]*#", "not_empty"], Result("a b " * 5000))
+    monkeypatch.setattr(checked_apart, "LIMIT", 1.5)
+    found = checked_apart.judge(["matches: [a-z ]*[a-z ]*[a-z ]*#", "not_empty"], Result("a b " * 5000))
     assert [v.finding for v in found] == [Finding.OPEN, Finding.PASSED]
 
 
@@ -270,8 +270,8 @@ def test_a_file_that_eats_the_memory_ends_the_check_and_not_the_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "large.json").write_bytes(b"[" + b"0," * 30_000_000 + b"0]")
-    monkeypatch.setattr(checking, "MEMORY", 400 * 1024 * 1024)
-    (found,) = checking.judge(["opens"], Result("", (a_file(tmp_path / "large.json"),)))
+    monkeypatch.setattr(checked_apart, "MEMORY", 400 * 1024 * 1024)
+    (found,) = checked_apart.judge(["opens"], Result("", (a_file(tmp_path / "large.json"),)))
     assert found.finding is Finding.OPEN
     assert "ended the check" in found.reason
 
@@ -279,7 +279,7 @@ def test_a_file_that_eats_the_memory_ends_the_check_and_not_the_worker(
 def test_a_deadline_reaches_into_the_check_of_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "endless.csv")
     with deadline.within(1), pytest.raises(deadline.Overrun):
-        checking.judge(["opens"], Result("", (a_file(tmp_path / "endless.csv"),)))
+        checked_apart.judge(["opens"], Result("", (a_file(tmp_path / "endless.csv"),)))
 
 
 def test_files_are_checked_in_a_child_as_they_are_here(tmp_path: Path) -> None:
@@ -288,15 +288,15 @@ def test_files_are_checked_in_a_child_as_they_are_here(tmp_path: Path) -> None:
     book.active["A1"] = "region"
     book.save(tmp_path / "book.xlsx")
     lines = ["opens", "file_type: .xlsx", "sheet_has: region", "sheet_has: missing", "It is friendly"]
-    found = checking.judge(lines, Result("x", (a_file(tmp_path / "book.xlsx"),)))
+    found = checked_apart.judge(lines, Result("x", (a_file(tmp_path / "book.xlsx"),)))
     assert [v.finding.value for v in found] == ["passed", "passed", "passed", "failed", "open"]
 
 
 def test_a_killed_worker_leaves_no_check_behind(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "endless.csv")
     code = (
-        "import sys; from pathlib import Path; from clawgroups.coordinator.checking import judge;"
-        "from clawgroups.coordinator.checks import Result, ResultFile;"
+        "import sys; from pathlib import Path; from clawgroups.services.checked_apart import judge;"
+        "from clawgroups.services.checks import Result, ResultFile;"
         "judge(['opens'], Result('', (ResultFile('e.csv', Path(sys.argv[1]), 1),)))"
     )
     pipe = tmp_path / "endless.csv"

@@ -19,7 +19,7 @@ from clawgroups.core.errors import Conflict
 from clawgroups.core.record import Tally
 from clawgroups.models import Attempt, Member, Run, Session, Task
 from clawgroups.reactions import react
-from clawgroups.services import agents, members, rests, runs, takeover
+from clawgroups.services import agents, handback, members, rests, runs, takeover
 from clawgroups.services.asking import decline_task
 from clawgroups.services.perform import perform
 from clawgroups.services.sweep import sweep
@@ -64,7 +64,7 @@ def test_a_person_is_asked_for_what_no_agent_can_do_and_takes_it(team: Team) -> 
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
     task.refresh_from_db()
     assert (task.state, task.holder) == ("held", team.seat("bob"))
-    perform(takeover.hand_back, task.pk, actor=team.actor("bob"), note="Too hard")
+    perform(handback.hand_back, task.pk, actor=team.actor("bob"), note="Too hard")
     task = turn(team, task)
     assert task.state == "stuck"
     assert "bob was asked and did not take it" in task.reason

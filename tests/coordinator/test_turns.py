@@ -235,3 +235,28 @@ def test_a_try_that_failed_after_a_no_is_told_what_was_refused(team: Team) -> No
     turn(team)
     task.refresh_from_db()
     assert task.brief["feedback"][-1] == "“rm -r data” was refused by a person; find a way without it"
+
+
+def test_a_turn_that_lost_its_run_in_the_middle_has_not_seen_to_what_was_wanted(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lease is told to be gone after the plan, before the start that was asked for."""
+    run = drafted(team)
+    (run_id,) = react(team.workspace.pk)
+    real = loop._round
+
+    def once(mine: loop._Turn) -> bool:
+        more = real(mine)
+        mine.lost = True
+        return more
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_round", once)
+        take_turn(run_id)
+    run.refresh_from_db()
+    assert (run.state, run.turn_owner) == ("proposed", "")
+    assert run.wanted > run.turned
+    turn(team)
+    take_turn(run_id)
+    run.refresh_from_db()
+    assert run.state == "running"

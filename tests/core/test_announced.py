@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clawgroups.core.announced import CAPABILITIES, Difference, can, differences, fact, kept, logins
+from clawgroups.core.announced import CAPABILITIES, Difference, can, differences, fact, kept, logins, skills
 
 OLD = {"name": "gemini", "title": "Gemini CLI", "version": "0.60", "protocol": 1, "load": True, "image": False}
 
@@ -41,6 +41,14 @@ def test_ways_to_sign_in_are_compared_by_what_they_are_called() -> None:
     assert [(one.id, one.kind) for one in logins(after)] == [("key", ""), ("web", "terminal")]
 
 
+def test_other_skills_are_told_by_their_names() -> None:
+    before: dict[str, Any] = {"skills": [{"name": "writing", "title": "Writing"}]}
+    after = {"skills": [{"name": "writing"}, {"name": "sql", "description": "x" * 5000}, {"title": "no name"}, 7]}
+    assert differences(before, after) == (Difference("skills", "writing", "writing, sql"),)
+    assert [(one.name, len(one.description)) for one in skills(after)] == [("writing", 0), ("sql", 300)]
+    assert differences({"version": "1"}, {"version": "1", **after}) == ()
+
+
 @pytest.mark.parametrize("value", ["yes", 1, "true", {}, [], None])
 def test_only_a_plain_yes_is_a_capability(value: Any) -> None:
     assert not can({"load": value}, "load")
@@ -57,7 +65,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "name", "x"]), inner),
     max_leaves=6,
 )
-SAID = JSON | st.dictionaries(st.sampled_from([*CAPABILITIES, "version", "auth_methods", "needs_login"]), JSON)
+SAID = JSON | st.dictionaries(
+    st.sampled_from([*CAPABILITIES, "version", "auth_methods", "needs_login", "skills"]), JSON
+)
 
 
 @given(SAID, SAID)

@@ -14,13 +14,22 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from clawgroups import reactions
-from clawgroups.core import coordination_events, event_base, events, task_events
+from clawgroups.core import (
+    asking_events,
+    control_events,
+    coordination_events,
+    event_base,
+    events,
+    message_events,
+    task_events,
+)
 from clawgroups.core.event_base import JournalEvent
 from clawgroups.core.events import EVENTS, WAKING, Event, GoalSet, parse_event, payload_of
 
+MODULES = (events, task_events, coordination_events, control_events, asking_events, message_events, event_base)
 DECLARED = {
     value
-    for module in (events, task_events, coordination_events, event_base)
+    for module in MODULES
     for value in vars(module).values()
     if inspect.isclass(value) and issubclass(value, JournalEvent) and value is not JournalEvent
 }
@@ -31,6 +40,7 @@ VALUES: dict[Any, st.SearchStrategy[Any]] = {
     UUID: st.uuids(),
     UUID | None: st.one_of(st.none(), st.uuids()),
     str: st.text(),
+    bool: st.booleans(),
     int: st.integers(-(2**53), 2**53),
     int | None: st.one_of(st.none(), st.integers(0, 2**31)),
     tuple[UUID, ...]: st.lists(st.uuids(), max_size=4).map(tuple),

@@ -126,6 +126,7 @@ WRONG: list[tuple[World, Kind]] = [
     (attempt(deadline=None), Kind.NO_CLOCK),
     (attempt(deadline=None, contact="lost"), Kind.NO_CLOCK),
     (task(member_left=True), Kind.MEMBER_GONE),
+    (task(paused_by="ada"), Kind.PAUSED_IN_HAND),
     (later(waiting_on=2), Kind.WRONG_PARENTS),
     (task(waiting_on=1), Kind.WRONG_PARENTS),
     (later(waiting_on=0, parents_open=0), Kind.WRONG_PARENTS),
@@ -193,7 +194,8 @@ def test_after_we_were_away_nothing_is_late() -> None:
 
 def test_every_rule_is_in_the_table_of_wrongs_and_counts_are_said_in_words() -> None:
     assert {rule.__name__ for rule in RULES} == {
-        "next_step", "on_time", "in_hands", "attempts", "members", "counts", "approvals", "moving", "turns", "owed",
+        "next_step", "on_time", "in_hands", "attempts", "members", "paused", "counts", "approvals", "moving", "turns",
+        "owed",
     }  # fmt: skip
     assert Kind.NO_NEXT_STEP.counted(2) == "2 open tasks without a next step"
     assert Kind.STILL.counted(1) == "1 active run that nothing will move"

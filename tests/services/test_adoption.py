@@ -13,7 +13,7 @@ from clawgroups.core.actors import coordinator_for
 from clawgroups.core.errors import Conflict, Forbidden, IllegalMove, NotFound
 from clawgroups.fragments.tasks import now_of
 from clawgroups.models import Artifact, Command, Run, Task
-from clawgroups.services import late, review, runs, sessions, takeover
+from clawgroups.services import finishing, handback, late, review, runs, sessions, takeover
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 from tests.services.late_support import adopt, answer, came_late, deliver, expired, reassigned, turn
@@ -75,7 +75,7 @@ def test_a_task_that_is_held_closed_or_in_review_takes_none_up(team: Team) -> No
     perform(takeover.take_over, attempt.task_id, actor=team.actor("bob"))
     with pytest.raises(Conflict, match="bob works on this task by hand"):
         adopt(team, attempt)
-    perform(takeover.submit_held, attempt.task_id, result="mine", actor=team.actor("bob"))
+    perform(finishing.submit_held, attempt.task_id, result="mine", actor=team.actor("bob"))
     with pytest.raises(IllegalMove, match="in review"):
         adopt(team, attempt)
     perform(review.accept_task, attempt.task_id, actor=team.actor("ada"))
@@ -159,7 +159,7 @@ def test_the_coordinator_takes_nothing_up_from_before_a_person_worked_on_it(team
     assert attempt is not None
     perform(takeover.take_over, attempt.task_id, actor=team.actor("bob"))
     answer(team, attempt, "I went on")
-    perform(takeover.hand_back, attempt.task_id, note="Not like this", actor=team.actor("bob"))
+    perform(handback.hand_back, attempt.task_id, note="Not like this", actor=team.actor("bob"))
     assert attempt.late_at is not None
     assert late.adoptable(Task.objects.get(pk=attempt.task_id)) is None
 

@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 
 from agents.models import Agent
+from agents.protocol import version
 from clawgroups import commit
 from clawgroups.coordinator.decide import Assign, Explain, decide
 from clawgroups.coordinator.situation import situation_of
@@ -21,7 +22,7 @@ from clawgroups.core.errors import Conflict, NotFound
 from clawgroups.core.failures import Failure
 from clawgroups.core.matching import QUARANTINED, RESTING
 from clawgroups.models import Attempt, Entry, Run, Session, Task
-from clawgroups.services import breakers, openings, review, sessions, tasks, workspaces
+from clawgroups.services import breakers, review, sessions, tasks, workspaces
 from clawgroups.services.members import add_agent
 from clawgroups.services.perform import perform
 from tests.conftest import Team
@@ -112,7 +113,7 @@ def test_a_login_that_is_missing_does_not_count(team: Team) -> None:
     for task in Task.objects.filter(run=team.run(plan(4))):
         offer(team, task)
         team.send("scribe")
-        team.answer("scribe", {}, error={"code": openings.LOGIN_NEEDED, "message": "sign in"})
+        team.answer("scribe", {}, error={"code": version.AUTH_REQUIRED, "message": "sign in"})
     assert (scribe(team).breaker, scribe(team).health) == ("closed", {})
 
 

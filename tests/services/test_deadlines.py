@@ -11,7 +11,20 @@ from clawgroups.core.errors import Conflict
 from clawgroups.core.failures import Failure
 from clawgroups.core.timers import RUN_ENDS
 from clawgroups.models import Attempt, Command, Message, Run, Task, Workspace
-from clawgroups.services import contact, in_hand, review, runs, sweep, takeover, tasks, waiting, workspaces
+from clawgroups.services import (
+    contact,
+    drafts,
+    finishing,
+    handback,
+    in_hand,
+    review,
+    runs,
+    sweep,
+    takeover,
+    tasks,
+    waiting,
+    workspaces,
+)
 from clawgroups.services.overdue import is_offered
 from clawgroups.services.perform import perform
 from tests.conftest import Team
@@ -142,7 +155,7 @@ def test_a_task_that_becomes_ready_later_gets_its_time_then(clock: Clock, team: 
     count = Task.objects.get(run=run, key="count")
     clock.until(100, team)
     perform(takeover.take_over, count.pk, actor=team.actor("ada"))
-    perform(takeover.submit_held, count.pk, result="12", actor=team.actor("ada"))
+    perform(finishing.submit_held, count.pk, result="12", actor=team.actor("ada"))
     perform(review.accept_task, count.pk, actor=team.actor("ada"))
     assert Task.objects.get(run=run, key="write").close_by == clock.at(100 + 7200)
 
@@ -268,7 +281,7 @@ def test_a_holder_who_saves_is_at_it(clock: Clock, team: Team) -> None:
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
     for second in (800, 1600, 2400):
         clock.until(second, team)
-        perform(takeover.save_draft, task.pk, text=f"{second}", actor=team.actor("bob"))
+        perform(drafts.save_draft, task.pk, text=f"{second}", actor=team.actor("bob"))
         assert fresh(task).deadline_at == clock.at(second + 900)
     assert not said(team)
 
@@ -306,7 +319,7 @@ def handed_back(team: Team) -> Task:
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
     team.send("scribe")
     team.answer("scribe", {"stopReason": "cancelled"})
-    perform(takeover.hand_back, task.pk, note="Shorter.", actor=team.actor("bob"))
+    perform(handback.hand_back, task.pk, note="Shorter.", actor=team.actor("bob"))
     perform(tasks.assign_task, task.pk, member_id=team.seat("scribe").pk, actor=team.actor("ada"))
     (asked,) = team.send("scribe")
     assert asked.purpose == "acknowledge"
@@ -341,7 +354,7 @@ def test_a_workspaces_own_deadlines_hold_there_and_nowhere_else(clock: Clock, te
     set_timers(team, schedule_to_start=60, hard_stall=200, soft_stall=30, cancel_grace=40, unassigned=100)
     offered, working, free = team.assigned(), team.working("judge", skills=["review"]), team.one_task()
     perform(takeover.take_over, free.pk, actor=team.actor("bob"))
-    perform(takeover.hand_back, free.pk, actor=team.actor("bob"))
+    perform(handback.hand_back, free.pk, actor=team.actor("bob"))
     clock.until(30, team)
     assert latest(working).quiet_since is not None
     clock.until(60, team)

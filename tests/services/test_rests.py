@@ -8,7 +8,7 @@ import pytest
 
 from clawgroups.core.actors import coordinator_for
 from clawgroups.models import Approval, Attempt, Run, Task
-from clawgroups.services import approvals, review, runs, takeover, tasks, waiting
+from clawgroups.services import approvals, drafts, finishing, handback, review, runs, takeover, tasks, waiting
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 from tests.services.conftest import Clock, ask, fresh, latest
@@ -96,11 +96,11 @@ def test_in_human_hands_the_tasks_time_rests_until_it_is_handed_back(clock: Cloc
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
     assert fresh(task).resting_since == clock.at(1000)
     clock.go(9000)
-    perform(takeover.save_draft, task.pk, text="x", actor=team.actor("bob"))
+    perform(drafts.save_draft, task.pk, text="x", actor=team.actor("bob"))
     assert fresh(task).resting_since == clock.at(1000)
     clock.sweep()
     assert fresh(task).state == "held"
-    perform(takeover.hand_back, task.pk, actor=team.actor("bob"))
+    perform(handback.hand_back, task.pk, actor=team.actor("bob"))
     assert (fresh(task).resting_since, fresh(task).close_by) == (None, clock.at(16_200))
     clock.until(10_200, team)
     assert fresh(task).state == "ready"
@@ -112,7 +112,7 @@ def test_taking_over_an_open_question_is_one_rest(clock: Clock, team: Team) -> N
     clock.go(100)
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
     clock.go(100)
-    perform(takeover.submit_held, task.pk, result="x", actor=team.actor("bob"))
+    perform(finishing.submit_held, task.pk, result="x", actor=team.actor("bob"))
     assert (fresh(task).resting_since, fresh(task).close_by) == (None, clock.at(7400))
 
 
@@ -140,7 +140,7 @@ def test_the_runs_own_deadline_never_rests(clock: Clock, team: Team) -> None:
     before = Run.objects.get(pk=task.run_id).deadline_at
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
     clock.go(5000)
-    perform(takeover.hand_back, task.pk, actor=team.actor("bob"))
+    perform(handback.hand_back, task.pk, actor=team.actor("bob"))
     assert Run.objects.get(pk=task.run_id).deadline_at == before
 
 

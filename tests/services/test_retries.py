@@ -13,7 +13,7 @@ from clawgroups.core.actors import coordinator_for
 from clawgroups.core.failures import Failure
 from clawgroups.core.retries import MAX_TRIES
 from clawgroups.models import Artifact, Attempt, Command, Entry, Run, Session, Task
-from clawgroups.services import review, sessions, takeover, tasks
+from clawgroups.services import handback, review, sessions, takeover, tasks
 from clawgroups.services.artifacts import work_files
 from clawgroups.services.perform import perform
 from tests.conftest import Team
@@ -63,6 +63,7 @@ def test_a_turn_that_ends_without_a_result_has_a_kind_on_task_attempt_and_journa
     ("error", "failure", "tries"),
     [
         ({"code": -32000, "message": "sign in"}, Failure.LOGIN_NEEDED, 0),
+        ({"code": 401, "message": "API key not valid"}, Failure.LOGIN_NEEDED, 0),
         ({"code": -32016, "message": "not allowed"}, Failure.SCOPE_DENIED, 1),
         ({"code": -32603, "message": "boom"}, Failure.ERROR, 1),
         ({}, Failure.ERROR, 1),
@@ -191,7 +192,7 @@ def test_a_task_that_a_person_held_after_its_last_try_can_be_tried_once_more(tea
     task = team.one_task()
     Task.objects.filter(pk=task.pk).update(tries=4, state="stuck")
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
-    perform(takeover.hand_back, task.pk, actor=team.actor("bob"))
+    perform(handback.hand_back, task.pk, actor=team.actor("bob"))
     assert Task.objects.get(pk=task.pk).tries == 2
 
 
@@ -274,7 +275,7 @@ def test_what_a_person_hands_back_is_not_overlaid_by_the_agents_earlier_words(te
     task = team.one_task()
     left_by_a_try(team, task)
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
-    perform(takeover.hand_back, task.pk, actor=team.actor("bob"), text="Bob's words")
+    perform(handback.hand_back, task.pk, actor=team.actor("bob"), text="Bob's words")
     assign(team, task)
     brief = Attempt.objects.filter(task=task).latest("number").brief
     assert "earlier" not in brief

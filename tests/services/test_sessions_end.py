@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from clawgroups.models import Command, Session, Task
-from clawgroups.services import review, runs, takeover, tasks
+from agents.ids import new_id
+from clawgroups.models import Attempt, Command, Session, Task
+from clawgroups.services import contact, finishing, review, runs, takeover, tasks
 from clawgroups.services.perform import perform
-from clawgroups.services.sessions import links_lost
+from clawgroups.services.sessions import links_lost, session_lost
 from tests.conftest import Team
 
 pytestmark = pytest.mark.django_db
@@ -43,8 +44,23 @@ def test_a_session_that_is_opened_after_the_end_of_its_task_stays_closed(team: T
     task = team.assigned()
     team.send("scribe")
     perform(takeover.take_over, task.pk, actor=team.actor("ada"))
-    perform(takeover.submit_held, task.pk, result="By hand.", actor=team.actor("ada"))
+    perform(finishing.submit_held, task.pk, result="By hand.", actor=team.actor("ada"))
     perform(review.accept_task, task.pk, actor=team.actor("ada"))
     team.answer("scribe", {"sessionId": "acp-1"})
     assert states(task) == ["closed"]
     assert not Command.objects.filter(attempt__task=task, state__in=["open", "sent"]).exists()
+
+
+def test_a_turn_that_was_out_when_its_task_ended_is_over_with_its_program(team: Team) -> None:
+    """Else an agent whose program died before it confirmed the stop would be waited for, and get no work, for ever."""
+    task = team.working()
+    agent = team.agents["scribe"]
+    perform(tasks.cancel_task, task.pk, actor=team.actor("ada"))
+    assert states(task) == ["closed"]
+    Attempt.objects.filter(task=task).update(stop="unconfirmed")
+    assert contact.unconfirmed([agent.pk])
+    for session in links_lost(agent.pk, new_id()):
+        perform(session_lost, session, reason="the agent was restarted")
+    assert not contact.unconfirmed([agent.pk])
+    assert Attempt.objects.get(task=task).stop == "done"
+    assert states(task) == ["closed"]

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from datetime import timedelta
+from unittest import mock
 
 import pytest
 from django.utils import timezone
 
+from clawgroups import commit
 from clawgroups.coordinator.evidence import look
 from clawgroups.coordinator.loop import take_turn
 from clawgroups.core.actors import Actor, ActorKind, coordinator_for
+from clawgroups.core.changes import Change, Outcome
 from clawgroups.core.errors import Conflict
 from clawgroups.core.invariants import breaches
 from clawgroups.models import Approval, Attempt, Command, Draft, Member, Session, Task
 from clawgroups.reactions import react
-from clawgroups.services import agents, approvals, runs, takeover, tasks, waiting
+from clawgroups.services import agents, approvals, drafts, runs, takeover, tasks, waiting
 from clawgroups.services.perform import perform
 from clawgroups.services.sweep import sweep
 from tests.conftest import Team
@@ -59,7 +65,7 @@ def test_the_work_of_a_retired_agent_is_given_on_before_its_first_turn_begins(te
 def test_a_task_held_by_somebody_who_has_left_is_free_again_and_the_draft_is_kept(team: Team) -> None:
     task = team.working()
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
-    perform(takeover.save_draft, task.pk, text="Half of it", actor=team.actor("bob"))
+    perform(drafts.save_draft, task.pk, text="Half of it", actor=team.actor("bob"))
     Member.objects.filter(pk=team.seat("bob").pk).update(left_at=timezone.now())
     sweep(timezone.now(), quiet=False)
     task.refresh_from_db()
@@ -79,6 +85,20 @@ def test_nobody_takes_a_task_from_a_holder_who_is_here(team: Team) -> None:
         perform(tasks.release_task, task.pk, reason="r", epoch=task.epoch, actor=team.actor("ada"))
     sweep(timezone.now() + timedelta(minutes=5), quiet=False)
     assert Task.objects.get(pk=task.pk).state == "held"
+
+
+@contextmanager
+def between(act: Callable[[], object]) -> Iterator[None]:
+    """The next change is decided, and then `act` happens before it is committed."""
+    original, waiting = commit.submit, [act]
+
+    def submit(change: Change) -> Future[Outcome]:
+        if waiting:
+            waiting.pop()()
+        return original(change)
+
+    with mock.patch.object(commit, "submit", submit):
+        yield
 
 
 def ask(team: Team, task: Task) -> Approval:
@@ -110,6 +130,30 @@ def test_a_question_that_came_in_while_its_attempt_was_being_ended_is_void_after
     asked.refresh_from_db()
     assert asked.state == "void"
     assert team.journal().count("approval.voided") == 1
+
+
+def test_nobody_lets_an_agent_go_on_whose_task_was_taken_over_while_it_asked(team: Team) -> None:
+    task = team.working()
+    seen: list[Approval] = []
+    with between(lambda: seen.append(ask(team, task))):
+        perform(takeover.take_over, task.pk, actor=team.actor("bob"))
+    # The takeover knew nothing of the question, which is open until the next sweep.
+    with pytest.raises(Conflict, match="attempt is over"):
+        perform(approvals.decide_approval, seen[0].pk, option_id="n", actor=team.actor("ada"))
+    sweep(timezone.now(), quiet=True)
+    assert Command.objects.get(purpose="reply").params["result"] == {"outcome": {"outcome": "cancelled"}}
+
+
+def test_an_answer_that_crosses_a_takeover_does_not_count(team: Team) -> None:
+    task = team.working()
+    asked = ask(team, task)
+    with (
+        between(lambda: perform(takeover.take_over, task.pk, actor=team.actor("bob"))),
+        pytest.raises(Conflict) as told,
+    ):
+        perform(approvals.decide_approval, asked.pk, option_id="n", actor=team.actor("ada"))
+    assert (told.value.code, told.value.fields["state"]) == ("not_open", "void")
+    assert Command.objects.get(purpose="reply").params["result"] == {"outcome": {"outcome": "cancelled"}}
 
 
 def test_a_run_whose_plan_was_cancelled_before_its_start_comes_to_an_end(team: Team) -> None:

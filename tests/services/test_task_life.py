@@ -11,7 +11,18 @@ from django.db import connection
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.errors import Conflict, Forbidden, Invalid, NotFound
 from clawgroups.models import Approval, Attempt, Command, Draft, Run, Task
-from clawgroups.services import approvals, messages, review, runs, sessions, takeover, tasks
+from clawgroups.services import (
+    approvals,
+    drafts,
+    finishing,
+    handback,
+    messages,
+    review,
+    runs,
+    sessions,
+    takeover,
+    tasks,
+)
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 
@@ -92,9 +103,9 @@ def test_a_second_person_is_told_who_holds_the_task(team: Team) -> None:
 def test_a_held_task_is_finished_by_hand_through_the_same_review(team: Team) -> None:
     task = team.working()
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
-    saved = perform(takeover.save_draft, task.pk, text="By hand", actor=team.actor("bob"))
-    assert saved.answer == {"version": 2}
-    perform(takeover.submit_held, task.pk, result="By hand", actor=team.actor("bob"))
+    saved = perform(drafts.save_draft, task.pk, text="By hand", actor=team.actor("bob"))
+    assert saved.answer == {"version": 2, "saved": True}
+    perform(finishing.submit_held, task.pk, result="By hand", actor=team.actor("bob"))
     assert Task.objects.get(pk=task.pk).state == "in_review"
     perform(review.return_task, task.pk, reasons=["no numbers"], actor=team.actor("ada"))
     task.refresh_from_db()
@@ -106,8 +117,8 @@ def test_a_hand_back_is_acknowledged_in_the_living_session_before_work_goes_on(t
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
     team.send("scribe")
     team.answer("scribe", {"stopReason": "cancelled"})
-    perform(takeover.save_draft, task.pk, text="Bob's words", actor=team.actor("bob"))
-    perform(takeover.hand_back, task.pk, note="Keep my first line", actor=team.actor("bob"))
+    perform(drafts.save_draft, task.pk, text="Bob's words", actor=team.actor("bob"))
+    perform(handback.hand_back, task.pk, note="Keep my first line", actor=team.actor("bob"))
     task.refresh_from_db()
     assert task.state == "ready"
     assert task.brief["preferred"] == str(team.seat("scribe").pk)
@@ -231,14 +242,14 @@ def test_a_repeated_operation_gives_the_first_answer_and_writes_once(team: Team)
 def test_only_the_newest_draft_version_counts_and_only_its_holder_writes_it(team: Team) -> None:
     task = team.working()
     with pytest.raises(Conflict, match="nobody holds it"):
-        perform(takeover.save_draft, task.pk, text="x", actor=team.actor("bob"))
+        perform(drafts.save_draft, task.pk, text="x", actor=team.actor("bob"))
 
 
 def test_what_stands_in_the_editor_goes_along_with_the_hand_back(team: Team) -> None:
     task = team.working()
     held = perform(takeover.take_over, task.pk, actor=team.actor("bob"))
-    perform(takeover.save_draft, task.pk, text="saved a while ago", actor=team.actor("bob"))
-    perform(takeover.hand_back, task.pk, note="", text="typed just now", actor=team.actor("bob"))
+    perform(drafts.save_draft, task.pk, text="saved a while ago", actor=team.actor("bob"))
+    perform(handback.hand_back, task.pk, note="", text="typed just now", actor=team.actor("bob"))
     task.refresh_from_db()
     assert task.brief["handback"]["draft"] == "typed just now"
     newest = Draft.objects.filter(attempt=held.answer["attempt"]).order_by("version").last()
@@ -255,14 +266,14 @@ def test_a_save_under_way_does_not_replace_what_is_handed_back(team: Team) -> No
     def saving() -> None:
         for _ in range(5):
             with suppress(Conflict):
-                perform(takeover.save_draft, task.pk, text="an older text", actor=bob)
+                perform(drafts.save_draft, task.pk, text="an older text", actor=bob)
         connection.close()
 
     saver = threading.Thread(target=saving)
     saver.start()
     for _ in range(10):  # whoever loses three times is told so and may ask again
         with suppress(Conflict):
-            perform(takeover.hand_back, task.pk, text="the last word", actor=bob)
+            perform(handback.hand_back, task.pk, text="the last word", actor=bob)
             break
     saver.join()
     task.refresh_from_db()
