@@ -14,13 +14,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from agents.connector.bridge import Bridge, Settings
 from agents.connector.child import Child
+from agents.connector.deciding import Owner
+from agents.connector.policy import Policy
+from agents.connector.rules import PolicyFile
 
 PATIENCE = 20.0
 SCALE = 0.002
@@ -60,6 +63,8 @@ class FakeServer(Gate):
         self.upgrades: list[dict[str, str]] = []
         self.paths: list[str] = []
         self.extensions: list[Frame] = []
+        self.policies: list[Frame] = []
+        """What each connection said that its owner allows."""
         self.closes: list[int | None] = []
         self.acks = True
         self.forget = False
@@ -84,7 +89,7 @@ class FakeServer(Gate):
     def answers(self, frame_id: Any) -> list[Frame]:
         return [frame for frame in self.frames if "method" not in frame and frame.get("id") == frame_id]
 
-    async def __aenter__(self) -> FakeServer:
+    async def __aenter__(self) -> Self:
         self._server = await serve(
             self._handle,
             "127.0.0.1",
@@ -140,7 +145,9 @@ class FakeServer(Gate):
                 return
             assert isinstance(message, str)
             frame = json.loads(message)
-            if str(frame.get("method", "")).startswith("_clawgroups/"):
+            if frame.get("method") == "_clawgroups/policy":
+                self.policies.append(frame["params"])
+            elif str(frame.get("method", "")).startswith("_clawgroups/") and frame["method"] != "_clawgroups/decided":
                 self.extensions.append(frame)
             else:
                 link.frames.append(frame)
@@ -234,6 +241,8 @@ async def bridged(server: FakeServer, root: Path, **settings: Any) -> AsyncItera
         server.changed()
         return children[-1]
 
+    if "allow" in settings:
+        settings["owner"] = Owner(Policy.of(PolicyFile(), settings.pop("allow")))
     wanted = Settings(**{"url": server.url, "key": "cg_test", "root": root, "scale": SCALE, **settings})
     bridge = Bridge(wanted, start, say=said.append, noise=noise.append)
     running = Running(bridge, asyncio.create_task(bridge.run()), said, children, noise)

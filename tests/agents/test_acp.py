@@ -35,7 +35,7 @@ def test_initialize_offers_no_files_no_terminal_and_names_our_extensions() -> No
     assert call.params["protocolVersion"] == 1
     assert capabilities["fs"] == {"readTextFile": False, "writeTextFile": False}
     assert capabilities["terminal"] is False
-    assert capabilities["_meta"] == {"clawgroups": {"extensions": ["link", "workdir"]}}
+    assert capabilities["_meta"] == {"clawgroups": {"extensions": ["link", "workdir", "policy", "tools"]}}
     schema.InitializeRequest.model_validate(call.params)
 
 

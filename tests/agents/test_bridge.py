@@ -38,7 +38,7 @@ async def test_the_server_learns_who_connects_before_the_agent_starts(server: Fa
         told = server.upgrades[0]
         assert server.paths == ["/acp/connect"]
         assert told["Authorization"] == "Bearer cg_test"
-        assert told["Claw-Extensions"] == "link,workdir"
+        assert told["Claw-Extensions"] == "link,workdir,policy"
         assert told["Claw-Name"] == "Ana%27s%20laptop"
         assert told["Claw-Link"]
         assert told["Claw-Connector"]

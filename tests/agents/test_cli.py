@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.connector.child import ProcessChild
+from agents.connector.child import MAX_LINE, ProcessChild
 from agents.connector.cli import main
 from agents.connector.keys import KeyFile
+from agents.protocol import version
 from tests.agents.support import PATIENCE, FakeServer
 from tests.stories.waiting import until
 
@@ -165,6 +166,29 @@ async def test_the_agents_own_children_end_with_it(server: FakeServer, tmp_path:
         await buried(*pids)
 
 
+async def test_closing_the_terminal_ends_the_agent_as_well_unless_it_was_told_to_stay(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    async with connector("connect", server.url, "--key", "cg_x", "--", *AGENT) as program:
+        await prompted(server, f"offspring {tmp_path / 'pids'}")
+        await server.until(lambda: server.answers("p"))
+        program.process.send_signal(signal.SIGHUP)
+        code, _ = await program.end()
+        assert code == 128 + signal.SIGHUP
+        await buried(*(int(pid) for pid in (tmp_path / "pids").read_text().split()))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        async with connector("connect", server.url, "--key", "cg_x", "--", *AGENT) as program:
+            await server.until(lambda: len(server.upgrades) == 2)
+            program.process.send_signal(signal.SIGHUP)
+            await prompted(server, "environment")
+            await server.until(lambda: server.answers("p"))
+            program.process.terminate()
+            assert (await program.end())[0] == 128 + signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 async def test_an_agent_that_ends_and_leaves_children_behind_is_noticed(server: FakeServer, tmp_path: Path) -> None:
     async with connector("connect", server.url, "--key", "cg_x", "--", *AGENT) as program:
         await prompted(server, f"offspring {tmp_path / 'pids'}")
@@ -211,6 +235,7 @@ def test_remembered_keys_survive_a_damaged_file(tmp_path: Path) -> None:
         (["connect", "ftp://host", "--key", "cg_x", "--", sys.executable], 2, "not an address"),
         (["connect", "https://cg_x@host", "--", sys.executable], 2, "no key"),
         (["connect", "https://host", "--", sys.executable], 2, "no key given"),
+        (["connect", "https://host", "--code", "abcd", "--", sys.executable], 2, "not a code"),
         (["connect", "https://host", "--key", "two words", "--", sys.executable], 2, "not a key"),
         (["connect", "https://host", "--key-file", "/nowhere/key", "--", sys.executable], 2, "cannot be read"),
         (["connect", "https://host", "--key", "cg_x", "--", "no-such-agent"], 127, "no program no-such-agent"),
@@ -252,6 +277,56 @@ async def test_a_child_ends_at_the_end_of_its_input_when_it_listens() -> None:
     assert await child.close() == 0
     with pytest.raises(ConnectionError):
         await child.write(b"{}")
+
+
+DEAF = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN if sys.argv[1] == 'kill' else signal.SIG_DFL)
+print('{"id": 1}', flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(("until", "number"), [("term", signal.SIGTERM), ("kill", signal.SIGKILL)])
+async def test_an_agent_that_ignores_the_end_of_its_input_is_ended_all_the_same(
+    until: str, number: signal.Signals
+) -> None:
+    child = await ProcessChild.start([sys.executable, "-c", DEAF, until], grace=0.2, on_stderr=lambda _: None)
+    assert await anext(child.lines()) == b'{"id": 1}'
+    async with asyncio.timeout(PATIENCE):
+        assert await child.close() == -number
+    assert not alive(child.pid)
+
+
+async def test_an_agent_that_only_prints_its_usage_and_ends_is_said_so(server: FakeServer) -> None:
+    usage = "import sys; print('Usage: agent [OPTIONS]'); print('no such option: acp', file=sys.stderr); sys.exit(64)"
+    command = ("connect", server.url, "--key", "cg_x", "--", sys.executable, "-c", usage)
+    async with connector(*command) as program:
+        code, said = await program.end()
+    assert code == 64
+    assert "Usage: agent [OPTIONS]" in said
+    assert "no such option: acp" in said
+    assert said.endswith(
+        "clawgroups: the agent ended with code 64\n"
+        "clawgroups: the agent said nothing that an ACP agent says; see that the command starts its ACP mode\n"
+    )
+    assert server.extensions[0]["params"] == {"code": 64, "stderr_tail": "no such option: acp\n"}
+
+
+async def test_a_line_at_the_limit_passes_and_an_answer_beyond_it_is_an_error_and_not_silence(
+    server: FakeServer,
+) -> None:
+    async with connector("connect", server.url, "--key", "cg_x", "--", *AGENT) as program:
+        await prompted(server, f"long {MAX_LINE - 200}")
+        await server.until(lambda: server.answers("p"))
+        assert len(server.frames[0]["params"]["update"]["content"]["text"]) == MAX_LINE - 200
+        block = {"type": "text", "text": f"answer {MAX_LINE}"}
+        await server.send({"id": "q", "method": "session/prompt", "params": {"sessionId": "s1", "prompt": [block]}})
+        await server.until(lambda: server.answers("q"))
+        assert [answer["error"]["code"] for answer in server.answers("q")] == [version.TOO_LARGE]
+        program.process.terminate()
+        _, said = await program.end()
+    assert "over 16777216 bytes" in said
 
 
 BLOCKER = """

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import random
 import threading
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from hypothesis import given
@@ -14,10 +16,10 @@ from hypothesis import strategies as st
 
 from agents.connector.backoff import Backoff, retry_delay
 from agents.connector.child import LineSplitter
-from agents.connector.console import WAITING, Console
+from agents.connector.console import WAITING, WAITING_BYTES, Console
 from agents.connector.ledger import ANSWERED_KEPT, Asked, Handshake, Ledger
 from agents.connector.outbox import Outbox, UnknownPosition
-from agents.connector.policy import decide
+from agents.protocol import version
 
 ASKED = Asked("session/prompt", "s")
 
@@ -60,11 +62,50 @@ def test_an_outbox_under_a_new_name_counts_from_one() -> None:
     assert (outbox.after(0), outbox.last) == (b"b", 1)
 
 
+def test_an_outbox_keeps_a_little_in_memory_and_the_rest_in_a_file_that_begins_anew_when_it_is_empty() -> None:
+    file = io.BytesIO()
+    outbox = Outbox(memory=10, open_file=lambda: file)
+    frames = [bytes([65 + number]) * 4 for number in range(8)]
+    for frame in frames:
+        outbox.add(frame)
+    assert (outbox.size, outbox.in_memory, len(file.getvalue())) == (32, 8, 24)
+    assert [outbox.after(number) for number in range(9)] == [*frames, None]
+    outbox.acknowledge(5)
+    assert (outbox.size, outbox.in_memory) == (12, 0)
+    assert outbox.after(5) == frames[5]
+    outbox.add(b"next")
+    assert outbox.after(8) == b"next"
+    outbox.acknowledge(9)
+    assert (outbox.size, outbox.in_memory, file.getvalue()) == (0, 0, b"")
+    outbox.close()
+
+
+def test_an_outbox_that_cannot_write_its_file_holds_everything_itself() -> None:
+    def full() -> IO[bytes]:
+        raise OSError(28, "No space left on device")
+
+    outbox = Outbox(memory=10, open_file=full)
+    for _ in range(5):
+        outbox.add(b"xxxx")
+    assert (outbox.in_memory, outbox.after(4)) == (20, b"xxxx")
+
+
+def test_a_file_that_never_becomes_empty_does_not_grow_for_ever() -> None:
+    file = io.BytesIO()
+    outbox = Outbox(capacity=100, memory=0, open_file=lambda: file)
+    for number in range(1, 101):
+        outbox.add(b"%04d" % number)
+        outbox.acknowledge(number - 1)
+        assert outbox.after(number - 1) == b"%04d" % number
+    assert len(file.getvalue()) <= 200
+
+
 @given(st.lists(st.tuples(st.sampled_from(["add", "ack", "drop"]), st.integers(0, 5)), max_size=60), st.randoms())
 def test_whatever_is_lost_every_frame_is_taken_once_and_in_order(
     steps: list[tuple[str, int]], rng: random.Random
 ) -> None:
-    outbox, sent, added = Outbox(), 0, 0
+    # Some frames in memory, some in the file.
+    outbox, sent, added = Outbox(memory=8, open_file=io.BytesIO), 0, 0
     taken: list[bytes] = []
     for kind, count in steps:
         if kind == "add":
@@ -147,36 +188,6 @@ def test_waiting_times_start_spread_out_and_grow_to_half_a_minute() -> None:
     assert [retry_delay(attempt) for attempt in (1, 2, 3, 4, 9)] == [1, 2, 4, 8, 8]
 
 
-OPTIONS = [
-    {"optionId": "no", "kind": "reject_once"},
-    "odd",
-    {"optionId": 7, "kind": "allow_once"},
-    {"optionId": "always", "kind": "allow_always"},
-    {"optionId": "once", "kind": "allow_once"},
-]
-
-
-@pytest.mark.parametrize(
-    ("allow", "params", "option"),
-    [
-        ("ask", {"toolCall": {"kind": "read"}, "options": OPTIONS}, None),
-        ("reads", {"toolCall": {"kind": "read"}, "options": OPTIONS}, "once"),
-        ("reads", {"toolCall": {"kind": "fetch"}, "options": OPTIONS}, None),
-        ("reads", {"toolCall": {}, "options": OPTIONS}, None),
-        ("reads", {"options": OPTIONS}, None),
-        ("reads", {"toolCall": {"kind": "read"}, "options": OPTIONS[:4]}, None),
-        ("reads", {"toolCall": {"kind": ["read"]}, "options": OPTIONS}, None),
-        ("all", {"toolCall": {"kind": "delete"}, "options": OPTIONS}, "once"),
-        ("all", {"options": OPTIONS[:4]}, "always"),
-        ("all", {"options": OPTIONS[:1]}, None),
-        ("all", {"options": None}, None),
-        ("all", None, None),
-    ],
-)
-def test_what_is_allowed_in_advance_is_exactly_what_was_meant(allow: str, params: Any, option: str | None) -> None:
-    assert decide(allow, params) == option
-
-
 @given(st.lists(st.binary(max_size=30)), st.integers(1, 12))
 def test_lines_are_the_same_however_the_stream_is_cut(parts: list[bytes], size: int) -> None:
     stream = b"".join(parts)
@@ -194,6 +205,38 @@ def test_a_line_that_is_too_long_costs_only_itself() -> None:
     assert (splitter.skipped, splitter.end()) == (1, b"")
 
 
+LONG = "x" * 5000
+
+
+@pytest.mark.parametrize(
+    ("line", "heard"),
+    [
+        ('{"jsonrpc": "2.0", "id": 7, "result": {"x": "%s"}}', {"id": 7, "code": version.TOO_LARGE}),
+        ('{"id":"a\\"b","error":{"data":["%s"]}}', {"id": 'a"b', "code": version.TOO_LARGE}),
+        ('{"id":0,"method":"session/request_permission","params":{"x":"%s"}}', {"id": 0, "params": {}}),
+        ('{"method":"session/update","params":{"x":"%s"}}', None),
+        ('{"result":{"x":"%s"},"id":3}', None),
+        ('"id": 5, %s', None),
+        ('{"id":12%s', None),
+        ("%s", None),
+        ("[" * 4000 + "%s", None),
+        ('{"id":' + "[" * 3000 + "%s", None),
+    ],
+)
+def test_whoever_waits_for_an_answer_that_is_too_long_hears_so(line: str, heard: dict[str, Any] | None) -> None:
+    splitter = LineSplitter(limit=4999)
+    stream = f"{line % LONG}\n".encode()
+    lines = [one for at in range(0, len(stream), 700) for one in splitter.feed(stream[at : at + 700])]
+    assert splitter.skipped == 1
+    if heard is None:
+        assert lines == []
+        return
+    (frame,) = map(json.loads, lines)
+    assert frame["id"] == heard["id"]
+    assert frame.get("error", {}).get("code") == heard.get("code")
+    assert frame.get("params") == heard.get("params")
+
+
 def test_a_console_nobody_reads_holds_nothing_up() -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as pipe, os.fdopen(writing, "wb") as stream:
@@ -205,6 +248,22 @@ def test_a_console_nobody_reads_holds_nothing_up() -> None:
         reader = threading.Thread(target=lambda: pipe.read(1000 * WAITING))
         reader.start()
         console.close(patience=20)
+        reader.join(20)
+
+
+def test_what_nobody_reads_takes_little_memory_until_somebody_does() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as pipe, os.fdopen(writing, "wb") as stream:
+        console = Console(stream)
+        for _ in range(200):
+            console.write(b"x" * 64 * 1024)
+        assert sum(len(data or b"") for data in console._waiting.queue) <= WAITING_BYTES
+        pipe.read(WAITING_BYTES // 2)
+        console.write(b"room again")
+        reader = threading.Thread(target=lambda: [*iter(lambda: pipe.read(1024), b"")])
+        reader.start()
+        console.close(patience=20)
+        stream.close()
         reader.join(20)
 
 

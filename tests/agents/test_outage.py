@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -149,7 +150,7 @@ async def test_an_outage_longer_than_the_outbox_holds_the_agent_back_and_loses_n
 
 
 def test_the_outbox_holds_64_mebibytes() -> None:
-    outbox = outbox_module.Outbox()
+    outbox = outbox_module.Outbox(open_file=io.BytesIO)
     piece = b"x" * 1024 * 1024
     for _ in range(64):
         assert not outbox.full
@@ -257,8 +258,12 @@ async def test_an_answer_too_large_for_the_wire_becomes_an_error_and_the_line_go
         monkeypatch.setattr(version, "MAX_FRAME", 1000)
         running.child.say(update(1, 5000))
         running.child.say({"id": "p1", "result": {"stopReason": "end_turn", "x": "y" * 5000}})
+        # A question that cannot be carried is answered here: nobody else will.
+        running.child.say({"id": 4, "method": "session/request_permission", "params": {"x": "y" * 5000}})
         running.child.say(update(2))
         await server.until(lambda: numbers(server.frames) == [2])
+        await running.child.until(lambda: [frame for frame in running.child.heard if frame.get("id") == 4])
+        assert running.child.heard[-1]["error"]["code"] == version.TOO_LARGE
         assert server.answers("p1")[0]["error"]["code"] == version.TOO_LARGE
         assert len(server.upgrades) == 1
 

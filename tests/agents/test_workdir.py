@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -10,34 +10,17 @@ import pytest
 
 from agents.connector import workdir as workdir_module
 from agents.connector.files import Store
-from agents.connector.workdir import BadName, FetchFailed, Sync, Workdir, check_name
-from tests.agents.support import FakeServer, FileStore, Frame, Running, bridged, file_store
-
-SESSION = "0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee"
+from agents.connector.inside import BadName, check_name
+from agents.connector.workdir import FetchFailed, Outgoing, Workdir
+from agents.connector.workplace import Workplace
+from tests.agents.folders import SESSION, SYNC
+from tests.agents.support import FakeServer, FileStore, Frame, Running, bridged
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[FakeServer]:
     async with FakeServer() as running:
         yield running
-
-
-@pytest.fixture
-def store() -> Iterator[FileStore]:
-    with file_store() as running:
-        yield running
-
-
-@pytest.fixture
-def workdir(tmp_path: Path, store: FileStore) -> Workdir:
-    return Workdir.make(tmp_path, SESSION, Store(store.url, "session-key"))
-
-
-async def always_online() -> None:
-    return None
-
-
-SYNC = Sync(always_online, scale=0.001)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "Übersicht 2026 (1).xlsx", "sub/folder/a.md", "a..b", ".hidden", "x" * 255])
@@ -58,15 +41,7 @@ def test_names_that_lead_out_or_cannot_be_are_refused(name: str) -> None:
 @pytest.mark.parametrize("session", ["", "..", "a/b", "-x", "x" * 65])
 def test_a_session_that_is_no_folder_name_is_refused(tmp_path: Path, session: str) -> None:
     with pytest.raises(BadName):
-        Workdir.make(tmp_path, session, Store("http://127.0.0.1/", "k"))
-
-
-def test_a_link_inside_the_folder_does_not_lead_out(workdir: Workdir, tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (workdir.path / "way").symlink_to(outside)
-    with pytest.raises(BadName):
-        workdir.place("way/a.csv")
+        Workplace(tmp_path).open(session, "", Store("http://127.0.0.1/", "k"))
 
 
 async def test_what_the_server_has_comes_in_once(workdir: Workdir, store: FileStore) -> None:
@@ -76,7 +51,7 @@ async def test_what_the_server_has_comes_in_once(workdir: Workdir, store: FileSt
     assert (workdir.path / "a.csv").read_bytes() == b"1,2\n"
     assert (workdir.path / "sub" / "ü.md").read_bytes() == b"# hi"
     assert store.gets == ["", "a.csv", "sub/ü.md", ""]
-    assert workdir.outgoing() == ([], [])
+    assert workdir.outgoing() == Outgoing()
 
 
 async def test_only_what_the_agent_made_or_changed_goes_out(workdir: Workdir, store: FileStore, tmp_path: Path) -> None:
@@ -94,11 +69,11 @@ async def test_only_what_the_agent_made_or_changed_goes_out(workdir: Workdir, st
     (workdir.path / "link").symlink_to(tmp_path / "passwd")
     with (workdir.path / "big.bin").open("wb") as big:
         big.truncate(workdir_module.MAX_FILE + 1)
-    assert (await SYNC.deliver(workdir)).failed == []
+    assert (await SYNC.deliver(workdir)).failed == ["big.bin"]
     assert [put[0] for put in store.puts] == ["edited.md", "out/report ä.md"]
     assert store.puts[0][1:] == ("text/markdown", "Bearer session-key")
     assert store.files["out/report ä.md"] == b"report"
-    assert (await SYNC.deliver(workdir)).failed == []
+    assert (await SYNC.deliver(workdir)).failed == ["big.bin"]
     assert len(store.puts) == 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -47,6 +48,17 @@ def watched() -> Iterator[list[str]]:
         yield touched
     finally:
         _watching.remove(touched)
+
+
+@contextlib.contextmanager
+def collected_as_if_new() -> Iterator[None]:
+    """In the block garbage is collected as in a new process: the more is there, the more rarely Python looks."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def memory() -> int:

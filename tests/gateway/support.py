@@ -72,6 +72,7 @@ class Socket:
     link: UUID
     answering: bool = True
     is_connector: bool = True
+    extensions: str = "link,workdir,policy"
     heard: list[Frame] = field(default_factory=list)
     closed: int | None = None
     reason: str = ""
@@ -93,7 +94,7 @@ class Socket:
         if key is not None:
             headers["authorization"] = f"Bearer {key}"
         if self.is_connector:
-            headers |= {"claw-link": str(self.link), "claw-extensions": "link,workdir", "claw-connector": "test"}
+            headers |= {"claw-link": str(self.link), "claw-extensions": self.extensions, "claw-connector": "test"}
         scope = {
             "type": "websocket",
             "path": "/acp/connect",

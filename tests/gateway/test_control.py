@@ -11,7 +11,7 @@ from django.conf import settings
 from agents.models import Agent, Connection
 from clawgroups import bus
 from clawgroups.models import Approval, Draft, Task
-from clawgroups.services import agents, approvals, takeover, tasks
+from clawgroups.services import agents, approvals, handback, takeover, tasks
 from clawgroups.services.perform import perform_async, read_async
 from tests.conftest import Team
 from tests.gateway.support import Socket, attempt_of, connected, new_key, task_state, texts, until_row
@@ -66,7 +66,8 @@ async def test_a_takeover_keeps_what_still_comes_as_evidence_and_applies_none_of
         assert await read_async(texts, task, "notice") == [("c1: completed\n", True)]
         old = await read_async(attempt_of, task)
         assert (old.state, old.plan) == ("superseded", [])
-        assert await read_async(team.journal) == before
+        # That the stop was confirmed is told; nothing of what came is.
+        assert await read_async(team.journal) == [*before, "attempt.stop_confirmed"]
         held = await read_async(Task.objects.get, pk=task.pk)
         assert (held.state, held.holder_id) == ("held", (await read_async(team.seat, "bob")).pk)
 
@@ -117,7 +118,7 @@ async def test_the_acknowledgement_of_a_hand_back_and_the_work_after_it_are_two_
         await perform_async(takeover.take_over, task.pk, actor=ada)
         agent.end_turn(prompt, "cancelled")
         await until_row(lambda: attempt_of(task), lambda row: row.stop == "done")
-        await perform_async(takeover.hand_back, task.pk, note="Mind the total.", actor=ada)
+        await perform_async(handback.hand_back, task.pk, note="Mind the total.", actor=ada)
         scribe = await read_async(team.seat, "scribe")
         await perform_async(tasks.assign_task, task.pk, member_id=scribe.pk, actor=ada)
         # Some agents name no messages, and speak of themselves after a turn has ended.

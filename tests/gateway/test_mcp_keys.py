@@ -130,11 +130,22 @@ async def test_an_agent_without_a_seat_reads_and_writes_nothing(team: Team, clie
 # How the agent gets it
 
 
-@pytest.mark.parametrize("speaks_http", [True, False])
-async def test_a_session_is_opened_with_the_tools_where_the_agent_can_use_them(team: Team, speaks_http: bool) -> None:
+@pytest.mark.parametrize(
+    ("speaks_http", "extensions", "given"),
+    [
+        (True, "link,workdir", True),
+        (False, "link,workdir", False),
+        # Its connector makes a program of them.
+        (False, "link,workdir,tools", True),
+        (True, "link,tools", True),
+    ],
+)
+async def test_a_session_is_opened_with_the_tools_where_the_agent_can_use_them(
+    team: Team, speaks_http: bool, extensions: str, given: bool
+) -> None:
     key, _ = await read_async(new_key, team)
     await read_async(team.assigned)
-    async with connected(key, answering=False) as agent:
+    async with connected(key, answering=False, extensions=extensions) as agent:
         hello = await agent.asked("initialize")
         able = {"mcpCapabilities": {"http": speaks_http}}
         agent.say({"id": hello["id"], "result": {"protocolVersion": 1, "agentCapabilities": able}})
@@ -144,7 +155,7 @@ async def test_a_session_is_opened_with_the_tools_where_the_agent_can_use_them(t
         secret = session_key(command.session_id).secret
         header = {"name": "Authorization", "value": f"Bearer {secret}"}
         server = {"type": "http", "name": "clawgroups", "url": "http://127.0.0.1:8000/mcp", "headers": [header]}
-        assert opened["params"]["mcpServers"] == ([server] if speaks_http else [])
+        assert opened["params"]["mcpServers"] == ([server] if given else [])
         # No row holds the key.
         assert secret not in str(command.params)
         assert (await Client(secret).call("read_rules"))["task_title"] == "Write it up"

@@ -15,7 +15,7 @@ from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.gateway import board, tools
 from clawgroups.gateway.board import Caller
 from clawgroups.models import Artifact, Attempt, Entry, Memory, Message, Session, Task
-from clawgroups.services import messages, people, takeover, tasks
+from clawgroups.services import handback, messages, people, takeover, tasks
 from clawgroups.services.perform import perform, perform_async, read_async
 from tests.conftest import Team
 from tests.gateway.mcp_support import Client, key_of
@@ -278,7 +278,7 @@ async def test_a_hand_back_is_acknowledged_by_the_tool_and_the_work_follows(team
         perform(takeover.take_over, task.pk, actor=team.actor("bob"))
         team.send("scribe")
         team.answer("scribe", {"stopReason": "cancelled"})
-        perform(takeover.hand_back, task.pk, note="Keep my first line", actor=team.actor("bob"))
+        perform(handback.hand_back, task.pk, note="Keep my first line", actor=team.actor("bob"))
         perform(tasks.assign_task, task.pk, member_id=team.seat("scribe").pk, actor=team.actor("ada"))
         assert [c.purpose for c in team.send("scribe")] == ["acknowledge"]
         return key_of(task)

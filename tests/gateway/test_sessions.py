@@ -10,8 +10,8 @@ import pytest
 
 from agents.models import Agent
 from clawgroups.core.errors import Conflict, Forbidden, Invalid
-from clawgroups.models import Command, Session, Step, Task
-from clawgroups.services import agent_requests, review, runs, session_options, tasks
+from clawgroups.models import Approval, Command, Session, Step, Task
+from clawgroups.services import agent_requests, approvals, review, runs, session_options, tasks
 from clawgroups.services.files import store
 from clawgroups.services.perform import perform, perform_async, read_async
 from tests.conftest import Team
@@ -174,6 +174,56 @@ async def test_an_agent_that_was_restarted_goes_on_in_its_stored_session_and_its
         assert await read_async(texts, task, "text", 2) == [("The other half.", False)]
         assert (await told_of(task, "usage")) == {"used": 1, "size": 2}
         assert await read_async(Session.objects.filter(task=task).count) == 1
+
+
+async def test_a_history_that_goes_on_behind_the_answer_to_load_gets_into_no_later_turn(team: Team, key: str) -> None:
+    task = await read_async(team.assigned)
+    async with connected(key, capabilities=LOADS) as before:
+        first = await before.asked("session/prompt")
+    async with connected(key, capabilities=LOADS, answering=True) as after:
+        await task_state(task, "ready")
+        await read_async(give_again, team, task)
+        loading = await after.asked("session/load")
+        old = first["params"]["sessionId"]
+        after.update(old, "user_message_chunk", content={"type": "text", "text": "Analyse the sales."})
+        after.say({"id": loading["id"], "result": MODES})
+        setting = await after.asked("session/set_mode")
+        # What Gemini CLI does: its history is still on its way when it has answered.
+        after.chunk(old, "Half of it, as told before.")
+        after.update(old, "tool_call", toolCallId="t1", title="Read the file", status="completed")
+        after.say({"id": setting["id"], "result": {}})
+        prompt = await after.asked("session/prompt")
+        after.chunk(old, "The other half.")
+        after.end_turn(prompt)
+        await task_state(task, "in_review")
+        assert await read_async(texts, task, "text", 2) == [("The other half.", False)]
+        assert not await read_async(Step.objects.filter(attempt__task=task).exists)
+
+
+async def test_a_question_of_a_restarted_agent_is_a_new_one_though_it_counts_from_nought_again(
+    team: Team, key: str
+) -> None:
+    task = await read_async(team.assigned)
+    bob = await read_async(team.actor, "bob")
+    async with connected(key, capabilities=RESUMES) as before:
+        first = await before.asked("session/prompt")
+        session = first["params"]["sessionId"]
+        before.ask(session, 0)
+        [asked] = await until_row(lambda: list(Approval.objects.filter(task=task)))
+        await perform_async(approvals.decide_approval, asked.pk, option_id="yes", actor=bob)
+        await before.answered(0)
+    resumed: dict[str, Frame] = {"session/resume": {"result": {}}}
+    async with connected(key, capabilities=RESUMES, answers=resumed) as after:
+        await task_state(task, "ready")
+        await read_async(give_again, team, task)
+        prompt = await after.asked("session/prompt")
+        assert prompt["params"]["sessionId"] == session
+        after.ask(session, 0)
+        [again] = await until_row(lambda: list(Approval.objects.filter(task=task, state="open")))
+        assert again.attempt_id != asked.attempt_id
+        await perform_async(approvals.decide_approval, again.pk, option_id="no", actor=bob)
+        got = await after.answered(0)
+        assert got["result"] == {"outcome": {"outcome": "selected", "optionId": "no"}}
 
 
 def give_again(team: Team, task: Task) -> None:

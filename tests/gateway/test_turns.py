@@ -30,6 +30,7 @@ async def test_a_turn_with_words_tools_and_a_plan_ends_in_review(team: Team, key
         ours = opening["params"]["_meta"]["clawgroups"]
         assert ours["files"].endswith(f"/api/v1/sessions/{ours['session']}/files")
         assert ours["key"].startswith("cs_")
+        assert ours["task"] == task.key
         prompt = await agent.asked("session/prompt")
         session = prompt["params"]["sessionId"]
         await task_state(task, "working")
@@ -55,6 +56,19 @@ async def test_a_turn_with_words_tools_and_a_plan_ends_in_review(team: Team, key
         assert journal.count("attempt.plan_ticked") == 1
         assert journal.index("task.begun") < journal.index("step.recorded") < journal.index("task.submitted")
         await agent.acked(len(agent.said))
+
+
+async def test_files_that_did_not_arrive_are_named_in_the_transcript_and_the_result_stays(team: Team, key: str) -> None:
+    task = await read_async(team.assigned)
+    async with connected(key) as agent:
+        prompt = await agent.asked("session/prompt")
+        agent.chunk(prompt["params"]["sessionId"], "Done.")
+        lost = {"clawgroups": {"files_failed": ["big.bin", "a.md"]}}
+        agent.say({"id": prompt["id"], "result": {"stopReason": "end_turn", "_meta": lost}})
+        await task_state(task, "in_review")
+        assert (await read_async(attempt_of, task)).result == "Done."
+        said = await read_async(texts, task, "notice")
+        assert said == [("warning: Files that did not reach the workspace (big.bin, a.md)\n", False)]
 
 
 async def test_a_plain_agent_is_sent_nothing_but_acp(team: Team, key: str) -> None:
@@ -97,13 +111,14 @@ async def test_a_turn_that_ends_otherwise_is_no_result(team: Team, key: str, rea
         assert attempt.result == ""
 
 
-async def test_an_agent_that_needs_a_login_is_shown_so_until_it_works(team: Team, key: str) -> None:
+@pytest.mark.parametrize("code", [-32000, 401])
+async def test_an_agent_that_needs_a_login_is_shown_so_until_it_works(team: Team, key: str, code: int) -> None:
     task = await read_async(team.assigned)
     async with connected(key, answering=False) as agent:
         hello = await agent.asked("initialize")
         agent.say({"id": hello["id"], "result": {"protocolVersion": 1, "authMethods": [{"id": "login"}]}})
         opening = await agent.asked("session/new")
-        agent.say({"id": opening["id"], "error": {"code": -32000, "message": "Authentication required"}})
+        agent.say({"id": opening["id"], "error": {"code": code, "message": "Authentication required"}})
         await task_state(task, "ready", "stuck")
         await agent.acked(2)
         row = await until_row(
