@@ -23,9 +23,9 @@ from tests.stories.waiting import until
 # Of T16, T17 and T18 `blows` are the agents that misbehave; T17 has as many silent ones, and 2 of 5 of each other kind.
 SIZES = {
     "T15": {FULL: Size(FULL, 300, 4000, 0, 0.5), CI: Size(CI, 12, 24, 0, 0.12)},
-    "T16": {FULL: Size(FULL, 300, 600, 100, 20.0), CI: Size(CI, 16, 45, 8, 8.0)},
+    "T16": {FULL: Size(FULL, 300, 600, 100, 20.0), CI: Size(CI, 16, 36, 6, 8.0)},
     "T17": {FULL: Size(FULL, 300, 400, 50, 2.5), CI: Size(CI, 16, 20, 4, 0.4)},
-    "T18": {FULL: Size(FULL, 300, 4000, 30, 0.5), CI: Size(CI, 16, 60, 2, 0.2)},
+    "T18": {FULL: Size(FULL, 300, 4000, 30, 0.5), CI: Size(CI, 16, 40, 2, 0.2)},
 }
 # How the clock of the stack is scaled: nobody waits minutes for a lost contact or a stall. At full size T17 has twice
 # the time: heartbeats of a second that 300 agents send late on two cores look like an outage of our own.

@@ -32,7 +32,7 @@ from clawgroups.core.changes import Change, Insert  # noqa: E402
 from clawgroups.core.events import MessagePosted  # noqa: E402
 from clawgroups.journal import head_of  # noqa: E402
 from clawgroups.models import Attempt, Entry, Member, Message, Task, Workspace  # noqa: E402
-from clawgroups.services import contact, members, people, takeover  # noqa: E402
+from clawgroups.services import contact, handback, members, people, takeover  # noqa: E402
 from clawgroups.services.messages import message  # noqa: E402
 from clawgroups.services.perform import perform  # noqa: E402
 
@@ -82,7 +82,7 @@ class Pen:
 
     def _task(self) -> None:
         task = self._dice.choice(Task.objects.filter(workspace=self._workspace).order_by("position"))
-        perform(takeover.hand_back if task.holder_id else takeover.take_over, task.pk, actor=self._actor)
+        perform(handback.hand_back if task.holder_id else takeover.take_over, task.pk, actor=self._actor)
 
     def _seat(self) -> None:
         seat = self._dice.choice(self._agents())

@@ -11,19 +11,21 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from tests.chaos.behaviour import projection
 from tests.chaos.crew import Room
 from tests.chaos.history import seconds_of
 from tests.chaos.processes import children_of
+from tests.chaos.roles import OBEDIENT_SAYS
 from tests.chaos.rows import CI, FULL, Row, Size, percentile
 from tests.chaos.scene import Scene, staged
 from tests.chaos.stacks import Servers, Stack, gone
 
 SIZES = {
-    "T06": {FULL: Size(FULL, 300, 4000, 20, 0.5), CI: Size(CI, 16, 60, 3, 0.2)},
+    "T06": {FULL: Size(FULL, 300, 4000, 20, 0.5), CI: Size(CI, 16, 40, 3, 0.2)},
     "T07": {FULL: Size(FULL, 300, 4000, 10, 12.0), CI: Size(CI, 16, 32, 2, 2.0)},
-    "T08": {FULL: Size(FULL, 300, 4000, 10, 0.5), CI: Size(CI, 16, 60, 2, 0.2)},
-    "T09": {FULL: Size(FULL, 300, 4000, 5, 0.5), CI: Size(CI, 16, 60, 1, 0.2)},
-    "T10": {FULL: Size(FULL, 300, 4000, 5, 2.0), CI: Size(CI, 16, 48, 1, 0.5)},
+    "T08": {FULL: Size(FULL, 300, 4000, 10, 0.5), CI: Size(CI, 16, 40, 2, 0.2)},
+    "T09": {FULL: Size(FULL, 300, 4000, 5, 0.5), CI: Size(CI, 16, 40, 1, 0.2)},
+    "T10": {FULL: Size(FULL, 300, 4000, 5, 2.0), CI: Size(CI, 16, 32, 1, 0.5)},
 }
 
 
@@ -89,9 +91,20 @@ def web_killed(stack: Stack, size: Size, seed: int) -> Row:
         row.measure("agents back, worst", max(absences, default=0.0), 30)
 
     row = Row("T07", f"kill -9 web {size.blows} times, agents mid-turn", stack.name, seed)
-    staged(row, stack, size, act)
+    scene = staged(row, stack, size, act)
     row.measure("reassigned", released(stack), 0, "tasks")
+    row.measure("updates lost, doubled or out of order", len(told_otherwise(stack, scene)), 0, "tasks")
     return row
+
+
+def told_otherwise(stack: Stack, scene: Scene) -> list[str]:
+    """Tasks whose rows are not exactly what their agent said: each word once, the tool call begun and ended once."""
+    found = []
+    for key, made in projection(stack, scene.run).items():
+        results = [result for _, state, _, result, _ in made["attempts"] if state == "accepted"]
+        if results != [OBEDIENT_SAYS] or [status for *_, status in made["steps"]] != ["completed"]:
+            found.append(key)
+    return found
 
 
 def released(stack: Stack) -> int:

@@ -15,7 +15,7 @@ from agents.models import Agent
 from clawgroups.core.actors import Actor
 from clawgroups.core.errors import ClawError
 from clawgroups.models import Member, Task
-from clawgroups.services import approvals, breakers, members, review, takeover
+from clawgroups.services import approvals, breakers, drafts, finishing, handback, members, review, takeover
 from clawgroups.services.perform import perform
 
 LOOK = 600.0  # seconds between two looks at what is stuck
@@ -90,13 +90,13 @@ class People:
 
     def _goes_on(self, task_id: UUID, who: Actor, end: str) -> None:
         with suppress(ClawError):
-            perform(takeover.save_draft, task_id, text="The first half, by hand.", actor=who)
+            perform(drafts.save_draft, task_id, text="The first half, by hand.", actor=who)
             if end == "finish":
-                perform(takeover.submit_held, task_id, result="Done by hand.", actor=who)
+                perform(finishing.submit_held, task_id, result="Done by hand.", actor=who)
             elif end == "hand back":
-                perform(takeover.hand_back, task_id, note="The first half is done.", actor=who)
+                perform(handback.hand_back, task_id, note="The first half is done.", actor=who)
             else:
-                perform(takeover.reassign_task, task_id, member_id=self._fit(task_id), note="For you.", actor=who)
+                perform(handback.reassign_task, task_id, member_id=self._fit(task_id), note="For you.", actor=who)
 
     def _fit(self, task_id: UUID) -> UUID:
         """The seat of an agent that has the task's skill."""
@@ -111,7 +111,7 @@ class People:
         other = next(actor for actor in self._actors.values() if actor != holder)
         with suppress(ClawError):
             perform(takeover.take_over, task_id, actor=other)
-            perform(takeover.submit_held, task_id, result="Done by somebody else.", actor=other)
+            perform(finishing.submit_held, task_id, result="Done by somebody else.", actor=other)
 
     # Helping
 
@@ -120,7 +120,7 @@ class People:
         for task_id in Task.objects.filter(run=self._run, state="stuck").values_list("pk", flat=True):
             with suppress(ClawError):
                 perform(takeover.take_over, task_id, actor=self._ada)
-                perform(takeover.submit_held, task_id, result="Done by ada.", actor=self._ada)
+                perform(finishing.submit_held, task_id, result="Done by ada.", actor=self._ada)
         waiting = Task.objects.filter(run=self._run, state="in_review", blocked_on="person")
         for task_id in waiting.values_list("pk", flat=True):
             with suppress(ClawError):

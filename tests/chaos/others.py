@@ -1,4 +1,5 @@
-"""The tests of reliability.md 4A that need no swarm: a long life, refused starts, crash points, the state machine."""
+"""The tests of reliability.md 4A that need no swarm: a long life, refused starts, crash points, takeovers, the state
+machine."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from tests.chaos.crash_points import crash_points
 from tests.chaos.history import Verdict
 from tests.chaos.long_life import long_life
 from tests.chaos.rows import FULL, Row
-from tests.machine.full import machine_full
+from tests.chaos.takeover import taken_over
+from tests.machine.full import Report, hands_full, machine_full
 from tests.tooling.refusals import refusals
 
 
@@ -35,7 +37,19 @@ def played_through(size: str, seed: int) -> Row:
     """T23: a state machine over everything that people, agents, time and the coordinator may do."""
     row = Row("T23", "state machine on both databases", "both", seed)
     found = machine_full(seed=seed) if size == FULL else machine_full(examples=30, steps=20, pure=300, seed=seed)
-    row.note(f"{found.examples} x {found.steps} steps, {found.pure_seeds} seeds of the core, {found.seconds:.0f} s")
+    row.check("it ran on both", len(found.databases) == 2)
+    return _played(row, found)
+
+
+def held_through(size: str, seed: int) -> Row:
+    """T21m: the same, mostly over who has a task in hand, and what is decided at the same moment."""
+    row = Row("T21m", "state machine of takeovers", "PostgreSQL", seed)
+    return _played(row, hands_full(seed=seed) if size == FULL else hands_full(examples=30, steps=20, seed=seed))
+
+
+def _played(row: Row, found: Report) -> Row:
+    core = f", {found.pure_seeds} seeds of the core" if found.pure_seeds else ""
+    row.note(f"{found.examples} x {found.steps} steps, {found.walks} walks{core}, {found.seconds:.0f} s")
     row.measure("violations", found.violations, 0, "of them")
     row.verdict = Verdict(faults=list(found.faults))
     return row
@@ -45,5 +59,7 @@ OTHERS: dict[str, Callable[[str, int], Row]] = {
     "T04": long_life,
     "T12": refused_starts,
     "T14": crashed_turns,
+    "T21": taken_over,
+    "T21m": held_through,
     "T23": played_through,
 }

@@ -63,10 +63,11 @@ class Process:
         return children
 
     def stop(self) -> float:
-        """SIGTERM; how many seconds it took to end. One that does not end is killed."""
+        """SIGTERM; how many seconds it took to end. One that does not end is killed; one that was frozen is woken."""
         began = time.monotonic()
         if self.runs:
             self.signal(signal.SIGTERM)
+            self.signal(signal.SIGCONT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.wait()
             if self.runs:

@@ -32,6 +32,7 @@ class Turn(Protocol):
         ...
 
 
+OBEDIENT_SAYS = "The result stands, as it was asked for."
 Outcome = str | None
 """A stop reason; None where the prompt was answered already, or never is."""
 
@@ -42,9 +43,10 @@ async def obedient(turn: Turn) -> Outcome:
     await asyncio.sleep(pause)
     await turn.act("Look at the material", output=f"seen {turn.dice.random():.6f}")
     await asyncio.sleep(pause)
-    await turn.say("The result stands, ")
+    begin, end = OBEDIENT_SAYS.split(",")
+    await turn.say(f"{begin},")
     await asyncio.sleep(pause)
-    await turn.say("as it was asked for.")
+    await turn.say(end)
     return "end_turn"
 
 

@@ -1,7 +1,8 @@
 """T23 at full size on one database: `python -m tests.machine [--examples N] [--steps N] [--seed S] [--pure N]`.
 
-The database is what DATABASE_URL names, or a fresh SQLite file; it is migrated and left as it was found.
-The last line is a report as JSON; a failure prints the steps and the seed that lead to it.
+`--hands` plays mostly takeovers, drafts and hand-backs (T21m). The database is what DATABASE_URL names, or a fresh
+SQLite file; it is migrated and left as it was found. The last line is a report as JSON; a failure prints the steps
+and the seed that lead to it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from django.db import connection, transaction  # noqa: E402
 from clawgroups import commit  # noqa: E402
 from clawgroups.core.garbage import settle  # noqa: E402
 from tests.conftest import make_team, make_users  # noqa: E402
-from tests.machine.engine import Engine, run, walk  # noqa: E402
+from tests.machine.engine import Engine, Hands, run, walk  # noqa: E402
 from tests.machine.pure import play  # noqa: E402
 
 CHUNK = 100  # examples, or walks, in one transaction
@@ -73,7 +74,9 @@ def main(arguments: list[str]) -> int:
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     options.add_argument("--walks", type=int, default=0)
     options.add_argument("--pure", type=int, default=0)
+    options.add_argument("--hands", action="store_true", help="mostly takeovers, drafts and hand-backs")
     given = options.parse_args(arguments)
+    machine = Hands if given.hands else Engine
     call_command("migrate", verbosity=0)
     settle()
     if connection.vendor == "sqlite":
@@ -84,11 +87,11 @@ def main(arguments: list[str]) -> int:
     violations = counted(lambda: play_many(given.pure, given.seed))
     for begun in range(0, given.examples, CHUNK):
         size, seed = min(CHUNK, given.examples - begun), given.seed + begun
-        violations += in_a_team(partial(run, examples=size, steps=given.steps, seed=seed))
+        violations += in_a_team(partial(run, examples=size, steps=given.steps, seed=seed, machine=machine))
         print(f"{connection.vendor}: {begun + size} examples", file=sys.stderr, flush=True)
     for begun in range(0, given.walks, CHUNK):
         seeds = range(given.seed + begun, given.seed + min(begun + CHUNK, given.walks))
-        violations += in_a_team(*(partial(walk, seed=seed, steps=given.steps) for seed in seeds))
+        violations += in_a_team(*(partial(walk, seed=seed, steps=given.steps, machine=machine) for seed in seeds))
         print(f"{connection.vendor}: {begun + len(seeds)} walks", file=sys.stderr, flush=True)
     report = {
         "database": connection.vendor,

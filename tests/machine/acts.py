@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from unittest import mock
 from uuid import UUID
@@ -24,32 +25,35 @@ from clawgroups import bus, commit
 from clawgroups.coordinator.loop import take_turn
 from clawgroups.core.actors import SYSTEM, Actor, ActorKind
 from clawgroups.core.changes import Change, Outcome
-from clawgroups.core.errors import ClawError
+from clawgroups.core.errors import Busy, ClawError
 from clawgroups.core.transcript import Standing
 from clawgroups.gateway import reads
-from clawgroups.models import Attempt, Command, Member, Run, Session, Task
+from clawgroups.models import Attempt, Command, Member, Run, Session
 from clawgroups.reactions import react
 from clawgroups.services import (
     approvals,
+    artifacts,
     breakers,
     contact,
     late,
     members,
-    regenerate,
-    review,
     runs,
     sessions,
-    takeover,
-    tasks,
+    steering,
+    stopping,
     transcript,
+    turns,
 )
 from clawgroups.services.perform import perform
 from clawgroups.services.sweep import sweep
 from tests.conftest import Team
+from tests.machine.by_hand import BY_HAND
+from tests.machine.cases import NAMES, Case, made_file
 
 BEGIN = datetime(2026, 5, 4, 8, tzinfo=UTC)
 AGENTS = ("scribe", "counter", "judge")
 PEOPLE = ("ada", "bob", "carol")
+ASKED = ("bob", "carol")  # who may be asked for tasks
 PROMPTS = ("work", "acknowledge", "steer")
 ENDS: dict[str, Mapping[str, Any]] = {
     "end_turn": {"result": {"stopReason": "end_turn"}},
@@ -60,7 +64,6 @@ ENDS: dict[str, Mapping[str, Any]] = {
     "login": {"error": {"code": -32000, "message": "sign in"}},
 }
 OPTIONS = [{"optionId": "y", "kind": "allow_once"}, {"optionId": "n", "kind": "reject_once"}]
-PARTS = [{"title": "One half", "instructions": "The first."}, {"title": "Other half", "instructions": "The rest."}]
 PLANS: tuple[list[dict[str, Any]], ...] = (
     [{"key": "a", "title": "A"}],
     [{"key": "a", "title": "A"}, {"key": "b", "title": "B", "depends_on": ["a"]}],
@@ -94,6 +97,9 @@ class Acts:
         self.up = set(AGENTS)
         self.wanted: dict[str, None] = {}
         self._stack = ExitStack()
+        self.taken: list[str] = []
+        """Texts of which their writers were told that they are saved, or kept."""
+        self._words = 0
 
     # The frame of an example
 
@@ -103,6 +109,7 @@ class Acts:
         self._stack.enter_context(mock.patch.object(bus, "wake", return_value=None))
         self._stack.enter_context(mock.patch.object(bus, "enqueue", self._enqueue))
         self._stack.enter_context(_rolled_back())
+        Member.objects.filter(pk__in=[self.seat(name).pk for name in ASKED]).update(capacity=3)
         for name in AGENTS:
             self.back(name, same=True)
 
@@ -110,6 +117,8 @@ class Acts:
         self._stack.close()
 
     def clock(self) -> datetime:
+        """No two looks at it are at the same moment, as no two changes are."""
+        self.now += timedelta(microseconds=1)
         return self.now
 
     def _enqueue(self, job: str, *args: str) -> None:
@@ -169,8 +178,10 @@ class Acts:
     def turn(self) -> None:
         """What the worker does after a hint: react, then a turn for each run that wants one."""
         react(self.team.workspace.pk)
-        for run_id in Run.objects.order_by("created_at", "pk").values_list("pk", flat=True):
-            take_turn(run_id)
+        # On a machine that is slow enough the lease would be renewed beside the one connection, where there is no run.
+        with mock.patch.object(turns, "renew_turn", side_effect=Busy("There is one connection.")):
+            for run_id in Run.objects.order_by("created_at", "pk").values_list("pk", flat=True):
+                take_turn(run_id)
 
     def tick(self, seconds: float, *, quiet: bool) -> None:
         """Time passes. Agents that are up are heard; the sweep looks, and what it asks for is done."""
@@ -214,7 +225,7 @@ class Acts:
     def send(self, name: str) -> None:
         """Hand an agent what it is owed, one prompt per session at a time."""
         link = self.links[name]
-        for command in sessions.owed_commands(self.team.agents[name].pk, link):
+        for command in steering.in_order(sessions.owed_commands(self.team.agents[name].pk, link)):
             busy = Command.objects.filter(session=command.session, state="sent", purpose__in=PROMPTS)
             if command.state == "open" and not (command.purpose in PROMPTS and busy.exists()):
                 self.do(sessions.command_sent, command.pk, link=link)
@@ -239,6 +250,11 @@ class Acts:
             text=text,
             **said,
         )
+
+    def at_work(self) -> list[str]:
+        """The agents that have a session open; all, where none has."""
+        having = set(Session.objects.filter(state="open").values_list("agent_id", flat=True))
+        return [name for name in AGENTS if self.team.agents[name].pk in having] or list(AGENTS)
 
     def listen(self, name: str) -> None:
         """Look where the agent's link and sessions stand: what is said later is placed by what is known now."""
@@ -269,26 +285,53 @@ class Acts:
         if session is not None:
             self.do(approvals.withdraw_approval, session.pk, request_id=number, actor=self.agent(name))
 
+    def deliver(self, name: str, pick: int) -> None:
+        """An agent delivers a file in one of its sessions, be that over or not."""
+        known = list(Session.objects.filter(agent=self.team.agents[name]).order_by("-opened_at", "pk")[:3])
+        if known:
+            stored = made_file(NAMES[pick % 2], f"{name} {pick % 5}")
+            session = known[pick % len(known)] if pick % 4 == 0 else known[0]
+            self.do(artifacts.deliver_file, session.pk, stored=stored, actor=self.agent(name))
+
+    def step_is_over(self, name: str) -> None:
+        """What the process that holds an agent's socket does after a step: what waits for that goes next."""
+        for pk in Session.objects.filter(agent=self.team.agents[name], state="open").values_list("pk", flat=True):
+            try:
+                if (future := steering.give_way(pk)) is not None:
+                    future.result()
+            except ClawError:
+                continue
+
     # People
 
-    def by_hand(self, verb: str, task_id: UUID, who: str, other: str, *, later: bool) -> None:
-        """Something a person can do to a task."""
-        how = self.decide if later else self.do
-        given = {name: value(self, other) for name, value in GIVEN.get(verb, {}).items()}
-        if verb in ("release", "stale_release"):
-            epoch = Task.objects.get(pk=task_id).epoch
-            given["epoch"] = epoch if verb == "release" else max(epoch - 1, 0)
-        how(BY_HAND[verb], task_id, actor=self.person(who), **given)
+    def by_hand(self, verb: str, case: Case, *, later: bool) -> None:
+        """Something a person can do to a task, or to a row that belongs to it."""
+        one, about = BY_HAND[verb], BY_HAND[verb].on(case)
+        if about is None:
+            return
+        given = one.given(case)
+        if later:
+            self.decide(one.verb, about, actor=self.person(case.who), **given)
+            return
+        words = str(given.get("text") or given.get("result") or "")
+        try:
+            perform(one.verb, about, actor=self.person(case.who), **given)
+        except ClawError as why:
+            if "kept_as" not in why.fields:
+                return
+        if words.endswith("]"):
+            self.taken.append(words)
+
+    def typed(self, who: str, after: str = "") -> str:
+        """Words that nobody has typed before."""
+        self._words += 1
+        return f"{after}[{who} {self._words}]"
 
     def steer(self, pick: int, verb: str) -> None:
         """Something a person can do to a run."""
         known = list(Run.objects.order_by("created_at", "pk").values_list("pk", flat=True))
         how = self.decide if pick % 3 == 0 else self.do
         how(STEER[verb], known[pick % len(known)], actor=self.person("ada"))
-
-    def holder_of(self, task_id: UUID) -> str:
-        holder = Task.objects.select_related("holder__user").get(pk=task_id).holder
-        return holder.user.username if holder is not None and holder.user is not None else "ada"
 
     def late_results(self) -> list[Attempt]:
         return list(Attempt.objects.filter(late_at__isnull=False).order_by("offered_at", "pk"))
@@ -329,36 +372,8 @@ STEER: dict[str, Callable[..., Future[Outcome]]] = {
     "pause": runs.pause_run,
     "resume": runs.resume_run,
     "cancel": runs.cancel_run,
-}
-BY_HAND: dict[str, Callable[..., Future[Outcome]]] = {
-    "assign": tasks.assign_task,
-    "release": tasks.release_task,
-    "stale_release": tasks.release_task,
-    "cancel": tasks.cancel_task,
-    "take_over": takeover.take_over,
-    "force": takeover.take_over,
-    "draft": takeover.save_draft,
-    "submit": takeover.submit_held,
-    "hand_back": takeover.hand_back,
-    "reassign": takeover.reassign_task,
-    "accept": review.accept_task,
-    "return": review.return_task,
-    "rephrase": regenerate.regenerate_task,
-    "split": regenerate.regenerate_task,
-}
-# What a verb is given beside the task and the actor; `other` is the name of an agent.
-GIVEN: dict[str, dict[str, Callable[[Acts, str], Any]]] = {
-    "assign": {"member_id": lambda acts, other: acts.seat(other).pk},
-    "release": {"reason": lambda acts, other: "r"},
-    "stale_release": {"reason": lambda acts, other: "r"},
-    "force": {"force": lambda acts, other: True},
-    "draft": {"text": lambda acts, other: "by hand"},
-    "submit": {"result": lambda acts, other: "Done by hand"},
-    "hand_back": {"note": lambda acts, other: "n", "text": lambda acts, other: "t"},
-    "reassign": {"member_id": lambda acts, other: acts.seat(other).pk},
-    "return": {"reasons": lambda acts, other: ["too short"]},
-    "rephrase": {"instructions": lambda acts, other: "Otherwise."},
-    "split": {"instructions": lambda acts, other: "Put them together.", "parts": lambda acts, other: PARTS},
+    "stop": stopping.stop_run,
+    "stop_more": partial(stopping.stop_run, more=True),
 }
 
 

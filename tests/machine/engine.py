@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import ClassVar
@@ -17,33 +18,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from clawgroups.core.invariants import Allowance
 from tests.conftest import Team
-from tests.machine.acts import AGENTS, BY_HAND, ENDS, PEOPLE, PLANS, Acts
+from tests.machine.acts import AGENTS, ENDS, PEOPLE, PLANS, Acts
+from tests.machine.by_hand import BY_HAND, HANDS
+from tests.machine.cases import Case, about
 from tests.machine.history import History
+from tests.machine.together import together
+from tests.machine.words import Words
 
 AT_ANY_TIME = Allowance(overdue=None)
 AFTER_A_SWEEP = Allowance(overdue=timedelta(seconds=1))
 SHORTENING = 240.0  # seconds
 TICKS = (1, 30, 50, 70, 130, 310, 700, 1300, 4000, 8000)
-
-# In which states a person's verb means something; elsewhere it is tried, too, where there is no such task.
-FITTING: dict[str, set[str]] = {
-    "assign": {"ready", "stuck"},
-    "release": {"assigned", "working"},
-    "stale_release": {"assigned", "working"},
-    "take_over": {"ready", "assigned", "working", "in_review", "stuck"},
-    "force": {"held"},
-    "draft": {"held"},
-    "submit": {"held"},
-    "hand_back": {"held"},
-    "reassign": {"held"},
-    "accept": {"in_review"},
-    "return": {"in_review"},
-    "rephrase": {"ready", "stuck"},
-    "split": {"ready", "stuck"},
-}
-
-HOLDERS = frozenset({"draft", "submit", "hand_back", "reassign"})
-RARE = {"cancel": 1, "split": 1, "stale_release": 2}
 
 
 class Engine(RuleBasedStateMachine):
@@ -51,12 +36,18 @@ class Engine(RuleBasedStateMachine):
 
     team: ClassVar[Team]
     seen: ClassVar[Counter[str]] = Counter()
+    plans: ClassVar[int] = len(PLANS)
+    crossing: ClassVar[float] = 0.2
+    """How often what is decided is written only after other things have happened."""
+    fitting: ClassVar[float] = 0.0
+    """How often people do only what means something for one of the tasks."""
 
     def __init__(self) -> None:
         super().__init__()
         self.acts = Acts(self.team)
         self.acts.begin()
         self.history = History(self.team.workspace.pk)
+        self.words = Words(self.team.workspace.pk)
         self.told: list[str] = []
         self.tasks: list[UUID] = []
         self.approvals: list[UUID] = []
@@ -68,11 +59,14 @@ class Engine(RuleBasedStateMachine):
 
     @initialize(plan=st.integers(0, len(PLANS) - 1))
     def first_run(self, plan: int) -> None:
-        self.acts.new_run(plan, start=True)
+        self.acts.new_run(plan % self.plans, start=True)
 
     @invariant()
     def everything_holds(self) -> None:
-        found = self.history.check(self.acts.now, AFTER_A_SWEEP if self._swept else AT_ANY_TIME)
+        swept = self._swept
+        found = self.history.check(self.acts.now, AFTER_A_SWEEP if swept else AT_ANY_TIME)
+        found += self.words.check(self.acts.taken)
+        found += together(self.team.workspace.pk, swept=swept)
         self._swept = False
         assert not found, "\n".join(found)
         self.tasks = [task.id for task in self.history.world.tasks]
@@ -82,10 +76,18 @@ class Engine(RuleBasedStateMachine):
     def something_happens(self, seed: bytes) -> None:
         """One step. What it is comes from the step's own chance, so that all ways are taken as often as they weigh,
         and steps that do not matter can be left out of a history that failed."""
-        chance = Random(seed)
-        way = chance.choices(list(WAYS), list(WAYS.values()))[0] if self.tasks else Engine.another_goal_is_given
+        chance, ways = Random(seed), self.ways()
+        way = chance.choices(list(ways), list(ways.values()))[0] if self.tasks else Engine.another_goal_is_given
         self._tell(way.__name__)
         way(self, chance)
+
+    def ways(self) -> dict[Callable[[Engine, Random], None], int]:
+        """What happens in a step, and how often."""
+        return WAYS
+
+    def weight(self, verb: str) -> int:
+        """How often people do this to a task."""
+        return BY_HAND[verb].weight
 
     def _tell(self, what: str) -> None:
         self.told.append(what)
@@ -106,14 +108,14 @@ class Engine(RuleBasedStateMachine):
         self.acts.turn()
 
     def what_is_owed_is_sent(self, chance: Random) -> None:
-        self.acts.send(chance.choice(AGENTS))
+        self.acts.send(chance.choice(self.acts.at_work()))
 
     def another_goal_is_given(self, chance: Random) -> None:
         if len(self.tasks) < 4:
-            self.acts.new_run(chance.randrange(len(PLANS)), start=chance.random() < 0.7)
+            self.acts.new_run(chance.randrange(self.plans), start=chance.random() < 0.7)
 
     def a_person_steers_the_run(self, chance: Random) -> None:
-        verb = chance.choices(["start", "pause", "resume", "cancel"], [4, 2, 3, 1])[0]
+        verb = chance.choices(["start", "pause", "resume", "cancel", "stop", "stop_more"], [4, 2, 5, 1, 2, 1])[0]
         self.acts.steer(chance.randrange(30), verb)
 
     def time_passes(self, chance: Random) -> None:
@@ -126,7 +128,7 @@ class Engine(RuleBasedStateMachine):
     # Agents
 
     def an_agent_answers(self, chance: Random) -> None:
-        name = chance.choice(AGENTS)
+        name = chance.choice(self.acts.at_work())
         waiting = [command for command in self.acts.requests(name) if command.state == "sent"]
         if waiting:
             end = chance.choice(sorted(ENDS))
@@ -142,17 +144,23 @@ class Engine(RuleBasedStateMachine):
             self.acts.answer(name, command, chance.choice(["end_turn", "end_turn", "error"]), "late", later=False)
 
     def somebody_listens(self, chance: Random) -> None:
-        self.acts.listen(chance.choice(AGENTS))
+        self.acts.listen(chance.choice(self.acts.at_work()))
 
     def an_agent_speaks(self, chance: Random) -> None:
         if self.acts.ears:
             self.acts.speak(chance.randrange(30), "word")
 
     def an_agent_asks(self, chance: Random) -> None:
-        self.acts.ask(chance.choice(AGENTS), chance.randrange(3))
+        self.acts.ask(chance.choice(self.acts.at_work()), chance.randrange(3))
 
     def an_agent_takes_its_question_back(self, chance: Random) -> None:
         self.acts.withdraw(chance.choice(AGENTS), chance.randrange(3))
+
+    def an_agent_delivers_a_file(self, chance: Random) -> None:
+        self.acts.deliver(chance.choice(self.acts.at_work()), chance.randrange(100))
+
+    def a_step_is_over(self, chance: Random) -> None:
+        self.acts.step_is_over(chance.choice(AGENTS))
 
     def a_socket_closes(self, chance: Random) -> None:
         self.acts.drop(chance.choice(AGENTS))
@@ -172,14 +180,18 @@ class Engine(RuleBasedStateMachine):
         """A verb on a task for which it means something; elsewhere it is tried too, where there is none."""
         if not self.tasks:
             return
-        verb = chance.choices(list(BY_HAND), [RARE.get(verb, 4) for verb in BY_HAND])[0]
-        fit = [task.id for task in self.history.world.tasks if task.state in FITTING.get(verb, ())]
-        task_id = chance.choice(fit or self.tasks)
-        who = chance.choice(PEOPLE)
-        if verb in HOLDERS and chance.random() < 0.8:
-            who = self.acts.holder_of(task_id)
-        self._tell(f"    {who}: {verb}")
-        self.acts.by_hand(verb, task_id, who, chance.choice(AGENTS), later=self._later(chance))
+        tasks, there = self.history.world.tasks, about(self.team.workspace.pk)
+        verbs = list(BY_HAND)
+        if chance.random() < self.fitting:
+            verbs = [verb for verb in BY_HAND if any(BY_HAND[verb].fits(task, there) for task in tasks)] or verbs
+        verb = chance.choices(verbs, list(map(self.weight, verbs)))[0]
+        fit = [task.id for task in tasks if BY_HAND[verb].fits(task, there)]
+        task_id, who, other = chance.choice(fit or self.tasks), chance.choice(PEOPLE), chance.choice(PEOPLE)
+        case = Case(self.acts, task_id, who, chance.choice(AGENTS), other, chance.randrange(10_000))
+        if chance.random() < 0.8:
+            case = replace(case, who=BY_HAND[verb].by(case))
+        self._tell(f"    {case.who}: {verb}")
+        self.acts.by_hand(verb, case, later=self._later(chance))
 
     def a_person_answers(self, chance: Random) -> None:
         if self.approvals:
@@ -200,14 +212,13 @@ class Engine(RuleBasedStateMachine):
 
     def _later(self, chance: Random) -> bool:
         """Whether what is decided now is written only after other things have happened."""
-        return chance.random() < 0.2
+        return chance.random() < self.crossing
 
     def a_decision_of_before_is_committed(self, chance: Random) -> None:
         if self.acts.pending:
             self.acts.land(chance.randrange(30))
 
 
-# What happens in a step, and how often.
 WAYS: dict[Callable[[Engine, Random], None], int] = {
     Engine.everybody_does_what_is_next: 10,
     Engine.the_coordinator_works: 6,
@@ -221,6 +232,8 @@ WAYS: dict[Callable[[Engine, Random], None], int] = {
     Engine.an_agent_speaks: 4,
     Engine.an_agent_asks: 4,
     Engine.an_agent_takes_its_question_back: 1,
+    Engine.an_agent_delivers_a_file: 3,
+    Engine.a_step_is_over: 1,
     Engine.a_socket_closes: 2,
     Engine.an_agent_connects_again: 4,
     Engine.an_agent_breaks_the_protocol: 1,
@@ -234,10 +247,63 @@ WAYS: dict[Callable[[Engine, Random], None], int] = {
 }
 
 
-def run(*, examples: int, steps: int, seed: int) -> None:
+class Hands(Engine):
+    """A few tasks, whom people and agents have in their hands by turns; much of it is decided at the same moment."""
+
+    plans = 2
+    crossing = 0.35
+    fitting = 0.9
+
+    @initialize(plan=st.integers(0, len(PLANS) - 1))
+    def first_run(self, plan: int) -> None:
+        """An agent is at work when it begins."""
+        super().first_run(plan)
+        self.acts.turn()
+        for _ in range(2):
+            for name in AGENTS:
+                self.acts.send(name)
+                for command in self.acts.requests(name):
+                    if command.purpose == "open" and command.state == "sent":
+                        self.acts.answer(name, command, "end_turn", "", later=False)
+
+    def ways(self) -> dict[Callable[[Engine, Random], None], int]:
+        """Without what would come to nothing now."""
+        idle: dict[Callable[[Engine, Random], None], bool] = {
+            Engine.a_decision_of_before_is_committed: not self.acts.pending,
+            Engine.an_agent_speaks: not self.acts.ears,
+            Engine.a_person_answers: not self.approvals,
+        }
+        return {way: 0 if idle.get(way) else weight for way, weight in WAYS_OF_HANDS.items()}
+
+    def weight(self, verb: str) -> int:
+        return super().weight(verb) * (4 if verb in HANDS else 1)
+
+
+WAYS_OF_HANDS = {
+    **WAYS,
+    Engine.another_goal_is_given: 1,
+    Engine.an_agent_answers_late_or_again: 10,
+    Engine.somebody_listens: 8,
+    Engine.an_agent_speaks: 12,
+    Engine.an_agent_asks: 6,
+    Engine.an_agent_delivers_a_file: 6,
+    Engine.a_step_is_over: 3,
+    Engine.a_person_acts: 80,
+    Engine.what_is_owed_is_sent: 10,
+    Engine.a_socket_closes: 1,
+    Engine.a_person_answers: 5,
+    Engine.a_decision_of_before_is_committed: 20,
+    Engine.an_agent_breaks_the_protocol: 0,
+    Engine.a_person_steers_the_run: 2,
+    Engine.a_late_result_is_taken_up: 2,
+    Engine.a_member_leaves: 1,
+}
+
+
+def run(*, examples: int, steps: int, seed: int, machine: type[Engine] = Engine) -> None:
     """So many examples, from this seed. A failure is shrunk and told with its steps; the seed repeats it."""
     stateful.run_state_machine_as_test(
-        hypothesis.seed(seed)(Engine),
+        hypothesis.seed(seed)(machine),
         settings=hypothesis.settings(
             max_examples=examples,
             stateful_step_count=steps,
@@ -250,14 +316,14 @@ def run(*, examples: int, steps: int, seed: int) -> None:
     )
 
 
-def walk(*, seed: int, steps: int) -> None:
+def walk(*, seed: int, steps: int, machine: type[Engine] = Engine) -> None:
     """One history of evenly chosen steps: Hypothesis varies what it has seen, this goes everywhere.
 
     A failure is made shorter by leaving steps out, and told with what is left and the seed.
     """
     chance = Random(seed)
     plan, history = chance.randrange(len(PLANS)), [chance.randbytes(8) for _ in range(steps)]
-    fault, _ = _play(plan, history)
+    fault, _ = _play(machine, plan, history)
     if fault is None:
         return
     until = time.monotonic() + SHORTENING
@@ -265,19 +331,19 @@ def walk(*, seed: int, steps: int) -> None:
     while size and time.monotonic() < until:
         for at in range(0, len(history), size):
             shorter = history[:at] + history[at + size :]
-            if _play(plan, shorter)[0] is not None:
+            if _play(machine, plan, shorter)[0] is not None:
                 history = shorter
                 break
         else:
             size //= 2
-    fault, told = _play(plan, history)
+    fault, told = _play(machine, plan, history)
     steps_told = "\n".join(told)
     raise AssertionError(f"seed {seed} of {steps} steps, plan {plan}:\n{steps_told}\n{fault}") from fault
 
 
-def _play(plan: int, history: Sequence[bytes]) -> tuple[Exception | None, list[str]]:
+def _play(machine: type[Engine], plan: int, history: Sequence[bytes]) -> tuple[Exception | None, list[str]]:
     """Go through these steps; what went wrong, and what was done."""
-    engine = Engine()
+    engine = machine()
     try:
         engine.first_run(plan=plan)
         engine.everything_holds()

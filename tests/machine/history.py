@@ -11,7 +11,9 @@ from clawgroups.core.fold import State, fold
 from clawgroups.core.invariants import Allowance, World, breaches
 from clawgroups.core.lifecycle import ATTEMPT_OPEN, TASK_TERMINAL
 from clawgroups.journal import entries_after, entry_as_json, snapshot
-from clawgroups.models import Attempt, Part, Step, Task
+from clawgroups.models import Artifact, Attempt, Draft, Part, Step, Task
+from tests.machine.hands import Hands
+from tests.stories.checker import fenced
 
 OPEN = frozenset(state.value for state in ATTEMPT_OPEN)
 OVER = frozenset(state.value for state in TASK_TERMINAL)
@@ -30,6 +32,7 @@ class History:
         self.entries: list[dict[str, Any]] = []
         self.types: set[str] = set()
         self.world = World()
+        self._hands = Hands(workspace_id)
         self._epochs: dict[UUID, int] = {}
         self._over: dict[UUID, str] = {}
         self._frozen: dict[UUID, tuple[Any, ...]] = {}
@@ -38,7 +41,9 @@ class History:
         """Everything that is wrong now, as sentences."""
         self.world = look()
         found = [f"{b.kind.name}: {b.title}: {b.sentence}" for b in breaches(self.world, now, allowance)]
-        return [*found, *self._journal(), *self._tasks(), *self._attempts()]
+        before = len(self.entries)
+        found += self._journal()
+        return [*found, *self._tasks(), *self._attempts(), *self._hands.check(self.entries[before:])]
 
     def _journal(self) -> list[str]:
         entries = entries_after(self.workspace_id, self.generation, self.seq, 10_000)
@@ -55,6 +60,8 @@ class History:
         if now.head.seq != self.seq:
             found.append(f"the head is {now.head.seq}, and {self.seq} entries are there")
         last = ", ".join(entry["type"] for entry in new)
+        if new:
+            found += fenced(self.entries)
         return [*found, *(f"after {last}: {one}" for one in differences(self.folded, now.state))]
 
     def _tasks(self) -> list[str]:
@@ -70,7 +77,8 @@ class History:
         return found
 
     def _attempts(self) -> list[str]:
-        parts, steps = _said(self.workspace_id), _did(self.workspace_id)
+        parts, steps, drafts = _said(self.workspace_id), _did(self.workspace_id), _wrote(self.workspace_id)
+        files = _delivered(self.workspace_id)
         open_of: dict[UUID, int] = {}
         accepted: dict[UUID, int] = {}
         found = []
@@ -80,7 +88,7 @@ class History:
             open_of[task_id] = open_of.get(task_id, 0) + (state in OPEN)
             accepted[task_id] = accepted.get(task_id, 0) + (state == "accepted")
             if state not in OPEN:
-                now = (*shown, parts.get(pk, 0), steps.get(pk, 0))
+                now = (*shown, parts.get(pk, 0), steps.get(pk, 0), drafts.get(pk, 0), files.get(pk, 0))
                 if self._frozen.setdefault(pk, now) != now:
                     found.append(f"attempt {pk} is over and was written to: {self._frozen[pk]} became {now}")
         found += [f"task {pk} has {n} open attempts" for pk, n in open_of.items() if n > 1]
@@ -105,6 +113,25 @@ def _did(workspace_id: UUID) -> dict[UUID, int]:
     found: dict[UUID, int] = {}
     for attempt in Step.objects.filter(attempt__workspace=workspace_id).values_list("attempt_id", flat=True):
         found[attempt] = found.get(attempt, 0) + 1
+    return found
+
+
+def _wrote(workspace_id: UUID) -> dict[UUID, int]:
+    """How many versions of its draft each attempt has."""
+    found: dict[UUID, int] = {}
+    rows = Draft.objects.filter(attempt__workspace=workspace_id, kind__in=["own", "offered"])
+    for attempt in rows.values_list("attempt_id", flat=True):
+        found[attempt] = found.get(attempt, 0) + 1
+    return found
+
+
+def _delivered(workspace_id: UUID) -> dict[UUID, int]:
+    """How many files each attempt has that count: not what came late or was kept beside it."""
+    found: dict[UUID, int] = {}
+    rows = Artifact.objects.filter(attempt__workspace=workspace_id, kind__in=["draft", "result"])
+    for attempt in rows.values_list("attempt_id", flat=True):
+        if attempt is not None:
+            found[attempt] = found.get(attempt, 0) + 1
     return found
 
 

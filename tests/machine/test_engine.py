@@ -8,11 +8,11 @@ from unittest import mock
 import pytest
 
 from clawgroups.core.changes import Count
-from clawgroups.models import Task
-from clawgroups.services import review
+from clawgroups.models import Attempt, Task
+from clawgroups.services import review, takeover
 from tests.conftest import Team
 from tests.machine import engine
-from tests.machine.engine import Engine, run, walk
+from tests.machine.engine import Engine, Hands, run, walk
 
 EXAMPLES, WALKS, STEPS = 10, 8, 30
 
@@ -24,9 +24,9 @@ def _room(team: Team) -> None:
     Engine.team = team
 
 
-def chosen() -> int:
+def chosen(more: str = "") -> int:
     seed = random.SystemRandom().randrange(2**31)
-    print(f"python -m tests.machine --examples {EXAMPLES} --walks {WALKS} --steps {STEPS} --seed {seed}")
+    print(f"python -m tests.machine --examples {EXAMPLES} --walks {WALKS} --steps {STEPS} --seed {seed}{more}")
     return seed
 
 
@@ -38,6 +38,23 @@ def test_everything_holds_on_walks_that_go_everywhere() -> None:
     seed = chosen()
     for one in range(seed, seed + WALKS):
         walk(seed=one, steps=STEPS)
+
+
+def test_a_task_is_in_one_hand_at_most_whatever_is_decided_at_the_same_moment() -> None:
+    seed = chosen(" --hands")
+    for one in range(seed, seed + WALKS):
+        walk(seed=one, steps=STEPS, machine=Hands)
+
+
+def forgetful(attempt: Attempt) -> str:
+    return ""
+
+
+def test_a_takeover_that_loses_what_was_there_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "SHORTENING", 0.0)
+    with mock.patch.object(takeover, "text_to_go_on_with", forgetful):
+        found = next(fault for seed in range(100) if (fault := fault_of(seed, Hands)))
+    assert "begins with ''" in found
 
 
 def uncounted(task: Task) -> Count:
@@ -52,9 +69,9 @@ def test_a_verb_that_forgets_a_counter_is_found_and_told_with_its_seed(monkeypat
     assert " of 30 steps, plan " in found
 
 
-def fault_of(seed: int) -> str:
+def fault_of(seed: int, machine: type[Engine] = Engine) -> str:
     try:
-        walk(seed=seed, steps=STEPS)
+        walk(seed=seed, steps=STEPS, machine=machine)
     except AssertionError as fault:
         return str(fault)
     return ""
