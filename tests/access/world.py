@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
+from agents import tokens
 from agents.ids import new_id
 from agents.models import AgentKey
 from clawgroups import sealing
@@ -21,9 +22,14 @@ from clawgroups.models import (
     Approval,
     Artifact,
     Attempt,
+    Command,
+    Draft,
+    Message,
+    MessageFile,
     ModelCall,
     ModelServer,
     Override,
+    Part,
     Session,
     Step,
     Task,
@@ -31,11 +37,15 @@ from clawgroups.models import (
 )
 from clawgroups.services import (
     agents,
+    control,
     endpoints,
+    enrolling,
     files,
+    finishing,
     goal_questions,
     members,
     memories,
+    messages,
     people,
     runs,
     takeover,
@@ -48,6 +58,7 @@ from tests.conftest import Team, online_agent
 PLAN = [{"key": key, "title": key.title(), "skills": ["writing"]} for key in ("work", "ready", "review", "held")]
 MODEL_KEY = "sk-of-the-model-0123456789"
 CSV = b"day,sum\nMon,3\n"
+PIXEL = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
 # Who asks, and the role in the workspace that is asked about; None has no seat there.
 CAST: dict[str, Role | None] = {
@@ -144,7 +155,10 @@ def room(team: Team, owner: str) -> Room:
     user = team.users[owner].pk
     perform(goal_questions.ask_about_goal, asked_id, question="What for?", actor=coordinator_for(user))
     token, _ = people.create_token(team.users[owner], name="own")
+    said = perform(messages.post_message, team.workspace.pk, body="Look at this", files=[stored], actor=actor)
     server, call = _asked(team, run_id)
+    code = tokens.mint_code()
+    perform(enrolling.offer, agent.pk, code=code, actor=actor)
     ids |= {
         "workspace_id": team.workspace.pk,
         "run_id": run_id,
@@ -153,8 +167,12 @@ def room(team: Team, owner: str) -> Room:
         "member_id": seat.pk,
         "agent_id": agent.pk,
         "key_id": agent.keys.get().pk,
+        "code": code.secret,
         "artifact_id": Artifact.objects.get(run=run_id, kind="input").pk,
+        "message_id": UUID(said.answer["id"]),
+        "file_id": MessageFile.objects.get(message=said.answer["id"]).pk,
         "token_id": token.pk,
+        "said_id": Message.objects.filter(workspace=team.workspace, task=None).earliest("created_at").pk,
         "server_id": server.pk,
         "call_id": call.pk,
         "assignee": team.workspace.members.get(agent=agent).pk,
@@ -181,8 +199,11 @@ def _begin(team: Team, tasks: dict[str, Task], handle: str, owner: str) -> dict[
     now = timezone.now()
     actor = team.actor(owner)
     perform(takeover.take_over, tasks["held"].pk, actor=actor)
+    dora = User.objects.get(username=f"dora-{owner}")
+    asked = perform(control.ask_for, tasks["held"].pk, actor=actor_of_user(dora))
+    in_hand = _drafted(team, tasks["held"], owner)
     perform(takeover.take_over, tasks["review"].pk, actor=actor)
-    perform(takeover.submit_held, tasks["review"].pk, result="Done.", actor=actor)
+    perform(finishing.submit_held, tasks["review"].pk, result="Done.", actor=actor)
     from_hand = _assign(team, tasks["work"], handle, actor)
     attempt = Attempt.objects.get(pk=from_hand)
     session = Session.objects.get(attempt=attempt)
@@ -196,7 +217,18 @@ def _begin(team: Team, tasks: dict[str, Task], handle: str, owner: str) -> dict[
         workspace=team.workspace, task=tasks["ready"], member=attempt.member, number=1, epoch=0, state="expired",
         late_result="Done after all.", late_at=now, offered_at=now, ended_at=now,
     )  # fmt: skip
-    step = Step.objects.create(pk=new_id(), attempt=attempt, ordinal=1, tool_call_id="t", title="Look", started_at=now)
+    holding = Attempt.objects.get(task=tasks["held"])
+    steered = Command.objects.create(
+        agent=session.agent, session=session, attempt=holding, epoch=holding.epoch, purpose="steer",
+        method="session/prompt", created_at=now,
+    )  # fmt: skip
+    Draft.objects.create(attempt=holding, version=90, kind="offered", text="Shorter.", actor={}, saved_at=now)
+    shown = {"content": [{"type": "content", "content": {"type": "image", "data": PIXEL, "mimeType": "image/gif"}}]}
+    step = Step.objects.create(
+        pk=new_id(), attempt=attempt, ordinal=1, tool_call_id="t", title="Look", detail=shown, started_at=now
+    )
+    part = Part.objects.create(pk=new_id(), attempt=attempt, ordinal=2, kind="text", text="So far.", at=now)
+    Draft.objects.create(attempt=attempt, version=1, text="So far.", actor=actor.as_json(), saved_at=now)
     note = perform(memories.remember, team.workspace.pk, key="currency", text="Sums are in euros.", actor=actor)
     chosen = Override.objects.create(
         workspace=team.workspace, task=tasks["ready"], skills=["writing"], proposed=attempt.member,
@@ -205,12 +237,30 @@ def _begin(team: Team, tasks: dict[str, Task], handle: str, owner: str) -> dict[
     return {
         "override_id": chosen.pk,
         "attempt_id": attempt.pk,
+        "command_id": steered.pk,
         "memory_id": UUID(note.answer["id"]),
         "late_id": late.pk,
         "session_id": session.pk,
         "approval_id": approval.pk,
         "step_id": step.pk,
+        "part_id": part.pk,
+        "request_id": UUID(asked.answer["id"]),
+        **in_hand,
     }
+
+
+def _drafted(team: Team, task: Task, owner: str) -> dict[str, Any]:
+    """A text that was kept beside the held task's draft, a file of the draft, and one that was kept beside it."""
+    attempt = Attempt.objects.get(task=task)
+    row = {"attempt": attempt, "actor": team.actor(owner).as_json()}
+    Draft.objects.create(version=2, kind="kept", text="Kept.", saved_at=timezone.now(), **row)
+    stored = files.store([b"words"], name="words.md")
+    file = {"run": task.run, "task": task, "workspace": team.workspace, "created_at": timezone.now(), **row}
+    made = [
+        Artifact.objects.create(kind=kind, name=stored.name, size=stored.size, sha256=stored.sha256, **file)
+        for kind in ("draft", "kept")
+    ]
+    return {"held_attempt": attempt.pk, "draft_file": made[0].pk, "kept_file": made[1].pk}
 
 
 def _assign(team: Team, task: Task, handle: str, actor: Any) -> UUID:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from agents.connector import checks
 from agents.ids import new_id
 from clawgroups.auth import session_key
 from clawgroups.core.actors import Actor, ActorKind
@@ -188,7 +189,8 @@ def test_a_handed_back_task_lists_the_draft_and_what_was_left(team: Team, as_: A
     task.refresh_from_db()
     fresh, again = folder(team, task)
     files = {f["name"]: f for f in fresh.get(again).json()["files"]}
-    assert set(files) == {"before/part.md", "draft.md"}
+    # What bob went on from counts, under its own name.
+    assert set(files) == {"part.md", "draft.md"}
     assert fresh.get(files["draft.md"]["url"].removeprefix("http://testserver")).content == b"my words"
 
 
@@ -199,3 +201,12 @@ def test_an_agents_key_reads_where_it_sits_and_opens_nothing_else(team: Team) ->
     assert [w["name"] for w in agent.get("/workspaces").json()["items"]] == ["Sales"]
     assert problem(agent.post("/workspaces", {"name": "Mine"})) == (403, "forbidden")
     assert problem(agent.post(f"/workspaces/{team.workspace.pk}/runs", {"goal": "g"})) == (403, "forbidden")
+
+
+def test_a_connector_can_try_its_key_without_connecting(team: Team) -> None:
+    key = verbs.mint_key()
+    perform(verbs.add_key, team.agents["scribe"].pk, key=key, actor=team.actor("ada"))
+    probe = checks.PROBE.removeprefix("/api/v1")
+    assert Api(key.secret).get(probe).json()["items"] == []
+    assert problem(Api(f"{key.secret}x").get(probe)) == (401, "unauthenticated")
+    assert problem(Api().get(probe)) == (401, "unauthenticated")

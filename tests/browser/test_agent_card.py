@@ -28,7 +28,9 @@ def test_a_card_fills_the_form_in_and_comes_back_as_a_file(people: People, tmp_p
     expect(page.get_by_label("Name", exact=True)).to_have_value("Carded helper")
     page.get_by_role("button", name="Another skill").click()
     expect(page.get_by_label("Tags, with commas between").last).to_have_value("")
-    page.get_by_role("button", name="Register it and show the key").click()
+    page.get_by_role("button", name="Register it").click()
+    expect(page.get_by_role("heading", name="Connect Carded helper")).to_be_visible()
+    page.get_by_role("navigation").or_(page.get_by_role("list")).get_by_role("link", name="Carded helper").first.click()
     expect(page.get_by_role("heading", name="Carded helper")).to_be_visible()
     expect(page.get_by_text("papers", exact=True)).to_be_visible()
 

@@ -112,7 +112,7 @@ def test_an_agents_name_with_markup_is_refused_and_shown_as_it_was_typed(people:
     page.get_by_label("What it is good for").fill("Everything")
     page.get_by_label("Skill", exact=True).first.fill("writing")
     before = script.get("/api/v1/agents")["items"]
-    page.get_by_role("button", name="Register it and show the key").click()
+    page.get_by_role("button", name="Register it").click()
     expect(page.get_by_role("alert")).to_be_visible()
     expect(page.get_by_label("Name")).to_have_value(name)
     expect(page.get_by_label("What it is good for")).to_have_value("Everything")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.people import People
 from tests.stories.installation import ROOT, Installation
+from tests.stories.script import Script
 
 BUILTIN = f'#!/bin/sh\ncd "{ROOT}" && exec "{sys.executable}" -m agents.builtin writer\n'
 SECONDS = 20_000
@@ -21,7 +23,7 @@ SECONDS = 20_000
 
 @pytest.fixture
 def path(tmp_path: Path) -> str:
-    """A PATH as on the agent's machine: with our connector, and an `opencode` that speaks ACP."""
+    """A PATH as on the agent's machine: with a Python, and an `opencode` that speaks ACP."""
     script = tmp_path / "opencode"
     script.write_text(BUILTIN)
     script.chmod(0o755)
@@ -43,31 +45,37 @@ def started() -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def test_the_copied_line_brings_an_agent_online_and_a_click_shuts_it_out(
-    claw: Installation, people: People, path: str, tmp_path: Path, started: list[subprocess.Popen[str]]
+    claw: Installation, people: People, script: Script, path: str, tmp_path: Path, started: list[subprocess.Popen[str]]
 ) -> None:
+    script.workspace("Desk of the newcomer")
     page = people.signed_in()
     command = registered(page)
-    assert command.startswith("CLAWGROUPS_KEY=cg_")
-    expect(page.get_by_role("region", name="Presence")).to_contain_text("Waiting for its first connection")
-    environment = {**os.environ, "PATH": path, "XDG_STATE_HOME": str(tmp_path)}
+    light = page.get_by_role("region", name="It comes in")
+    expect(light).to_contain_text("Waiting for its first connection")
+    phone = people.stranger(viewport={"width": 390, "height": 844})
+    phone.goto(re.findall(r"https?://\S+/join/\S+/", page.get_by_role("region", name="Copy this line").inner_text())[0])
+    expect(phone.get_by_role("heading", name="Connect My own writer")).to_be_visible()
+    assert f"{phone.get_by_role('code').first.inner_text()} -- opencode acp" == command
+
     connector = subprocess.Popen(
-        ["sh", "-c", f"exec env {command}"],
+        ["sh", "-c", command.replace("&& ", "&& exec ")],
         cwd=tmp_path,
-        env=environment,
+        env={**os.environ, "PATH": path, "XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     started.append(connector)
-    presence = page.get_by_role("region", name="Presence")
-    expect(presence).to_contain_text("Writer", timeout=SECONDS)
-    expect(presence.get_by_text("online", exact=True)).to_be_visible()
-    expect(presence).to_contain_text("images: no")
+    expect(light).to_contain_text("My own writer is online", timeout=SECONDS)
+    expect(page.get_by_role("region", name="The line")).to_contain_text("The line was used")
+    people.allow("410")
+    phone.reload()
+    expect(phone.get_by_role("heading", name="This line has been used")).to_be_visible()
+    people_can_go_on(page)
 
-    page.reload()
+    page.get_by_role("link", name="My own writer").first.click()
+    expect(page.get_by_role("region", name="Presence")).to_contain_text("images: no")
     expect(page.get_by_role("table")).not_to_contain_text("never")
-    expect(page.get_by_text("The key, shown this once")).to_have_count(0)
-    assert command.split()[0] not in page.content()
     page.get_by_role("button", name="Revoke").click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     expect(page.get_by_role("table")).to_contain_text("Revoked")
@@ -78,12 +86,30 @@ def test_the_copied_line_brings_an_agent_online_and_a_click_shuts_it_out(
 
 
 def registered(page: Page) -> str:
-    """Register an agent by mouse; the line for OpenCode that is shown once."""
+    """Register an agent by mouse and choose its program; the line to copy."""
     page.get_by_role("link", name="Agents").click()
     page.get_by_role("link", name="Register an agent").click()
     page.get_by_label("Name").fill("My own writer")
-    page.get_by_label("Skill", exact=True).first.fill("writing")
-    page.get_by_role("button", name="Register it and show the key").click()
-    expect(page.get_by_role("heading", name="The key, shown this once")).to_be_visible()
-    shown = page.get_by_role("code").filter(has_text="-- opencode acp")
-    return shown.inner_text()
+    page.get_by_label("Joins").select_option("Desk of the newcomer")
+    page.get_by_role("button", name="Register it").click()
+    expect(page.get_by_role("heading", name="Connect My own writer")).to_be_visible()
+    line = page.get_by_role("region", name="Copy this line")
+    asking = line.get_by_role("code").first.inner_text()
+    page.get_by_label("A command of my own").check()
+    expect(line.get_by_role("code").first).to_contain_text("-- YOUR-AGENT acp")
+    page.get_by_label("Its command").fill("opencode acp")
+    page.get_by_label("Its command").press("Enter")
+    expect(line.get_by_role("code").first).to_contain_text("-- opencode acp")
+    command = line.get_by_role("code").first.inner_text()
+    assert asking.split("--code")[0] == command.split("--code")[0]
+    return command
+
+
+def people_can_go_on(page: Page) -> None:
+    """Its skills are taken over with one click, and the way to its first task stands there."""
+    suggested = page.get_by_role("region", name="Skills for its profile")
+    expect(suggested).to_contain_text("reporting")
+    suggested.get_by_role("button", name="Take them over").click()
+    expect(page.get_by_role("status").filter(has_text="Its profile has them now")).to_be_visible()
+    expect(suggested).to_have_count(0)
+    expect(page.get_by_role("link", name="A goal in Desk of the newcomer")).to_be_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -49,7 +50,7 @@ def test_a_goal_becomes_a_report_with_a_takeover_in_between(
     page.goto(room)
     expect(current_run(page).get_by_text("Done", exact=True).first).to_be_visible(timeout=WORK)
     with page.expect_download() as download:
-        current_run(page).get_by_role("link", name="report.html").click()
+        current_run(page).get_by_role("link", name="Download report.html").click()
     report = tmp_path / "report.html"
     download.value.save_as(report)
     compared, wrong = differences(sales, cited(report.read_text()))
@@ -71,7 +72,7 @@ def step_in(page: Page) -> None:
     expect(card).to_contain_text("Working", timeout=WORK)
     card.get_by_role("link", name="Write the report").click()
     expect(transcript(page)).to_contain_text("Key figures", timeout=WORK)
-    page.get_by_role("button", name="Take over").click()
+    page.get_by_role("button", name="Take over").first.click()
     expect(page.get_by_role("heading", name="It is in your hands")).to_be_visible()
     assert "Key figures" in editor(page).input_value()
 
@@ -81,8 +82,8 @@ def write_and_hand_back(page: Page) -> None:
     text = editor(page)
     text.press("Control+End")
     text.press_sequentially(f"\n\n{SENTENCE}\n")
-    page.get_by_role("textbox", name="Or give it away, with a note").fill(NOTE)
-    page.get_by_role("button", name="Hand back to").click()
+    page.get_by_role("textbox", name=re.compile("A note with it")).fill(NOTE)
+    page.get_by_role("button", name="Hand it on").click()
     acknowledged = page.get_by_text("Acknowledged the hand-back")
     expect(acknowledged).to_be_visible(timeout=WORK)
     expect(page.get_by_text("This changed while you were typing")).to_have_count(0)

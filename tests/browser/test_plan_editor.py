@@ -7,9 +7,11 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.people import People
-from tests.browser.test_reach import CUT_OFF, NARROW, reach_everything
+from tests.browser.test_every_view import CUT_OFF
+from tests.browser.test_reach import reach_everything
 from tests.stories.script import Script
 
+NARROW = {"width": 390, "height": 844}
 PLAN: list[dict[str, Any]] = [
     {
         "key": "call",

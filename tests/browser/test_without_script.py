@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.people import (
@@ -38,19 +40,19 @@ def test_from_the_goal_to_the_report_by_plain_forms(people: People, sales: Sales
     reload_until(page, task_card(page, "Write the report").filter(has_text="Working"))
     follow(page, task_card(page, "Write the report").get_by_role("link", name="Write the report"))
     reload_until(page, transcript(page).get_by_text("Key figures"))
-    page.get_by_role("button", name="Take over").click()
+    page.get_by_role("button", name="Take over").first.click()
     text = editor(page)
     assert "Key figures" in text.input_value()
     text.fill(f"{text.input_value()}\n\n{SENTENCE}\n")
     page.get_by_role("button", name="Save the draft").click()
     expect(page.get_by_text("Draft saved")).to_be_visible()
     assert SENTENCE in editor(page).input_value()
-    page.get_by_role("textbox", name="Or give it away, with a note").fill("Keep my sentence.")
-    follow(page, page.get_by_role("button", name="Hand back to"))
+    page.get_by_role("textbox", name=re.compile("A note with it")).fill("Keep my sentence.")
+    follow(page, page.get_by_role("button", name="Hand it on"))
     reload_until(page, page.get_by_text("Acknowledged the hand-back"))
 
     page.goto(room)
-    report = current_run(page).get_by_role("link", name="report.html")
+    report = current_run(page).get_by_role("link", name="Download report.html")
     reload_until(page, report)
     with page.expect_download() as download:
         report.click()

@@ -11,7 +11,7 @@ from clawgroups.core.events import EVENTS
 from clawgroups.core.fold import _STEPS, State, digest, empty, fold
 from clawgroups.journal import entry_as_json, snapshot
 from clawgroups.models import Entry
-from clawgroups.services import members, review, runs, takeover, tasks, workspaces
+from clawgroups.services import finishing, handback, members, review, runs, takeover, tasks, workspaces
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 from tests.services.late_support import adopt, came_late, reassigned
@@ -46,13 +46,13 @@ def held(team: Team) -> None:
 def submitted_by_hand(team: Team) -> None:
     task = team.working()
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
-    perform(takeover.submit_held, task.pk, result="Mine", actor=team.actor("bob"))
+    perform(finishing.submit_held, task.pk, result="Mine", actor=team.actor("bob"))
 
 
 def handed_back(team: Team) -> None:
     task = team.working()
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
-    perform(takeover.hand_back, task.pk, note="n", actor=team.actor("bob"))
+    perform(handback.hand_back, task.pk, note="n", actor=team.actor("bob"))
 
 
 def released(team: Team) -> None:

@@ -31,6 +31,9 @@ from clawgroups.services import (
     approvals,
     breakers,
     contact,
+    drafts,
+    finishing,
+    handback,
     members,
     memories,
     messages,
@@ -49,7 +52,18 @@ from clawgroups.services.perform import perform
 from clawgroups.services.sweep import sweep
 from tests.conftest import Team
 from tests.machine.history import differences
-from tests.realtime import told_of_matching, told_of_models, told_of_plans
+from tests.realtime import (
+    told_of_control,
+    told_of_drafts,
+    told_of_files,
+    told_of_handing,
+    told_of_matching,
+    told_of_messages,
+    told_of_models,
+    told_of_plans,
+    told_of_steering,
+    told_of_stopping,
+)
 from tests.realtime.test_fold import STORIES
 
 
@@ -133,7 +147,7 @@ def parked(team: Team) -> None:
 def returned_to_its_author(team: Team) -> None:
     task = team.working()
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
-    perform(takeover.submit_held, task.pk, result="Mine", actor=team.actor("bob"))
+    perform(finishing.submit_held, task.pk, result="Mine", actor=team.actor("bob"))
     perform(review.return_task, task.pk, reasons=["r"], actor=team.actor("ada"))
     assert Task.objects.get(pk=task.pk).state == "held"
 
@@ -141,10 +155,10 @@ def returned_to_its_author(team: Team) -> None:
 def acknowledged(team: Team) -> None:
     task = team.working()
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
-    perform(takeover.save_draft, task.pk, text="t", actor=team.actor("bob"))
+    perform(drafts.save_draft, task.pk, text="t", actor=team.actor("bob"))
     team.send("scribe")
     team.answer("scribe", {"stopReason": "cancelled"})
-    perform(takeover.hand_back, task.pk, note="n", actor=team.actor("bob"))
+    perform(handback.hand_back, task.pk, note="n", actor=team.actor("bob"))
     perform(tasks.assign_task, task.pk, member_id=team.seat("scribe").pk, actor=team.actor("ada"))
     team.send("scribe")
     team.finish("scribe", "Understood.")
@@ -297,7 +311,8 @@ TOLD: list[Callable[[Team], None]] = [
     stop_unconfirmed, contact_lost_and_restored, quiet_and_stirred, steps_and_plan, planned_paused_and_over,
     done_and_consolidated, after_an_outage, people_and_agents, rephrased, split,
     breaker_opened, failed, a_room_of_its_own, model_chosen, progress_reported, remembered_and_forgotten,
-    *told_of_matching.TOLD, *told_of_models.TOLD, *told_of_plans.TOLD,
+    *told_of_control.TOLD, *told_of_drafts.TOLD, *told_of_files.TOLD, *told_of_handing.TOLD, *told_of_matching.TOLD,
+    *told_of_messages.TOLD, *told_of_models.TOLD, *told_of_plans.TOLD, *told_of_steering.TOLD, *told_of_stopping.TOLD,
 ]  # fmt: skip
 _seen: dict[str, set[str]] = {}
 

@@ -87,7 +87,7 @@ class Installation:
         """The process id of one of the supervisor's own children, if it runs."""
         assert self._process is not None
         for pid in _children(self._process.pid):
-            if MARKS[name] in _command(pid):
+            if MARKS[name] in command_of(pid):
                 return pid
         return None
 
@@ -126,7 +126,7 @@ class Installation:
 
     # Its command line and logs
 
-    def manage(self, *arguments: str) -> str:
+    def manage(self, *arguments: str, seconds: float = 60) -> str:
         """Run a management command on it; what it printed."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
@@ -134,7 +134,7 @@ class Installation:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=seconds,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -179,6 +179,14 @@ def _children(parent: int) -> list[int]:
     return [pid for pid in _all() if _parent(pid) == parent]
 
 
+def below(parent: int) -> list[int]:
+    """A process's children, their children, and so on."""
+    found = _children(parent)
+    for pid in found:
+        found += _children(pid)
+    return found
+
+
 def _all() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
@@ -201,7 +209,8 @@ def _runs(pid: int) -> bool:
     return bool(stat) and stat[0] not in "ZX"
 
 
-def _command(pid: int) -> str:
+def command_of(pid: int) -> str:
+    """The command line of a process; empty when it is gone."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except (FileNotFoundError, ProcessLookupError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import mimetypes
 import socket
 import threading
 import uuid
@@ -85,7 +86,8 @@ class Script:
             for name, value in fields.items()
         ]
         for name, content in files:
-            head = f'Content-Disposition: form-data; name="files"; filename="{name}"\r\nContent-Type: text/csv\r\n\r\n'
+            kind = mimetypes.guess_type(name)[0] or "text/csv"
+            head = f'Content-Disposition: form-data; name="files"; filename="{name}"\r\nContent-Type: {kind}\r\n\r\n'
             parts.append(f"--{boundary}\r\n{head}".encode() + content + b"\r\n")
         body = b"".join(parts) + f"--{boundary}--\r\n".encode()
         told = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Idempotency-Key": str(uuid.uuid4())}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import io
 import socket
@@ -205,3 +206,24 @@ def test_what_is_no_request_at_all(script: Script, workspace: str) -> None:
     problem(script.ask("POST", path, b"x", {"Content-Type": "multipart/form-data"}), 422, "bad_form")
     nobody = Script(script.url, "ct_wrong")
     problem(nobody.send("POST", path, {"goal": "x"}), 401, "unauthenticated")
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["with its length", "without a length"])
+def test_an_upload_that_is_cut_half_way_leaves_no_message_and_no_file(
+    claw: Installation, script: Script, workspace: str, chunked: bool
+) -> None:
+    files = kept(claw)
+    length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {4 * MEGABYTE}"
+    head = (
+        f"POST /api/v1/workspaces/{workspace}/messages HTTP/1.1\r\nHost: {script.host}\r\n"
+        f"Authorization: Bearer {script.token}\r\nContent-Type: multipart/form-data; boundary=b\r\n{length}\r\n\r\n"
+    )
+    said = b'--b\r\nContent-Disposition: form-data; name="body"\r\n\r\nHalf of it\r\n'
+    part = said + b'--b\r\nContent-Disposition: form-data; name="files"; filename="photo.png"\r\n\r\n' + bytes(MEGABYTE)
+    with socket.create_connection((script.host, script.port), timeout=60) as line:
+        line.sendall(head.encode() + (b"%x\r\n%s\r\n" % (len(part), part) if chunked else part))
+    content = f"another one, {chunked}".encode()
+    whole = script.upload(f"/api/v1/workspaces/{workspace}/messages", {"body": "Whole"}, [("photo.png", content)])
+    assert whole.status == 201
+    assert [one["body"] for one in script.get(f"/api/v1/workspaces/{workspace}/messages")["items"]] == ["Whole"]
+    assert kept(claw) - files == {hashlib.sha256(content).hexdigest()}

@@ -44,8 +44,9 @@ def connect(tmp_path: Path) -> Iterator[Connect]:
     """Carry out a connect command as its reader would; all of them end with the test."""
     running: list[tuple[Connected, threading.Thread]] = []
 
-    def start(command: str, manner: str = "obliging") -> Connected:
+    def start(command: str, manner: str = "obliging", *options: str) -> Connected:
         given = shlex.split(command.replace("YOUR-AGENT acp", ""))
+        given[given.index("--") : given.index("--")] = options
         assert given[1:3] == ["clawgroups", "connect"]
         name, _, key = given[0].partition("=")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
@@ -106,6 +107,33 @@ def test_it_joins_by_the_copied_command_and_finishes_a_task(script: Script, work
         assert script.files(run, "result") == {"poem.txt": b"Roses are red, sales are up.\n"}
         assert b"Roses are red, sales are up." in script.files(run, "deliverable")["report.html"]
         assert not checker.faults(script.journal(workspace), in_full(script, run))
+
+
+def test_its_work_in_a_repository_comes_back_as_files_and_a_patch_and_stays_on_a_branch(
+    script: Script, workspace: str, connect: Connect, tmp_path: Path
+) -> None:
+    def git(*words: str) -> str:
+        who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org", "-c", "commit.gpgSign=false"]
+        return subprocess.run(["git", *who, *words], cwd=top, check=True, capture_output=True, text=True).stdout
+
+    top = tmp_path / "verses"
+    top.mkdir()
+    git("init", "-q", "-b", "main")
+    (top / "poem.txt").write_text("Roses are red.\n")
+    git("add", "poem.txt")
+    git("commit", "-q", "-m", "first")
+    made = register(script, workspace)
+    with Follower(script, workspace) as journal:
+        run = start_run(script, workspace)
+        connect(made["connect_command"], "obliging", "--repo", str(top), "--dir", str(tmp_path / "work"))
+        assert journal.ended(run) == "done"
+    found = script.files(run, "result")
+    assert set(found) == {"poem.txt", "changes.patch"}
+    assert b"-Roses are red.\n+Roses are red, sales are up.\n" in found["changes.patch"]
+    (tree,) = (path for path in (tmp_path / "work" / "verses.tasks").iterdir() if path.name[0] != ".")
+    assert (tree / "poem.txt").read_bytes() == found["poem.txt"]
+    assert git("for-each-ref", "--format=%(refname:short)", "refs/heads") == "claw/poem\nmain\n"
+    assert (git("status", "--porcelain"), (top / "poem.txt").read_text()) == ("", "Roses are red.\n")
 
 
 def test_what_it_says_after_it_was_told_to_stop_is_kept_and_counts_for_nothing(

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agents.models import Agent, AgentKey, Connection
+from clawgroups.core import machine_policy
+from clawgroups.core.errors import Conflict
 from clawgroups.core.record import ContextUse
 from clawgroups.fragments.agents import Work, changes_of
 from clawgroups.models import Attempt, Member, Session
@@ -42,6 +44,35 @@ def ended(team: Team, state: str, failure: str = "", reason: str = "", *, days: 
         failure=failure, reason=reason, offered_at=now, begun_at=now - timedelta(seconds=seconds), submitted_at=now,
         ended_at=now,
     )  # fmt: skip
+
+
+def test_what_its_owner_allows_on_its_machine_is_shown_as_a_fact(team: Team, sign_in: SignIn) -> None:
+    scribe, link = team.agents["scribe"], team.links["scribe"]
+    client, title = sign_in("ada"), "What its owner allows on its machine</h2>"
+    assert title not in shown(client, scribe)
+    rules = [
+        {"answer": "never", "path": ["~/.ssh", EVIL]},
+        {"answer": "allow", "kind": ["read"], "path": ["**"]},
+        {"answer": "ask-here", "command": ["git push *"]},
+        {"answer": "allow"},
+    ]
+    told = machine_policy.kept({"rules": rules, "more": 3, "otherwise": "never"})
+    epoch = scribe.connections.get().epoch
+    perform(contact.policy_told, link, epoch=epoch, policy=told)
+    for name in ("agent", "agent-presence"):
+        page = shown(client, scribe, name)
+        assert title in page
+        assert EVIL not in page
+        for words in ("<b>Never</b> <code><bdi>~/.ssh", "<b>Allowed</b> read <code>", "<b>Its owner is asked</b>"):
+            assert words in page
+        for words in ("<b>Allowed</b> everything", "and 3 more rules", "<b>Everything else</b> is rejected"):
+            assert words in page
+    assert client.get(f"/api/v1/agents/{scribe.pk}").json()["owner_allows"] == told
+    # Its own words under an older socket count no more; and to ask for everything is said in a sentence.
+    with pytest.raises(Conflict):
+        perform(contact.policy_told, link, epoch=epoch + 1, policy={})
+    perform(contact.policy_told, link, epoch=epoch, policy=machine_policy.kept({}))
+    assert "Nothing in advance" in shown(client, scribe)
 
 
 def test_an_agent_that_was_never_here_has_a_calm_page(team: Team, sign_in: SignIn) -> None:

@@ -13,7 +13,7 @@ from clawgroups.core.events import EVENTS
 from clawgroups.fragments import FRAGMENTS, pieces
 from clawgroups.models import Entry
 from clawgroups.realtime.feed import FEED, SUBJECT, fragments
-from clawgroups.services import members, messages, takeover, workspaces
+from clawgroups.services import drafts, finishing, members, messages, runs, takeover, workspaces
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 from tests.web.conftest import SignIn
@@ -37,7 +37,8 @@ def roots(made: list[str]) -> list[str]:
 
 def test_every_event_has_a_row_and_every_row_a_fragment() -> None:
     assert set(FEED) == set(EVENTS)
-    named = {name for names in FEED.values() for name in names} - {"task_page"}
+    hints = {"task_page", "room_files", "run_task_pages", "run_view"}
+    named = {name for names in FEED.values() for name in names} - hints
     assert named <= set(FRAGMENTS)
     assert set(SUBJECT) <= named | {"task_page"}
 
@@ -46,8 +47,8 @@ def test_every_event_has_a_row_and_every_row_a_fragment() -> None:
 def test_a_whole_life_becomes_pieces_that_a_page_can_merge(team: Team) -> None:
     task = team.working()
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
-    perform(takeover.save_draft, task.pk, text="x", actor=team.actor("bob"))
-    perform(takeover.submit_held, task.pk, result="Done by hand.", actor=team.actor("bob"))
+    perform(drafts.save_draft, task.pk, text="x", actor=team.actor("bob"))
+    perform(finishing.submit_held, task.pk, result="Done by hand.", actor=team.actor("bob"))
     perform(messages.post_message, team.workspace.pk, body="hello", actor=team.actor("bob"))
     perform(workspaces.set_goal, team.workspace.pk, goal="More", actor=team.actor("ada"))
     found = roots(fragments(entries(team), team.workspace.pk))
@@ -82,8 +83,19 @@ def test_the_roots_of_pieces_stand_on_the_page_they_are_merged_into(team: Team, 
     for piece in pieces("task_card", run.tasks.values_list("pk", flat=True)):
         assert f'id="{roots([piece])[0]}"' in room
     page = client.get(f"/w/{team.workspace.pk}/runs/{run.pk}/").content.decode()
-    for name in ("run_head", "run_board", "run_files"):
+    for name in ("run_head", "run_plan", "run_files"):
         assert f'id="{roots(pieces(name, [run.pk]))[0]}"' in page
+    assert f'id="run-view-{run.pk}"' in page
+
+
+@pytest.mark.django_db
+def test_the_page_of_a_task_is_told_when_its_run_rests(team: Team, sign_in: SignIn) -> None:
+    task = team.working()
+    before = len(entries(team))
+    perform(runs.pause_run, task.run_id, actor=team.actor("ada"))
+    hint = f"task-run-{task.run_id}"
+    assert hint in roots(fragments(entries(team, before), team.workspace.pk))
+    assert f'id="{hint}"' in sign_in("gus").get(f"/w/{team.workspace.pk}/tasks/{task.pk}/").content.decode()
 
 
 @pytest.mark.django_db
@@ -98,7 +110,7 @@ def test_rows_that_are_gone_and_unknown_types_give_nothing(team: Team) -> None:
     )
     odd = Entry(workspace=team.workspace, generation=1, seq=100, actor={}, type="moon.rose", payload={})
     found = roots(fragments([gone, odd], team.workspace.pk))
-    assert [name for name in found if not name.startswith(("task-body-", "needs"))] == []
+    assert [name for name in found if not name.startswith(("task-body-", "run-view-mark-", "needs", "my-work"))] == []
     assert fragments([], team.workspace.pk) == []
 
 
@@ -108,11 +120,12 @@ def test_a_member_who_left_leaves_the_page_and_one_who_is_back_stays(team: Team)
     before = len(entries(team))
     perform(members.remove_member, seat.pk, actor=team.actor("ada"))
     assert fragments(entries(team, before), team.workspace.pk) == [
-        f'<div id="seat-{seat.pk}" hx-swap-oob="delete"></div>'
+        f'<div id="{kind}-{seat.pk}" hx-swap-oob="delete"></div>' for kind in ("seat", "cell")
     ]
     perform(members.add_agent, team.workspace.pk, agent_id=team.agents["scribe"].pk, actor=team.actor("ada"))
-    (piece,) = fragments(entries(team, before), team.workspace.pk)
+    hint, piece, cell = fragments(entries(team, before), team.workspace.pk)
     assert piece.startswith(f'<li id="seat-{seat.pk}" hx-swap-oob="merge:#seats-{team.workspace.pk}"')
+    assert roots([hint, cell]) == [f"zoom-{seat.pk}", f"cell-{seat.pk}"]
 
 
 @pytest.mark.django_db

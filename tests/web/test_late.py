@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clawgroups.models import Attempt, Command, Task
-from clawgroups.services import takeover
+from clawgroups.services import finishing, takeover
 from clawgroups.services.perform import perform
 from clawgroups.web.tags import span
 from tests.conftest import Team
@@ -56,7 +56,7 @@ def test_a_held_task_and_one_in_review_say_why_not_now(team: Team, sign_in: Sign
     text = shown(team, sign_in, attempt)
     assert "The task is in human hands" in text
     assert "Take it up" not in text
-    perform(takeover.submit_held, attempt.task_id, result="mine", actor=team.actor("ada"))
+    perform(finishing.submit_held, attempt.task_id, result="mine", actor=team.actor("ada"))
     assert "Another result is in review" in shown(team, sign_in, attempt)
 
 
@@ -89,12 +89,12 @@ def test_what_went_on_after_a_stop_is_said(team: Team, sign_in: SignIn) -> None:
     attempt = task.attempt
     assert attempt is not None
     perform(takeover.take_over, task.pk, actor=team.actor("ada"))
-    assert "It still goes on; it was asked to stop" in shown(team, sign_in, attempt)
+    assert "; it has not confirmed yet." in shown(team, sign_in, attempt)
     three = timezone.now() - timedelta(minutes=3)
     Command.objects.filter(attempt=attempt, purpose="cancel").update(created_at=three)
     team.send("scribe")
     answer(team, attempt, "I went on")
-    assert "It went on for 3 min after it was asked to stop." in shown(team, sign_in, attempt)
+    assert "stopped after 3 min" in shown(team, sign_in, attempt)
 
 
 @pytest.mark.parametrize(

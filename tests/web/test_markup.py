@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
-from django.template import Context, Template
+from django.template import Context, Template, engines
 
 from clawgroups.formats.markdown import to_html
 from clawgroups.models import Run, Workspace
@@ -42,7 +44,7 @@ def test_useful_markdown_stays() -> None:
     html = to_html(
         "# Hi\n\n**bold** and `code`\n\n- a\n- b\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n[x](https://a.example)"
     )
-    for part in ("<h1>", "<strong>", "<code>", "<li>", "<table>", 'href="https://a.example"', 'rel="noopener'):
+    for part in ("<h3>", "<strong>", "<code>", "<li>", "<table>", 'href="https://a.example"', 'rel="noopener'):
         assert part in html
 
 
@@ -85,3 +87,12 @@ def test_initials_are_letters(name: str, letters: str) -> None:
 )
 def test_sizes_are_for_people(count: int, said: str) -> None:
     assert size(count) == said
+
+
+def test_no_two_libraries_of_tags_use_one_name() -> None:
+    found = Counter[tuple[str, str]]()
+    for library in engines["django"].engine.template_builtins:  # type: ignore[attr-defined]
+        found.update(("tag", name) for name in library.tags)
+        found.update(("filter", name) for name in library.filters)
+    assert found
+    assert [name for name, times in found.items() if times > 1] == []

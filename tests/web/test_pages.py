@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from clawgroups.core.lifecycle import RunState, TaskState
 from clawgroups.models import Approval, Artifact, Run, Session, Step, Task
-from clawgroups.services import takeover
+from clawgroups.services import drafts, takeover
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 from tests.web.conftest import SignIn
@@ -141,7 +141,7 @@ def test_a_task_is_not_found_under_another_workspace(team: Team, sign_in: SignIn
 def test_the_holder_sees_an_editor_with_the_draft_and_others_do_not(team: Team, sign_in: SignIn) -> None:
     task = team.working()
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
-    perform(takeover.save_draft, task.pk, text="Half of a <report>", actor=team.actor("bob"))
+    perform(drafts.save_draft, task.pk, text="Half of a <report>", actor=team.actor("bob"))
     mine = page(sign_in("bob"), "task", team.workspace.pk, task.pk)
     assert '<textarea class="draft"' in mine
     assert "Half of a &lt;report&gt;</textarea>" in mine
@@ -238,9 +238,13 @@ def test_the_details_of_a_step_have_an_address_of_their_own(team: Team, sign_in:
     assert "Read the file" in whole
     assert "secret.csv" not in whole
     told = page(sign_in("bob"), "step-detail", task.attempt.pk, step.pk)
-    assert "secret.csv" in told
-    assert "three rows" in told
+    assert "secret.csv" not in told
+    raw = page(sign_in("bob"), "step-raw", task.attempt.pk, step.pk)
+    assert "secret.csv" in raw
+    assert "three rows" in raw
+    page(sign_in("gus"), "step-raw", task.attempt.pk, step.pk, status=403)
     page(sign_in("mallory"), "step-detail", task.attempt.pk, step.pk, status=404)
+    page(sign_in("mallory"), "step-raw", task.attempt.pk, step.pk, status=404)
     page(sign_in("bob"), "step-detail", task.attempt.pk, uuid4(), status=404)
 
 
@@ -251,7 +255,7 @@ def test_a_page_says_that_the_database_is_away_and_when_to_come_back(
     def away(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("the server closed the connection")
 
-    monkeypatch.setattr("clawgroups.web.tasks.get_task", away)
+    monkeypatch.setattr("clawgroups.web.task_doors.get_task", away)
     task = team.one_task()
     answer = sign_in("ada", htmx=htmx).get(reverse("task", args=[team.workspace.pk, task.pk]))
     assert answer.status_code == 503

@@ -174,7 +174,7 @@ def test_a_task_is_taken_over_edited_and_finished(team: Team, sign_in: SignIn) -
     post(client, "submit-task", *here, text="All of it.", files=[csv("extra.csv")])
     task.refresh_from_db()
     assert task.state == "in_review"
-    assert Artifact.objects.get(task=task).name == "extra.csv"
+    assert Artifact.objects.get(task=task, kind="result").name == "extra.csv"
 
 
 def test_a_task_is_handed_back_with_a_note(team: Team, sign_in: SignIn) -> None:
@@ -285,19 +285,17 @@ PROFILE = {
 }
 
 
-def test_an_agent_is_registered_and_its_key_shown_once(team: Team, sign_in: SignIn) -> None:
+def test_an_agent_is_registered_once_without_a_key(team: Team, sign_in: SignIn) -> None:
     client = sign_in("bob")
     answer = post(client, "register-agent", **PROFILE, workspace=str(team.workspace.pk), operation="reg")
-    said = answer.content.decode()
     agent = Agent.objects.get(name="Kimi")
-    assert "CLAWGROUPS_KEY=cg_" in said
-    assert "kimi acp" in said
-    assert "no-store" in answer["Cache-Control"]
+    assert (answer.status_code, answer["Location"]) == (303, reverse("connect-agent", args=[agent.pk]))
     assert agent.skills.get().level == 5
     assert agent.seats.get().workspace == team.workspace
+    assert not agent.keys.exists()
     again = post(client, "register-agent", **PROFILE, workspace=str(team.workspace.pk), operation="reg")
-    assert "CLAWGROUPS_KEY=cg_" not in again.content.decode()
-    assert "CLAWGROUPS_KEY=cg_" not in client.get(reverse("agent", args=[agent.pk])).content.decode()
+    assert again["Location"] == answer["Location"]
+    assert agent.enrolments.count() == 1
 
 
 def test_a_refused_agent_keeps_its_skill_rows(sign_in: SignIn) -> None:

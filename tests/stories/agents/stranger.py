@@ -1,6 +1,7 @@
 """An agent that somebody else wrote, on the public ACP SDK: it knows ACP and nothing of us.
 
-`stranger.py obliging` does what it is asked; `stranger.py stubborn` goes on although it was told to stop.
+`stranger.py obliging` does what it is asked, `stranger.py other` too, in other words; `stranger.py stubborn` goes on
+although it was told to stop.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ class Stranger:
 
     def __init__(self, manner: str) -> None:
         self._manner = manner
+        self._rest = "violets are blue." if manner == "other" else "sales are up."
         self._folders: dict[str, Path] = {}
         self._told_to_stop = asyncio.Event()
 
@@ -39,8 +41,8 @@ class Stranger:
         if self._manner == "stubborn":
             await self._told_to_stop.wait()
         # No file of ours is of interest to it: it just leaves one of its own.
-        (self._folders[session_id] / "poem.txt").write_text("Roses are red, sales are up.\n")
-        await self._say(session_id, "sales are up.")
+        (self._folders[session_id] / "poem.txt").write_text(f"Roses are red, {self._rest}\n")
+        await self._say(session_id, self._rest)
         return schema.PromptResponse(stop_reason="end_turn")
 
     async def cancel(self, session_id: str, **_: Any) -> None:

@@ -1,0 +1,142 @@
+"""Every view, in both themes and at two widths: whole, legible, named, and without a complaint."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.people import People
+from tests.browser.views import SIZES, View, views
+from tests.stories.installation import Installation
+from tests.stories.script import Script
+
+# What is cut off at the edge of its own box, or of the window, and cannot be scrolled to.
+CUT_OFF = """() => {
+  const shortened = (el) => {
+    const style = getComputedStyle(el);
+    // A picture within a picture is cut by what is around it, and means to be.
+    return style.textOverflow === "ellipsis" || style.clipPath !== "none" || el.closest("svg svg, svg a");
+  };
+  const box = (el) => {
+    for (let up = el.parentElement; up; up = up.parentElement) {
+      if (shortened(up) || /auto|scroll/.test(getComputedStyle(up).overflowX)) return Infinity;
+      if (up.matches(".card, .panel, .task, .pane, body")) return up.getBoundingClientRect().right;
+    }
+  };
+  const seen = (el) => el.checkVisibility({ visibilityProperty: true });
+  const out = [...document.querySelectorAll("body *")].filter((el) =>
+    seen(el) && !shortened(el) && el.getBoundingClientRect().right > box(el) + 1);
+  const over = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  return { over, out: out.map((el) => el.outerHTML.slice(0, 160)) };
+}"""
+# One title, one main part, a name for everything that can be worked.
+SPOKEN = """() => {
+  const seen = (el) => el.checkVisibility({ visibilityProperty: true });
+  const name = (el) => el.ariaLabel || el.title || el.innerText?.trim() || el.value || el.alt ||
+    el.getAttribute("aria-labelledby") || el.labels?.[0]?.innerText.trim() || el.querySelector("img[alt], title");
+  const nameless = [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
+    .filter((el) => el.type !== "hidden" && seen(el) && !name(el)).map((el) => el.outerHTML.slice(0, 160));
+  const ids = [...document.querySelectorAll("[id]")].map((el) => el.id);
+  return {
+    titles: document.querySelectorAll("h1").length,
+    mains: document.querySelectorAll("main").length,
+    nameless,
+    twice: [...new Set(ids.filter((id, at) => ids.indexOf(id) !== at))],
+  };
+}"""
+# Words whose colour is too near to what is behind them (WCAG 2.2, 1.4.3): 4.5 to 1, or 3 to 1 where they are large.
+FAINT = """() => {
+  const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const known = new Map();
+  const rgba = (colour) => {
+    if (!known.has(colour)) {
+      pen.clearRect(0, 0, 1, 1);
+      pen.fillStyle = colour;
+      pen.fillRect(0, 0, 1, 1);
+      const [r, g, b, a] = pen.getImageData(0, 0, 1, 1).data;
+      known.set(colour, [r, g, b, a / 255]);
+    }
+    return known.get(colour);
+  };
+  const over = ([r, g, b, a], [R, G, B]) => [r * a + R * (1 - a), g * a + G * (1 - a), b * a + B * (1 - a), 1];
+  const light = (colour) => {
+    const [r, g, b] = colour.map((value) => value / 255)
+      .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (el) => {
+    const layers = [];
+    for (let up = el; up; up = up.parentElement) {
+      const style = getComputedStyle(up);
+      if (style.backgroundImage !== "none") return null;
+      layers.push(rgba(style.backgroundColor));
+      if (layers.at(-1)[3] === 1) break;
+    }
+    return layers.reverse().reduce((under, layer) => over(layer, under), rgba("Canvas"));
+  };
+  const dim = (el) => {
+    let all = 1;
+    for (let up = el; up; up = up.parentElement) all *= +getComputedStyle(up).opacity;
+    return all;
+  };
+  const found = new Set();
+  for (const el of document.querySelectorAll("body *")) {
+    const words = [...el.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!words || el.closest("svg, [disabled], [aria-disabled=true], [inert]") || !el.checkVisibility()) continue;
+    const under = behind(el), style = getComputedStyle(el);
+    if (!under || style.clipPath !== "none" || el.closest(".visually-hidden")) continue;
+    const [r, g, b, a] = rgba(style.color);
+    const [dark, bright] = [light(over([r, g, b, a * dim(el)], under)), light(under)].sort((x, y) => x - y);
+    const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.66 && +style.fontWeight >= 700);
+    const contrast = (bright + 0.05) / (dark + 0.05);
+    if (contrast < (large ? 3 : 4.5)) {
+      const said = el.textContent.trim().slice(0, 30);
+      found.add(`${contrast.toFixed(1)} ${el.localName}.${[...el.classList].join(".")} ${said}`);
+    }
+  }
+  return [...found];
+}"""
+PAPER = "() => getComputedStyle(document.body).backgroundColor"
+
+
+@pytest.fixture(scope="module")
+def every(claw: Installation, script: Script) -> list[View]:
+    return views(claw, script, agents=40, tasks=120)
+
+
+def faults(page: Page, themes: dict[str, str]) -> dict[str, Any]:
+    """What is wrong with a page in one theme after the other; `themes` learns what each has behind everything."""
+    found: dict[str, Any] = {}
+    spoken = page.evaluate(SPOKEN)
+    if spoken != {"titles": 1, "mains": 1, "nameless": [], "twice": []}:
+        found["spoken"] = spoken
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        if (cut := page.evaluate(CUT_OFF)) != {"over": 0, "out": []}:
+            found[f"cut off, {theme}"] = cut
+        if faint := page.evaluate(FAINT):
+            found[f"faint, {theme}"] = faint
+        themes.setdefault(theme, page.evaluate(PAPER))
+        if page.evaluate(PAPER) != themes[theme]:
+            found[f"paper, {theme}"] = page.evaluate(PAPER)
+    return found
+
+
+@pytest.mark.parametrize("width", SIZES)
+def test_every_view_is_whole_legible_and_named_in_both_themes(
+    people: People, claw: Installation, every: list[View], width: str
+) -> None:
+    across, down = SIZES[width]
+    people.allow("404")  # one view is of an address that is not there
+    page = people.signed_in(viewport={"width": across, "height": down}, reduced_motion="reduce")
+    themes: dict[str, str] = {}
+    wrong = {}
+    for view in every:
+        page.goto(claw.url + view.address)
+        if found := faults(page, themes):
+            wrong[view.name] = found
+    assert not wrong, json.dumps(wrong, indent=1, ensure_ascii=False)
+    assert len(set(themes.values())) == 2

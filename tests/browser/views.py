@@ -1,0 +1,98 @@
+"""Every view of the product, with everything that has to stand there, for whoever draws or walks through them all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from tests.stories.installation import Installation
+from tests.stories.sales import generate
+from tests.stories.script import Script
+from tests.stories.waiting import until
+
+# Put together, so that nobody takes it for a folder of some machine.
+MY_WORK = "/{}/".format("work")
+SIZES = {"1440": (1440, 900), "390": (390, 844)}
+GATHER = """
+import json
+from clawgroups.models import Artifact, Task
+from tests.browser.crowd import gather
+made = gather(agents=AGENTS, tasks=TASKS)
+states = ("waiting", "working", "held", "in_review", "done", "failed", "stuck")
+found = {s: Task.objects.filter(run=made.run, state=s).first() for s in states}
+file = Artifact.objects.filter(run=made.run, kind="result").first()
+print(json.dumps({"workspace": str(made.workspace), "run": str(made.run), "file": str(file.pk) if file else "",
+    "tasks": {s: str(t.pk) for s, t in found.items() if t}}))
+"""
+
+
+@dataclass(frozen=True)
+class View:
+    """A page under the name by which it stands on the sheet."""
+
+    name: str
+    address: str
+    part: str = ""
+    """What a phone shows of it, where that is not its top: a fragment."""
+    is_narrow: bool = False
+    """Whether only a phone has it as a view of its own."""
+
+
+def views(claw: Installation, script: Script, *, agents: int = 300, tasks: int = 600) -> list[View]:
+    """What there is to look at; makes everything that has to stand there, a crowd of so many agents among it."""
+    quiet = script.workspace("Nothing here yet")
+    busy = script.workspace("Quarterly figures")
+    sales = generate(20_261)
+    planned = script.workspace("Next quarter")
+    path = f"/api/v1/workspaces/{planned}/runs"
+    plan = script.upload(path, {"goal": "Which product shall we push?"}, [(sales.name, sales.content())]).json["id"]
+    run = script.give(busy, "Which region sells best, and how did revenue develop?", sales.name, sales.content())
+    until(lambda: script.get(f"/api/v1/runs/{run}")["state"] == "done", seconds=120, what="the end of the run")
+    until(lambda: script.get(f"/api/v1/runs/{plan}")["state"] == "proposed", seconds=60, what="the plan")
+    told = GATHER.replace("AGENTS", str(agents)).replace("TASKS", str(tasks))
+    crowd = json.loads(claw.manage("shell", "-c", told).splitlines()[-1])
+    room, small = f"/w/{crowd['workspace']}/", f"/w/{busy}/"
+    many, done = f"{room}runs/{crowd['run']}/", f"{small}runs/{run}/"
+    report = script.task(run, "report")["id"]
+    agent = script.post("/api/v1/agents", {"name": "A new hand"})["id"]
+    code = script.post(f"/api/v1/agents/{agent}/enrolment", {"launcher": "kimi"})["code"]
+    agent = script.get("/api/v1/agents")["items"][0]["id"]
+    kinds = ("board", "graph", "timeline", "fleet", "list")
+    return [
+        View("workspaces", "/"),
+        View("workspace, empty", f"/w/{quiet}/"),
+        View("workspace, done", small),
+        View("workspace, 300 agents", room),
+        View("workspace, its run", small, "#now", is_narrow=True),
+        View("workspace, its team", room, "#around", is_narrow=True),
+        View("plan to check", f"/w/{planned}/runs/{plan}/"),
+        *(View(f"{kind}, small run", f"{done}view/{kind}/", f"#run-view-{run}") for kind in kinds),
+        *(View(f"{kind}, 300 agents", f"{many}view/{kind}/", f"#run-view-{crowd['run']}") for kind in kinds),
+        *(View(f"task, {state}", f"{room}tasks/{pk}/") for state, pk in crowd["tasks"].items()),
+        View("task, done by an agent", f"{small}tasks/{report}/"),
+        View("receipt", f"{small}tasks/{report}/receipt/"),
+        View("story", f"{small}tasks/{report}/story/"),
+        View("files of a run", f"{done}files/"),
+        *([View("a file", f"{room}files/{crowd['file']}/")] if crowd["file"] else []),
+        View("files of a workspace", f"{small}files/"),
+        View("runs", f"{small}runs/"),
+        View("run, done", done),
+        View("messages", f"{room}messages/"),
+        View("deadlines", f"{small}deadlines/"),
+        View("audit trail", f"{small}audit/?verify=1"),
+        View("threads", f"{room}threads/"),
+        View("search", f"{room}search/?q=report"),
+        View("members", f"{room}members/"),
+        View("needs you", "/needs-you/"),
+        View("my work", MY_WORK),
+        View("agents", "/agents/"),
+        View("agent", f"/agents/{agent}/"),
+        View("new agent", "/agents/new/"),
+        View("connect an agent", f"/agents/{agent}/connect/"),
+        View("a line", f"/join/{code}/"),
+        View("a line that is not known", "/join/0000-0000-0000-0000/"),
+        View("go anywhere", "/go/?q=report"),
+        View("style page", "/style/"),
+        View("me", "/me/"),
+        View("not found", "/nowhere/"),
+    ]

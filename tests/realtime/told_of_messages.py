@@ -1,0 +1,40 @@
+"""Stories for `test_verify_action`: messages are answered, changed, marked with signs and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from clawgroups.models import Message
+from clawgroups.services import files, message_changes, messages
+from clawgroups.services.perform import perform
+from tests.conftest import Team
+
+
+def said(team: Team, body: str, by: str = "bob", **more: object) -> UUID:
+    made = perform(messages.post_message, team.workspace.pk, body=body, actor=team.actor(by), **more)  # type: ignore[arg-type]
+    return UUID(made.answer["id"])
+
+
+def answered_and_reworded(team: Team) -> None:
+    first = said(team, "Look at this")
+    answer = said(team, "I do", reply_to=first, files=[files.store([b"words"], name="words.txt")])
+    perform(message_changes.edit_message, answer, body="@ada does", version=0, actor=team.actor("bob"))
+
+
+def marked_with_signs(team: Team) -> None:
+    task = team.one_task()
+    one = said(team, "Is it ready?", task_id=task.pk)
+    for verb in (message_changes.react, message_changes.unreact):
+        perform(verb, one, sign="👍", actor=team.actor("ada"))
+    perform(message_changes.react, one, sign="👀", actor=team.actor("gus"))
+
+
+def taken_back(team: Team) -> None:
+    one = said(team, "Oh no", files=[files.store([b"secret"], name="secret.txt")])
+    perform(message_changes.edit_message, one, body="Oh yes", version=0, actor=team.actor("bob"))
+    perform(message_changes.remove_message, one, actor=team.actor("carol"))
+    assert Message.objects.get(pk=one).body == ""
+
+
+TOLD: list[Callable[[Team], None]] = [answered_and_reworded, marked_with_signs, taken_back]
