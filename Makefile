@@ -1,6 +1,6 @@
 PYTHON ?= python3
 
-.PHONY: run test test-model chaos bench bench-smoke lint types lock
+.PHONY: run test test-model test-agents chaos bench bench-smoke lint types lock
 
 run:
 	@exec $(PYTHON) claw up
@@ -10,6 +10,9 @@ test:
 
 test-model:
 	@exec $(PYTHON) claw test-model
+
+test-agents:
+	@exec $(PYTHON) claw test-agents
 
 chaos:
 	@exec $(PYTHON) claw chaos

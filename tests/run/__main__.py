@@ -1,8 +1,8 @@
-"""Runs the stages one after the other and ends with one line: `N passed, N failed`.
+"""Runs the stages, the last four two by two, and ends with one line: `N passed, N failed`.
 
     lint      ruff check and ruff format --check
     types     mypy, strict
-    unit      everything but the browser tests and the stories, on an SQLite file
+    unit      everything but the browser tests, the stories and the races, on an SQLite file
     services  the services, the writer and the integration tests again, on a real PostgreSQL and a real Valkey
     chaos     processes and servers are killed under a swarm of agents (reduced; `make chaos` is the full size)
     stories   outside scripts against a real `up`, whose processes are killed in some of them
@@ -22,12 +22,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
 from clawgroups.supervisor.say import CannotRun
 from tests.run import browser, servers
+from tests.run.beside import Beside
 from tests.run.limited import finish
 from tests.run.results import Results
 
@@ -36,12 +37,18 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 ON_POSTGRES = ("tests/services", "tests/commit", "tests/machine")
 # Most tests wait for a process, a socket or a disk.
 SIDE_BY_SIDE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
+# One more than there are cores, since some wait. Files as they come: with those of few tests, which take long, at the
+# end, one process would be left alone with the last of them.
+IN_PROCESS = ("-n", str(min(os.cpu_count() or 1, 4) + 1), "--dist", "loadfile", "--no-loadscope-reorder")
 # What has a stage of its own.
 CHAOS = tuple(
-    f"tests/chaos/test_{name}.py" for name in ("kills", "behaviour", "load", "readers", "offline", "model_away")
+    f"tests/chaos/test_{name}.py"
+    for name in ("kills", "behaviour", "load", "readers", "offline", "model_away", "takeover")
 )
 APART = tuple(f"--ignore=tests/{folder}" for folder in ("browser", "stories", "model"))
-LEFT_OUT = (*APART, *(f"--ignore={file}" for file in CHAOS))
+# Races are proven on PostgreSQL, by the stage of the services: SQLite has one writer.
+RACES = "--ignore-glob=tests/services/test_*_races.py"
+LEFT_OUT = (*APART, RACES, *(f"--ignore={file}" for file in CHAOS))
 # Seconds for one stage: several times what a slow machine needs. A single test has less (pyproject.toml).
 LIMIT = 1200.0
 OURS = ("CLAWGROUPS_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PORT", "DJANGO_")
@@ -80,7 +87,7 @@ def types(run: Run) -> None:
 
 
 def unit(run: Run) -> None:
-    run.pytest("unit", "-p", "no:playwright", *SIDE_BY_SIDE, *LEFT_OUT)
+    run.pytest("unit", "-p", "no:playwright", *IN_PROCESS, *LEFT_OUT)
 
 
 def services(run: Run) -> None:
@@ -88,7 +95,7 @@ def services(run: Run) -> None:
         with servers.postgres() as database, servers.redis() as redis:
             print("PostgreSQL and Valkey run for these tests, from their wheels, on free ports.", flush=True)
             given = {"DATABASE_URL": database, "REDIS_URL": redis}
-            run.pytest("services", "-p", "no:playwright", *SIDE_BY_SIDE, *ON_POSTGRES, **given)
+            run.pytest("services", "-p", "no:playwright", *IN_PROCESS, *ON_POSTGRES, **given)
     except (servers.Unavailable, CannotRun) as reason:
         print(reason, flush=True)
         run.results.check(ok=False)
@@ -100,7 +107,8 @@ def chaos(run: Run) -> None:
 
 
 def stories(run: Run) -> None:
-    run.pytest("stories", "-p", "no:playwright", "tests/stories")
+    # An installation for each of them, too.
+    run.pytest("stories", "-p", "no:playwright", *SIDE_BY_SIDE, "tests/stories")
 
 
 def bench(run: Run) -> None:
@@ -129,8 +137,21 @@ STAGES: dict[str, Callable[[Run], None]] = {
 }
 
 
+# Those that need every core come first. The rest mostly waits, so that half of it runs beside the other half.
+FIRST = ("lint", "types", "unit", "services")
+AT_LAST = (("chaos", "stories"), ("bench", "browser"))
+
+
 def terminated(_number: int, _frame: FrameType | None) -> None:
     sys.exit(143)
+
+
+def one_after_the_other(run: Run, names: Sequence[str]) -> None:
+    for name in names:
+        started = time.monotonic()
+        print(f"== {name}", flush=True)
+        STAGES[name](run)
+        print(f"== {name}: {time.monotonic() - started:.0f} s", flush=True)
 
 
 def main(arguments: list[str]) -> int:
@@ -143,16 +164,19 @@ def main(arguments: list[str]) -> int:
         names.append(arguments.pop(0))
     folder = Path(tempfile.mkdtemp(prefix="claw-run-"))
     run = Run(folder, arguments)
+    beside: Beside | None = None
     try:
         if arguments and not names:
             run.pytest("chosen", "-p", "no:playwright")
         else:
-            for name in names or STAGES:
-                started = time.monotonic()
-                print(f"== {name}", flush=True)
-                STAGES[name](run)
-                print(f"== {name}: {time.monotonic() - started:.0f} s", flush=True)
+            one_after_the_other(run, names or FIRST)
+            if not names:
+                beside = Beside([*AT_LAST[1], *arguments], cwd=ROOT, said=folder / "beside.txt")
+                one_after_the_other(run, AT_LAST[0])
+                beside.finish(run.results, within=len(AT_LAST[1]) * LIMIT)
     finally:
+        if beside is not None:
+            beside.end()
         shutil.rmtree(folder, ignore_errors=True)
     print("\n".join(["", *run.results.summary()]), flush=True)
     return 1 if run.results.failures else 0

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from pathlib import Path
+
+SKIPPED = "skipped: "
+COUNT = re.compile(r"(\d+) passed, (\d+) failed")
 
 
 @dataclass
@@ -40,13 +44,24 @@ class Results:
         if status != 0 and self.failed == before:
             self.failed += 1
 
+    def add(self, text: str, *, status: int) -> None:
+        """Count another run by its closing line. One that broke before it could count anything is one failure."""
+        before = self.failed
+        if found := COUNT.match(text.rstrip().rpartition("\n")[2]):
+            self.passed += int(found[1])
+            self.failed += int(found[2])
+        if not self.strict:  # else they are among its failures
+            self.skipped += [line.removeprefix(SKIPPED) for line in text.splitlines() if line.startswith(SKIPPED)]
+        if status != 0 and self.failed == before:
+            self.failed += 1
+
     @property
     def failures(self) -> int:
         return self.failed + (len(self.skipped) if self.strict else 0)
 
     def summary(self) -> list[str]:
         """The closing lines; the last one is the plain count."""
-        lines = [f"skipped: {reason}" for reason in self.skipped]
+        lines = [f"{SKIPPED}{reason}" for reason in self.skipped]
         if self.skipped and self.strict:
             lines.append(f"Under CI nothing may be skipped: {len(self.skipped)} count as failed.")
         count = f"{self.passed} passed, {self.failures} failed"

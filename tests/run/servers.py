@@ -44,14 +44,14 @@ def free_port() -> int:
 
 
 class Postgres:
-    """One PostgreSQL with a folder and a port of its own. `quick` gives up durability for speed."""
+    """One PostgreSQL with a folder and a port of its own. `quick` gives up durability for speed; `more` are options."""
 
-    def __init__(self, *, quick: bool) -> None:
+    def __init__(self, *more: str, quick: bool) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="claw-pg-"))
         self.port = free_port()
         self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
         self._account = UNPRIVILEGED if os.geteuid() == 0 else None
-        self._options = [item for option in (QUICK if quick else SAFE) for item in ("-c", option)]
+        self._options = [item for option in (*(QUICK if quick else SAFE), *more) for item in ("-c", option)]
         self._programs = _programs(self.folder, self._account)
         self._server: subprocess.Popen[bytes] | None = None
         self._init()
@@ -111,9 +111,9 @@ class Postgres:
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """A fresh PostgreSQL; gives its DATABASE_URL."""
-    server = Postgres(quick=True)
+def postgres(*more: str) -> Iterator[str]:
+    """A fresh PostgreSQL, with these options beside its own; gives its DATABASE_URL."""
+    server = Postgres(*more, quick=True)
     try:
         server.start()
         yield server.url

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from tests.run.__main__ import AT_LAST, FIRST, ROOT, STAGES
+from tests.run.beside import Beside
 from tests.run.results import Results
 
 REPORT = """<testsuites><testsuite>
@@ -34,3 +38,28 @@ def test_under_ci_a_skipped_test_counts_as_failed(tmp_path: Path) -> None:
 def test_a_run_that_ends_badly_without_a_failed_test_is_a_failure(tmp_path: Path) -> None:
     assert read(tmp_path, "<testsuites/>", status=5, strict=False)[-1] == "1 passed, 1 failed"
     assert read(tmp_path, "not xml", status=4, strict=False)[-1] == "1 passed, 1 failed"
+
+
+def test_what_ran_beside_is_counted_by_its_closing_line() -> None:
+    results = Results(strict=False)
+    results.add("== browser\n..\nskipped: a.b: no Chromium\n2 passed, 1 failed, 1 skipped\n", status=1)
+    results.add("Segmentation fault", status=139)
+    assert results.summary() == ["skipped: a.b: no Chromium", "2 passed, 2 failed, 1 skipped"]
+
+
+def test_under_ci_what_was_skipped_beside_is_among_its_failures() -> None:
+    results = Results(strict=True)
+    results.add("skipped: a.b: no Chromium\n2 passed, 2 failed\n", status=1)
+    assert results.summary() == ["2 passed, 2 failed"]
+
+
+def test_a_run_beside_tells_what_it_says_when_it_is_over(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    beside = Beside(["--help"], cwd=ROOT, said=tmp_path / "said.txt")
+    results = Results(strict=True)
+    beside.finish(results, within=60)
+    assert "one line: `N passed, N failed`" in capfd.readouterr().out
+    assert results.summary() == ["0 passed, 0 failed"]
+
+
+def test_every_stage_runs_once_in_a_whole_run() -> None:
+    assert sorted([*FIRST, *AT_LAST[0], *AT_LAST[1]]) == sorted(STAGES)
