@@ -69,16 +69,16 @@ def measured(told: argparse.Namespace) -> Json:
         over.callback(writer.stop)
         writer.start()
         until(lambda: READY in writer.said(), seconds=300, what="the writer's workers")
-        context = over.enter_context(_browser(stack))
+        context = over.enter_context(browsing(stack))
         paths = {"workspace": f"/w/{room.workspace}/", "run": f"/w/{room.workspace}/runs/{run}/"}
         pages = [Watched(context, name, stack.url + path) for name, path in paths.items()]
-        _pictures(pages, told.pictures, "before")
+        pictures(pages, told.pictures, "before")
         found = _watch(pages, stack, room, told.seconds)
         # From here on nothing changes any more: the pages must show what is so.
         writer.stop()
         crew.stop()
         _catch_up(pages, stack, room)
-        _pictures(pages, told.pictures, "after")
+        pictures(pages, told.pictures, "after")
         for page in pages:
             found["pages"][page.name] |= page.compared()
     return {**vars(told), "pictures": str(told.pictures), **found}
@@ -94,7 +94,7 @@ def _writer(stack: Stack, room: Room, run: str, rate: float) -> Process:
 
 
 @contextmanager
-def _browser(stack: Stack) -> Iterator[BrowserContext]:
+def browsing(stack: Stack) -> Iterator[BrowserContext]:
     """The owner's browser, signed in."""
     found = os.environ.get("CHROMIUM") or chromium.find()
     assert found is not None, "There is no Chromium on the PATH."
@@ -151,7 +151,7 @@ def _catch_up(pages: list[Watched], stack: Stack, room: Room) -> None:
         pages[0].page.wait_for_timeout(2000)
 
 
-def _pictures(pages: list[Watched], folder: Path | None, moment: str) -> None:
+def pictures(pages: list[Watched], folder: Path | None, moment: str) -> None:
     """How the pages look, wide and narrow. What this costs is not theirs."""
     if folder is None:
         return
