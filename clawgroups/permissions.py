@@ -115,6 +115,9 @@ ACTIONS: dict[str, Action] = {
         Action("approval.ask", "Ask a person", frozenset({Role.AGENT})),
         Action("approval.view", "See what an agent asks", TEAM),
         Action("approval.decide", "Answer what an agent asks", TEAM),
+        Action("rule.view", "See the rules that answer agents", TEAM),
+        Action("rule.keep", "Have one's answer hold for this agent for a time", TEAM),
+        Action("rule.set", "Make and revoke rules, and name what is critical", ADMINS),
         Action("artifact.view", "Download files", EVERYONE, coordinator=True),
         Action("artifact.pin", "Say which revision of a file is the final one", TEAM),
         Action("audit.view", "Read the audit trail", ADMINS),
@@ -132,7 +135,19 @@ AGENT_OWNER = "agent_owner"
 GATES = frozenset({SIGNED_IN, STAFF, PUBLIC, AGENT_KEY, SESSION_KEY, AGENT_OWNER})
 
 # Which event types a guest sees; everything else is shown to all members.
-HIDDEN_FROM_GUESTS = frozenset({"approval.requested", "approval.decided", "approval.expired", "approval.voided"})
+HIDDEN_FROM_GUESTS = frozenset(
+    {
+        "approval.requested",
+        "approval.escalated",
+        "approval.voted",
+        "approval.decided",
+        "approval.expired",
+        "approval.voided",
+        "attempt.overstepped",
+        "rule.made",
+        "rule.revoked",
+    }
+)
 
 
 def may_see_event(role: str, type_: str) -> bool:

@@ -11,16 +11,13 @@ from uuid import UUID
 
 from pydantic import Field, TypeAdapter
 
+from clawgroups.core.approval_events import ApprovalEvent
 from clawgroups.core.asking_events import AskingEvent
 from clawgroups.core.control_events import ControlEvent
 from clawgroups.core.coordination_events import CoordinationEvent
 from clawgroups.core.event_base import JournalEvent
 from clawgroups.core.message_events import MessageEvent
 from clawgroups.core.task_events import (
-    ApprovalDecided,
-    ApprovalExpired,
-    ApprovalRequested,
-    ApprovalVoided,
     ArtifactAdded,
     AttemptAcknowledged,
     AttemptQuiet,
@@ -321,14 +318,11 @@ Event = Annotated[
     | SessionOptionSet
     | ProgressReported
     | DraftSaved
-    | ApprovalRequested
-    | ApprovalDecided
-    | ApprovalExpired
-    | ApprovalVoided
     | ArtifactAdded
     | CoordinationEvent
     | ControlEvent
     | AskingEvent
+    | ApprovalEvent
     | MessageEvent,
     Field(discriminator="type"),
 ]

@@ -1,4 +1,4 @@
-"""Facts about tasks, attempts, approvals and files; part of the vocabulary in `core.events`."""
+"""Facts about tasks, attempts and files; part of the vocabulary in `core.events`."""
 
 from __future__ import annotations
 
@@ -282,40 +282,6 @@ class DraftSaved(JournalEvent):
     task_id: UUID
     attempt_id: UUID
     version: int
-
-
-class ApprovalRequested(JournalEvent):
-    """none → open: an attempt asks a person; its content has its own authorised address."""
-
-    type: Literal["approval.requested"] = "approval.requested"
-    approval_id: UUID
-    task_id: UUID
-    attempt_id: UUID
-
-
-class ApprovalDecided(JournalEvent):
-    """open → decided, by the first valid answer."""
-
-    type: Literal["approval.decided"] = "approval.decided"
-    approval_id: UUID
-    task_id: UUID
-    kind: str
-
-
-class ApprovalExpired(JournalEvent):
-    """open → expired: nobody answered in time; the agent was told a rejection."""
-
-    type: Literal["approval.expired"] = "approval.expired"
-    approval_id: UUID
-    task_id: UUID
-
-
-class ApprovalVoided(JournalEvent):
-    """open → void, by takeover, cancel or a new epoch."""
-
-    type: Literal["approval.voided"] = "approval.voided"
-    approval_id: UUID
-    task_id: UUID
 
 
 class ArtifactAdded(JournalEvent):

@@ -104,6 +104,13 @@ GROUPS: tuple[tuple[str, tuple[Setting, ...]], ...] = (
                 7 * DAY,
             ),
             Setting(
+                "escalate",
+                "Ask the next person",
+                "A question that the first person asked has not answered by then is put to the next ones, too.",
+                10,
+                7 * DAY,
+            ),
+            Setting(
                 "review",
                 "Judge, or help when stuck",
                 "The person a task waits for is reminded in the chat, once in each such time.",
@@ -162,6 +169,7 @@ ORDERED = (
     ("acknowledge", "start_to_close"),
     ("start_to_close", "task_total"),
     ("task_total", "run_total"),
+    ("escalate", "approval"),
     ("holder_remind", "holder_offer"),
 )
 

@@ -23,6 +23,7 @@ class Timers:
     cancel_grace: float = 15
     cancel_close: float = 5
     approval: float = 600
+    escalate: float = 120
     acknowledge: float = 120
     review: float = 86400
     unassigned: float = 3600

@@ -18,7 +18,9 @@ from django.contrib.auth.models import User
 from django.db.models import Max, Q
 
 from agents.protocol.version import META_KEY
-from clawgroups.core.story import OF_THE_RUN, SENTENCES, Chapter, Known, Line, Told, tell
+from clawgroups.core.sentences import SENTENCES
+from clawgroups.core.story import OF_THE_RUN, Chapter, Line, tell
+from clawgroups.core.telling import Known, Told
 from clawgroups.journal import Head, head_of
 from clawgroups.models import Approval, Attempt, Command, ControlRequest, Entry, Member, Task
 from clawgroups.permissions import may_see_event

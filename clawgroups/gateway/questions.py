@@ -15,7 +15,7 @@ from clawgroups.gateway.backlog import Asked, Withdrawn
 from clawgroups.gateway.reads import Held
 from clawgroups.gateway.sessions import Sessions
 from clawgroups.ingest import Intake, patiently
-from clawgroups.services import approvals
+from clawgroups.services import approvals, putting
 from clawgroups.services.perform import perform_async, read_async
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Questions:
         try:
             await patiently(
                 perform_async,
-                approvals.request_approval,
+                putting.request_approval,
                 session_id,
                 request_id=asked.request_id,
                 tool_call={"toolCallId": call.tool_call_id, **call.given},
@@ -95,7 +95,7 @@ class Questions:
         try:
             await patiently(
                 perform_async,
-                approvals.request_form,
+                putting.request_form,
                 session_id,
                 request_id=asked.request_id,
                 message=asked.message,

@@ -1,7 +1,7 @@
 """Tables of a workspace. Rows are written by `clawgroups.commit` only; here are shapes and reads."""
 
 from clawgroups.models.access import AccessToken, LoginLink
-from clawgroups.models.approvals import Approval
+from clawgroups.models.approvals import Approval, Rule, Vote
 from clawgroups.models.artifacts import Artifact
 from clawgroups.models.attempts import Attempt, Command, Draft, Part, Session, Step
 from clawgroups.models.audit import AuditHead, AuditRow
@@ -12,6 +12,7 @@ from clawgroups.models.leases import Lease, WriterMark
 from clawgroups.models.lookups import KeyIn, RelatedKeyIn
 from clawgroups.models.memory import Memory
 from clawgroups.models.messages import Message, MessageFile, MessageVersion, Reaction, ReadMark, Seen
+from clawgroups.models.notices import Letter, Notifying
 from clawgroups.models.plans import PlanEdit
 from clawgroups.models.runs import Run
 from clawgroups.models.tasks import Dependency, Task
@@ -31,6 +32,7 @@ __all__ = [
     "Entry",
     "KeyIn",
     "Lease",
+    "Letter",
     "LoginLink",
     "Member",
     "Memory",
@@ -39,6 +41,7 @@ __all__ = [
     "MessageVersion",
     "ModelCall",
     "ModelServer",
+    "Notifying",
     "Operation",
     "Override",
     "Part",
@@ -46,12 +49,14 @@ __all__ = [
     "Reaction",
     "ReadMark",
     "RelatedKeyIn",
+    "Rule",
     "Run",
     "Seen",
     "Session",
     "Step",
     "Task",
     "Usage",
+    "Vote",
     "Watch",
     "Workspace",
     "WriterMark",

@@ -13,13 +13,14 @@ from django.db.models import QuerySet
 from agents.ids import new_id
 from agents.protocol import acp, version
 from clawgroups import bus
+from clawgroups.core.approval_events import ApprovalVoided
 from clawgroups.core.changes import Count, Fact, Insert, Update, Write
 from clawgroups.core.errors import Conflict
 from clawgroups.core.events import RunConsolidating
 from clawgroups.core.failures import Failure, consequence
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
 from clawgroups.core.retries import Course, Next, Standing, after_failure, back_off, plea
-from clawgroups.core.task_events import ApprovalVoided, TaskReleased, TaskStuck
+from clawgroups.core.task_events import TaskReleased, TaskStuck
 from clawgroups.core.timers import wait_for_coordinator, wait_for_help
 from clawgroups.models import Approval, Attempt, Command, Session, Task
 from clawgroups.services import breakers

@@ -17,16 +17,17 @@ from django.utils import timezone
 
 from clawgroups import commit
 from clawgroups.core.actors import Actor
+from clawgroups.core.approval_events import ApprovalRequested
 from clawgroups.core.changes import Change, Fact, Insert, Outcome
 from clawgroups.core.errors import Conflict, Invalid, NotFound
-from clawgroups.core.task_events import ApprovalRequested
 from clawgroups.core.timers import after
 from clawgroups.models import Approval, Session, Task
 from clawgroups.permissions import require
-from clawgroups.services.approvals import ANSWER, asked, open_questions
+from clawgroups.services.approvals import ANSWER
 from clawgroups.services.artifacts import live_session, session_of, while_live
 from clawgroups.services.deadlines import timers_of
 from clawgroups.services.hands import on_behalf
+from clawgroups.services.putting import asked, open_questions
 from clawgroups.services.workspaces import clean_text
 
 MAX_QUESTION = 2000

@@ -15,7 +15,7 @@ from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.fold import digest
 from clawgroups.models import Approval, Artifact, Entry, Part, Session, Step, Task
 from clawgroups.services import agents as verbs
-from clawgroups.services import approvals, sessions, takeover
+from clawgroups.services import putting, sessions, takeover
 from clawgroups.services.perform import perform
 from tests.api.conftest import Api, As, problem
 from tests.conftest import Team
@@ -49,7 +49,7 @@ def asked(team: Team, task: Task) -> Approval:
     session = Session.objects.get(attempt=task.attempt)
     agent = team.agents["scribe"]
     perform(
-        approvals.request_approval,
+        putting.request_approval,
         session.pk,
         request_id=0,
         tool_call={"toolCallId": "t", "title": "rm -rf"},

@@ -21,7 +21,7 @@ from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.errors import ClawError, Conflict, NotFound
 from clawgroups.gateway import reads
 from clawgroups.models import Command
-from clawgroups.services import approvals, contact, late, sessions, transcript
+from clawgroups.services import approvals, contact, late, putting, sessions, transcript
 from clawgroups.services.perform import perform
 
 WORDS = 100  # seconds after which an agent says something
@@ -198,7 +198,7 @@ class FarAgent:
         self._asked += 1
         number = self._asked
         asked = perform(
-            approvals.request_approval,
+            putting.request_approval,
             turn.session,
             request_id=number,
             tool_call={"toolCallId": f"call-{number}", "title": f"Publish {turn.title}", "kind": "execute"},

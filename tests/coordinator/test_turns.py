@@ -19,7 +19,7 @@ from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.events import WAKING
 from clawgroups.models import Artifact, Attempt, Run, Session, Task, Workspace
 from clawgroups.reactions import REACTIONS, react
-from clawgroups.services import approvals, members, runs, turns
+from clawgroups.services import approvals, members, putting, runs, turns
 from clawgroups.services.files import StoredFile, open_file, store
 from clawgroups.services.perform import perform
 from tests.conftest import SKILLS, Team
@@ -228,7 +228,7 @@ def test_a_try_that_failed_after_a_no_is_told_what_was_refused(team: Team) -> No
     me = Actor(ActorKind.AGENT, "Scribe", agent_id=team.agents["scribe"].pk)
     options = [{"optionId": "n", "kind": "reject_once"}]
     call = {"title": "rm -r data"}
-    asked = perform(approvals.request_approval, session.pk, request_id=0, tool_call=call, options=options, actor=me)
+    asked = perform(putting.request_approval, session.pk, request_id=0, tool_call=call, options=options, actor=me)
     perform(approvals.decide_approval, UUID(asked.answer["id"]), option_id="n", actor=team.actor("bob"))
     team.send("scribe")
     team.finish("scribe", "")

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from clawgroups import reactions
 from clawgroups.core import (
+    approval_events,
     asking_events,
     control_events,
     coordination_events,
@@ -26,7 +27,16 @@ from clawgroups.core import (
 from clawgroups.core.event_base import JournalEvent
 from clawgroups.core.events import EVENTS, WAKING, Event, GoalSet, parse_event, payload_of
 
-MODULES = (events, task_events, coordination_events, control_events, asking_events, message_events, event_base)
+MODULES = (
+    events,
+    task_events,
+    coordination_events,
+    control_events,
+    asking_events,
+    approval_events,
+    message_events,
+    event_base,
+)
 DECLARED = {
     value
     for module in MODULES

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from clawgroups.core.events import EVENTS
-from clawgroups.core.story import LEFT_OUT, OF_THE_RUN, SENTENCES, Chapter, Known, Told, tell
+from clawgroups.core.sentences import SENTENCES
+from clawgroups.core.story import LEFT_OUT, OF_THE_RUN, Chapter, tell
+from clawgroups.core.telling import Known, Told
 
 T, R = "task-1", "run-1"
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -37,6 +37,7 @@ from clawgroups.services import (
     contact,
     late,
     members,
+    putting,
     runs,
     sessions,
     steering,
@@ -278,7 +279,7 @@ class Acts:
         session = Session.objects.filter(agent=self.team.agents[name], state="open").order_by("-opened_at").first()
         if session is not None:
             me = self.agent(name)
-            self.do(approvals.request_approval, session.pk, request_id=number, tool_call={}, options=OPTIONS, actor=me)
+            self.do(putting.request_approval, session.pk, request_id=number, tool_call={}, options=OPTIONS, actor=me)
 
     def withdraw(self, name: str, number: int) -> None:
         session = Session.objects.filter(agent=self.team.agents[name], state="open").order_by("-opened_at").first()

@@ -38,6 +38,7 @@ from clawgroups.services import (
     memories,
     messages,
     outage,
+    putting,
     regenerate,
     reports,
     review,
@@ -79,7 +80,7 @@ def ask(team: Team) -> UUID:
     task = team.working()
     options = [{"optionId": "y", "kind": "allow_once"}, {"optionId": "n", "kind": "reject_once"}]
     session = Session.objects.get(task=task)
-    perform(approvals.request_approval, session.pk, request_id=1, tool_call={}, options=options, actor=agent(team))
+    perform(putting.request_approval, session.pk, request_id=1, tool_call={}, options=options, actor=agent(team))
     return Approval.objects.get().pk
 
 

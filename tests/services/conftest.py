@@ -15,7 +15,7 @@ from agents.models import Connection
 from clawgroups import bus
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.models import Approval, Attempt, Session, Task
-from clawgroups.services import approvals, contact, deadlines
+from clawgroups.services import contact, deadlines, putting
 from clawgroups.services.perform import perform
 from clawgroups.services.sweep import sweep
 from tests.conftest import Team
@@ -86,7 +86,7 @@ def ask(team: Team, task: Task, name: str = "scribe", request_id: Any = 1) -> Ap
     me = Actor(ActorKind.AGENT, name.title(), agent_id=team.agents[name].pk)
     session = Session.objects.get(attempt=task.attempt)
     outcome = perform(
-        approvals.request_approval, session.pk, request_id=request_id, tool_call={}, options=OPTIONS, actor=me
+        putting.request_approval, session.pk, request_id=request_id, tool_call={}, options=OPTIONS, actor=me
     )
     return Approval.objects.get(pk=outcome.answer["id"])
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from clawgroups.core.errors import Conflict, NotFound, StaleAttempt
 from clawgroups.fragments.tasks import now_of
 from clawgroups.models import Approval, Artifact, Attempt, Command, Session, Task
-from clawgroups.services import approvals, artifacts, late, review, sessions, takeover, tasks
+from clawgroups.services import artifacts, late, putting, review, sessions, takeover, tasks
 from clawgroups.services.briefs import task_inputs
 from clawgroups.services.perform import perform
 from clawgroups.services.sweep import sweep
@@ -162,7 +162,7 @@ def test_a_question_of_an_attempt_that_is_over_is_answered_with_the_present_epoc
     options = [{"optionId": "y", "kind": "allow_once"}]
     for _ in range(2):
         asked = perform(
-            approvals.request_approval, session.pk, request_id=5, tool_call={}, options=options, actor=me(team)
+            putting.request_approval, session.pk, request_id=5, tool_call={}, options=options, actor=me(team)
         )
         assert asked.answer["open"] is False
     (reply,) = Command.objects.filter(purpose="reply", params__id=5)
@@ -176,7 +176,7 @@ def test_an_open_question_is_answered_cancelled_when_its_task_is_taken_over(team
     task = team.working()
     session = task.attempt.sessions.get()  # type: ignore[union-attr]
     options = [{"optionId": "y", "kind": "allow_once"}]
-    perform(approvals.request_approval, session.pk, request_id=5, tool_call={}, options=options, actor=me(team))
+    perform(putting.request_approval, session.pk, request_id=5, tool_call={}, options=options, actor=me(team))
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
     (reply,) = Command.objects.filter(purpose="reply")
     assert reply.params["result"] == {"outcome": {"outcome": "cancelled"}}

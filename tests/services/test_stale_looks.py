@@ -20,7 +20,7 @@ from clawgroups.core.errors import Conflict
 from clawgroups.core.invariants import breaches
 from clawgroups.models import Approval, Attempt, Command, Draft, Member, Session, Task
 from clawgroups.reactions import react
-from clawgroups.services import agents, approvals, drafts, runs, takeover, tasks, waiting
+from clawgroups.services import agents, approvals, drafts, putting, runs, takeover, tasks, waiting
 from clawgroups.services.perform import perform
 from clawgroups.services.sweep import sweep
 from tests.conftest import Team
@@ -106,7 +106,7 @@ def ask(team: Team, task: Task) -> Approval:
     me = Actor(ActorKind.AGENT, "Scribe", agent_id=team.agents["scribe"].pk)
     session = Session.objects.get(task=task)
     options = [{"optionId": "n", "kind": "reject_once"}]
-    perform(approvals.request_approval, session.pk, request_id=1, tool_call={}, options=options, actor=me)
+    perform(putting.request_approval, session.pk, request_id=1, tool_call={}, options=options, actor=me)
     return Approval.objects.get()
 
 

@@ -12,7 +12,7 @@ from clawgroups import bus
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.jobs import Sweeper, hold_lease
 from clawgroups.models import Approval, Attempt, Command, Lease, Run, Session, Task
-from clawgroups.services import approvals, contact, sessions, takeover
+from clawgroups.services import contact, putting, sessions, takeover
 from clawgroups.services.perform import perform
 from clawgroups.services.sweep import sweep
 from tests.conftest import Team
@@ -64,7 +64,7 @@ def test_a_working_agent_without_progress_is_relieved_and_one_that_waits_for_a_p
     me = Actor(ActorKind.AGENT, "Judge", agent_id=team.agents["judge"].pk)
     options = [{"optionId": "y", "kind": "allow_once"}, {"optionId": "n", "kind": "reject_once"}]
     session = Session.objects.get(attempt=asking.attempt)
-    perform(approvals.request_approval, session.pk, request_id=1, tool_call={}, options=options, actor=me)
+    perform(putting.request_approval, session.pk, request_id=1, tool_call={}, options=options, actor=me)
     sweep(after(301), quiet=False)
     assert Task.objects.get(pk=silent.pk).state == "ready"
     assert Task.objects.get(pk=asking.pk).state == "working"
@@ -75,7 +75,7 @@ def test_an_unanswered_question_expires_into_the_rejection_the_agent_offered(tea
     me = Actor(ActorKind.AGENT, "Scribe", agent_id=team.agents["scribe"].pk)
     options = [{"optionId": "y", "kind": "allow_always"}, {"optionId": "no", "kind": "reject_once"}]
     session = Session.objects.get(attempt=task.attempt)
-    perform(approvals.request_approval, session.pk, request_id="q", tool_call={}, options=options, actor=me)
+    perform(putting.request_approval, session.pk, request_id="q", tool_call={}, options=options, actor=me)
     sweep(after(601), quiet=True)
     assert Approval.objects.get().state == "expired"
     reply = Command.objects.get(purpose="reply")
@@ -98,7 +98,7 @@ def test_a_question_of_an_agent_that_is_gone_is_void_and_nobody_is_told(team: Te
     me = Actor(ActorKind.AGENT, "Scribe", agent_id=team.agents["scribe"].pk)
     options = [{"optionId": "y", "kind": "allow_once"}]
     session = Session.objects.get(attempt=task.attempt)
-    perform(approvals.request_approval, session.pk, request_id=1, tool_call={}, options=options, actor=me)
+    perform(putting.request_approval, session.pk, request_id=1, tool_call={}, options=options, actor=me)
     perform(sessions.session_lost, session.pk, reason="the agent was started anew")
     assert Approval.objects.get().state == "void"
     assert not Command.objects.filter(purpose="reply").exists()

@@ -20,6 +20,7 @@ from clawgroups.services import (
     finishing,
     handback,
     members,
+    putting,
     review,
     runs,
     takeover,
@@ -94,7 +95,7 @@ def test_with_a_question_open_it_is_void_and_whoever_answers_it_late_is_told_who
     session = Session.objects.get(task=task)
     agent = Actor(ActorKind.AGENT, "Scribe", agent_id=team.agents["scribe"].pk)
     options = [{"optionId": "y", "name": "Yes", "kind": "allow_once"}]
-    perform(approvals.request_approval, session.pk, request_id=1, tool_call={}, options=options, actor=agent)
+    perform(putting.request_approval, session.pk, request_id=1, tool_call={}, options=options, actor=agent)
     take(team, task)
     approval = Approval.objects.get()
     reply = Command.objects.get(purpose="reply")

@@ -17,6 +17,7 @@ from clawgroups.services import (
     finishing,
     handback,
     messages,
+    putting,
     review,
     runs,
     sessions,
@@ -180,10 +181,10 @@ def test_an_approval_is_answered_once_with_an_offered_option(team: Team) -> None
     me = Actor(ActorKind.AGENT, "Scribe", agent_id=agent.pk)
     options = [{"optionId": "y", "name": "Yes", "kind": "allow_once"}, {"optionId": "n", "kind": "reject_once"}]
     asked = perform(
-        approvals.request_approval, session.pk, request_id=0, tool_call={"title": "rm"}, options=options, actor=me
+        putting.request_approval, session.pk, request_id=0, tool_call={"title": "rm"}, options=options, actor=me
     )
     again = perform(
-        approvals.request_approval, session.pk, request_id=0, tool_call={"title": "rm"}, options=options, actor=me
+        putting.request_approval, session.pk, request_id=0, tool_call={"title": "rm"}, options=options, actor=me
     )
     assert asked.answer == again.answer
     assert Task.objects.get(pk=task.pk).blocked_on == "person"

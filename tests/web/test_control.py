@@ -14,7 +14,7 @@ from clawgroups.fragments import pieces
 from clawgroups.models import Approval, ControlRequest, Draft, Entry, Session, Task
 from clawgroups.permissions import HIDDEN_FROM_GUESTS
 from clawgroups.realtime.feed import fragments
-from clawgroups.services import approvals, control, drafts, finishing, handback, members, takeover, tasks
+from clawgroups.services import control, drafts, finishing, handback, members, putting, takeover, tasks
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 from tests.web.conftest import SignIn
@@ -182,7 +182,7 @@ def test_a_void_question_says_who_took_the_task_over(team: Team, sign_in: SignIn
     options = [{"optionId": "y", "name": "Yes", "kind": "allow_once"}]
     session = Session.objects.get(task=task)
     call = {"title": "rm -r data"}
-    perform(approvals.request_approval, session.pk, request_id=1, tool_call=call, options=options, actor=agent)
+    perform(putting.request_approval, session.pk, request_id=1, tool_call=call, options=options, actor=agent)
     perform(takeover.take_over, task.pk, actor=team.actor("bob"))
     shown = page(sign_in("ada"), task)
     assert "bob took the task over" in shown
@@ -232,7 +232,7 @@ def test_a_guest_reads_the_story_without_what_is_hidden_from_guests(team: Team, 
     options = [{"optionId": "y", "name": "Yes", "kind": "allow_once"}]
     call = {"title": "rm -r data"}
     session = Session.objects.get(task=task)
-    perform(approvals.request_approval, session.pk, request_id=1, tool_call=call, options=options, actor=agent)
+    perform(putting.request_approval, session.pk, request_id=1, tool_call=call, options=options, actor=agent)
     assert "Scribe asked a person." in page(sign_in("bob"), task, "task-story")
     shown = page(sign_in("gus"), task, "task-story")
     assert "asked a person" not in shown
