@@ -102,10 +102,9 @@ def differences(page: Page) -> list[str]:
 
 
 def agrees(page: Page) -> bool:
-    # Cells stay where they were put, so that nothing jumps, until somebody asks for it.
-    again = page.locator("[data-arrange]:not([hidden])")
-    if again.count():
-        again.first.click()
+    # Cells stay where they were put, so that nothing jumps, until somebody asks for it; or the page does it at its ease,
+    # and takes the button away: whoever waited for it then would wait in vain.
+    page.evaluate("() => document.querySelector('[data-arrange]:not([hidden])')?.click()")
     return not differences(page)
 
 
