@@ -1,15 +1,17 @@
-"""Command lines as rules see them: the plain ones word by word, all others as pieces that may hide something. Pure."""
+"""Command lines as rules see them: the plain ones word by word, all others as pieces that may hide something.
+
+Read as POSIX shells read them. Pure.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from agents.connector.paths import folded
+from agents.policy.paths import folded
 
 LONGEST = 20_000
 SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "ash", "fish"})
@@ -63,7 +65,7 @@ class CommandLine:
         text = " ".join(words)
         # Whoever puts them together again by spaces must not get another command.
         plain = tuple(words) if words and all(map(_BARE.fullmatch, words)) and "=" not in words[0] else None
-        return cls(text, plain if sys.platform != "win32" else None, tuple(_pieces(text[:LONGEST])))
+        return cls(text, plain, tuple(_pieces(text[:LONGEST])))
 
     @classmethod
     def unclear(cls, text: str) -> Self:
@@ -80,7 +82,7 @@ def is_shell(program: str) -> bool:
 def plain_words(text: str) -> Words | None:
     """The words of one plain command, as every POSIX shell reads them; None for whatever may be more than that."""
     text = text.strip(" \t\n")
-    if not text or len(text) > LONGEST or sys.platform == "win32":
+    if not text or len(text) > LONGEST:
         return None
     words, at = [], 0
     while at < len(text):
