@@ -69,6 +69,11 @@ def absolute(path: str, machine: Machine) -> Place | None:
         return None
 
 
+def is_within(place: Place | None, base: Place | None) -> bool:
+    """Whether a place surely lies in a folder, or is it."""
+    return place is not None and base is not None and f"{place.real}/".startswith(f"{base.real}/")
+
+
 def _way(machine: Machine) -> ModuleType:
     return ntpath if machine.windows else posixpath
 

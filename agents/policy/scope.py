@@ -50,13 +50,17 @@ class Scope:
             return True
         return any(self.paths.maybe(one, wanted.base) for one in (*wanted.places, *wanted.words))
 
-    def may_be_hidden(self, wanted: Wanted) -> bool:
-        """Whether what it covers may be in a request that does not say so."""
+    def may_be_hidden(self, wanted: Wanted, *, in_legible: bool = True) -> bool:
+        """Whether what it covers may be in a request that does not say so.
+
+        `in_legible`: also in several commands that are all named.
+        """
         kinds = [kind for kind in wanted.kinds if self.concerns(kind)]
         if not kinds:
             return False
         command = wanted.command
-        if "execute" in kinds and (self.commands or self.paths) and (command is None or not command.clear):
+        is_seen = command is not None and (command.clear or (not in_legible and command.legible))
+        if "execute" in kinds and (self.commands or self.paths) and not is_seen:
             return True
         return self.paths is not None and self._may_be_meant(self.paths, kinds, wanted)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.policy.machine import Machine
-from agents.policy.paths import Place, place_of
+from agents.policy.paths import Place, is_within, place_of
 from agents.policy.shell import CommandLine, is_shell, line_of
 
 KINDS = ("read", "edit", "delete", "move", "search", "execute", "think", "fetch", "switch_mode", "other")
@@ -65,9 +65,10 @@ def read(call: Mapping[str, Any], base: Place | None, machine: Machine) -> Wante
     maybe = {text: place_of(text, base, machine) for text in found.maybe if text not in named}
     works_in = [place_of(text, base, machine) for text in found.works_in]
     command = line_of(found.commands)
-    whole = machine.posix_shell and found.command_is_whole and all(_within(one, base) for one in works_in)
-    if command is not None and not whole:
+    if command is not None and not (found.command_is_whole and all(is_within(one, base) for one in works_in)):
         command = CommandLine.unclear(command.text)
+    if command is not None and not machine.posix_shell:
+        command = command.of_any_shell
     words = [] if command is None else _words(command)
     if command is not None and len(words) > MOST:
         command = CommandLine.unclear(command.text)
@@ -95,10 +96,6 @@ def _kinds(told: Any, found: _Found, command: CommandLine | None) -> frozenset[s
     shown |= {"edit"} if found.changes else set()
     kind = told if isinstance(told, str) and told in KINDS else "other"
     return frozenset(shown if kind == "other" and shown else {kind, *shown})
-
-
-def _within(place: Place | None, base: Place | None) -> bool:
-    return place is not None and base is not None and f"{place.real}/".startswith(f"{base.real}/")
 
 
 class _Found:

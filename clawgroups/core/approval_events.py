@@ -76,6 +76,14 @@ class AttemptOverstepped(JournalEvent):
     rule_id: UUID | None = None
 
 
+class OverstepSeen(JournalEvent):
+    """No move: somebody has looked at something critical that an agent did without asking."""
+
+    type: Literal["attempt.overstep_seen"] = "attempt.overstep_seen"
+    overstep_id: UUID
+    task_id: UUID
+
+
 class RuleMade(JournalEvent):
     """none → in force: a rule that answers agents, or names what is critical. `answer`: deny, critical, allow, ask."""
 
@@ -99,6 +107,7 @@ ApprovalEvent = (
     | ApprovalExpired
     | ApprovalVoided
     | AttemptOverstepped
+    | OverstepSeen
     | RuleMade
     | RuleRevoked
 )

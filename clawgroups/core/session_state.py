@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agents.protocol import version
 from agents.protocol.reading import as_integer, as_text
 from agents.protocol.updates import (
     AgentUpdate,
@@ -135,6 +136,19 @@ def read_opened(result: Mapping[str, Any]) -> Json:
     """What the answer to `session/new`, load or resume tells. Where it has both, config options count alone."""
     options = _config_of(result) or mode_options(result.get("modes"))
     return {"options": options} if options else {}
+
+
+def folder_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """The folder that a session works in, on its agent's machine; empty where nobody has told.
+
+    A connector that makes the folders says it; else it is the one that the agent's owner has named.
+    """
+    meta = result.get("_meta")
+    ours = meta.get(version.META_KEY) if isinstance(meta, dict) else None
+    if isinstance(ours, dict) and version.META_CWD in ours:
+        return as_text(ours[version.META_CWD])
+    named = as_text(asked.get("cwd"))
+    return "" if named == "/" else named
 
 
 def remembered(told: Told) -> list[Json]:

@@ -21,6 +21,7 @@ from clawgroups.models import Approval, Attempt, Session, Task
 from clawgroups.permissions import get_approval, require, seat_of
 from clawgroups.services.attempts import Decision, cancelled, fence, reply
 from clawgroups.services.deadlines import in_hand, rested, waits_in_hand
+from clawgroups.services.keeping import Kept, keep
 from clawgroups.services.putting import ACCEPT, FORM, asked, open_questions, question_id
 from clawgroups.services.workspaces import clean_text
 
@@ -63,10 +64,13 @@ def decide_approval(
         "decided_by_id": seat.pk if seat else None,
         "decided_at": now,
     }
-    result = _chosen(approval, option_id, filled)
+    kept = keep(approval, chosen, seat, now) if chosen is not None and seat is not None else Kept(option_id)
+    if kept.option_id != option_id:
+        values["sent_option"] = kept.option_id
+    result = _chosen(approval, kept.option_id, filled)
     expects = (*expects, *_still_asked(approval))
     decided = ApprovalDecided(approval_id=approval.pk, task_id=approval.task_id, kind=kind)
-    return _settle(approval, values, result, (decided,), actor, expects, operation)
+    return _settle(approval, values, result, (decided,), actor, expects, operation, also=kept.decision)
 
 
 def _over(approval: Approval) -> Conflict:
@@ -150,20 +154,25 @@ def _settle(
     expects: tuple[Expect, ...] = (),
     operation: str = "",
     now: datetime | None = None,
+    also: Decision | None = None,
 ) -> Future[Outcome]:
-    """Close a question in one change: its row, the frame to the agent, and whom the task waits for."""
+    """Close a question in one change: its row, the frame to the agent, and whom the task waits for. `also`: what goes
+    with the answer.
+    """
     now = now or timezone.now()
     decision = Decision([Update("clawgroups.Approval", approval.pk, values, {"state": "open"})])
     if result is not None:
         decision.add(reply(approval, result, now))
     decision.add(_after(approval, now))
+    if also is not None:
+        decision.add(also)
     return commit.submit(
         Change(
             actor,
             approval.workspace_id,
             expects,
             tuple(decision.writes),
-            tuple(Fact(approval.workspace_id, event) for event in events),
+            (*(Fact(approval.workspace_id, event) for event in events), *decision.facts),
             operation,
             verb="approval.settle",
             answer={"id": str(approval.pk), "state": values["state"]},

@@ -46,6 +46,8 @@ def opened(command: Command, link: Any, result: Mapping[str, Any] | None, error:
             decision.add(failed(command, task, attempt, *_open_failure(error)))
         return decision
     told = {**session.told, **session_state.read_opened(result or {})}
+    if (folder := session_state.folder_of(result or {}, command.params)) != told.get("folder", ""):
+        told["folder"] = folder
     values: dict[str, Any] = {"state": "open", "acp_id": acp_id, "link": link}
     if told != session.told:
         values["told"] = told

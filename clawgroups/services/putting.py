@@ -18,6 +18,7 @@ from clawgroups.core.answer_form import fields_of
 from clawgroups.core.approval_events import ApprovalRequested
 from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import Invalid, NotFound
+from clawgroups.core.sameness import sameness
 from clawgroups.core.shrinking import TOTAL, shrunk_text
 from clawgroups.core.timers import after, wait_for_answer, wait_for_approval
 from clawgroups.models import Approval, Attempt, Session, Step, Task
@@ -25,6 +26,7 @@ from clawgroups.services.attempts import Decision, fence
 from clawgroups.services.deadlines import name_of, timers_of, waits
 from clawgroups.services.hands import on_behalf
 from clawgroups.services.late import refusal_of
+from clawgroups.services.ruling import Ruled, rule_on
 
 KINDS = ("allow_once", "allow_always", "reject_once", "reject_always")
 # A form is answered or declined, in the words of ACP.
@@ -48,7 +50,8 @@ def request_approval(
     """Store an agent's question before anybody is asked. The same request id on the same link is the same question.
 
     `form`: the schema of what it wants to be told, where it asks for more than a yes or no. Answer: {"id", "open"};
-    `open` is False when the attempt is over, and the agent is told so (-32010).
+    `open` is False when the attempt is over, and the agent is told so (-32010). One that a rule of the workspace
+    answers is decided at once, and the agent told; nobody is asked.
     Raises `Invalid` for options without ids or kinds, `NotFound` for a foreign session.
     """
     rows = Session.objects.select_related("attempt__member")
@@ -64,7 +67,8 @@ def request_approval(
     pk = question_id(session, request_id)
     live = attempt.state in ("offered", "working") and attempt.epoch == task.epoch
     expires_at = after(now, timers_of(task.workspace).approval)
-    values = {
+    kind = "permission" if form is None else FORM
+    values: dict[str, Any] = {
         "workspace_id": session.workspace_id,
         "task_id": task.pk,
         "attempt_id": attempt.pk,
@@ -73,17 +77,23 @@ def request_approval(
         "request_id": request_id,
         "tool_call": tool_call,
         "options": offered,
-        "kind": "permission" if form is None else FORM,
+        "kind": kind,
+        "sameness": sameness(kind, tool_call, offered, form),
         "form": dict(form or {}),
         "digest": hashlib.sha256(json.dumps(tool_call, sort_keys=True, default=str).encode()).hexdigest(),
         "state": "open" if live else "void",
         "asked_at": now,
         "expires_at": expires_at,
     }
-    decision = Decision()
+    decision, ruled = Decision(), Ruled()
     if not Approval.objects.filter(pk=pk).exists():
+        if live and form is None:
+            ruled = rule_on(pk, values, task, attempt, session)
+            values |= ruled.values
         decision.writes.append(Insert("clawgroups.Approval", pk, values))
-        if live:
+        if ruled.decision is not None:
+            decision.add(ruled.decision)
+        elif live:
             fact = ApprovalRequested(approval_id=pk, task_id=task.pk, attempt_id=attempt.pk)
             decision.facts.append(Fact(task.workspace_id, fact))
             decision.writes.append(asked(task, [Approval(pk=pk, **values), *open_questions(attempt, pk)], now))
@@ -93,7 +103,7 @@ def request_approval(
         Change(
             actor,
             session.workspace_id,
-            (),
+            ruled.expects,
             tuple(decision.writes),
             tuple(decision.facts),
             verb="approval.request",
