@@ -264,20 +264,25 @@ def chosen_value(told: Told, option_id: str, value: str) -> tuple[Json, str | bo
     return option, value
 
 
-def wanted_values(told: Told, preferences: Mapping[str, str]) -> list[tuple[Json, str | bool]]:
+def wanted_values(
+    told: Told, preferences: Mapping[str, str], *, must_ask: bool = False
+) -> list[tuple[Json, str | bool]]:
     """What is set in a new session before anything is asked of it, in the order of the options.
 
     The preferences of the agent's owner where the session offers them; and always a mode, one that asks before it
     acts where the owner has not chosen another: what a program does by itself when it starts is not for us to trust.
+    `must_ask`: nor is it the owner's to choose, since something is critical where it works.
     """
     wanted = []
     for option in told.get("options", []):
         if option["id"] in preferences:
             try:
-                wanted.append(chosen_value(told, option["id"], preferences[option["id"]]))
-                continue
+                preferred = chosen_value(told, option["id"], preferences[option["id"]])
             except Invalid:
-                pass  # It offered that once and does no more.
+                preferred = None  # It offered that once and does no more.
+            if preferred is not None and not (must_ask and is_loose(*preferred) and asking_mode(option) is not None):
+                wanted.append(preferred)
+                continue
         if option["category"] == MODE and (mode := asking_mode(option)) is not None:
             wanted.append((option, mode))
     return wanted
@@ -297,6 +302,15 @@ def asking_mode(option: Told) -> str | None:
 def is_loose(option: Told, value: Any) -> bool:
     """Whether this value makes an agent act without asking, as far as its id says."""
     return bool(option["category"] == MODE and isinstance(value, str) and LOOSE.search(value))
+
+
+def loose_mode(told: Told) -> str:
+    """The name of the mode in which a session acts without asking; empty where it is in none, as far as is known."""
+    for option in told.get("options", []):
+        if is_loose(option, option["value"]):
+            names = [one["name"] for one in option.get("choices", []) if one["value"] == option["value"]]
+            return str(names[0] if names else option["value"])
+    return ""
 
 
 def _commands(raw: Sequence[Mapping[str, Any]]) -> list[Json]:

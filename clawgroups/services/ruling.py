@@ -36,6 +36,11 @@ def in_force(workspace_id: UUID, now: datetime) -> QuerySet[Rule]:
     return rows.filter(~Q(answer="allow") | Q(made_by=None) | by_somebody_here)
 
 
+def has_critical(workspace_id: UUID, now: datetime) -> bool:
+    """Whether something is critical here: then its agents had better ask."""
+    return in_force(workspace_id, now).filter(answer="critical").exists()
+
+
 def rules_for(workspace_id: UUID, agent_id: UUID | None, run_id: UUID, sameness: str, now: datetime) -> QuerySet[Rule]:
     """Those of them that may speak of what this agent asks in this run."""
     rows = in_force(workspace_id, now).filter(Q(agent=None) | Q(agent=agent_id), Q(run=None) | Q(run=run_id))

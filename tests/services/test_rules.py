@@ -155,7 +155,7 @@ def test_a_question_of_an_attempt_that_is_over_is_answered_by_no_rule(team: Team
 @pytest.mark.parametrize("about", ["agent", "run"])
 def test_a_rule_for_another_agent_or_run_does_not_count(team: Team, about: str) -> None:
     other = team.run([{"key": "x", "title": "X"}], start=False)
-    said = {"agent_id": team.agents["counter"].pk} if about == "agent" else {"run_id": other.pk}
+    said: dict[str, Any] = {"agent_id": team.agents["counter"].pk} if about == "agent" else {"run_id": other.pk}
     make(team, "deny", kinds=["execute"], **said)
     task = working(team)
     assert ask(team, task, MAKE).state == "open"
