@@ -59,7 +59,11 @@ class ApprovalExpired(JournalEvent):
 
 
 class ApprovalVoided(JournalEvent):
-    """open → void, by takeover, cancel or a new epoch; `why`: "changed" where the agent wants something else by now."""
+    """open → void: nobody decides it any more.
+
+    `why`: "changed" (the agent wants something else by now), "withdrawn" (by the agent), "taken_over", or "over" (its
+    attempt, or its turn).
+    """
 
     type: Literal["approval.voided"] = "approval.voided"
     approval_id: UUID

@@ -21,7 +21,7 @@ from clawgroups.core.shrinking import shrink
 from clawgroups.core.task_events import PlanTicked, StepRecorded
 from clawgroups.core.transcript import DecidedThere, Said, Standing, TurnEnded, Words, plan_counts
 from clawgroups.models import Part, Step
-from clawgroups.services import usage
+from clawgroups.services import changing, usage
 from clawgroups.services.overstepping import ANSWERED_THERE, oversteps_of
 from clawgroups.services.tool_output import MOST_KEPT, Keeper
 
@@ -45,6 +45,7 @@ class Page:
             self.expects.append(Expect("clawgroups.Session", standing.session_id, {"attempt_id": standing.attempt_id}))
         self.writes: list[Write] = []
         self.facts: list[Fact] = []
+        self.wakes: list[str] = []
         self._attempt: dict[str, Any] = {}
         self._told = standing.told
         self._new_thing = False
@@ -187,8 +188,10 @@ class Page:
             if ordinal is None:
                 return
             step = self._steps[pk] = self._begin(pk, call, ordinal)
-        was = step["status"]
+        was, before = step["status"], _asked_for(step)
         self._fold(step, call)
+        if not is_new:
+            self._told_otherwise(call, before, _asked_for(step))
         if step["status"] in ENDED and step["ended_at"] is None:
             step["ended_at"] = self.now
             self._ended.append((was, step))
@@ -201,6 +204,14 @@ class Page:
         step = next((one for one in self._steps.values() if one["tool_call_id"] == said.call_id[:200]), None)
         if step is not None and self.standing.live:
             step["detail"] = {**step["detail"], ANSWERED_THERE: said.answer}
+
+    def _told_otherwise(self, call: ToolCall, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """What was asked about it is not what it does now."""
+        name = call.tool_call_id[:200]
+        decision = changing.told_otherwise(self.standing.attempt_id, name, before, after, self.now)
+        self.writes += decision.writes
+        self.facts += [replace(fact, actor=self.actor) for fact in decision.facts]
+        self.wakes += decision.wakes
 
     def _fold(self, step: dict[str, Any], call: ToolCall) -> None:
         """What was given replaces what stood there."""
@@ -277,3 +288,8 @@ class Page:
         standing = self.standing
         event = StepRecorded(task_id=standing.task_id, attempt_id=standing.attempt_id, step_id=pk, status=status)
         self.facts.append(Fact(standing.workspace_id, event, self.actor))
+
+
+def _asked_for(step: dict[str, Any]) -> dict[str, Any]:
+    """What a step wants to do, as questions about it hold it."""
+    return {**step["detail"], "title": step["title"], "kind": step["kind"]}

@@ -92,6 +92,7 @@ def decide_approval(request: HttpRequest, workspace_id: UUID, approval_id: UUID)
     if found.workspace_id != workspace_id:
         raise NotFound("There is no such question in this workspace.")
     said = {"option_id": request.POST.get("option", ""), "text": request.POST.get("text", "")}
+    said["digest"] = request.POST.get("digest", "")
     answers = {key.removeprefix(ANSWER): request.POST.getlist(key) for key in request.POST if key.startswith(ANSWER)}
     perform(decide, approval_id, answers=answers, **said, actor=actor, operation=operation_of(request))
     to = reverse("task", args=[workspace_id, found.task_id])
