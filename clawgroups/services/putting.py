@@ -64,7 +64,7 @@ def request_approval(
     before, pk = newest(session, request_id)
     live = attempt.state in ("offered", "working") and attempt.epoch == task.epoch
     decision = Decision()
-    if before is not None and not _is_else(before, tool_call, offered, form):
+    if before is not None and before.attempt_id == attempt.pk and not _is_else(before, tool_call, offered, form):
         pk = before.pk
     elif before is not None and before.state == "open":
         pk, live = before.pk, False
@@ -202,11 +202,14 @@ def _told_before(attempt: Attempt, tool_call: Mapping[str, Any]) -> dict[str, An
 
 
 def clean_options(options: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """The options as given, each with id, name and kind. Raises `Invalid` when none is usable."""
+    """The options as given, each with id, name and kind. Raises `Invalid` when none is usable.
+
+    An id is sent back as it came, or not at all: one that is too long is no option.
+    """
     cleaned: dict[str, dict[str, str]] = {}
     for option in options[:20]:
-        option_id, kind = str(option.get("optionId", ""))[:200], str(option.get("kind", ""))
-        if option_id and kind in KINDS and option_id not in cleaned:
+        option_id, kind = str(option.get("optionId", "")), str(option.get("kind", ""))
+        if 0 < len(option_id) <= 200 and kind in KINDS and option_id not in cleaned:
             name = str(option.get("name", "") or kind.replace("_", " "))[:200]
             cleaned[option_id] = {"optionId": option_id, "name": name, "kind": kind}
     if not cleaned:
