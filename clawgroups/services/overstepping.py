@@ -90,11 +90,18 @@ def unseen() -> QuerySet[Overstep]:
     return Overstep.objects.filter(Q(seen_at=None), attempt__state__in=live)
 
 
-def look_at_overstep(overstep_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outcome]:
-    """Say that one has looked at it. Who was first stays who did."""
+def get_overstep(actor: Actor, overstep_id: UUID, action: str) -> Overstep:
+    """It, if the actor may do `action` in its workspace."""
     row = Overstep.objects.filter(pk=overstep_id).first()
     if row is None:
         raise NotFound("There is no such thing here, or it is not yours to see.")
+    require(actor, action, row.workspace_id)
+    return row
+
+
+def look_at_overstep(overstep_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outcome]:
+    """Say that one has looked at it. Who was first stays who did."""
+    row = get_overstep(actor, overstep_id, "approval.decide")
     expects = require(actor, "approval.decide", row.workspace_id)
     seat = seat_of(actor, row.workspace_id)
     values = {"seen_at": timezone.now(), "seen_by_id": seat.pk if seat else None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,8 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from agents.policy.paths import is_within
+from agents.policy.wanted import KINDS
 from clawgroups.core.approval_events import ApprovalDecided
 from clawgroups.core.changes import Expect, Fact
 from clawgroups.core.ruling import Answer, AnswerRule, Asked, Ruling, judge, option_of, read_call, scope_of
@@ -119,3 +122,16 @@ def judge_question(rules: Iterable[AnswerRule], question: Approval) -> Ruling:
 def asked_in(question: Approval) -> Asked:
     """What a stored question asks for."""
     return read_call(question.tool_call, question.sameness, folder_of(question.session))
+
+
+def suggestion(question: Approval) -> dict[str, list[str]]:
+    """What a rule would say that is about this question: what is sure of it, and no more."""
+    seen = asked_in(question).wanted
+    kinds = [kind for kind in KINDS if kind in seen.kinds]
+    if seen.command is not None:
+        words = seen.command.words or ()
+        is_plain = bool(words) and not any("*" in word for word in words)
+        return {"kinds": [], "commands": [shlex.join(words)] if is_plain else [], "paths": []}
+    base = seen.base
+    inside = [one.real[len(base.real) + 1 :] for one in seen.places if base is not None and is_within(one, base)]
+    return {"kinds": kinds, "commands": [], "paths": [one or "**" for one in inside] if not seen.unclear else []}
