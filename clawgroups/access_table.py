@@ -298,6 +298,8 @@ ROUTES: dict[str, str] = {
     "receipt": "task.view",
     "download-receipt": "task.view",
     "decide-approval": "approval.decide",
+    "approval-details": "approval.view",
+    "answer-alike": "approval.decide",
     "files": "artifact.view",
     "run-files": "artifact.view",
     "file": "artifact.view",
