@@ -14,10 +14,9 @@ from clawgroups.api.access import actor_of
 from clawgroups.api.paging import Paging, page
 from clawgroups.api.writing import Answer, write
 from clawgroups.core.rule_text import cautions, clean_rule
-from clawgroups.fragments import answer_rules
 from clawgroups.models import Overstep, Rule
 from clawgroups.permissions import require
-from clawgroups.services import overstepping, rules
+from clawgroups.services import overstepping, rule_lines, rules
 from clawgroups.services.ruling import in_force
 
 router = Router(tags=["rules"])
@@ -59,7 +58,7 @@ def list_rules(request: HttpRequest, workspace_id: UUID, paged: Paging, query: Q
     """The rules in force: deny wins over critical, critical over allow, allow over ask. Newest first."""
     require(actor_of(request), "rule.view", workspace_id)
     rows = Rule.objects.filter(workspace=workspace_id) if query.past else in_force(workspace_id, timezone.now())
-    return page(answer_rules.counted(rows), paged, shown_rules.rule)
+    return page(rule_lines.counted(rows), paged, shown_rules.rule)
 
 
 @router.post("/workspaces/{uuid:workspace_id}/rules", response={201: dict[str, Any]})

@@ -16,10 +16,9 @@ from django.views.decorators.http import require_POST, require_safe
 from agents.models import Agent
 from clawgroups.core.errors import ClawError, Forbidden, NotFound, Unauthenticated
 from clawgroups.core.rule_text import LIFE, LONGEST, MOST_NEEDED, MOST_TEXTS, cautions
-from clawgroups.fragments import answer_rules
 from clawgroups.models import Run, Workspace
 from clawgroups.permissions import get_approval, get_workspace
-from clawgroups.services import rules
+from clawgroups.services import rule_lines, rules
 from clawgroups.services.perform import perform
 from clawgroups.services.ruling import suggestion
 from clawgroups.web.forms import blame, carry_out
@@ -144,9 +143,9 @@ def answer_rules_(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     found = get_workspace(actor, workspace_id, "rule.view")
     viewer, now = Viewer(actor, found.pk), timezone.now()
     is_admin = viewer.can["rule_set"]
-    lines = answer_rules.lines_of(answer_rules.rules_of(found.pk, now), actor, is_admin=is_admin)
-    past = answer_rules.lines_of(answer_rules.past_rules(found.pk, now), actor, is_admin=is_admin)
-    groups = [(name, *ANSWERS[name], ours) for name, ours in answer_rules.grouped(lines).items() if ours]
+    lines = rule_lines.lines_of(rule_lines.rules_of(found.pk, now), actor, is_admin=is_admin)
+    past = rule_lines.lines_of(rule_lines.past_rules(found.pk, now), actor, is_admin=is_admin)
+    groups = [(name, *ANSWERS[name], ours) for name, ours in rule_lines.grouped(lines).items() if ours]
     context = {"workspace": found, "viewer": viewer, "groups": groups, "past": past, "kinds": KINDS, "now": now}
     return page(request, "rules/list.html", context)
 
