@@ -1,8 +1,7 @@
-"""Rules that answer agents: at the moment of the question, by what a person chose for good, and only while in force."""
+"""Rules that answer agents: at the moment of the question, by what a person chose for good, while in force."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,62 +10,13 @@ import pytest
 from django.utils import timezone
 
 from clawgroups.core.actors import Actor, ActorKind
-from clawgroups.core.errors import ClawError, Conflict, Forbidden, Invalid, NotFound
 from clawgroups.models import Approval, AuditRow, Command, Entry, Rule, Session, Task
-from clawgroups.services import approvals, members, putting, rules, workspaces
+from clawgroups.services import members, putting, rules, workspaces
 from clawgroups.services.perform import perform
 from tests.conftest import Team
+from tests.services.rule_support import FOLDER, MAKE, OPTIONS, PUSH, ask, chose, decide, make, told, working
 
 pytestmark = pytest.mark.django_db
-
-FOLDER = "/home/ann/work"
-OPTIONS = [
-    {"optionId": "always", "kind": "allow_always", "name": "Always"},
-    {"optionId": "yes", "kind": "allow_once", "name": "Yes"},
-    {"optionId": "no", "kind": "reject_once", "name": "No"},
-    {"optionId": "never", "kind": "reject_always", "name": "Never"},
-]
-MAKE = {"toolCallId": "c1", "kind": "execute", "title": "Build", "raw_input": {"command": "make all"}}
-PUSH = {"toolCallId": "c2", "kind": "execute", "title": "Publish", "raw_input": {"command": "git push"}}
-
-
-def working(team: Team, name: str = "scribe") -> Task:
-    """A task in the middle of a turn, in a folder that the connector has told."""
-    task = team.assigned(name)
-    team.send(name)
-    team.answer(name, {"sessionId": f"acp-{task.pk}", "_meta": {"clawgroups": {"cwd": FOLDER}}})
-    team.send(name)
-    return Task.objects.get(pk=task.pk)
-
-
-def ask(team: Team, task: Task, call: dict[str, Any], number: int = 1, **more: Any) -> Approval:
-    """The agent asks in the middle of its turn."""
-    session = Session.objects.get(attempt=task.attempt)
-    me = Actor(ActorKind.AGENT, "Scribe", agent_id=session.agent_id)
-    options: Sequence[dict[str, str]] = more.pop("options", OPTIONS)
-    said = {"request_id": number, "tool_call": call, "options": options, "actor": me, **more}
-    return Approval.objects.get(pk=perform(putting.request_approval, session.pk, **said).answer["id"])
-
-
-def make(team: Team, answer: str, *, by: str = "ada", **about: Any) -> Rule:
-    outcome = perform(rules.make_rule, team.workspace.pk, answer=answer, actor=team.actor(by), **about)
-    return Rule.objects.get(pk=outcome.answer["id"])
-
-
-def told(number: int = 1) -> dict[str, Any] | None:
-    """What the agent is answered."""
-    found = [one for one in Command.objects.filter(purpose="reply") if one.params["id"] == number]
-    return found[0].params["result"]["outcome"] if found else None
-
-
-def chose(option: str) -> dict[str, str]:
-    return {"outcome": "selected", "optionId": option}
-
-
-def decide(team: Team, question: Approval, option: str, by: str = "bob") -> Approval:
-    perform(approvals.decide_approval, question.pk, option_id=option, actor=team.actor(by))
-    question.refresh_from_db()
-    return question
 
 
 # At the moment of the question
@@ -281,122 +231,3 @@ def test_what_does_not_say_what_it_does_is_allowed_once_only(team: Team) -> None
     question = decide(team, ask(team, task, {"toolCallId": "x", "kind": "other", "title": "Do it"}), "always")
     assert (question.sameness, question.sent_option) == ("", "yes")
     assert not Rule.objects.filter(workspace=team.workspace, answer="allow").exists()
-
-
-# Making and revoking
-
-
-@pytest.mark.parametrize("who", ["bob", "gus"])
-def test_only_admins_make_and_revoke_rules(team: Team, who: str) -> None:
-    with pytest.raises(Forbidden):
-        make(team, "deny", by=who, kinds=["execute"])
-    rule = make(team, "deny", kinds=["execute"])
-    with pytest.raises(Forbidden):
-        perform(rules.revoke_rule, rule.pk, actor=team.actor(who))
-
-
-def test_who_answered_for_good_may_take_that_back(team: Team) -> None:
-    task = working(team)
-    decide(team, ask(team, task, MAKE), "always", by="bob")
-    rule = Rule.objects.get(workspace=team.workspace, answer="allow")
-    perform(rules.revoke_rule, rule.pk, actor=team.actor("bob"))
-    assert ask(team, task, MAKE, 2).state == "open"
-
-
-def test_strangers_and_agents_make_and_see_none(team: Team) -> None:
-    rule = make(team, "deny", kinds=["execute"])
-    me = Actor(ActorKind.AGENT, "Scribe", agent_id=team.agents["scribe"].pk)
-    for actor, fault in ((team.actor("mallory"), NotFound), (me, Forbidden)):
-        with pytest.raises(fault):
-            perform(rules.make_rule, team.workspace.pk, answer="allow", kinds=["execute"], actor=actor)
-        with pytest.raises(fault):
-            perform(rules.revoke_rule, rule.pk, actor=actor)
-
-
-def test_a_rule_is_revoked_once(team: Team) -> None:
-    rule = make(team, "deny", kinds=["execute"])
-    perform(rules.revoke_rule, rule.pk, actor=team.actor("ada"))
-    with pytest.raises(Conflict, match="already"):
-        perform(rules.revoke_rule, rule.pk, actor=team.actor("ada"))
-
-
-@pytest.mark.parametrize(
-    ("said", "field"),
-    [
-        ({"answer": "maybe", "kinds": ["execute"]}, "answer"),
-        ({"answer": "allow"}, "kinds"),
-        ({"answer": "deny"}, "kinds"),
-        ({"answer": "deny", "kinds": ["run"]}, "kinds"),
-        ({"answer": "deny", "paths": ["a"], "commands": ["b"]}, "commands"),
-        ({"answer": "deny", "kinds": ["read"], "commands": ["b"]}, "kinds"),
-        ({"answer": "allow", "paths": ["/etc"]}, "paths"),
-        ({"answer": "allow", "paths": ["~/x"]}, "paths"),
-        ({"answer": "allow", "paths": ["../x"]}, "paths"),
-        ({"answer": "deny", "paths": ["!x"]}, "paths"),
-        ({"answer": "allow", "commands": ["git log | sh"]}, "commands"),
-        ({"answer": "allow", "commands": ["*"]}, "commands"),
-        ({"answer": "deny", "commands": ["x"] * 101 + [str(n) for n in range(101)]}, "commands"),
-        ({"answer": "deny", "commands": ["x" * 400]}, "commands"),
-        ({"answer": "critical", "kinds": ["edit"], "needed": 0}, "needed"),
-        ({"answer": "critical", "kinds": ["edit"], "needed": 10}, "needed"),
-        ({"answer": "allow", "kinds": ["edit"], "seconds": 1}, "expires"),
-    ],
-)
-def test_a_rule_that_makes_no_sense_is_refused_with_the_field(team: Team, said: dict[str, Any], field: str) -> None:
-    with pytest.raises(ClawError) as fault:
-        make(team, said.pop("answer"), **said)
-    assert isinstance(fault.value, Invalid)
-    assert fault.value.fields["field"] == field
-
-
-def test_a_rule_is_for_an_agent_and_a_run_of_the_workspace(team: Team) -> None:
-    stranger = perform(workspaces.create_workspace, name="Other", actor=team.actor("ada")).answer["id"]
-    with pytest.raises(Invalid, match="no such agent"):
-        perform(
-            rules.make_rule,
-            UUID(stranger),
-            answer="deny",
-            kinds=["edit"],
-            agent_id=team.agents["scribe"].pk,
-            actor=team.actor("ada"),
-        )
-
-
-def test_a_new_workspace_begins_with_critical_operations_that_its_admins_may_revoke(team: Team) -> None:
-    found = Rule.objects.filter(workspace=team.workspace)
-    assert {one.answer for one in found} == {"critical"}
-    assert {one.made_by for one in found} == {None}
-    for one in found:
-        perform(rules.revoke_rule, one.pk, actor=team.actor("carol"))
-    assert ask(team, working(team), PUSH).rule is None
-
-
-# What it would have answered
-
-
-def test_a_dry_run_says_what_a_rule_would_have_answered_and_what_people_did(team: Team) -> None:
-    task = working(team)
-    allowed, rejected = (decide(team, ask(team, task, MAKE, n), option) for n, option in ((1, "yes"), (2, "no")))
-    ask(team, task, PUSH, 3)
-    unclear = ask(team, task, {**MAKE, "raw_input": {"command": "sh run.sh"}}, 4)
-    old = ask(team, task, MAKE, 5)
-    Approval.objects.filter(pk=old.pk).update(asked_at=timezone.now() - timedelta(days=8))
-    tried = rules.try_rule(team.workspace.pk, answer="allow", kinds=["execute"], actor=team.actor("ada"))
-    assert tried.looked_at == 4
-    assert {(one.question.pk, one.differs) for one in tried.fits} == {(allowed.pk, False), (rejected.pk, True)}
-    assert unclear.pk not in {one.question.pk for one in tried.fits}
-    assert Rule.objects.filter(workspace=team.workspace, answer="allow").count() == 0
-
-
-def test_a_dry_run_counts_what_a_rule_would_allow_were_it_clear(team: Team) -> None:
-    task = working(team)
-    make(team, "deny", commands=["make deploy"])
-    ask(team, task, {**MAKE, "raw_input": {"command": "env make all"}})
-    tried = rules.try_rule(team.workspace.pk, answer="allow", kinds=["execute"], actor=team.actor("ada"))
-    assert (tried.looked_at, tried.fits, tried.doubtful) == (1, (), 1)
-
-
-def test_a_dry_run_of_others_questions_is_for_the_team(team: Team) -> None:
-    for who, fault in (("gus", Forbidden), ("mallory", NotFound)):
-        with pytest.raises(fault):
-            rules.try_rule(team.workspace.pk, answer="deny", kinds=["edit"], actor=team.actor(who))
