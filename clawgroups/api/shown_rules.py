@@ -30,10 +30,13 @@ def rule(row: Any) -> Json:
 
 
 def dry_run(found: DryRun) -> Json:
-    """`doubtful`: how many it would have allowed, had it been clear that nothing denied or critical is meant."""
+    """`doubtful`: how many it would have allowed, had it been clear that nothing denied or critical is meant;
+    `unplaced`: of how many nobody knows the work folder, where no path and no command is allowed by a rule.
+    """
     return {
         "looked_at": found.looked_at,
         "doubtful": found.doubtful,
+        "unplaced": found.unplaced,
         "fits": [_tried(one) for one in found.fits],
         "differs": sum(one.differs for one in found.fits),
     }

@@ -167,12 +167,14 @@ class Tried:
 class DryRun:
     """What a rule would have answered: `fits` the questions that it is about, of `looked_at`.
 
-    `doubtful`: how many it would have allowed, had it been clear that nothing denied or critical is meant.
+    `doubtful`: how many it would have allowed, had it been clear that nothing denied or critical is meant. `unplaced`:
+    how many an agent asked of which nobody knows where it works, so that no path and no command is allowed by a rule.
     """
 
     looked_at: int
     fits: tuple[Tried, ...]
     doubtful: int
+    unplaced: int
 
 
 def try_rule(
@@ -198,7 +200,7 @@ def try_rule(
     asked = Approval.objects.filter(workspace=workspace_id, kind="permission")
     asked = asked.filter(asked_at__gte=now - timedelta(days=TRIED_DAYS)).order_by("-asked_at")
     asked = asked.select_related("session", "task", "attempt__member", "decided_by", "rule")
-    fits, doubtful, looked_at = [], 0, 0
+    fits, doubtful, unplaced, looked_at = [], 0, 0, 0
     for question in asked[:MOST_TRIED]:
         looked_at += 1
         if not _is_for(agent_id, run_id, question):
@@ -209,7 +211,9 @@ def try_rule(
             fits.append(Tried(question, ruling))
         elif ruling.doubt and judge([ours], asked_in(question)).answer == "allow":
             doubtful += 1
-    return DryRun(looked_at, tuple(fits), doubtful)
+        elif answer == "allow" and (paths or commands) and not folder_of(question.session):
+            unplaced += 1
+    return DryRun(looked_at, tuple(fits), doubtful, unplaced)
 
 
 def _is_for(agent_id: UUID | None, run_id: UUID | None, question: Approval) -> bool:

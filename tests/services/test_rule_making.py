@@ -133,6 +133,12 @@ def test_a_dry_run_counts_what_a_rule_would_allow_were_it_clear(team: Team) -> N
     assert (tried.looked_at, tried.fits, tried.doubtful) == (1, (), 1)
 
 
+def test_a_dry_run_counts_what_no_rule_allows_since_nobody_knows_where_the_agent_works(team: Team) -> None:
+    ask(team, team.working(), MAKE)
+    tried = rules.try_rule(team.workspace.pk, answer="allow", commands=["make *"], actor=team.actor("ada"))
+    assert (tried.fits, tried.unplaced) == ((), 1)
+
+
 def test_a_dry_run_of_others_questions_is_for_the_team(team: Team) -> None:
     for who, fault in (("gus", Forbidden), ("mallory", NotFound)):
         with pytest.raises(fault):
