@@ -25,6 +25,7 @@ from clawgroups.models import Approval, ControlRequest, Member, Run, Task
 from clawgroups.permissions import ACTIONS
 from clawgroups.queries import asked_now
 from clawgroups.services.budgets import OPEN
+from clawgroups.services.overstepping import unseen
 from clawgroups.services.review import other_judge
 from clawgroups.services.routing import put_to
 
@@ -32,7 +33,7 @@ MOST = 1_000  # of one kind; whoever has more waiting has lost count anyway
 
 PERMISSION, QUESTION, FORM, REVIEW, STUCK = "permission", "question", "form", "review", "stuck"
 ASKED, OFFER, REQUEST, PLAN, CHANGE, GOAL = "asked", "offer", "request", "plan", "change", "goal"
-BUDGET, LOGIN = "budget", "login"
+BUDGET, LOGIN, OVERSTEP = "budget", "login", "overstep"
 QUESTIONS = frozenset({PERMISSION, QUESTION, FORM})
 # Kind -> what it is about has happened, in words that hold no arguments: letters and notices say this and no more.
 WORDS: dict[str, str | Promise] = {
@@ -49,6 +50,7 @@ WORDS: dict[str, str | Promise] = {
     GOAL: _("The coordinator asks about a goal: %(about)s"),
     BUDGET: _("A limit is used up: %(about)s"),
     LOGIN: _("An agent has to be signed in: %(about)s"),
+    OVERSTEP: _("%(who)s did something critical without asking: %(about)s"),
 }
 
 
@@ -57,7 +59,8 @@ class Need:
     """One thing that waits for a person. `subject` is the row that it is about, by its kind:
 
     permission, question, form: an Approval. review, stuck, asked: a Task. offer, request: a ControlRequest.
-    plan, change, goal, budget: a Run. login: an Agent, which belongs to a person and to no workspace.
+    plan, change, goal, budget: a Run. overstep: an Overstep. login: an Agent, which belongs to a person and to no
+    workspace.
 
     `since`: when it began to wait; `until`: when it stops, by itself. `who` asks, `about` what: names of ours and
     titles of tasks, never what an agent wrote. `alike`: other questions that ask for the same, and are shown with it.
@@ -116,6 +119,7 @@ def needs_of(user_id: int | None, now: datetime) -> list[Need]:
         *_requests(seats),
         *_runs(seats),
         *_logins(user_id),
+        *_oversteps(seats),
     ]
     return sorted(found, key=lambda need: (need.since, need.key))
 
@@ -292,6 +296,22 @@ def _logins(user_id: int) -> Iterator[Need]:
         if since is not None:
             place = ("agent", str(agent.pk))
             yield Need(LOGIN, agent.pk, since, agent.name, agent.name, place=place, occasion=str(told["since"]))
+
+
+def _oversteps(seats: Mapping[UUID, Member]) -> Iterator[Need]:
+    """What is critical, was done without asking, and nobody has looked at."""
+    rows = unseen().filter(workspace__in=_where(seats, "approval.decide"))
+    for one in rows.select_related("task", "workspace", "attempt__member")[:MOST]:
+        yield Need(
+            OVERSTEP,
+            one.pk,
+            one.at,
+            one.task.title,
+            one.attempt.member.name,
+            one.workspace_id,
+            one.workspace.name,
+            place=("task", str(one.workspace_id), str(one.task_id)),
+        )
 
 
 def _moment(said: Any) -> datetime | None:

@@ -21,6 +21,7 @@ from clawgroups.models import Approval, ControlRequest, Member, Task, Vote
 from clawgroups.services import agent_requests, needs
 from clawgroups.services.needs import Need
 from clawgroups.web.http import Viewer
+from clawgroups.web.oversteps import Shown, views
 
 LATELY = timedelta(seconds=90)
 DAY = timedelta(days=1)
@@ -34,11 +35,12 @@ GROUPS: dict[str, tuple[Any, frozenset[str]]] = {
     "plans": (_("Plans"), frozenset({needs.PLAN, needs.CHANGE})),
     "hands": (_("Handovers"), frozenset({needs.ASKED, needs.OFFER, needs.REQUEST})),
     "stuck": (_("Held up"), frozenset({needs.STUCK, needs.BUDGET, needs.LOGIN})),
+    "oversteps": (_("Done without asking"), frozenset({needs.OVERSTEP})),
 }
 TONES = {
     **dict.fromkeys((needs.PERMISSION, needs.QUESTION, needs.FORM, needs.GOAL), "ask"),
     **dict.fromkeys((needs.ASKED, needs.OFFER, needs.REQUEST), "hold"),
-    **dict.fromkeys((needs.STUCK, needs.BUDGET, needs.LOGIN), "bad"),
+    **dict.fromkeys((needs.STUCK, needs.BUDGET, needs.LOGIN, needs.OVERSTEP), "bad"),
     **dict.fromkeys((needs.PLAN, needs.CHANGE), "live"),
     needs.REVIEW: "review",
 }
@@ -58,6 +60,7 @@ class Card:
     agent: Agent | None = None
     logins: Sequence[announced.Login] = ()
     signing_in: Any = None
+    overstep: Shown | None = None
     viewer: Viewer | None = field(default=None, repr=False)
 
     @property
@@ -106,6 +109,7 @@ def cards_of(found: Sequence[Need], actor: Actor, now: datetime) -> list[Card]:
         (_requests, (needs.OFFER, needs.REQUEST)),
         (_runs, (needs.PLAN, needs.CHANGE, needs.GOAL, needs.BUDGET)),
         (_logins, (needs.LOGIN,)),
+        (_oversteps, (needs.OVERSTEP,)),
     ):
         wanted = [need for kind in kinds for need in by_kind.get(kind, ())]
         if wanted:
@@ -175,6 +179,15 @@ def _logins(found: Sequence[Need], actor: Actor, now: datetime) -> Iterable[Card
         if agent := agents.get(need.subject):
             last = agent_requests.latest(agent.pk, "authenticate")
             yield Card(need, agent=agent, logins=announced.logins(agent.announced), signing_in=last)
+
+
+def _oversteps(found: Sequence[Need], actor: Actor, now: datetime) -> Iterable[Card]:
+    rows = {view.row.pk: view for view in views(Q(pk__in=[need.subject for need in found]))}
+    return (
+        Card(need, task=rows[need.subject].row.task, overstep=rows[need.subject])
+        for need in found
+        if need.subject in rows
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from agents.models import Connection
 from agents.protocol.updates import ToolCall
@@ -14,6 +15,7 @@ from clawgroups.core.errors import Forbidden, NotFound
 from clawgroups.core.transcript import DecidedThere, Said, TurnEnded
 from clawgroups.models import Approval, Overstep, Rule, Session, Step, Task
 from clawgroups.services import approvals, overstepping, putting, takeover, transcript
+from clawgroups.services.needs import needs_of
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 
@@ -145,3 +147,14 @@ def test_it_waits_no_longer_than_its_attempt(team: Team) -> None:
     say(team, task, call("completed"))
     perform(takeover.take_over, task.pk, actor=team.actor("ada"))
     assert not overstepping.unseen().exists()
+
+
+def test_it_is_on_the_list_of_those_who_may_answer(team: Team) -> None:
+    say(team, team.working(), call("completed"))
+    found = {name: needs_of(team.users[name].pk, timezone.now()) for name in ("bob", "gus", "mallory")}
+    assert [need.kind for need in found["bob"]] == ["overstep"]
+    # What it was, stands in no letter.
+    assert found["bob"][0].title == "Scribe did something critical without asking: Write it up"
+    assert found["gus"] == found["mallory"] == []
+    perform(overstepping.look_at_overstep, found["bob"][0].subject, actor=team.actor("ada"))
+    assert needs_of(team.users["bob"].pk, timezone.now()) == []
