@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from agents.models import Connection
@@ -40,7 +41,7 @@ def answered_by_a_rule(team: Team) -> None:
     _made(team)
     team.working()
     options = [{"optionId": "n", "kind": "reject_once"}]
-    said = {"request_id": 1, "tool_call": {"toolCallId": "c", **PUSH}, "options": options}
+    said: dict[str, Any] = {"request_id": 1, "tool_call": {"toolCallId": "c", **PUSH}, "options": options}
     perform(putting.request_approval, Session.objects.get().pk, **said, actor=_agent(team))
     assert Approval.objects.get().state == "decided"
 

@@ -50,7 +50,12 @@ def call(status: str, given: dict[str, Any] | None = None, name: str = "c") -> T
 
 def ask(team: Team, task: Task) -> Approval:
     session = Session.objects.get(attempt=task.attempt)
-    said = {"request_id": 1, "tool_call": {"toolCallId": "c", **PUSH}, "options": OPTIONS, "actor": me(team)}
+    said: dict[str, Any] = {
+        "request_id": 1,
+        "tool_call": {"toolCallId": "c", **PUSH},
+        "options": OPTIONS,
+        "actor": me(team),
+    }
     return Approval.objects.get(pk=perform(putting.request_approval, session.pk, **said).answer["id"])
 
 

@@ -41,7 +41,7 @@ def asked(team: Team, call: dict[str, Any] | None = None) -> Approval:
     team.send("scribe")
     task.refresh_from_db()
     me = Actor(ActorKind.AGENT, "Scribe", agent_id=team.agents["scribe"].pk)
-    said = {"request_id": 1, "tool_call": call or MAKE, "options": OPTIONS, "actor": me}
+    said: dict[str, Any] = {"request_id": 1, "tool_call": call or MAKE, "options": OPTIONS, "actor": me}
     session = Session.objects.get(attempt=task.attempt)
     return Approval.objects.get(pk=perform(putting.request_approval, session.pk, **said).answer["id"])
 
