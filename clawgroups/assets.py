@@ -45,6 +45,7 @@ SHEETS = tuple(
         "graph",
         "fleet",
         "files",
+        "needs",
         "palette",
         "pages",
     )

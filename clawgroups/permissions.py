@@ -144,6 +144,7 @@ HIDDEN_FROM_GUESTS = frozenset(
         "approval.expired",
         "approval.voided",
         "attempt.overstepped",
+        "attempt.overstep_seen",
         "rule.made",
         "rule.revoked",
     }

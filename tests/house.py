@@ -14,7 +14,7 @@ LONGEST_FILE = 400
 
 # From the bottom up. A module imports from its own line or from lines below it; doors not even from their own.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("clawgroups.core", "agents.protocol", "agents.llm", "agents.ids", "agents"),
+    ("clawgroups.core", "agents.protocol", "agents.policy", "agents.llm", "agents.ids", "agents"),
     ("agents.connector",),
     ("agents.builtin",),
     ("agents.models",),
@@ -72,6 +72,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "clawgroups.core.roster": frozenset({"numpy"}),
     "clawgroups.core.assignment": frozenset({"numpy"}),
     "agents.protocol": frozenset({"pydantic", "acp"}),
+    "agents.policy": frozenset(),
     "agents.llm": frozenset({"pydantic", "openai", "httpx2"}),
     "agents.connector": frozenset({"websockets"}),
     "agents.builtin": frozenset({"websockets", "acp", "openpyxl", "xlsxwriter"}),

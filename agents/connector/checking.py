@@ -10,12 +10,13 @@ from typing import Any
 
 from agents.connector import policy
 from agents.connector.console import Console
+from agents.connector.disk import absolute
 from agents.connector.exits import Wrong
 from agents.connector.owning import policy_file, usual_file
-from agents.connector.paths import Place, absolute
 from agents.connector.policy import CHOICES, Policy
 from agents.connector.rules import Rule
-from agents.connector.wanted import KINDS
+from agents.policy.paths import Place
+from agents.policy.wanted import KINDS
 
 WORDS = {
     "never": "rejected at once",

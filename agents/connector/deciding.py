@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agents.connector import policy, wanted
+from agents.connector import policy
 from agents.connector.asking import Person, shown, usable
+from agents.connector.disk import DISK, absolute
 from agents.connector.ledger import id_key
-from agents.connector.paths import Place, absolute
 from agents.connector.policy import Policy, Verdict
+from agents.policy import wanted
+from agents.policy.paths import Place
 from agents.protocol import version
 
 MOST_CALLS, MOST_CHILDREN, MOST_WAITING = 500, 1000, 20
@@ -263,7 +265,7 @@ def _title_of(call: Frame) -> str:
 
 def _question(call: Frame, base: Place | None) -> str:
     """What is asked, with what it would do: by its arguments, since a title may say anything."""
-    asked = wanted.read(call, base)
+    asked = wanted.read(call, base, DISK)
     lines = [f"the agent asks: {_title_of(call)} ({', '.join(sorted(asked.kinds))})"]
     if asked.command is not None:
         lines.append("  command: " + shown(asked.command.text).replace("\n", "\n           "))

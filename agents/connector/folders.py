@@ -66,6 +66,25 @@ class Folders:
         if workdir is not None and isinstance(result, dict) and isinstance(result.get("sessionId"), str):
             self._of[result["sessionId"]] = workdir
 
+    def say_where(self, session: str | None, frame: Frame) -> bool:
+        """Put into the answer to a request that opened a session where it works; False where that is not ours to say.
+
+        The workspace's rules go by it, so that nothing an agent says of it itself counts.
+        """
+        result = frame.get("result")
+        if not isinstance(result, dict):
+            return False
+        workdir = self.of(session or str(result.get("sessionId")))
+        meta = _object(result.get("_meta"))
+        ours = _object(meta.get(version.META_KEY))
+        if workdir is None and version.META_CWD not in ours:
+            return False
+        told = {key: value for key, value in ours.items() if key != version.META_CWD}
+        if workdir is not None:
+            told[version.META_CWD] = str(workdir.cwd)
+        result["_meta"] = {**meta, version.META_KEY: told}
+        return True
+
     def of(self, session: str | None) -> Workdir | None:
         """Where a session works, if that is ours to know."""
         return self._of.get(session or "")
@@ -102,6 +121,10 @@ def addressed(workdir: Workdir, frame: Frame) -> bytes | None:
             block["uri"] = f"{FILES}/{block['uri']}"
     blocks.append({"type": "text", "text": _WORDS.format(name=workdir.tree.repository.name, tree=workdir.tree)})
     return json.dumps(frame, separators=(",", ":")).encode()
+
+
+def _object(value: object) -> Frame:
+    return value if isinstance(value, dict) else {}
 
 
 _WORDS = (

@@ -309,7 +309,8 @@ class Link:
             if asked.method == version.SESSION_CLOSE:
                 self._lanes.put(asked.session_id, partial(self._folders.leave, asked.session_id))
             self._folders.answered(frame)
-            self._send(line)
+            is_ours = asked.method in version.OPENING and self._folders.say_where(asked.session_id, frame)
+            self._send(dump(frame) if is_ours else line)
 
     async def _deliver_then_answer(self, workdir: Workdir, frame: Frame, line: bytes) -> None:
         delivery = await self._rules.sync.deliver(workdir)

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from agents.connector import wanted
+from agents.connector.disk import DISK
 from agents.connector.keys import config_dir
-from agents.connector.paths import Paths, Place
 from agents.connector.rules import PATIENCE, Answer, PolicyFile, Rule
-from agents.connector.wanted import Wanted
+from agents.policy import wanted
+from agents.policy.paths import Paths, Place
+from agents.policy.scope import covering
+from agents.policy.wanted import Wanted
 
 CHOICES = ("ask", "reads", "all")
 HARMLESS = ("read", "search", "think")
@@ -43,15 +45,15 @@ class Policy:
         """A file's rules for this agent, with what `--allow` adds to them: one of `CHOICES`."""
         added: dict[str, tuple[Rule, ...]] = {
             "ask": (),
-            "reads": (Rule("allow", HARMLESS, said={"kind": HARMLESS}),),
-            "all": (Rule("allow"),),
+            "reads": (Rule(HARMLESS, answer="allow", said={"kind": HARMLESS}),),
+            "all": (Rule(answer="allow"),),
         }
         return cls((*file.rules, *added[allow]), file.otherwise, file.patience)
 
     @property
     def remembers(self) -> bool:
         """Whether an agent may be told to ask no more: only where nothing it will ever ask is answered otherwise."""
-        return [replace(rule, said=None) for rule in self.rules] == [Rule("allow")]
+        return [replace(rule, said=None) for rule in self.rules] == [Rule(answer="allow")]
 
     def judge(self, asked: Wanted) -> Verdict:
         """What is answered to a request. What is not clear is asked, and never allowed by a pattern."""
@@ -60,7 +62,7 @@ class Policy:
             if rule.maybe(asked):
                 return Verdict("never", rule)
         doubt = any(rule.may_be_hidden(asked) for rule in self._of("never"))
-        allowing = self._allowing(asked)
+        allowing = covering(self._of("allow"), asked)
         if allowing is not None and not doubt:
             return Verdict("allow", allowing)
         for rule in self.rules:
@@ -72,17 +74,6 @@ class Policy:
 
     def _of(self, answer: Answer) -> list[Rule]:
         return [rule for rule in self.rules if rule.answer == answer]
-
-    def _allowing(self, asked: Wanted) -> Rule | None:
-        """The first of the rules that allow it, where each kind on each place is allowed by one."""
-        first: Rule | None = None
-        for kind in sorted(asked.kinds):
-            for place in asked.reached(kind) or (None,):
-                rule = next((one for one in self._of("allow") if one.surely(kind, place, asked)), None)
-                if rule is None:
-                    return None
-                first = first or rule
-        return first
 
     def told(self) -> dict[str, Any]:
         """What the workspace is told of it: the rules as they are written, as many as go into one short message."""
@@ -99,13 +90,13 @@ class Policy:
 
 def _guard() -> Rule:
     """The connector's own settings, keys among them, are nobody's to touch, whatever the rules say."""
-    paths = Paths.read([str(config_dir().resolve())])
-    return Rule("never", paths=paths, said={"path": ("the connector's own settings",)})
+    paths = Paths.read([str(config_dir().resolve())], DISK)
+    return Rule(answer="never", paths=paths, said={"path": ("the connector's own settings",)})
 
 
 def judge(policy: Policy, call: Mapping[str, Any], base: Place | None) -> Verdict:
     """What is answered to a tool call, as ACP writes it, of a session that works in `base`."""
-    return policy.judge(wanted.read(call, base))
+    return policy.judge(wanted.read(call, base, DISK))
 
 
 def chosen(answer: Answer, options: Any, *, remembers: bool = False) -> dict[str, str] | None:

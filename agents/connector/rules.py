@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from agents.connector.paths import Paths, Place
-from agents.connector.shell import CommandPattern
-from agents.connector.wanted import KINDS, Wanted
+from agents.connector.disk import DISK
+from agents.policy.paths import Paths
+from agents.policy.scope import Scope
+from agents.policy.shell import CommandPattern
+from agents.policy.wanted import KINDS
 
 Answer = Literal["never", "ask-here", "ask", "allow"]
 ANSWERS: tuple[Answer, ...] = ("never", "ask-here", "ask", "allow")
@@ -21,22 +23,17 @@ MOST_RULES = 200
 MOST_TEXTS = 100
 LARGEST = 256 * 1024
 _KEYS = ("answer", "kind", "path", "command", "agent")
-_TOUCHES = frozenset({"read", "edit", "delete", "move", "search", "other"})
-_WHOLE_FOLDERS = frozenset({"delete", "move", "search"})
 
 
 class BadPolicy(ValueError):
     """A file that is no policy; the text says where and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule(Scope):
     """What is answered to requests of these kinds, on these paths, or with these commands; all where none is named."""
 
     answer: Answer
-    kinds: tuple[str, ...] = ()
-    paths: Paths | None = None
-    commands: tuple[CommandPattern, ...] = ()
     agents: tuple[str, ...] = ()
     said: Mapping[str, tuple[str, ...]] | None = None
     """Its conditions as they are written."""
@@ -44,56 +41,6 @@ class Rule:
     def __str__(self) -> str:
         texts = [f"{key} {', '.join(values)}" for key, values in (self.said or {}).items()]
         return f"{self.answer}: {'; '.join(texts) or 'everything'}"
-
-    def concerns(self, kind: str) -> bool:
-        """Whether it speaks of this kind; a rule on commands speaks of those only."""
-        return kind in self.kinds if self.kinds else not self.commands or kind == "execute"
-
-    def surely(self, kind: str, place: Place | None, wanted: Wanted) -> bool:
-        """Whether it covers this part of a request, beyond doubt. A rule on paths covers no commands."""
-        if not (self.kinds or self.paths or self.commands):
-            return True
-        if not self.concerns(kind) or not wanted.whole:
-            return False
-        if self.commands:
-            return wanted.command is not None and any(one.surely(wanted.command) for one in self.commands)
-        if self.paths is None:
-            return True
-        if place is None or wanted.unclear or wanted.command is not None or kind == "execute":
-            return False
-        return all(self.paths.surely(one, wanted.base) for one in (place, *wanted.doubtful))
-
-    def maybe(self, wanted: Wanted) -> bool:
-        """Whether it covers any part of a request, by any way to read that."""
-        if not any(map(self.concerns, wanted.kinds)):
-            return False
-        if self.commands:
-            return wanted.command is not None and any(one.maybe(wanted.command) for one in self.commands)
-        if self.paths is None:
-            return True
-        return any(self.paths.maybe(one, wanted.base) for one in (*wanted.places, *wanted.words))
-
-    def may_be_hidden(self, wanted: Wanted) -> bool:
-        """Whether what it covers may be in a request that does not say so."""
-        kinds = [kind for kind in wanted.kinds if self.concerns(kind)]
-        if not kinds:
-            return False
-        command = wanted.command
-        if "execute" in kinds and (self.commands or self.paths) and (command is None or not command.clear):
-            return True
-        return self.paths is not None and self._may_be_meant(self.paths, kinds, wanted)
-
-    def _may_be_meant(self, paths: Paths, kinds: Sequence[str], wanted: Wanted) -> bool:
-        if wanted.unclear or any(paths.maybe(one, wanted.base) for one in wanted.doubtful):
-            return True
-        for kind in kinds:
-            places = wanted.reached(kind)
-            if not places and kind in _TOUCHES:
-                return True
-            folders = [one for one in places if kind in _WHOLE_FOLDERS and Path(one.real).is_dir()]
-            if any(paths.reach_into(one, wanted.base) for one in folders):
-                return True
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +106,12 @@ def _rule(given: Mapping[str, Any], where: str) -> Rule:
         if kind not in KINDS:
             raise BadPolicy(f"{where}: there is no kind {kind!r}; the kinds are {', '.join(KINDS)}")
     try:
-        paths = Paths.read(texts["path"]) if "path" in texts else None
+        paths = Paths.read(texts["path"], DISK) if "path" in texts else None
         commands = tuple(CommandPattern.read(one) for one in texts.get("command", ()))
     except ValueError as problem:
         raise BadPolicy(f"{where}: {problem}") from None
     answer = _answer(given["answer"], where)
-    return Rule(answer, texts.get("kind", ()), paths, commands, texts.get("agent", ()), texts)
+    return Rule(texts.get("kind", ()), paths, commands, answer=answer, agents=texts.get("agent", ()), said=texts)
 
 
 def _only(given: Mapping[str, Any], known: Sequence[str], where: str) -> None:

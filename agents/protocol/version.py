@@ -15,6 +15,8 @@ PATH: Final = "/acp/connect"
 # Extensions, announced in `Claw-Extensions` by the connector and in `_meta.clawgroups.extensions` by the
 # server.
 META_KEY: Final = "clawgroups"
+META_CWD: Final = "cwd"
+"""In the answer to a request that opened a session, by the connector: the folder that the session works in."""
 EXTENSION_LINK: Final = "link"
 EXTENSION_WORKDIR: Final = "workdir"
 EXTENSION_POLICY: Final = "policy"

@@ -33,7 +33,7 @@ def list_approvals(request: HttpRequest, paged: Paging, query: Query[ApprovalQue
     roles = [role.value for role in ACTIONS["approval.view"].roles]
     seats = seats_of(actor).filter(role__in=roles)
     rows = Approval.objects.filter(workspace_id__in=seats.values("workspace_id"))
-    rows = rows.select_related("task", "attempt__member", "decided_by")
+    rows = rows.select_related("task", "attempt__member", "decided_by", "asked_of").prefetch_related("votes__member")
     if query.state is not None:
         rows = rows.filter(state=query.state)
     if query.workspace is not None:
@@ -43,7 +43,13 @@ def list_approvals(request: HttpRequest, paged: Paging, query: Query[ApprovalQue
 
 @router.get("/approvals/{uuid:approval_id}")
 def get_approval_(request: HttpRequest, approval_id: UUID) -> Answer:
-    """One question, with its exact arguments."""
+    """One question, with its exact arguments.
+
+    `digest` is of all that it shows; `sameness` is equal for questions that ask for the same thing (empty: nothing is
+    known to be the same). `asked_of`: the one person it is put to until `escalates_at`; none: everybody who may answer.
+    `votes`: who has agreed, of the `needed`. `rule`: the rule that answered it, or calls it critical. `why` a void one
+    is void: changed, withdrawn, taken_over, over. `sent_option`: what the agent was told instead of `option_id`.
+    """
     return shown.approval(get_approval(actor_of(request), approval_id, "approval.view"))
 
 
@@ -53,10 +59,13 @@ def decide_approval(
 ) -> Answer:
     """Answer with one of the options that the agent offered; the first valid answer wins.
 
-    A question (`kind`: "question") is answered in words as well: `text`; a form (`kind`: "form") by `answers`.
+    A question (`kind`: "question") is answered in words as well: `text`; a form (`kind`: "form") by `answers`. Where
+    several must agree (`needed`), each who chooses an option that allows it has agreed: `state` stays "open" (`have` of
+    `needed`) until the last one, and a rejection decides at once. Agents' keys answer nothing (403).
+    409 `not_open`: it is over, and `why`; 409 `changed`: the agent wants something else than what you looked at.
     """
     answers = {key: _texts(value) for key, value in body.answers.items()}
-    said = {"option_id": body.option, "text": body.text}
+    said = {"option_id": body.option, "text": body.text, "digest": body.digest}
     return write(request, response, approvals.decide_approval, approval_id, answers=answers, **said)
 
 

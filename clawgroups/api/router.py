@@ -28,6 +28,7 @@ from clawgroups.api import (
     messages,
     model_servers,
     plans,
+    rules,
     runs,
     sessions,
     steering,
@@ -128,7 +129,7 @@ for kind in (Exception, HttpError, ValidationError):
     api.add_exception_handler(kind, _on_error)
 ROUTED = (
     workspaces, messages, agents, enrol, dials, runs, plans, tasks, stopping, drafts, steering, handback, control,
-    choices, approvals, artifacts, sessions, memories, coordination, model_servers,
+    choices, approvals, artifacts, sessions, memories, coordination, rules, model_servers,
 )  # fmt: skip
 for module in ROUTED:
     api.add_router("", module.router)

@@ -187,9 +187,14 @@ class ReturnIn(Schema):
 
 
 class DecisionIn(Schema):
-    """One of the question's options; `answers` are the values of a form by its fields' names."""
+    """One of the question's options; `answers` are the values of a form by its fields' names.
+
+    `digest`: that of the question as you looked at it. It is checked where it is given (409 `changed`); send it, and
+    you never answer for what you have not seen.
+    """
 
     option: str = ""
+    digest: str = ""
     text: str = ""  # only where the agent asks a question instead of a permission
     answers: dict[str, str | bool | int | float | list[str]] = Field(default_factory=dict)
 

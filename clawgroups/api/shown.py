@@ -245,11 +245,15 @@ def task_in_full(row: Task, *, closely: bool) -> Json:
 
 def approval(row: Approval) -> Json:
     said = columns(
-        row, "id", "kind", "state", "epoch", "tool_call", "options", "form", "option_id", "option_kind", "answer",
-        "filled", "asked_at", "expires_at", "decided_at",
+        row, "id", "kind", "state", "why", "epoch", "tool_call", "options", "form", "digest", "sameness", "option_id",
+        "option_kind", "sent_option", "answer", "filled", "needed", "asked_at", "escalates_at", "expires_at",
+        "decided_at",
     )  # fmt: skip
     return {
         **said,
+        "asked_of": seat(row.asked_of),
+        "votes": [{"member": seat(vote.member), "at": moment(vote.at)} for vote in row.votes.all()],
+        "rule": str(row.rule_id) if row.rule_id else None,
         "workspace": str(row.workspace_id),
         "task": {"id": str(row.task_id), "title": row.task.title},
         "attempt": str(row.attempt_id),

@@ -59,7 +59,11 @@ class ApprovalExpired(JournalEvent):
 
 
 class ApprovalVoided(JournalEvent):
-    """open → void, by takeover, cancel or a new epoch; `why`: "changed" where the agent wants something else by now."""
+    """open → void: nobody decides it any more.
+
+    `why`: "changed" (the agent wants something else by now), "withdrawn" (by the agent), "taken_over", or "over" (its
+    attempt, or its turn).
+    """
 
     type: Literal["approval.voided"] = "approval.voided"
     approval_id: UUID
@@ -74,6 +78,14 @@ class AttemptOverstepped(JournalEvent):
     task_id: UUID
     attempt_id: UUID
     rule_id: UUID | None = None
+
+
+class OverstepSeen(JournalEvent):
+    """No move: somebody has looked at something critical that an agent did without asking."""
+
+    type: Literal["attempt.overstep_seen"] = "attempt.overstep_seen"
+    overstep_id: UUID
+    task_id: UUID
 
 
 class RuleMade(JournalEvent):
@@ -99,6 +111,7 @@ ApprovalEvent = (
     | ApprovalExpired
     | ApprovalVoided
     | AttemptOverstepped
+    | OverstepSeen
     | RuleMade
     | RuleRevoked
 )

@@ -31,6 +31,7 @@ AUDITED = frozenset(
         "approval.voided",
         "approval.voted",
         "attempt.overstepped",
+        "attempt.overstep_seen",
         "control.answered",
         "member.joined",
         "member.left",

@@ -16,7 +16,8 @@ Line = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Some lines. "alike": the same on both sides; "folded": the same and put away; "changed"; "more": left out.
+    """Some lines. "alike": the same on both sides; "folded": the same and put away; "changed"; "more": left out;
+    "hidden": the same and left out.
 
     `count`: how many lines alike a fold stands for, or how many lines that differ are left out.
     """
@@ -54,6 +55,32 @@ def numbered(before: str, after: str) -> Numbered:
         if len(left) > room or len(right) > room:
             made.append(Passage("more", count=max(0, len(left) - room) + max(0, len(right) - room)))
     return Numbered(tuple(made), added, removed)
+
+
+def beginning(whole: Numbered, most: int) -> Numbered:
+    """The first passages of a difference: about so many lines, and what is left out told."""
+    made: list[Passage] = []
+    room, out = most, 0
+    for one in whole.passages:
+        changes = len(one.left) + len(one.right) if one.kind == "changed" else one.count if one.kind == "more" else 0
+        if room <= 0:
+            out += changes
+        elif one.kind == "folded":
+            made.append(Passage("hidden", count=one.count))
+        elif one.kind == "changed":
+            left, right = (
+                one.left[: max(room // 2, room - len(one.right))],
+                one.right[: max(room // 2, room - len(one.left))],
+            )
+            made.append(Passage("changed", left, right))
+            out += changes - len(left) - len(right)
+            room -= len(left) + len(right)
+        else:
+            made.append(one)
+            room -= len(one.left)
+    if out:
+        made.append(Passage("more", count=out))
+    return Numbered(tuple(made), whole.added, whole.removed)
 
 
 def _lines(text: str) -> list[str]:

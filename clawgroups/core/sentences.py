@@ -170,6 +170,7 @@ SENTENCES: Mapping[str, Sentence] = {
     "approval.voted": _voted,
     "approval.decided": _decided,
     "attempt.overstepped": plain("{worker} did something critical without asking."),
+    "attempt.overstep_seen": plain("{who} looked at what was done without asking."),
     "approval.expired": plain("Nobody answered in time; the agent was told “no”."),
     "approval.voided": _voided,
     "artifact.added": _artifact,

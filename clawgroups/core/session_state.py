@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agents.protocol import version
 from agents.protocol.reading import as_integer, as_text
 from agents.protocol.updates import (
     AgentUpdate,
@@ -137,6 +138,19 @@ def read_opened(result: Mapping[str, Any]) -> Json:
     return {"options": options} if options else {}
 
 
+def folder_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """The folder that a session works in, on its agent's machine; empty where nobody has told.
+
+    A connector that makes the folders says it; else it is the one that the agent's owner has named.
+    """
+    meta = result.get("_meta")
+    ours = meta.get(version.META_KEY) if isinstance(meta, dict) else None
+    if isinstance(ours, dict) and version.META_CWD in ours:
+        return as_text(ours[version.META_CWD])
+    named = as_text(asked.get("cwd"))
+    return "" if named == "/" else named
+
+
 def remembered(told: Told) -> list[Json]:
     """What is kept of a session's options, to choose from before the next one: short, since it is often read."""
     kept = []
@@ -250,20 +264,25 @@ def chosen_value(told: Told, option_id: str, value: str) -> tuple[Json, str | bo
     return option, value
 
 
-def wanted_values(told: Told, preferences: Mapping[str, str]) -> list[tuple[Json, str | bool]]:
+def wanted_values(
+    told: Told, preferences: Mapping[str, str], *, must_ask: bool = False
+) -> list[tuple[Json, str | bool]]:
     """What is set in a new session before anything is asked of it, in the order of the options.
 
     The preferences of the agent's owner where the session offers them; and always a mode, one that asks before it
     acts where the owner has not chosen another: what a program does by itself when it starts is not for us to trust.
+    `must_ask`: nor is it the owner's to choose, since something is critical where it works.
     """
     wanted = []
     for option in told.get("options", []):
         if option["id"] in preferences:
             try:
-                wanted.append(chosen_value(told, option["id"], preferences[option["id"]]))
-                continue
+                preferred = chosen_value(told, option["id"], preferences[option["id"]])
             except Invalid:
-                pass  # It offered that once and does no more.
+                preferred = None  # It offered that once and does no more.
+            if preferred is not None and not (must_ask and is_loose(*preferred) and asking_mode(option) is not None):
+                wanted.append(preferred)
+                continue
         if option["category"] == MODE and (mode := asking_mode(option)) is not None:
             wanted.append((option, mode))
     return wanted
@@ -283,6 +302,15 @@ def asking_mode(option: Told) -> str | None:
 def is_loose(option: Told, value: Any) -> bool:
     """Whether this value makes an agent act without asking, as far as its id says."""
     return bool(option["category"] == MODE and isinstance(value, str) and LOOSE.search(value))
+
+
+def loose_mode(told: Told) -> str:
+    """The name of the mode in which a session acts without asking; empty where it is in none, as far as is known."""
+    for option in told.get("options", []):
+        if is_loose(option, option["value"]):
+            names = [one["name"] for one in option.get("choices", []) if one["value"] == option["value"]]
+            return str(names[0] if names else option["value"])
+    return ""
 
 
 def _commands(raw: Sequence[Mapping[str, Any]]) -> list[Json]:

@@ -28,6 +28,15 @@ def shrink(value: dict[str, Any], total: int = TOTAL) -> dict[str, Any]:
     return {"cut": shrunk_text(json.dumps(small, ensure_ascii=False), total // 8)}
 
 
+def is_cut(value: Any) -> bool:
+    """Whether something of a value may have been left out here: a text, a list or an object is as long as it may be."""
+    if isinstance(value, str):
+        return value.endswith(_CUT)
+    if isinstance(value, dict):
+        return len(value) >= ITEMS or any(is_cut(key) or is_cut(item) for key, item in value.items())
+    return isinstance(value, list) and (len(value) >= ITEMS or any(is_cut(item) for item in value))
+
+
 def _shrunk(value: Any, limit: int) -> Any:
     if isinstance(value, str):
         return shrunk_text(value, limit)

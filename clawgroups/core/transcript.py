@@ -46,6 +46,9 @@ class DecidedThere:
     """What the agent asked was answered on its own machine, as its connector says. It gives nobody any right here."""
 
     text: str
+    # The tool call that it was about, and what was said to it: allowed, rejected or (its owner is) asked.
+    call_id: str = ""
+    answer: str = ""
 
 
 Said = AgentUpdate | TurnEnded | DecidedThere

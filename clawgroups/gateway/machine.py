@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from agents.protocol import version
 from agents.protocol.peer import JsonObject
 from agents.protocol.reading import as_object, as_text, tool_call
 from agents.protocol.updates import ToolCall
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 MOST_POLICIES = 5
 """That one socket may say: a connector says its own once."""
+MOST_PATH = 1000
 WORDS = {
     ("allowed", "rule"): "Allowed by its owner's rules",
     ("rejected", "rule"): "Rejected by its owner's rules",
@@ -57,6 +59,19 @@ class Allowance:
             log.info("could not keep what the owner of agent %s allows", self._held.agent_id)
 
 
+def where_it_works(answer: JsonObject, *, is_told: bool) -> JsonObject:
+    """The answer to a request that opened a session, with the folder in it that a connector has told, if one did.
+
+    What an agent says of it itself is left out: rules go by it. `is_told`: the connector makes the folders.
+    """
+    meta = as_object(answer.get("_meta"))
+    ours = dict(as_object(meta.get(version.META_KEY)))
+    folder = as_text(ours.pop(version.META_CWD, None))
+    if is_told:
+        ours[version.META_CWD] = folder if len(folder) <= MOST_PATH else ""
+    return {**answer, "_meta": {**meta, version.META_KEY: ours}}
+
+
 def read_decision(params: JsonObject) -> tuple[str, ToolCall | None, DecidedThere] | None:
     """The agent's id of the session, what it asked for, and how that was answered; None for no decision of ours."""
     given = as_object(params.get("toolCall"))
@@ -69,4 +84,8 @@ def read_decision(params: JsonObject) -> tuple[str, ToolCall | None, DecidedTher
     what = shrunk_text(as_text(given.get("title")) or as_text(given.get("toolCallId")), 300)
     rule = shrunk_text(as_text(params.get("rule")), 300)
     text = " ".join(f"{how}: {what}".split()) + (f" ({' '.join(rule.split())})" if rule else "")
-    return as_text(params.get("sessionId")), call, DecidedThere(text + "\n")
+    return (
+        as_text(params.get("sessionId")),
+        call,
+        DecidedThere(text + "\n", "" if call is None else call.tool_call_id, as_text(params.get("answer"))),
+    )

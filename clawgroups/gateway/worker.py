@@ -38,7 +38,7 @@ from clawgroups.gateway.backlog import (
     Withdrawn,
 )
 from clawgroups.gateway.hello import Hello, announced
-from clawgroups.gateway.machine import Allowance
+from clawgroups.gateway.machine import Allowance, where_it_works
 from clawgroups.gateway.pump import Pump
 from clawgroups.gateway.questions import Questions
 from clawgroups.gateway.reads import TURNS, Held
@@ -250,6 +250,7 @@ class Worker:
         await self._login(error)
 
     def _check_opened(self, command: Command, answer: dict[str, Any]) -> tuple[dict[str, Any], RpcError | None]:
+        answer = where_it_works(answer, is_told=self._hello.has_workdir)
         if command.method in version.REOPENING:
             return {**answer, "sessionId": command.params["sessionId"]}, None
         try:

@@ -13,6 +13,7 @@ from clawgroups.models.lookups import KeyIn, RelatedKeyIn
 from clawgroups.models.memory import Memory
 from clawgroups.models.messages import Message, MessageFile, MessageVersion, Reaction, ReadMark, Seen
 from clawgroups.models.notices import Letter, Notifying
+from clawgroups.models.oversteps import Overstep
 from clawgroups.models.plans import PlanEdit
 from clawgroups.models.runs import Run
 from clawgroups.models.tasks import Dependency, Task
@@ -44,6 +45,7 @@ __all__ = [
     "Notifying",
     "Operation",
     "Override",
+    "Overstep",
     "Part",
     "PlanEdit",
     "Reaction",

@@ -44,6 +44,10 @@ class Approval(models.Model):
     # The rule that answered, or that calls it critical; then so many people must agree.
     rule = models.ForeignKey("clawgroups.Rule", models.PROTECT, null=True, blank=True, related_name="answered")
     needed = models.PositiveSmallIntegerField(default=1)
+    # How many have agreed; one who agrees at the same moment as another finds it moved.
+    agreed = models.PositiveSmallIntegerField(default=0)
+    # Of a void one: changed, withdrawn, taken_over, or over (its attempt, or its turn).
+    why = models.CharField(max_length=12, blank=True)
     # What the agent was told, where that is not the option that was chosen: an "always" is kept by us.
     sent_option = models.CharField(max_length=200, blank=True)
     # What a person wrote, or the words of the choice.

@@ -68,7 +68,8 @@ def end_attempt(
     `answered` is the prompt whose answer ends the attempt: nothing of it goes on. `failure` is the kind,
     where it ends without a result by no person's decision; its agent answers for it.
     """
-    decision, stop = stop_turns(attempt, now, answered=answered)
+    why = "taken_over" if verb is AttemptVerb.SUPERSEDE else "over"
+    decision, stop = stop_turns(attempt, now, answered=answered, why=why)
     values: dict[str, Any] = {
         "state": move_attempt(attempt.state, verb).value,
         "ended_at": now,
@@ -84,12 +85,14 @@ def end_attempt(
     return decision
 
 
-def stop_turns(attempt: Attempt, now: datetime, *, answered: UUID | None = None) -> tuple[Decision, dict[str, Any]]:
+def stop_turns(
+    attempt: Attempt, now: datetime, *, answered: UUID | None = None, why: str = "over"
+) -> tuple[Decision, dict[str, Any]]:
     """What an attempt still asks and is owed ends here, and the turn that runs is asked to stop.
 
     And the columns of the attempt that say so. `answered` is the prompt that has just been answered.
     """
-    decision = void_approvals(attempt, now)
+    decision = void_approvals(attempt, now, why=why)
     commands = [
         c
         for c in Command.objects.select_related("session").filter(attempt=attempt, state__in=["open", "sent"])
@@ -125,18 +128,16 @@ def ask_to_stop(session: Session, attempt: Attempt, now: datetime, *, turn: Comm
     return Decision([Insert("clawgroups.Command", new_id(), command)], [], [bus.agent_topic(session.agent_id)])
 
 
-def void_approvals(attempt: Attempt, now: datetime, *, tell: bool = True) -> Decision:
+def void_approvals(attempt: Attempt, now: datetime, *, tell: bool = True, why: str = "over") -> Decision:
     """Close an attempt's open questions. `tell`: answer the agent `cancelled`, while there is one to be told."""
     decision = Decision()
     for approval in Approval.objects.select_related("session").filter(attempt=attempt, state="open"):
-        decision.writes.append(
-            Update("clawgroups.Approval", approval.pk, {"state": "void", "decided_at": now}, {"state": "open"})
-        )
+        values = {"state": "void", "why": why, "decided_at": now}
+        decision.writes.append(Update("clawgroups.Approval", approval.pk, values, {"state": "open"}))
         if tell:
             decision.add(reply(approval, cancelled(approval), now))
-        decision.facts.append(
-            Fact(attempt.workspace_id, ApprovalVoided(approval_id=approval.pk, task_id=attempt.task_id))
-        )
+        voided = ApprovalVoided(approval_id=approval.pk, task_id=attempt.task_id, why=why)
+        decision.facts.append(Fact(attempt.workspace_id, voided))
     return decision
 
 

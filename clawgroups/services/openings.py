@@ -22,6 +22,7 @@ from clawgroups.core.lifecycle import AttemptVerb
 from clawgroups.keyed import row_of
 from clawgroups.models import Attempt, Command, Session, Task
 from clawgroups.services.attempts import Decision, end_attempt, release
+from clawgroups.services.ruling import has_critical
 from clawgroups.services.tasks import prompt_command
 
 LOGIN_MISSING = "the agent needs a login on its own machine"
@@ -46,6 +47,8 @@ def opened(command: Command, link: Any, result: Mapping[str, Any] | None, error:
             decision.add(failed(command, task, attempt, *_open_failure(error)))
         return decision
     told = {**session.told, **session_state.read_opened(result or {})}
+    if (folder := session_state.folder_of(result or {}, command.params)) != told.get("folder", ""):
+        told["folder"] = folder
     values: dict[str, Any] = {"state": "open", "acp_id": acp_id, "link": link}
     if told != session.told:
         values["told"] = told
@@ -53,7 +56,8 @@ def opened(command: Command, link: Any, result: Mapping[str, Any] | None, error:
     decision.add(_remembered(command, told))
     if task is not None:
         session.acp_id = acp_id
-        for option, value in session_state.wanted_values(told, command.agent.preferences):
+        must_ask = has_critical(session.workspace_id, timezone.now())
+        for option, value in session_state.wanted_values(told, command.agent.preferences, must_ask=must_ask):
             decision.writes.append(set_command(session, option, value, timezone.now()))
         columns = {
             "agent_id": command.agent_id,

@@ -148,5 +148,8 @@ def _as_read(task: Task) -> dict[str, Any]:
 
 def _questions(workspace_id: UUID, away: timedelta) -> Iterable[Write]:
     """Nobody could answer while we were away."""
-    for pk, expires_at in Approval.objects.filter(workspace=workspace_id, state="open").values_list("pk", "expires_at"):
-        yield Update("clawgroups.Approval", pk, {"expires_at": expires_at + away}, {"state": "open"})
+    rows = Approval.objects.filter(workspace=workspace_id, state="open").values_list("pk", "expires_at", "escalates_at")
+    for pk, expires_at, escalates_at in rows:
+        later = {"escalates_at": escalates_at + away} if escalates_at is not None else {}
+        seen = {"state": "open", "escalates_at": escalates_at}
+        yield Update("clawgroups.Approval", pk, {"expires_at": expires_at + away, **later}, seen)

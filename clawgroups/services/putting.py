@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -15,21 +14,23 @@ from django.utils import timezone
 from clawgroups import commit
 from clawgroups.core.actors import Actor
 from clawgroups.core.answer_form import fields_of
-from clawgroups.core.approval_events import ApprovalRequested
-from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update
+from clawgroups.core.approval_events import ApprovalRequested, ApprovalVoided
+from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update, Write
 from clawgroups.core.errors import Invalid, NotFound
+from clawgroups.core.sameness import fingerprint, given_else, sameness
 from clawgroups.core.shrinking import TOTAL, shrunk_text
-from clawgroups.core.timers import after, wait_for_answer, wait_for_approval
+from clawgroups.core.timers import after
 from clawgroups.models import Approval, Attempt, Session, Step, Task
-from clawgroups.services.attempts import Decision, fence
-from clawgroups.services.deadlines import name_of, timers_of, waits
+from clawgroups.services.attempts import Decision
+from clawgroups.services.deadlines import timers_of
 from clawgroups.services.hands import on_behalf
 from clawgroups.services.late import refusal_of
+from clawgroups.services.open_asks import ACCEPT, FORM, asked, by_questions, closed, open_questions, rejection
+from clawgroups.services.routing import put_first
+from clawgroups.services.ruling import Ruled, rule_on
 
 KINDS = ("allow_once", "allow_always", "reject_once", "reject_always")
 # A form is answered or declined, in the words of ACP.
-FORM = "form"
-ACCEPT = "accept"
 FORM_OPTIONS = (
     {"optionId": ACCEPT, "name": "Answer", "kind": "allow_once"},
     {"optionId": "decline", "name": "Decline", "kind": "reject_once"},
@@ -47,47 +48,35 @@ def request_approval(
 ) -> Future[Outcome]:
     """Store an agent's question before anybody is asked. The same request id on the same link is the same question.
 
+    With other arguments it is not: while it is open it is void then, the agent is told a rejection, and may ask again.
     `form`: the schema of what it wants to be told, where it asks for more than a yes or no. Answer: {"id", "open"};
-    `open` is False when the attempt is over, and the agent is told so (-32010).
+    `open` is False when the attempt is over, and the agent is told so (-32010). A rule of the workspace may answer it.
     Raises `Invalid` for options without ids or kinds, `NotFound` for a foreign session.
     """
-    rows = Session.objects.select_related("attempt__member")
+    rows = Session.objects.select_related("attempt__member", "agent")
     session = rows.filter(pk=session_id, agent=actor.agent_id).first()
     if session is None:
         raise NotFound("There is no such session.")
     attempt = session.attempt
     actor = on_behalf(actor, attempt)
     task = Task.objects.select_related("workspace", "run").get(pk=attempt.task_id)
-    offered = clean_options(options)
-    tool_call = {**_told_before(attempt, tool_call), **tool_call}
-    now = timezone.now()
-    pk = question_id(session, request_id)
+    offered, now = clean_options(options), timezone.now()
+    before, pk = newest(session, request_id)
     live = attempt.state in ("offered", "working") and attempt.epoch == task.epoch
-    expires_at = after(now, timers_of(task.workspace).approval)
-    values = {
-        "workspace_id": session.workspace_id,
-        "task_id": task.pk,
-        "attempt_id": attempt.pk,
-        "session_id": session.pk,
-        "epoch": attempt.epoch,
-        "request_id": request_id,
-        "tool_call": tool_call,
-        "options": offered,
-        "kind": "permission" if form is None else FORM,
-        "form": dict(form or {}),
-        "digest": hashlib.sha256(json.dumps(tool_call, sort_keys=True, default=str).encode()).hexdigest(),
-        "state": "open" if live else "void",
-        "asked_at": now,
-        "expires_at": expires_at,
-    }
     decision = Decision()
-    if not Approval.objects.filter(pk=pk).exists():
-        decision.writes.append(Insert("clawgroups.Approval", pk, values))
+    if before is not None and before.attempt_id == attempt.pk and not _is_else(before, tool_call, offered, form):
+        pk = before.pk
+    elif before is not None and before.state == "open":
+        pk, live = before.pk, False
+        decision.add(outdated(before, now))
+    else:
+        kind = "permission" if form is None else FORM
+        told = {**_told_before(attempt, tool_call), **tool_call}
+        values = new_question(task, session, kind, request_id, told, offered, now, form=form)
         if live:
-            fact = ApprovalRequested(approval_id=pk, task_id=task.pk, attempt_id=attempt.pk)
-            decision.facts.append(Fact(task.workspace_id, fact))
-            decision.writes.append(asked(task, [Approval(pk=pk, **values), *open_questions(attempt, pk)], now))
+            decision.add(put(task, session, pk, values, now))
         else:
+            decision.writes.append(Insert("clawgroups.Approval", pk, {**values, "state": "void", "why": "over"}))
             decision.add(refusal_of(session, task, request_id, now))
     return commit.submit(
         Change(
@@ -103,28 +92,107 @@ def request_approval(
     )
 
 
-def question_id(session: Session, request_id: Any) -> UUID:
-    """The row of a question. An agent that was restarted counts from the start again, in the same session."""
-    return uuid5(session.pk, f"{session.link}:{json.dumps(request_id)}")
+def new_question(
+    task: Task,
+    session: Session,
+    kind: str,
+    request_id: Any,
+    call: Mapping[str, Any],
+    options: Sequence[Mapping[str, str]],
+    now: datetime,
+    *,
+    form: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The columns of a question of a session's attempt, bound to exactly what it shows."""
+    return {
+        "workspace_id": session.workspace_id,
+        "task_id": task.pk,
+        "attempt_id": session.attempt_id,
+        "session_id": session.pk,
+        "epoch": session.attempt.epoch,
+        "request_id": request_id,
+        "tool_call": dict(call),
+        "options": list(options),
+        "kind": kind,
+        "form": dict(form or {}),
+        "digest": fingerprint(dict(call), list(options), dict(form or {})),
+        "sameness": sameness(kind, call, options, form),
+        "state": "open",
+        "asked_at": now,
+        "expires_at": after(now, timers_of(task.workspace).approval),
+    }
 
 
-def open_questions(attempt: Attempt, pk: UUID | None) -> list[Approval]:
-    """An attempt's other open questions, the one that expires first in front."""
-    questions = Approval.objects.filter(attempt=attempt, state="open").order_by("expires_at")
-    return [one for one in questions if one.pk != pk]
+def put(
+    task: Task, session: Session, pk: UUID, values: Mapping[str, Any], now: datetime, *, instead: UUID | None = None
+) -> Decision:
+    """Put a question to people, as part of a change: its row, and what its task waits for. `instead` of another.
 
-
-def asked(task: Task, open_ones: Sequence[Approval], now: datetime) -> Update:
-    """The task waits for a person's answer to the first of these that expires, and its other deadlines rest.
-
-    One that a person holds waits for its holder as before: it is they who asked the agent.
+    One that a rule of the workspace answers is decided at once, and the agent told; nobody is asked.
     """
-    if task.holder_id is not None:
-        return Update("clawgroups.Task", task.pk, {}, fence(task))
-    first = min(open_ones, key=lambda one: one.expires_at)
-    wait = wait_for_approval if first.kind == "permission" else wait_for_answer
-    waiting = waits(task, wait(first.expires_at, name_of(task.run)), now)
-    return Update("clawgroups.Task", task.pk, waiting, fence(task))
+    attempt = session.attempt
+    ruled = rule_on(pk, values, task, attempt, session) if values["kind"] == "permission" else Ruled()
+    values = {**values, **ruled.values}
+    others = [one for one in open_questions(attempt, pk) if one.pk != instead]
+    if ruled.decision is not None:
+        in_force = [Update(one.model, one.pk, {}, one.values) for one in ruled.expects]
+        decision = Decision([Insert("clawgroups.Approval", pk, values), *in_force])
+        decision.add(ruled.decision)
+        if instead is not None:
+            decision.add(by_questions(task, attempt, others, now))
+        return decision
+    values |= put_first(task, session, now, needed=values.get("needed", 1))
+    writes: list[Write] = [Insert("clawgroups.Approval", pk, values)]
+    if task.state in ("assigned", "working", "held"):
+        writes.append(asked(task, [Approval(pk=pk, **values), *others], now))
+    fact = ApprovalRequested(approval_id=pk, task_id=task.pk, attempt_id=attempt.pk)
+    return Decision(writes, [Fact(task.workspace_id, fact)])
+
+
+def put_anew(approval: Approval, told: Mapping[str, Any], now: datetime) -> Decision:
+    """Put an agent's open request again as it is now, as part of a change. It is told nothing: it still waits."""
+    session, task = approval.session, approval.task
+    call = {**approval.tool_call, **told}
+    values = new_question(task, session, approval.kind, approval.request_id, call, approval.options, now)
+    decision = put(task, session, newest(session, approval.request_id)[1], values, now, instead=approval.pk)
+    gone = Update("clawgroups.Approval", approval.pk, _changed(now), {"state": "open", "digest": approval.digest})
+    return Decision([gone, *decision.writes], [_voided(approval), *decision.facts])
+
+
+def outdated(approval: Approval, now: datetime) -> Decision:
+    """Void an open question of an agent that wants something else by now, and tell it “no”; as part of a change."""
+    decision = closed(approval, _changed(now), rejection(approval), now)
+    decision.facts.append(_voided(approval))
+    return decision
+
+
+def _changed(now: datetime) -> dict[str, Any]:
+    return {"state": "void", "why": "changed", "decided_at": now}
+
+
+def _voided(approval: Approval) -> Fact:
+    event = ApprovalVoided(approval_id=approval.pk, task_id=approval.task_id, why="changed")
+    return Fact(approval.workspace_id, event)
+
+
+def newest(session: Session, request_id: Any) -> tuple[Approval | None, UUID]:
+    """The last question that was put under this request id, if any, and the id of the row of one that comes after it.
+
+    An agent that was restarted counts from the start again, in the same session.
+    """
+    first = uuid5(session.pk, f"{session.link}:{json.dumps(request_id)}")
+    found, pk, number = None, first, 0
+    rows = Approval.objects.select_related("session", "task", "attempt")
+    while (row := rows.filter(pk=pk).first()) is not None:
+        found, number = row, number + 1
+        pk = uuid5(first, str(number))
+    return found, pk
+
+
+def _is_else(
+    before: Approval, call: Mapping[str, Any], offered: Sequence[Mapping[str, str]], form: Mapping[str, Any] | None
+) -> bool:
+    return given_else(before.tool_call, call) or before.options != offered or before.form != dict(form or {})
 
 
 def _told_before(attempt: Attempt, tool_call: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,11 +202,14 @@ def _told_before(attempt: Attempt, tool_call: Mapping[str, Any]) -> dict[str, An
 
 
 def clean_options(options: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """The options as given, each with id, name and kind. Raises `Invalid` when none is usable."""
+    """The options as given, each with id, name and kind. Raises `Invalid` when none is usable.
+
+    An id is sent back as it came, or not at all: one that is too long is no option.
+    """
     cleaned: dict[str, dict[str, str]] = {}
     for option in options[:20]:
-        option_id, kind = str(option.get("optionId", ""))[:200], str(option.get("kind", ""))
-        if option_id and kind in KINDS and option_id not in cleaned:
+        option_id, kind = str(option.get("optionId", "")), str(option.get("kind", ""))
+        if 0 < len(option_id) <= 200 and kind in KINDS and option_id not in cleaned:
             name = str(option.get("name", "") or kind.replace("_", " "))[:200]
             cleaned[option_id] = {"optionId": option_id, "name": name, "kind": kind}
     if not cleaned:

@@ -17,17 +17,14 @@ from django.utils import timezone
 
 from clawgroups import commit
 from clawgroups.core.actors import Actor
-from clawgroups.core.approval_events import ApprovalRequested
-from clawgroups.core.changes import Change, Fact, Insert, Outcome
+from clawgroups.core.changes import Change, Outcome
 from clawgroups.core.errors import Conflict, Invalid, NotFound
-from clawgroups.core.timers import after
 from clawgroups.models import Approval, Session, Task
 from clawgroups.permissions import require
 from clawgroups.services.approvals import ANSWER
 from clawgroups.services.artifacts import live_session, session_of, while_live
-from clawgroups.services.deadlines import timers_of
 from clawgroups.services.hands import on_behalf
-from clawgroups.services.putting import asked, open_questions
+from clawgroups.services.putting import new_question, put
 from clawgroups.services.workspaces import clean_text
 
 MAX_QUESTION = 2000
@@ -67,42 +64,21 @@ def ask_person(
         )
     task = Task.objects.select_related("workspace", "run").get(pk=session.attempt.task_id)
     now = timezone.now()
-    expires_at = after(now, timers_of(task.workspace).approval)
-    values: dict[str, Any] = {
-        "workspace_id": session.workspace_id,
-        "task_id": task.pk,
-        "attempt_id": session.attempt_id,
-        "session_id": session.pk,
-        "epoch": session.attempt.epoch,
-        "kind": "question",
-        "request_id": request_id,
-        "tool_call": {"title": words},
-        "options": options,
-        "digest": digest,
-        "state": "open",
-        "asked_at": now,
-        "expires_at": expires_at,
-    }
-    fact = ApprovalRequested(approval_id=pk, task_id=task.pk, attempt_id=session.attempt_id)
-    put = Approval(pk=pk, **values)
-    waiting = (asked(task, [put, *open_questions(session.attempt, pk)], now),) if _in_hand(task) else ()
+    values = {**new_question(task, session, "question", request_id, {"title": words}, options, now), "digest": digest}
+    decision = put(task, session, pk, values, now)
     return commit.submit(
         Change(
             actor,
             session.workspace_id,
             (*expects, *while_live(session)),
-            (Insert("clawgroups.Approval", pk, values), *waiting),
-            (Fact(session.workspace_id, fact),),
+            tuple(decision.writes),
+            tuple(decision.facts),
             # Two calls with one key at once: the second gets what the first got.
             f"ask:{pk}",
             verb="question.ask",
-            answer=answer_of(put),
+            answer=answer_of(Approval(pk=pk, **values)),
         )
     )
-
-
-def _in_hand(task: Task) -> bool:
-    return task.state in ("assigned", "working")
 
 
 def _options(choices: Sequence[str]) -> list[dict[str, str]]:

@@ -35,6 +35,7 @@ from clawgroups.services import (
     budgets,
     call_ends,
     contact,
+    escalating,
     gone,
     in_hand,
     model_calls,
@@ -124,6 +125,7 @@ def _approvals(now: datetime) -> list[Verb]:
     return [
         *(partial(approvals.expire_approval, pk, at=now) for pk in due),
         *(partial(approvals.void_approval, pk) for pk in orphans[:LIMIT]),
+        *escalating.due(now, LIMIT),
     ]
 
 

@@ -182,6 +182,7 @@ def record(
         Update("agents.Connection", link, {"received": received}, {"epoch": epoch, "received": since})
     ]
     facts: list[Fact] = []
+    wakes: list[str] = []
     for batch in batches:
         page = Page(batch.standing.copy(), actor, now)
         page.read_up(batch.said)
@@ -191,7 +192,15 @@ def record(
         expects += page.expects
         writes += page.writes
         facts += page.facts
+        wakes += page.wakes
         batch.after = page.standing
     return commit.submit(
-        Change(actor=actor, expects=tuple(expects), writes=tuple(writes), facts=tuple(facts), verb="record")
+        Change(
+            actor=actor,
+            expects=tuple(expects),
+            writes=tuple(writes),
+            facts=tuple(facts),
+            verb="record",
+            wakes=tuple(wakes),
+        )
     )

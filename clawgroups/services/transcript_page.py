@@ -19,9 +19,10 @@ from clawgroups.core.lifecycle import ATTEMPT_LIVE
 from clawgroups.core.novelty import call_mark, plan_mark, step_mark
 from clawgroups.core.shrinking import shrink
 from clawgroups.core.task_events import PlanTicked, StepRecorded
-from clawgroups.core.transcript import Said, Standing, TurnEnded, Words, plan_counts
+from clawgroups.core.transcript import DecidedThere, Said, Standing, TurnEnded, Words, plan_counts
 from clawgroups.models import Part, Step
-from clawgroups.services import usage
+from clawgroups.services import changing, usage
+from clawgroups.services.overstepping import ANSWERED_THERE, oversteps_of
 from clawgroups.services.tool_output import MOST_KEPT, Keeper
 
 MAX_PART = 1_000_000
@@ -44,6 +45,7 @@ class Page:
             self.expects.append(Expect("clawgroups.Session", standing.session_id, {"attempt_id": standing.attempt_id}))
         self.writes: list[Write] = []
         self.facts: list[Fact] = []
+        self.wakes: list[str] = []
         self._attempt: dict[str, Any] = {}
         self._told = standing.told
         self._new_thing = False
@@ -54,6 +56,8 @@ class Page:
         self._existing: set[UUID] = set()
         self._steps: dict[UUID, dict[str, Any]] = {}
         self._stored: dict[UUID, dict[str, Any]] = {}
+        # The steps that came to an end, each with the status that it had before.
+        self._ended: list[tuple[str, dict[str, Any]]] = []
 
     def read_up(self, said: Sequence[Said]) -> None:
         """Read the rows that `said` goes on with."""
@@ -82,6 +86,8 @@ class Page:
             return
         if isinstance(said, TurnEnded) and said.usage is not None:
             self._told = session_state.fold_tokens(self._told, said.usage)
+        if isinstance(said, DecidedThere):
+            self._answered_there(said)
         words = self.standing.words(said)
         if words is not None:
             self._words(words)
@@ -109,12 +115,21 @@ class Page:
                 self.writes.append(Insert("clawgroups.Step", pk, values))
             elif changed := {key: value for key, value in step.items() if value != before[key]}:
                 self.writes.append(Update("clawgroups.Step", pk, changed))
+        self._overstepped()
         self._count_usage()
         if self._told != self.standing.told:
             self.writes.append(Update("clawgroups.Session", self.standing.session_id, {"told": dict(self._told)}))
             self.standing.told = self._told
         if self.standing.live:
             self._expect_live()
+
+    def _overstepped(self) -> None:
+        """What was critical, and nobody was asked about."""
+        if not self.standing.live:
+            return
+        writes, events = oversteps_of(self.standing, self._ended, self.now)
+        self.writes += writes
+        self.facts += [Fact(self.standing.workspace_id, event, self.actor) for event in events]
 
     def _count_usage(self) -> None:
         """The steps that began, and what the session says that it has used since."""
@@ -173,13 +188,30 @@ class Page:
             if ordinal is None:
                 return
             step = self._steps[pk] = self._begin(pk, call, ordinal)
-        was = step["status"]
+        was, before = step["status"], _asked_for(step)
         self._fold(step, call)
+        if not is_new:
+            self._told_otherwise(call, before, _asked_for(step))
         if step["status"] in ENDED and step["ended_at"] is None:
             step["ended_at"] = self.now
+            self._ended.append((was, step))
         self._look(step, begins=is_new)
         if is_new or (was not in ENDED and step["status"] in ENDED):
             self._step_fact(pk, step["status"])
+
+    def _answered_there(self, said: DecidedThere) -> None:
+        """Keep with the step what its agent's owner said to it, since nobody was asked here."""
+        step = next((one for one in self._steps.values() if one["tool_call_id"] == said.call_id[:200]), None)
+        if step is not None and self.standing.live:
+            step["detail"] = {**step["detail"], ANSWERED_THERE: said.answer}
+
+    def _told_otherwise(self, call: ToolCall, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """What was asked about it is not what it does now."""
+        name = call.tool_call_id[:200]
+        decision = changing.told_otherwise(self.standing.attempt_id, name, before, after, self.now)
+        self.writes += decision.writes
+        self.facts += [replace(fact, actor=self.actor) for fact in decision.facts]
+        self.wakes += decision.wakes
 
     def _fold(self, step: dict[str, Any], call: ToolCall) -> None:
         """What was given replaces what stood there."""
@@ -248,6 +280,7 @@ class Page:
         status = "cancelled" if end.stop_reason == "cancelled" else "unknown"
         for pk, step in self._steps.items():
             if step["ended_at"] is None:
+                self._ended.append((step["status"], step))
                 step["status"], step["ended_at"] = status, self.now
                 self._step_fact(pk, status)
 
@@ -255,3 +288,8 @@ class Page:
         standing = self.standing
         event = StepRecorded(task_id=standing.task_id, attempt_id=standing.attempt_id, step_id=pk, status=status)
         self.facts.append(Fact(standing.workspace_id, event, self.actor))
+
+
+def _asked_for(step: dict[str, Any]) -> dict[str, Any]:
+    """What a step wants to do, as questions about it hold it."""
+    return {**step["detail"], "title": step["title"], "kind": step["kind"]}

@@ -20,6 +20,7 @@ from clawgroups.core.errors import Forbidden, Invalid
 from clawgroups.core.events import GoalSet, MemberJoined, RulesSet, TimersSet, WorkspaceCreated, WorkspaceRenamed
 from clawgroups.core.timer_settings import clean_timers
 from clawgroups.permissions import require
+from clawgroups.services.critical_rules import critical_rules
 
 
 def clean_text(text: str, *, what: str, limit: int, required: bool = False) -> str:
@@ -66,6 +67,7 @@ def create_workspace(
             {"name": name, "goal": goal, "rules": rules, "created_by_id": user.pk, "created_at": now},
         ),
         seat(owner, pk, user_id=user.pk, name=actor.name, handle=user.get_username(), role=Role.OWNER, now=now),
+        *critical_rules(pk, now),
     ]
     facts = [
         Fact(pk, WorkspaceCreated(name=name)),

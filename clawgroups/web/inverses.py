@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from clawgroups.core.changes import Change, Delete, Expect, Insert, Outcome, Put, Update
-from clawgroups.models import Member, Memory, ModelServer, Run, Task, Workspace
+from clawgroups.models import Member, Memory, ModelServer, Rule, Run, Task, Workspace
 from clawgroups.services import (
     budgets,
     choices,
@@ -25,6 +25,7 @@ from clawgroups.services import (
     memories,
     model_servers,
     pausing,
+    rules,
     runs,
     workspaces,
 )
@@ -206,6 +207,14 @@ INVERSES: dict[str, Inverse] = {
     "set-own-profile": Inverse(_("It is saved."), Member, _own_seat, _SAID, _profile, _page_of("own-profile")),
     "remember": Inverse(_("It is remembered."), Memory, _note, _NOTE, _remembered, _page_of("memories")),
     "forget": Inverse(_("It is forgotten."), Memory, by("memory_id"), _NOTE, _remembered, _page_of("memories")),
+    "revoke-rule": Inverse(
+        _("The rule is revoked."),
+        Rule,
+        by("rule_id"),
+        ("revoked_at", "workspace_id"),
+        lambda pk, was, now: partial(rules.restore_rule, pk),
+        _page_of("answer-rules"),
+    ),
     "pause-task": Inverse(
         _("The task is paused."),
         Task,

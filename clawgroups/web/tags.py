@@ -18,6 +18,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from clawgroups.core import session_state
 from clawgroups.core.answer_form import Field, fields_of
 from clawgroups.core.errors import ClawError
 from clawgroups.core.looks import suffix_of
@@ -286,6 +287,12 @@ def chosen_name(option: Any) -> Any:
     if option["type"] == "boolean":
         return _("on") if option["value"] else _("off")
     return next((c["name"] for c in option["choices"] if c["value"] == option["value"]), option["value"])
+
+
+@register.filter
+def loose_mode(told: Any) -> str:
+    """The mode in which a session acts without asking; empty where it asks, as far as is known."""
+    return session_state.loose_mode(told)
 
 
 @register.filter

@@ -25,7 +25,7 @@ from clawgroups.services import late, reading, regenerate, review, session_optio
 from clawgroups.services.overdue import is_offered
 from clawgroups.services.perform import perform
 from clawgroups.services.session_options import session_at_work
-from clawgroups.web import control, drafts, handback, steering, stopping, story, task_bar
+from clawgroups.web import control, drafts, handback, oversteps, steering, stopping, story, task_bar
 from clawgroups.web.http import Viewer, actor_of, operation_of, page
 from clawgroups.web.task_doors import changed, fresh, member_of, task_of
 from clawgroups.web.workspaces import answered, follows, new_line
@@ -105,6 +105,7 @@ def _context(actor: Actor, found: Task) -> dict[str, Any]:
         **control.shown(now, viewer),
         **steering.shown(now),
         **stopping.shown(now),
+        **oversteps.shown(found, viewer),
         **_thread(found, viewer),
         "session": session_at_work(found),
         "edges": neighbours_of(found),

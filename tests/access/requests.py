@@ -133,6 +133,8 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "enable-model-server": lambda r: {"enabled": "no"},
     "choose-model": lambda r: {"model": "m"},
     "set-coordination": lambda r: {"use_model": "yes", "start_at_once": "no"},
+    "make-rule": lambda r: {"answer": "critical"},
+    "try-rule": lambda r: {"answer": "critical"},
     "set-budget": lambda r: {"tokens": "5000"},
     "set-theme": lambda r: {"theme": "dark"},
     "set-keys": lambda r: {"keys": "on"},

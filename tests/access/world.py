@@ -29,6 +29,7 @@ from clawgroups.models import (
     ModelCall,
     ModelServer,
     Override,
+    Overstep,
     Part,
     Session,
     Step,
@@ -47,6 +48,7 @@ from clawgroups.services import (
     memories,
     messages,
     people,
+    rules,
     runs,
     takeover,
     workspaces,
@@ -229,6 +231,11 @@ def _begin(team: Team, tasks: dict[str, Task], handle: str, owner: str) -> dict[
     )
     part = Part.objects.create(pk=new_id(), attempt=attempt, ordinal=2, kind="text", text="So far.", at=now)
     Draft.objects.create(attempt=attempt, version=1, text="So far.", actor=actor.as_json(), saved_at=now)
+    rule = perform(rules.make_rule, team.workspace.pk, answer="critical", kinds=["fetch"], actor=actor)
+    Overstep.objects.create(
+        pk=step.pk, workspace=team.workspace, task=tasks["work"], attempt=attempt, step=step,
+        rule_id=rule.answer["id"], at=now,
+    )  # fmt: skip
     note = perform(memories.remember, team.workspace.pk, key="currency", text="Sums are in euros.", actor=actor)
     chosen = Override.objects.create(
         workspace=team.workspace, task=tasks["ready"], skills=["writing"], proposed=attempt.member,
@@ -243,6 +250,8 @@ def _begin(team: Team, tasks: dict[str, Task], handle: str, owner: str) -> dict[
         "session_id": session.pk,
         "approval_id": approval.pk,
         "step_id": step.pk,
+        "rule_id": UUID(rule.answer["id"]),
+        "overstep_id": step.pk,
         "part_id": part.pk,
         "request_id": UUID(asked.answer["id"]),
         **in_hand,

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from agents.connector.paths import Place, absolute
+from agents.connector.disk import absolute
 from agents.connector.policy import Policy, chosen, judge
 from agents.connector.rules import BadPolicy, PolicyFile, read_text
+from agents.policy.paths import Place
 
 Frame = dict[str, Any]
 Judge = Callable[[str, Frame], str]

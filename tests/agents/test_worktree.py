@@ -360,8 +360,10 @@ async def test_an_agent_works_in_a_worktree_and_is_told_where_its_files_lie(shop
         await server.send({"id": "n", "method": "session/new", "params": opening})
         await running.child.until(lambda: running.child.asked("session/new"))
         tree = Path(running.child.asked("session/new")[0]["params"]["cwd"])
-        running.child.say({"id": "n", "result": {"sessionId": "s"}})
+        # Where it works is the connector's to say, whatever the agent says.
+        running.child.say({"id": "n", "result": {"sessionId": "s", "_meta": {"clawgroups": {"cwd": "/", "x": 1}}}})
         await server.until(lambda: server.answers("n"))
+        assert server.answers("n")[0]["result"]["_meta"] == {"clawgroups": {"cwd": str(tree), "x": 1}}
         blocks = [{"type": "text", "text": "Do it."}, {"type": "resource_link", "name": "in.csv", "uri": "in.csv"}]
         await server.send({"id": "p", "method": "session/prompt", "params": {"sessionId": "s", "prompt": blocks}})
         await running.child.until(lambda: running.child.asked("session/prompt"))

@@ -79,6 +79,8 @@ def views(claw: Installation, script: Script, *, agents: int = 300, tasks: int =
         View("run, done", done),
         View("messages", f"{room}messages/"),
         View("deadlines", f"{small}deadlines/"),
+        View("answers", f"{small}answers/"),
+        View("answers-new", f"{small}answers/new/"),
         View("audit trail", f"{small}audit/?verify=1"),
         View("threads", f"{room}threads/"),
         View("search", f"{room}search/?q=report"),

@@ -17,7 +17,15 @@ from agents.protocol.updates import (
 )
 from clawgroups.core import session_state
 from clawgroups.core.errors import Invalid
-from clawgroups.core.session_state import after_set, asking_mode, chosen_value, fold, read_opened, wanted_values
+from clawgroups.core.session_state import (
+    after_set,
+    asking_mode,
+    chosen_value,
+    fold,
+    loose_mode,
+    read_opened,
+    wanted_values,
+)
 
 
 def modes(current: str, *offered: str) -> dict[str, Any]:
@@ -102,9 +110,19 @@ def test_what_the_owner_prefers_is_set_where_it_is_offered_and_a_mode_that_asks_
     told = read_opened({**modes("yolo", "default", "yolo")})
     assert [value for _, value in wanted_values(told, {})] == ["default"]
     assert [value for _, value in wanted_values(told, {"mode": "yolo"})] == ["yolo"]
+    assert [value for _, value in wanted_values(told, {"mode": "yolo"}, must_ask=True)] == ["default"]
     assert [value for _, value in wanted_values(told, {"mode": "gone", "model": "x"})] == ["default"]
+    only_loose = read_opened({**modes("yolo", "yolo")})
+    assert [value for _, value in wanted_values(only_loose, {"mode": "yolo"}, must_ask=True)] == ["yolo"]
+    assert [value for _, value in wanted_values(only_loose, {}, must_ask=True)] == []
     config = read_opened({"configOptions": [MODEL, THINK]})
     assert [value for _, value in wanted_values(config, {"model": "large", "think": "true"})] == ["large", True]
+
+
+def test_a_mode_in_which_a_session_does_not_ask_has_a_name() -> None:
+    assert loose_mode(read_opened(modes("yolo", "default", "yolo"))) == "yolo"
+    assert loose_mode(read_opened(modes("default", "default", "yolo"))) == ""
+    assert loose_mode(read_opened({"configOptions": [MODEL, THINK]})) == ""
 
 
 def test_only_what_is_offered_can_be_chosen() -> None:

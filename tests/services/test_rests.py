@@ -8,7 +8,18 @@ import pytest
 
 from clawgroups.core.actors import coordinator_for
 from clawgroups.models import Approval, Attempt, Run, Task
-from clawgroups.services import approvals, drafts, finishing, handback, review, runs, takeover, tasks, waiting
+from clawgroups.services import (
+    approvals,
+    drafts,
+    finishing,
+    handback,
+    open_asks,
+    review,
+    runs,
+    takeover,
+    tasks,
+    waiting,
+)
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 from tests.services.conftest import Clock, ask, fresh, latest
@@ -174,7 +185,7 @@ def test_two_answers_at_once_leave_no_task_resting(clock: Clock, team: Team) -> 
     ask(team, task)
     ask(team, task, request_id=2)
     one, two = Approval.objects.order_by("expires_at", "pk")
-    decided = approvals._by_questions
+    decided = open_asks.by_questions
     crossed: list[str] = []
 
     def crossing(*args: object) -> object:
@@ -184,7 +195,7 @@ def test_two_answers_at_once_leave_no_task_resting(clock: Clock, team: Team) -> 
         return decided(*args)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(approvals, "_by_questions", crossing)
+        patch.setattr(open_asks, "by_questions", crossing)
         perform(approvals.decide_approval, one.pk, option_id="y", actor=team.actor("ada"))
     assert (fresh(task).blocked_on, fresh(task).resting_since) == ("agent", None)
     assert not Attempt.objects.filter(approvals__state="open").exists()

@@ -1,15 +1,17 @@
-"""Command lines as rules see them: the plain ones word by word, all others as pieces that may hide something. Pure."""
+"""Command lines as rules see them: the plain ones word by word, all others as pieces that may hide something.
+
+Read as POSIX shells read them. Pure.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from agents.connector.paths import folded
+from agents.policy.paths import folded
 
 LONGEST = 20_000
 SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "ash", "fish"})
@@ -23,6 +25,11 @@ INTERPRETERS = frozenset(
     {"python", "python3", "node", "deno", "bun", "npx", "uvx", "perl", "ruby", "php", "awk", "make", "docker", "git"}
 )
 """Programs that do whatever they are told, where nothing but their name is given."""
+_UNSEEN = SHELLS | {"alias", "eval", "hash", "parallel", "source", "trap", "xargs"}
+"""Programs that take what they run from elsewhere, or give it another name."""
+_MADE_UP = re.compile(r"[$`\\\x00]|[<>]\(")
+_ELSEWHERE = re.compile(r"[%^]")
+"""What other shells than those of POSIX make something of."""
 _SYSTEM = ("", "/bin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
 _WORD = re.compile(
     r"(?:[A-Za-z0-9_@%+=:,./-]|'[^'\x00-\x1f\x7f\ud800-\udfff]*'|\"[^\"$`\\!\x00-\x1f\x7f\ud800-\udfff]*\")+"
@@ -44,6 +51,20 @@ class CommandLine:
     words: Words | None
     pieces: tuple[Words, ...]
     """Everything in it that may be run, read liberally: behind operators, in quotes, as arguments of `RUNNERS`."""
+    whole: bool = True
+    """Whether nothing beside it makes another command of it."""
+
+    @property
+    def legible(self) -> bool:
+        """Whether `pieces` name all that it runs: several commands, say, but none that is put together meanwhile."""
+        if not self.whole or len(self.text) > LONGEST or _MADE_UP.search(self.text):
+            return False
+        return not any(map(_is_unseen, self.pieces))
+
+    @property
+    def of_any_shell(self) -> Self:
+        """The same where nobody knows which shell reads it."""
+        return replace(self, words=None, whole=self.whole and not _ELSEWHERE.search(self.text))
 
     @property
     def clear(self) -> bool:
@@ -63,12 +84,19 @@ class CommandLine:
         text = " ".join(words)
         # Whoever puts them together again by spaces must not get another command.
         plain = tuple(words) if words and all(map(_BARE.fullmatch, words)) and "=" not in words[0] else None
-        return cls(text, plain if sys.platform != "win32" else None, tuple(_pieces(text[:LONGEST])))
+        return cls(text, plain, tuple(_pieces(text[:LONGEST])))
 
     @classmethod
     def unclear(cls, text: str) -> Self:
         """Several lines, or one that is not the whole of it."""
-        return cls(text, None, tuple(_pieces(text[:LONGEST])))
+        return cls(text, None, tuple(_pieces(text[:LONGEST])), whole=False)
+
+
+def _is_unseen(piece: Words) -> bool:
+    """Whether this may run something that it does not name. Arguments of `find` are no programs: `.`, `*.py`."""
+    if piece[0] == ".":
+        return len(piece) > 1 and not piece[1].startswith("-")
+    return not _BARE.fullmatch(piece[0].removeprefix("*.")) or _program(piece[0]) in _UNSEEN
 
 
 def is_shell(program: str) -> bool:
@@ -80,7 +108,7 @@ def is_shell(program: str) -> bool:
 def plain_words(text: str) -> Words | None:
     """The words of one plain command, as every POSIX shell reads them; None for whatever may be more than that."""
     text = text.strip(" \t\n")
-    if not text or len(text) > LONGEST or sys.platform == "win32":
+    if not text or len(text) > LONGEST:
         return None
     words, at = [], 0
     while at < len(text):

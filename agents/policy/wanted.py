@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agents.connector.paths import Place, place_of
-from agents.connector.shell import CommandLine, is_shell, line_of
+from agents.policy.machine import Machine
+from agents.policy.paths import Place, is_within, place_of
+from agents.policy.shell import CommandLine, is_shell, line_of
 
 KINDS = ("read", "edit", "delete", "move", "search", "execute", "think", "fetch", "switch_mode", "other")
 MOST = 200
@@ -49,22 +50,25 @@ class Wanted:
     """The places that words of its command may mean."""
     base: Place | None
     """The work directory of its session."""
+    machine: Machine
 
     def reached(self, kind: str) -> tuple[Place, ...]:
         """The places it names; a search that names none goes through the work directory."""
         return (self.base,) if kind == "search" and not self.places and self.base is not None else self.places
 
 
-def read(call: Mapping[str, Any], base: Place | None) -> Wanted:
-    """What a tool call (as ACP writes it) wants, for a session that works in `base`."""
+def read(call: Mapping[str, Any], base: Place | None, machine: Machine) -> Wanted:
+    """What a tool call (as ACP writes it) wants, for a session that works in `base` on this machine."""
     found = _Found()
     found.look(call)
-    named = {text: place_of(text, base) for text in found.paths}
-    maybe = {text: place_of(text, base) for text in found.maybe if text not in named}
-    works_in = [place_of(text, base) for text in found.works_in]
+    named = {text: place_of(text, base, machine) for text in found.paths}
+    maybe = {text: place_of(text, base, machine) for text in found.maybe if text not in named}
+    works_in = [place_of(text, base, machine) for text in found.works_in]
     command = line_of(found.commands)
-    if command is not None and not (found.command_is_whole and all(_within(one, base) for one in works_in)):
+    if command is not None and not (found.command_is_whole and all(is_within(one, base) for one in works_in)):
         command = CommandLine.unclear(command.text)
+    if command is not None and not machine.posix_shell:
+        command = command.of_any_shell
     words = [] if command is None else _words(command)
     if command is not None and len(words) > MOST:
         command = CommandLine.unclear(command.text)
@@ -75,8 +79,9 @@ def read(call: Mapping[str, Any], base: Place | None) -> Wanted:
         found.too_much or None in named.values() or None in maybe.values(),
         not found.too_much,
         command,
-        tuple(place for text in words[:MOST] if (place := place_of(text, base)) is not None),
+        tuple(place for text in words[:MOST] if (place := place_of(text, base, machine)) is not None),
         base,
+        machine,
     )
 
 
@@ -91,10 +96,6 @@ def _kinds(told: Any, found: _Found, command: CommandLine | None) -> frozenset[s
     shown |= {"edit"} if found.changes else set()
     kind = told if isinstance(told, str) and told in KINDS else "other"
     return frozenset(shown if kind == "other" and shown else {kind, *shown})
-
-
-def _within(place: Place | None, base: Place | None) -> bool:
-    return place is not None and base is not None and f"{place.real}/".startswith(f"{base.real}/")
 
 
 class _Found:

@@ -1,21 +1,23 @@
-"""Where a path in a request really leads, and patterns for places. Pure but for looking at links on the disk."""
+"""Where a path in a request really leads, and patterns for places. Pure: a `Machine` follows the links."""
 
 from __future__ import annotations
 
 import fnmatch
-import os
+import ntpath
+import posixpath
 import re
-import sys
 import unicodedata
 import urllib.parse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from types import ModuleType
 from typing import Self
+
+from agents.policy.machine import Machine
 
 LONGEST = 4096
 # A shell or a tool may make something else of these than the file of that very name.
-_UNCLEAR = re.compile(r"[\x00-\x1f\x7f*?$`'\"\ud800-\udfff]" + ("" if sys.platform == "win32" else r"|\\"))
+_UNCLEAR = re.compile(r"[\x00-\x1f\x7f*?$`'\"\ud800-\udfff]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 Segments = tuple[re.Pattern[str] | None, ...]
@@ -24,28 +26,31 @@ Segments = tuple[re.Pattern[str] | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A path made absolute: as it is written (`..` taken out), and where it leads once every link is followed."""
+    """A path made absolute: as it is written (`..` taken out), and where it leads once every link is followed.
+
+    Both with slashes, on Windows too.
+    """
 
     written: str
     real: str
 
 
-def place_of(text: str, base: Place | None) -> Place | None:
+def place_of(text: str, base: Place | None, machine: Machine) -> Place | None:
     """Where `text` leads for one who works in `base`; None when that is not sure."""
     if text.startswith("file:"):
         text = _of_url(text)
     if not text or len(text) > LONGEST or text != text.strip() or _UNCLEAR.search(text) or _SCHEME.match(text):
         return None
-    target = Path(text)
+    if "\\" in text and not machine.windows:
+        return None
+    target: str | None = text
     if text[0] == "~":
         if text != "~" and not text.startswith("~/"):
             return None
-        target = target.expanduser()
-    if not target.is_absolute():
-        if base is None:
-            return None
-        target = Path(base.real, target)
-    return absolute(str(target))
+        target = machine.expanded(text)
+    if target is not None and not _way(machine).isabs(target):
+        target = None if base is None else _way(machine).join(base.real, target)
+    return None if target is None else absolute(target, machine)
 
 
 def _of_url(url: str) -> str:
@@ -56,12 +61,25 @@ def _of_url(url: str) -> str:
     return urllib.parse.unquote(parts.path) if parts.netloc in ("", "localhost") else ""
 
 
-def absolute(path: str) -> Place | None:
+def absolute(path: str, machine: Machine) -> Place | None:
     """An absolute path as a place; None when the machine cannot follow it."""
     try:
-        return Place(os.path.normpath(path), os.path.realpath(path))
+        return Place(_slashed(_way(machine).normpath(path), machine), _slashed(machine.real(path), machine))
     except (OSError, ValueError):
         return None
+
+
+def is_within(place: Place | None, base: Place | None) -> bool:
+    """Whether a place surely lies in a folder, or is it."""
+    return place is not None and base is not None and f"{place.real}/".startswith(f"{base.real}/")
+
+
+def _way(machine: Machine) -> ModuleType:
+    return ntpath if machine.windows else posixpath
+
+
+def _slashed(path: str, machine: Machine) -> str:
+    return path.replace("\\", "/") if machine.windows else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +91,31 @@ class PathPattern:
     """
 
     text: str
-    _exact: Segments
+    _exact: Segments | None
+    """None where it is not known which place is meant."""
     _folded: tuple[Segments, ...]
     _anchored: bool
     _named: bool
 
     @classmethod
-    def read(cls, text: str) -> Self:
+    def read(cls, text: str, machine: Machine) -> Self:
         """Raises ValueError with what is wrong with it."""
         if not text or len(text) > LONGEST or re.search(r"[\x00-\x1f\x7f]", text):
             raise ValueError(f"{text!r} is no pattern for paths")
-        whole = Path(text).expanduser()
-        parts = [part for part in whole.as_posix().split("/") if part not in ("", ".")]
+        whole = machine.expanded(text) if text[0] == "~" else text
+        # The home of a person on a machine that we do not see may be anywhere.
+        written = "/**/" + text.partition("/")[2] if whole is None else _slashed(whole, machine)
+        parts = [part for part in _parts(written) if part != "."]
         if ".." in parts:
             raise ValueError(f"{text!r} has .. in it; write the folder that is meant")
-        anchored = whole.is_absolute()
+        anchored = whole is None or _way(machine).isabs(whole)
         forms = [parts]
         if anchored:
             # Once and now: a link that is put there later, by an agent say, leads nowhere else.
-            forms.append(_through_links(parts))
+            forms.append(_through_links(parts, machine))
         return cls(
             text,
-            _compiled(forms[-1], str),
+            None if whole is None else _compiled(forms[-1], str),
             tuple(_compiled(form, folded) for form in forms),
             anchored,
             not anchored and len(parts) == 1 and parts[0] != "**",
@@ -107,7 +128,9 @@ class PathPattern:
             if self._anchored
             else _below(_parts(place.real), None if base is None else _parts(base.real))
         )
-        return parts is not None and _covers((None, *self._exact) if self._named else self._exact, parts)
+        if self._exact is None or parts is None:
+            return False
+        return _covers((None, *self._exact) if self._named else self._exact, parts)
 
     def maybe(self, place: Place, base: Place | None) -> bool:
         """Whether it covers `place` by any way to write it. A name without a slash then counts wherever it lies."""
@@ -137,11 +160,11 @@ class Paths:
     left_out: tuple[PathPattern, ...] = ()
 
     @classmethod
-    def read(cls, texts: Sequence[str]) -> Self:
+    def read(cls, texts: Sequence[str], machine: Machine) -> Self:
         """Raises ValueError."""
         found = cls(
-            tuple(PathPattern.read(one) for one in texts if not one.startswith("!")),
-            tuple(PathPattern.read(one[1:]) for one in texts if one.startswith("!")),
+            tuple(PathPattern.read(one, machine) for one in texts if not one.startswith("!")),
+            tuple(PathPattern.read(one[1:], machine) for one in texts if one.startswith("!")),
         )
         if not found.patterns:
             raise ValueError("it only leaves paths out")
@@ -168,7 +191,7 @@ def folded(text: str) -> str:
 
 
 def _parts(path: str) -> list[str]:
-    return [part for part in path.replace(os.sep, "/").split("/") if part]
+    return [part for part in path.split("/") if part]
 
 
 def _below(parts: list[str], base: list[str] | None) -> list[str] | None:
@@ -176,11 +199,11 @@ def _below(parts: list[str], base: list[str] | None) -> list[str] | None:
     return parts[len(base) :] if base is not None and parts[: len(base)] == base else None
 
 
-def _through_links(parts: list[str]) -> list[str]:
+def _through_links(parts: list[str], machine: Machine) -> list[str]:
     """The same pattern with the links in its beginning followed: up to the first name that stands for several."""
     literal = next((at for at, part in enumerate(parts) if "*" in part or "?" in part), len(parts))
-    real = os.path.realpath("/" + "/".join(parts[:literal])) if os.sep == "/" else "/".join(parts[:literal])
-    return [*_parts(real), *parts[literal:]]
+    begin = "/".join(parts[:literal])
+    return [*_parts(begin if machine.windows else machine.real("/" + begin)), *parts[literal:]]
 
 
 def _compiled(parts: list[str], form: Callable[[str], str]) -> Segments:
