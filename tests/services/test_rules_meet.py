@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clawgroups.core.errors import Conflict
-from clawgroups.models import Approval, Entry, Rule, Session, Task, Vote
+from clawgroups.models import Approval, Entry, Overstep, Rule, Session, Task, Vote
 from clawgroups.services import rules
 from clawgroups.services.perform import perform
 from tests.conftest import Team
@@ -94,3 +94,20 @@ def test_beside_another_question_a_rule_that_answers_leaves_the_task_waiting_for
     tells(team, task, raw_input={"command": "make all"}, kind="execute")
     assert told(task) == [(1, YES)]
     assert (fresh(task).blocked_on, fresh(task).deadline_at) == ("person", now(other).expires_at)
+
+
+@pytest.mark.parametrize(("done", "oversteps"), [("ls", 0), ("fly deploy", 1)])
+def test_what_was_allowed_is_what_its_question_showed_and_nothing_else(team: Team, done: str, oversteps: int) -> None:
+    rule(team, "critical", "fly *")
+    task = team.working()
+    decides(team, "ada", asks(team, task, "ls"))
+    tells(team, task, raw_input={"command": done}, status="completed")
+    assert Overstep.objects.count() == oversteps
+
+
+def test_what_was_allowed_as_critical_is_no_overstep(team: Team) -> None:
+    rule(team, "critical", "fly *")
+    task = team.working()
+    decides(team, "ada", asks(team, task, "fly deploy"))
+    tells(team, task, status="completed", raw_output={"code": 0})
+    assert not Overstep.objects.exists()
