@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from clawgroups.core.novelty import NOISE
-from clawgroups.core.shrinking import ITEMS
+from clawgroups.core.shrinking import is_cut
 from clawgroups.core.tool_content import MOST_BLOCKS
 
 Call = Mapping[str, Any]
@@ -20,8 +20,6 @@ ARGUMENTS = ("raw_input", "content", "locations")
 # How agents say beside a command why they run it; for other tools such a word may be what they write.
 PROSE = frozenset({"description", "explanation", "justification", "reason", "summary", "thought"})
 COMMANDS = ("command", "cmd", "commandLine", "command_line")
-# What was cut for its row (`core.shrinking`, `services.tool_output`) ends so, and is not known as a whole.
-CUT, CUT_FROM = "…", 900
 
 
 def fingerprint(*what: Any) -> str:
@@ -39,12 +37,14 @@ def sameness(kind: str, call: Call, options: Sequence[Mapping[str, str]] = (), f
     wants: dict[str, Any] = {"input": _input(call), "places": _places(call), "diffs": _diffs(call)}
     if not wants["input"] and not wants["diffs"]:
         wants["texts"] = [_plain(block) for block in _blocks(call)]
-    whole = "cut" not in call and _is_whole(wants) and _is_whole(_blocks(call)) and len(_blocks(call)) < MOST_BLOCKS
+    whole = "cut" not in call and not is_cut(wants) and not is_cut(_blocks(call)) and len(_blocks(call)) < MOST_BLOCKS
     return fingerprint(kind, str(call.get("kind") or "other"), wants) if whole and any(wants.values()) else ""
 
 
 def says_else(before: Call, after: Call) -> bool:
     """Whether a call says something else of what it does. Where its input is known, that alone is what it does."""
+    if all(before.get(key) == after.get(key) for key in ("title", *ARGUMENTS)):
+        return False
     one, two = _plain(before.get("raw_input")), _plain(after.get("raw_input"))
     if one and two:
         return bool(one != two) or contradicts(before, after)
@@ -57,14 +57,18 @@ def says_else(before: Call, after: Call) -> bool:
 
 def contradicts(before: Call, after: Call) -> bool:
     """Whether a call takes back what it said: an argument has another value, or a file another text."""
-    one, two = before.get("raw_input"), after.get("raw_input")
-    if isinstance(one, Mapping) and isinstance(two, Mapping):
-        if any(_plain(one[key]) != _plain(two[key]) for key in one.keys() & two.keys() if key not in NOISE):
-            return True
-    elif one and type(one) is type(two) and one != two:
+    if other_input(before, after):
         return True
     now = _diffs(after)
     return any(not set(texts) <= set(now[path]) for path, texts in _diffs(before).items() if path in now)
+
+
+def other_input(before: Call, after: Call) -> bool:
+    """Whether an argument of a call has another value than it had."""
+    one, two = before.get("raw_input"), after.get("raw_input")
+    if isinstance(one, Mapping) and isinstance(two, Mapping):
+        return any(_plain(one[key]) != _plain(two[key]) for key in one.keys() & two.keys() if key not in NOISE)
+    return bool(one) and type(one) is type(two) and one != two
 
 
 def given_else(stored: Call, given: Call) -> bool:
@@ -109,12 +113,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items() if key not in NOISE}
     return [_plain(one) for one in value] if isinstance(value, list) else value
-
-
-def _is_whole(value: Any) -> bool:
-    """Whether nothing of it was cut off, as far as can be seen."""
-    if isinstance(value, str):
-        return len(value) < CUT_FROM or not value.endswith(CUT)
-    if isinstance(value, Mapping):
-        return len(value) < ITEMS and all(_is_whole(one) for one in value.values())
-    return not isinstance(value, list) or (len(value) < ITEMS and all(_is_whole(one) for one in value))

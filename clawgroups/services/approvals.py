@@ -65,22 +65,28 @@ def decide_approval(
         votes, have = agree(approval, seat, option_id, now)
         if have < approval.needed:
             return _submit(approval, votes, actor, expects, operation, state="open", have=have, needed=approval.needed)
-    values = {
-        "state": "decided",
-        "filled": filled,
-        "option_id": option_id,
-        "option_kind": kind,
-        "answer": answer,
-        "decided_by_id": seat.pk,
-        "decided_at": now,
-    }
-    kept = keep(approval, option, seat, now) if option is not None else Kept(option_id)
-    if kept.option_id != option_id:
-        values["sent_option"] = kept.option_id
-    votes.add(closed(approval, values, chosen(approval, kept.option_id, filled), now))
-    votes.add(kept.decision)
+    votes.add(_answered(approval, option, option_id, seat, now, answer=answer, filled=filled))
     _tell(votes, approval, ApprovalDecided(approval_id=approval.pk, task_id=approval.task_id, kind=kind))
     return _submit(approval, votes, actor, expects, operation, state="decided")
+
+
+def _answered(
+    approval: Approval, option: Mapping[str, str] | None, option_id: str, seat: Member, now: datetime, **said: Any
+) -> Decision:
+    """A person's answer, told to the agent; an "always" is kept as a rule of ours."""
+    kept = keep(approval, option, seat, now) if option is not None else Kept(option_id)
+    values = {
+        "state": "decided",
+        "option_id": option_id,
+        "option_kind": option["kind"] if option is not None else ANSWER,
+        "sent_option": kept.option_id if kept.option_id != option_id else "",
+        "decided_by_id": seat.pk,
+        "decided_at": now,
+        **said,
+    }
+    decision = closed(approval, values, chosen(approval, kept.option_id, said["filled"]), now)
+    decision.add(kept.decision)
+    return decision
 
 
 def _person(actor: Actor, approval: Approval) -> Member:

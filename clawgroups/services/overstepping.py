@@ -18,6 +18,8 @@ from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import NotFound
 from clawgroups.core.lifecycle import ATTEMPT_LIVE
 from clawgroups.core.ruling import critical_of, read_call
+from clawgroups.core.sameness import other_input
+from clawgroups.core.shrinking import is_cut
 from clawgroups.core.transcript import Standing
 from clawgroups.models import Approval, Overstep
 from clawgroups.permissions import require, seat_of
@@ -81,7 +83,10 @@ def _was_let_pass(attempt_id: UUID, step: Mapping[str, Any]) -> bool:
     asked = asked.filter(tool_call__toolCallId__in=[call_id, call_id.rpartition(":")[2]])
     if step["status"] == "completed":
         asked = asked.filter(state="decided", option_kind__startswith="allow")
-    return asked.exists()
+    # What was allowed is what its question showed, and nothing else by the same name.
+    done = step["detail"]
+    unknown = is_cut(done.get("raw_input"))
+    return any(unknown or not other_input(call, done) for call in asked.values_list("tool_call", flat=True))
 
 
 def unseen() -> QuerySet[Overstep]:

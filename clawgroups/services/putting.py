@@ -156,7 +156,7 @@ def put_anew(approval: Approval, told: Mapping[str, Any], now: datetime) -> Deci
     values = new_question(task, session, approval.kind, approval.request_id, call, approval.options, now)
     decision = put(task, session, newest(session, approval.request_id)[1], values, now, instead=approval.pk)
     gone = Update("clawgroups.Approval", approval.pk, _changed(now), {"state": "open", "digest": approval.digest})
-    return Decision([gone, *decision.writes], [_voided(approval), *decision.facts])
+    return Decision([gone, *decision.writes], [_voided(approval), *decision.facts], decision.wakes)
 
 
 def outdated(approval: Approval, now: datetime) -> Decision:
@@ -181,12 +181,14 @@ def newest(session: Session, request_id: Any) -> tuple[Approval | None, UUID]:
     An agent that was restarted counts from the start again, in the same session.
     """
     first = uuid5(session.pk, f"{session.link}:{json.dumps(request_id)}")
-    found, pk, number = None, first, 0
-    rows = Approval.objects.select_related("session", "task", "attempt")
-    while (row := rows.filter(pk=pk).first()) is not None:
-        found, number = row, number + 1
+    known = set(Approval.objects.filter(session=session).values_list("pk", flat=True))
+    last, pk, number = None, first, 0
+    while pk in known:
+        last, number = pk, number + 1
         pk = uuid5(first, str(number))
-    return found, pk
+    if last is None:
+        return None, pk
+    return Approval.objects.select_related("session", "task", "attempt").get(pk=last), pk
 
 
 def _is_else(

@@ -47,8 +47,8 @@ async def until_open(task: Task, count: int = 1) -> list[Approval]:
 
 async def answers(team: Team, row: Approval, option: str, digest: str = "") -> None:
     bob = await read_async(team.actor, "bob")
-    said = {"option_id": option, "digest": digest or row.digest, "actor": bob}
-    await perform_async(approvals.decide_approval, row.pk, **said)
+    seen = digest or row.digest
+    await perform_async(approvals.decide_approval, row.pk, option_id=option, digest=seen, actor=bob)
 
 
 def frames_for(agents: list[Socket], request_id: Any) -> list[Frame]:

@@ -91,7 +91,9 @@ async def test_a_decision_there_decides_nothing_here(team: Team) -> None:
         await until_row(lambda: Approval.objects.filter(task=task).first())
         decide(agent, session, requestId=0)
         await until_row(lambda: texts(task, "machine"))
-        assert (await read_async(Approval.objects.get, task=task)).state == "open"
+        # It told more of the call: what is asked is put anew, as it is now, and stays open.
+        (asked,) = await read_async(lambda: list(Approval.objects.filter(task=task, state="open")))
+        assert asked.tool_call["title"] == "Edit a.py"
         # After the task was taken over it is evidence like everything else.
         await perform_async(take_over, task.pk, actor=await read_async(team.actor, "bob"))
         decide(agent, session, "late")
