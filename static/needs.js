@@ -208,6 +208,8 @@
   }
 
   watcher.observe(page(), { childList: true, subtree: true, attributes: true, attributeFilter: ["open", "class", "data-mark"] });
+  // On a narrow page the filters scroll: the one that is on is in sight.
+  $$(".facets [aria-current]").forEach((el) => (el.closest("ul").scrollLeft = el.offsetLeft - 16));
   hint();
   again();
 })();

@@ -168,6 +168,8 @@
       line.append(name, keys);
       here.append(line);
     }
+    // Keys that act on what has the focus, and press nothing by themselves.
+    for (const more of $$("template[data-more-keys]")) here.append(more.content.cloneNode(true));
   }
 
   // An address may name what is shut (#about) or not chosen (#mode-goal): it is opened, chosen.

@@ -151,6 +151,14 @@ ASKING = frozenset(
         "control.asked",
         "control.answered",
         "run.answered",
+        "run.proposed",
+        "run.started",
+        "run.cancelled",
+        "run.replan_proposed",
+        "run.replan_accepted",
+        "run.replan_rejected",
+        "run.budget_reached",
+        "run.budget_set",
     }
 )
 # Into the hands of a person, and out of them.

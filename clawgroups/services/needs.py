@@ -24,8 +24,8 @@ from clawgroups.core.replan_asked import read_asked
 from clawgroups.models import Approval, ControlRequest, Member, Run, Task
 from clawgroups.permissions import ACTIONS
 from clawgroups.queries import asked_now
+from clawgroups.services import overstepping
 from clawgroups.services.budgets import OPEN
-from clawgroups.services.overstepping import unseen
 from clawgroups.services.review import other_judge
 from clawgroups.services.routing import put_to
 
@@ -33,24 +33,24 @@ MOST = 1_000  # of one kind; whoever has more waiting has lost count anyway
 
 PERMISSION, QUESTION, FORM, REVIEW, STUCK = "permission", "question", "form", "review", "stuck"
 ASKED, OFFER, REQUEST, PLAN, CHANGE, GOAL = "asked", "offer", "request", "plan", "change", "goal"
-BUDGET, LOGIN, OVERSTEP = "budget", "login", "overstep"
+BUDGET, LOGIN, OVERSTEPPED = "budget", "login", "overstepped"
 QUESTIONS = frozenset({PERMISSION, QUESTION, FORM})
-# Kind -> what it is about has happened, in words that hold no arguments: letters and notices say this and no more.
+# Kind -> what waits, in words that hold no arguments: letters and notices say this and no more.
 WORDS: dict[str, str | Promise] = {
-    PERMISSION: _("%(who)s asks for permission: %(about)s"),
-    QUESTION: _("%(who)s has a question: %(about)s"),
-    FORM: _("%(who)s has a question: %(about)s"),
-    REVIEW: _("A result waits for a verdict: %(about)s"),
-    STUCK: _("Somebody has to decide how it goes on: %(about)s"),
-    ASKED: _("You are asked to do this: %(about)s"),
-    OFFER: _("%(who)s would pass this on to you: %(about)s"),
-    REQUEST: _("%(who)s asks you for this: %(about)s"),
-    PLAN: _("A plan waits for a start: %(about)s"),
-    CHANGE: _("A change of the plan waits for a yes or no: %(about)s"),
-    GOAL: _("The coordinator asks about a goal: %(about)s"),
-    BUDGET: _("A limit is used up: %(about)s"),
-    LOGIN: _("An agent has to be signed in: %(about)s"),
-    OVERSTEP: _("%(who)s did something critical without asking: %(about)s"),
+    PERMISSION: _("%(who)s asks for permission"),
+    QUESTION: _("%(who)s has a question"),
+    FORM: _("%(who)s has a question"),
+    REVIEW: _("A result waits for a verdict"),
+    STUCK: _("Somebody has to decide how it goes on"),
+    ASKED: _("You are asked to do this"),
+    OFFER: _("%(who)s would pass this on to you"),
+    REQUEST: _("%(who)s asks you for this"),
+    PLAN: _("A plan waits for a start"),
+    CHANGE: _("A change of the plan waits for a yes or no"),
+    GOAL: _("The coordinator asks about a goal"),
+    BUDGET: _("A limit is used up"),
+    LOGIN: _("An agent has to be signed in"),
+    OVERSTEPPED: _("%(who)s did something critical without asking"),
 }
 
 
@@ -59,7 +59,7 @@ class Need:
     """One thing that waits for a person. `subject` is the row that it is about, by its kind:
 
     permission, question, form: an Approval. review, stuck, asked: a Task. offer, request: a ControlRequest.
-    plan, change, goal, budget: a Run. overstep: an Overstep. login: an Agent, which belongs to a person and to no
+    plan, change, goal, budget: a Run. overstepped: an Overstep. login: an Agent, which belongs to a person and to no
     workspace.
 
     `since`: when it began to wait; `until`: when it stops, by itself. `who` asks, `about` what: names of ours and
@@ -93,9 +93,14 @@ class Need:
         return (self.key, *(f"approval:{pk}" for pk in self.alike))
 
     @property
+    def what(self) -> str:
+        """What is wanted, without any argument of an agent."""
+        return WORDS[self.kind] % {"who": self.who}
+
+    @property
     def title(self) -> str:
-        """What waits, in one sentence without any argument of an agent."""
-        return WORDS[self.kind] % {"who": self.who, "about": self.about}
+        """What is wanted, and of what."""
+        return f"{self.what}: {self.about}"
 
     @property
     def url(self) -> str:
@@ -118,8 +123,8 @@ def needs_of(user_id: int | None, now: datetime) -> list[Need]:
         *_tasks(seats, now),
         *_requests(seats),
         *_runs(seats),
-        *_logins(user_id),
         *_oversteps(seats),
+        *_logins(user_id),
     ]
     return sorted(found, key=lambda need: (need.since, need.key))
 
@@ -286,6 +291,22 @@ def _wants(run: Any) -> Iterator[tuple[str, datetime | None, str]]:
         yield BUDGET, run.rests, f"{crc32(run.budget_stop.encode()):08x}"
 
 
+def _oversteps(seats: Mapping[UUID, Member]) -> Iterator[Need]:
+    """What agents did without asking though it is critical, until somebody has looked at it."""
+    here = overstepping.unseen().filter(workspace__in=_where(seats, "approval.decide"))
+    for one in here.select_related("task__workspace", "attempt__member")[:MOST]:
+        yield Need(
+            OVERSTEPPED,
+            one.pk,
+            one.at,
+            one.task.title,
+            one.attempt.member.name,
+            one.workspace_id,
+            one.task.workspace.name,
+            place=("task", str(one.workspace_id), str(one.task_id)),
+        )
+
+
 def _logins(user_id: int) -> Iterator[Need]:
     """Agents of theirs that are connected, and want their owner to sign in."""
     here = Exists(Connection.objects.filter(agent=OuterRef("pk"), closed_at=None))
@@ -296,22 +317,6 @@ def _logins(user_id: int) -> Iterator[Need]:
         if since is not None:
             place = ("agent", str(agent.pk))
             yield Need(LOGIN, agent.pk, since, agent.name, agent.name, place=place, occasion=str(told["since"]))
-
-
-def _oversteps(seats: Mapping[UUID, Member]) -> Iterator[Need]:
-    """What is critical, was done without asking, and nobody has looked at."""
-    rows = unseen().filter(workspace__in=_where(seats, "approval.decide"))
-    for one in rows.select_related("task", "workspace", "attempt__member")[:MOST]:
-        yield Need(
-            OVERSTEP,
-            one.pk,
-            one.at,
-            one.task.title,
-            one.attempt.member.name,
-            one.workspace_id,
-            one.workspace.name,
-            place=("task", str(one.workspace_id), str(one.task_id)),
-        )
 
 
 def _moment(said: Any) -> datetime | None:

@@ -10,6 +10,7 @@ from django import template
 from clawgroups.core.arguments import Arguments, is_suspicious, read, shown
 from clawgroups.core.numbered_diff import Numbered, beginning, numbered
 from clawgroups.core.tool_content import Block
+from clawgroups.models import Step
 
 register = template.Library()
 
@@ -29,6 +30,12 @@ class Lines:
 def arguments(call: dict[str, Any]) -> Arguments:
     """What an agent wants to do, as its arguments say it."""
     return read(call)
+
+
+@register.filter
+def done_arguments(step: Step) -> Arguments:
+    """What an agent did, as the arguments of a step say it."""
+    return read({**step.detail, "title": step.title, "kind": step.kind})
 
 
 @register.filter

@@ -17,11 +17,10 @@ from clawgroups.core.actors import Actor
 from clawgroups.fragments import rooms
 from clawgroups.fragments.handovers import question_of, team_of
 from clawgroups.fragments.tasks import lines_of
-from clawgroups.models import Approval, ControlRequest, Member, Task, Vote
+from clawgroups.models import Approval, ControlRequest, Member, Overstep, Task, Vote
 from clawgroups.services import agent_requests, needs
 from clawgroups.services.needs import Need
 from clawgroups.web.http import Viewer
-from clawgroups.web.oversteps import Shown, views
 
 LATELY = timedelta(seconds=90)
 DAY = timedelta(days=1)
@@ -34,13 +33,12 @@ GROUPS: dict[str, tuple[Any, frozenset[str]]] = {
     "reviews": (_("Reviews"), frozenset({needs.REVIEW})),
     "plans": (_("Plans"), frozenset({needs.PLAN, needs.CHANGE})),
     "hands": (_("Handovers"), frozenset({needs.ASKED, needs.OFFER, needs.REQUEST})),
-    "stuck": (_("Held up"), frozenset({needs.STUCK, needs.BUDGET, needs.LOGIN})),
-    "oversteps": (_("Done without asking"), frozenset({needs.OVERSTEP})),
+    "stuck": (_("Held up"), frozenset({needs.STUCK, needs.BUDGET, needs.LOGIN, needs.OVERSTEPPED})),
 }
 TONES = {
     **dict.fromkeys((needs.PERMISSION, needs.QUESTION, needs.FORM, needs.GOAL), "ask"),
     **dict.fromkeys((needs.ASKED, needs.OFFER, needs.REQUEST), "hold"),
-    **dict.fromkeys((needs.STUCK, needs.BUDGET, needs.LOGIN, needs.OVERSTEP), "bad"),
+    **dict.fromkeys((needs.STUCK, needs.BUDGET, needs.LOGIN, needs.OVERSTEPPED), "bad"),
     **dict.fromkeys((needs.PLAN, needs.CHANGE), "live"),
     needs.REVIEW: "review",
 }
@@ -57,10 +55,10 @@ class Card:
     question: Any = None
     request: ControlRequest | None = None
     view: rooms.RunView | None = None
+    overstep: Overstep | None = None
     agent: Agent | None = None
     logins: Sequence[announced.Login] = ()
     signing_in: Any = None
-    overstep: Shown | None = None
     viewer: Viewer | None = field(default=None, repr=False)
 
     @property
@@ -108,8 +106,8 @@ def cards_of(found: Sequence[Need], actor: Actor, now: datetime) -> list[Card]:
         (_tasks, (needs.REVIEW, needs.STUCK, needs.ASKED)),
         (_requests, (needs.OFFER, needs.REQUEST)),
         (_runs, (needs.PLAN, needs.CHANGE, needs.GOAL, needs.BUDGET)),
+        (_oversteps, (needs.OVERSTEPPED,)),
         (_logins, (needs.LOGIN,)),
-        (_oversteps, (needs.OVERSTEP,)),
     ):
         wanted = [need for kind in kinds for need in by_kind.get(kind, ())]
         if wanted:
@@ -124,7 +122,7 @@ def cards_of(found: Sequence[Need], actor: Actor, now: datetime) -> list[Card]:
 
 def questions(wanted: Q) -> list[Approval]:
     """Open questions with everything that their card shows."""
-    votes = Prefetch("votes", Vote.objects.select_related("member"))
+    votes = Prefetch("votes", Vote.objects.filter(member__left_at=None).select_related("member"))
     rows = Approval.objects.filter(wanted, state="open").select_related(
         "attempt__member", "task", "workspace", "asked_of", "rule__made_by"
     )
@@ -173,21 +171,20 @@ def _runs(found: Sequence[Need], actor: Actor, now: datetime) -> Iterable[Card]:
     return (Card(need, view=views[need.subject]) for need in found if need.subject in views)
 
 
+def _oversteps(found: Sequence[Need], actor: Actor, now: datetime) -> Iterable[Card]:
+    rows = Overstep.objects.filter(pk__in=[need.subject for need in found])
+    oversteps = {row.pk: row for row in rows.select_related("step", "rule", "attempt__member", "task")}
+    for need in found:
+        if one := oversteps.get(need.subject):
+            yield Card(need, task=one.task, overstep=one)
+
+
 def _logins(found: Sequence[Need], actor: Actor, now: datetime) -> Iterable[Card]:
     agents = {agent.pk: agent for agent in Agent.objects.filter(pk__in=[need.subject for need in found])}
     for need in found:
         if agent := agents.get(need.subject):
             last = agent_requests.latest(agent.pk, "authenticate")
             yield Card(need, agent=agent, logins=announced.logins(agent.announced), signing_in=last)
-
-
-def _oversteps(found: Sequence[Need], actor: Actor, now: datetime) -> Iterable[Card]:
-    rows = {view.row.pk: view for view in views(Q(pk__in=[need.subject for need in found]))}
-    return (
-        Card(need, task=rows[need.subject].row.task, overstep=rows[need.subject])
-        for need in found
-        if need.subject in rows
-    )
 
 
 @dataclass(frozen=True, slots=True)

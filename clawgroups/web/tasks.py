@@ -19,7 +19,7 @@ from clawgroups.fragments.messages import messages_of
 from clawgroups.fragments.neighbours import neighbours_of
 from clawgroups.fragments.tasks import TaskNow, now_of
 from clawgroups.fragments.transcript import transcript_of
-from clawgroups.models import Approval, Member, Message, Task
+from clawgroups.models import Member, Message, Task
 from clawgroups.queries import asked_now
 from clawgroups.services import late, reading, regenerate, review, session_options, tasks
 from clawgroups.services.overdue import is_offered
@@ -27,6 +27,7 @@ from clawgroups.services.perform import perform
 from clawgroups.services.session_options import session_at_work
 from clawgroups.web import control, drafts, handback, oversteps, steering, stopping, story, task_bar
 from clawgroups.web.http import Viewer, actor_of, operation_of, page
+from clawgroups.web.need_cards import questions
 from clawgroups.web.task_doors import changed, fresh, member_of, task_of
 from clawgroups.web.workspaces import answered, follows, new_line
 
@@ -87,7 +88,6 @@ def _context(actor: Actor, found: Task) -> dict[str, Any]:
     viewer = Viewer(actor, found.workspace_id)
     seat = viewer.seat
     holds = bool(seat and found.holder_id == seat.pk)
-    asks = Approval.objects.filter(task=found, state="open").select_related("attempt__member", "task")
     context = {
         "now": now,
         "version": version,
@@ -96,7 +96,7 @@ def _context(actor: Actor, found: Task) -> dict[str, Any]:
         "judge": _judge(now, seat),
         "asked": seat is not None and asked_now(now.task, timezone.now()) == seat.pk,
         "offered": is_offered(now.task, now.task.attempt, timezone.now()),
-        "asks": list(asks) if viewer.can["approval_view"] else [],
+        "asks": questions(Q(task=found)) if viewer.can["approval_view"] else [],
         "agents": rooms.seats(Q(workspace=found.workspace_id, agent__isnull=False))
         if viewer.can["task_assign"]
         else [],

@@ -111,6 +111,7 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "return-task": lambda r: {"note": "not yet"},
     "adopt-task": lambda r: {"attempt": str(r.ids["late_id"])},
     "decide-approval": lambda r: {"option": "yes"},
+    "answer-alike": lambda r: {"pick": f"{r.ids['approval_id']}:", "kind": "allow_once"},
     "set-option": lambda r: {"option": "model", "value": "large"},
     "take-skills": lambda r: {"suggested": "drawing"},
     "sign-in-agent": lambda r: {"method": "key"},

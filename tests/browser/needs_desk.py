@@ -176,8 +176,8 @@ def lay(owner: str = "owner") -> str:
 
 
 def _critical(desk: Desk) -> None:
-    bob, _ = User.objects.get_or_create(username="bob")
-    perform(members.add_person, desk.room, username="bob", role="member", actor=desk.actor)
+    nina, _ = User.objects.get_or_create(username="nina")
+    perform(members.add_person, desk.room, username="nina", role="member", actor=desk.actor)
     rule = Rule.objects.create(
         workspace_id=desk.room,
         answer="critical",
@@ -194,7 +194,7 @@ def _critical(desk: Desk) -> None:
     }
     pk = desk.ask(task, "Atlas", call, [ONCE, ALWAYS, NO], 95, rule=rule, needed=2)
     Vote.objects.create(
-        approval_id=pk, member=Member.objects.get(workspace=desk.room, user=bob), option_id="once", at=timezone.now()
+        approval_id=pk, member=Member.objects.get(workspace=desk.room, user=nina), option_id="once", at=timezone.now()
     )
 
 
@@ -237,7 +237,7 @@ def _tasks(desk: Desk) -> None:
         state="submitted", result=text, verdicts=verdicts, submitted_at=now
     )
     lines = ["not_empty", "It is convincing for people who do not know the market"]
-    waits = {"blocked_on": "person", "next_actor": "a member of the team", "deadline_at": None}
+    waits = {"blocked_on": "person", "next_actor": "a member of the team", "deadline_at": now + timedelta(days=1)}
     Task.objects.filter(pk=review.pk).update(
         state="in_review", acceptance=lines, resting_since=now - timedelta(minutes=33), **waits
     )
@@ -253,29 +253,31 @@ def _runs(desk: Desk) -> None:
     question = "Which of the two price lists counts for customers in Switzerland?"
     desk.run("Send the price lists", ["Send"], state="planning", question=question)
     desk.run("Tag all pictures", ["Tag"], budget_stop="500,000 of 500,000 tokens are used.")
-    Task.objects.filter(workspace=desk.room, title="Tag").update(state="waiting")
+    Task.objects.filter(workspace=desk.room, title="Tag").update(
+        state="ready", paused="owner", blocked_on="outside", next_actor="owner, who may let it go on"
+    )
 
 
 def _people(desk: Desk) -> None:
     """Somebody asks the owner for a task in hand."""
-    bob = actor_of_user(User.objects.get(username="bob"))
+    nina = actor_of_user(User.objects.get(username="nina"))
     (task,) = desk.run("Answer the auditors", ["Answer question 14"])
     Task.objects.filter(pk=task.pk).update(state="ready", blocked_on="nobody", next_actor="coordinator")
     perform(takeover.take_over, task.pk, actor=desk.actor)
-    perform(control.ask_for, task.pk, note="I have the contract open anyway.", actor=bob)
+    perform(control.ask_for, task.pk, note="I have the contract open anyway.", actor=nina)
 
 
 def crowd(number: int, owner: str = "owner") -> str:
     """A workspace in which so many agents ask, each for something else."""
     desk = Desk(owner, "A busy place")
     tasks = desk.run("Do a lot", [f"Step {n + 1}" for n in range(number)])
-    call = {"title": "Run", "kind": "execute", "raw_input": {"command": "python3 step.py", "cwd": "/srv/run"}}
-    first = Approval.objects.get(pk=desk.ask(tasks[0], "Runner", call, [ONCE, ALWAYS, NO]))
+    call = {"title": "Run", "kind": "execute", "raw_input": {"command": "cat notes.md", "cwd": "/srv/run"}}
+    first = Approval.objects.get(pk=desk.ask(tasks[0], "Runner", call, [ONCE, ALWAYS, NO], number))
     copy = {f.attname: getattr(first, f.attname) for f in Approval._meta.concrete_fields}
     now, rows = timezone.now(), []
     for n, task in enumerate(tasks[1:], start=1):
         session = desk.at_work(task, "Runner")
-        step = {**call, "raw_input": {"command": f"python3 step.py --part {n}", "cwd": "/srv/run"}}
+        step = {**call, "raw_input": {"command": f"cat notes-{n}.md", "cwd": "/srv/run"}}
         own = {"id": new_id(), "task_id": task.pk, "attempt_id": session.attempt_id, "session_id": session.pk}
         asked = {"tool_call": step, "sameness": "", "asked_at": now - timedelta(seconds=number - n)}
         rows.append(Approval(**{**copy, **own, **asked}))

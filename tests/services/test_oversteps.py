@@ -157,7 +157,7 @@ def test_it_waits_no_longer_than_its_attempt(team: Team) -> None:
 def test_it_is_on_the_list_of_those_who_may_answer(team: Team) -> None:
     say(team, team.working(), call("completed"))
     found = {name: needs_of(team.users[name].pk, timezone.now()) for name in ("bob", "gus", "mallory")}
-    assert [need.kind for need in found["bob"]] == ["overstep"]
+    assert [need.kind for need in found["bob"]] == ["overstepped"]
     # What it was, stands in no letter.
     assert found["bob"][0].title == "Scribe did something critical without asking: Write it up"
     assert found["gus"] == found["mallory"] == []

@@ -1,0 +1,179 @@
+"""The page "Needs you" by keyboard, by mouse and by thumb: each answer meets what was looked at, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.people import People
+from tests.stories.installation import Installation
+from tests.stories.script import Script
+
+# One press at the place where something stands now, right after the list has moved: what is there by then, and whether
+# the press was taken for meant.
+PRESS_AFTER_MOVE = """async ([x, y]) => {
+  document.querySelector("[data-want]:not(.is-settled)").remove();
+  await new Promise((done) => setTimeout(done));
+  const el = document.elementFromPoint(x, y);
+  const at = { bubbles: true, cancelable: true, clientX: x, clientY: y, detail: 1 };
+  el.dispatchEvent(new PointerEvent("pointerdown", at));
+  return [el.closest("[data-want]").id, el.dispatchEvent(new MouseEvent("click", at))];
+}"""
+# A key three times: twice at once, and again as soon as the focus has gone on.
+HASTE = """() => {
+  const key = { key: "a", bubbles: true };
+  const press = () => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", key));
+  const gone = ({ target }) => target.matches("[data-want]") && setTimeout(press);
+  document.addEventListener("focusin", gone, { once: true });
+  press();
+  press();
+}"""
+STANDS_STILL = "() => new Promise((done) => setTimeout(done, 450))"
+WIDE = "() => document.documentElement.scrollWidth - innerWidth"
+
+
+def lay(claw: Installation, call: str) -> Any:
+    code = f"from tests.browser.needs_desk import crowd, lay\nprint({call})"
+    return json.loads(claw.manage("shell", "-c", code).splitlines()[-1])
+
+
+@pytest.fixture
+def few(claw: Installation) -> Any:
+    """A workspace of its own in which five agents ask, each for something else."""
+    return lay(claw, "crowd(5)")
+
+
+def show(page: Page, script: Script, room: str) -> list[Locator]:
+    page.goto(f"{script.url}/needs-you/?workspace={room}")
+    return page.locator("[data-want]").all()
+
+
+def item(page: Page, pk: str) -> Locator:
+    return page.locator(f"#need-permission-{pk}")
+
+
+def state(script: Script, pk: str) -> str:
+    return str(script.get(f"/api/v1/approvals/{pk}")["state"])
+
+
+def test_by_keyboard_alone_each_key_meets_the_item_that_has_the_focus(people: People, script: Script, few: Any) -> None:
+    page = people.signed_in()
+    show(page, script, few["room"])
+    first, second, third, fourth, fifth = few["asks"]
+    # Without an item in focus a key answers nothing.
+    page.keyboard.press("a")
+    page.keyboard.press("j")
+    expect(item(page, first)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(item(page, second)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(item(page, second).get_by_text("notes-1.md").last).to_be_visible()
+    expect(item(page, second).locator(".want__more")).to_have_attribute("open", "")
+    page.keyboard.press("Enter")
+    page.keyboard.press("a")
+    expect(item(page, second)).to_contain_text("You: “Allow once”")
+    expect(item(page, third)).to_be_focused()
+    page.wait_for_timeout(450)
+    page.keyboard.press("d")
+    expect(item(page, third)).to_contain_text("You: “Reject”")
+    expect(item(page, fourth)).to_be_focused()
+    page.wait_for_timeout(450)
+    page.keyboard.press("2")
+    expect(item(page, fourth)).to_contain_text("You: “Always allow”")
+    expect(page.locator("#needs .badge")).to_be_visible()
+    page.keyboard.press("k")
+    assert [state(script, pk) for pk in few["asks"]] == ["open", "decided", "decided", "decided", "open"]
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_contain_text("Reject, return")
+    page.keyboard.press("Escape")
+    assert fifth
+
+
+def test_a_key_pressed_twice_in_haste_answers_one(people: People, script: Script, few: Any) -> None:
+    page = people.signed_in()
+    show(page, script, few["room"])
+    page.keyboard.press("j")
+    first, second = few["asks"][:2]
+    page.evaluate(HASTE)
+    expect(item(page, first)).to_contain_text("You: “Allow once”")
+    expect(item(page, second)).to_be_focused()
+    page.evaluate(STANDS_STILL)
+    assert (state(script, first), state(script, second)) == ("decided", "open")
+
+
+def test_a_press_on_what_has_just_moved_there_answers_nothing(people: People, script: Script, few: Any) -> None:
+    page = people.signed_in()
+    show(page, script, few["room"])
+    box = item(page, few["asks"][1]).get_by_role("button", name="Allow once").bounding_box()
+    assert box is not None
+    # All items are of one height: where the second one's button was is the third one's after the first is gone.
+    place = [box["x"] + 20, box["y"] + box["height"] / 2]
+    page.evaluate(STANDS_STILL)
+    met, meant = page.evaluate(PRESS_AFTER_MOVE, place)
+    assert (met, meant) == (f"need-permission-{few['asks'][2]}", False)
+    expect(page.locator("#announcer")).to_contain_text("Nothing was answered")
+    page.evaluate(STANDS_STILL)
+    assert [state(script, pk) for pk in few["asks"]] == ["open"] * 5
+    # A moment later everybody sees what is there now.
+    page.mouse.click(*place)
+    expect(item(page, few["asks"][2])).to_contain_text("You: “Allow once”")
+    assert state(script, few["asks"][1]) == "open"
+
+
+def test_what_somebody_else_answers_stays_in_its_place_and_says_who(people: People, script: Script, few: Any) -> None:
+    page = people.signed_in()
+    show(page, script, few["room"])
+    before = item(page, few["asks"][2]).bounding_box()
+    script.post(f"/api/v1/approvals/{few['asks'][3]}", {"option": "no"})
+    expect(item(page, few["asks"][3])).to_contain_text("You: “Reject”")
+    expect(item(page, few["asks"][3])).to_have_class(re.compile("is-settled"))
+    assert item(page, few["asks"][2]).bounding_box() == before
+    expect(item(page, few["asks"][3])).to_have_count(0, timeout=15_000)
+
+
+def test_one_answer_goes_to_all_that_are_ticked(people: People, claw: Installation, script: Script) -> None:
+    laid = lay(claw, "lay()")
+    page = people.signed_in()
+    page.goto(f"{script.url}/needs-you/?show=permissions")
+    card = item(page, laid["alike"][0])
+    expect(card).to_contain_text("5 ask the same")
+    card.get_by_role("checkbox", name=re.compile("Hand 3")).uncheck()
+    card.get_by_role("checkbox", name=re.compile("for the next 8 hours")).check()
+    card.get_by_role("button", name="Allow once").click()
+    expect(page.get_by_role("status").filter(has_text="4 were answered.")).to_be_visible()
+    assert [state(script, pk) for pk in laid["alike"]] == ["decided", "decided", "open", "decided", "decided"]
+    expect(item(page, laid["alike"][2])).to_be_visible()
+
+
+def test_on_a_phone_everything_is_in_sight_and_within_reach(people: People, claw: Installation, script: Script) -> None:
+    laid = lay(claw, "lay()")
+    page = people.signed_in(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page.goto(f"{script.url}/needs-you/")
+    expect(page.locator("[data-want]").first).to_be_visible()
+    assert page.evaluate(WIDE) <= 0
+    for button in page.locator("[data-want] [data-choice]").all():
+        box = button.bounding_box()
+        assert box is not None
+        assert box["height"] >= 40
+    card = item(page, laid["asks"][0])
+    expect(card.locator("code").first).to_contain_text("git push --force-with-lease")
+    card.get_by_role("button", name="Reject").tap()
+    expect(card).to_contain_text("You: “Reject”")
+    assert state(script, laid["asks"][0]) == "decided"
+
+
+def test_three_hundred_are_shown_in_parts(people: People, claw: Installation, script: Script) -> None:
+    laid = lay(claw, "crowd(300)")
+    page = people.signed_in()
+    show(page, script, laid["room"])
+    expect(page.locator("[data-want]")).to_have_count(25)
+    expect(page.get_by_text("25 of 300")).to_be_visible()
+    page.get_by_role("link", name="Show 25 more").click()
+    expect(page.locator("[data-want]")).to_have_count(50)
+    # What was asked for stays, also when the list is loaded anew.
+    script.post(f"/api/v1/approvals/{laid['asks'][0]}", {"option": "once"})
+    expect(page.get_by_text("50 of 299")).to_be_visible()
