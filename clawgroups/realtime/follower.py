@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from clawgroups.realtime.frames import encode
-from clawgroups.realtime.room import Piece, Room
+from clawgroups.realtime.room import NEEDS, Piece, Room
 
 
 class Follower:
@@ -141,3 +141,21 @@ class FragmentFollower(Follower):
             }
         )
         return Piece(text, room.head, 0, room.head)
+
+
+class NeedsFollower(Follower):
+    """Tells that what waits for people may be another: that alone, nothing of what happened, and never acknowledged."""
+
+    async def next_frame(self) -> str | None:
+        if self.told:
+            return self.told.popleft()
+        room = self.room
+        if self.after is None or self.generation != room.generation:
+            self.generation, self.after = room.generation, room.head
+            return NEEDS
+        while self.after < room.head:
+            piece = await room.needs(self.after, room.pace.frame)
+            self.after = max(self.after, piece.seq)
+            if piece.text:
+                return piece.text
+        return None

@@ -134,6 +134,7 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "choose-model": lambda r: {"model": "m"},
     "set-coordination": lambda r: {"use_model": "yes", "start_at_once": "no"},
     "set-budget": lambda r: {"tokens": "5000"},
+    "set-notices": lambda r: {"browser": "on"},
     "set-theme": lambda r: {"theme": "dark"},
     "set-keys": lambda r: {"keys": "on"},
 }
