@@ -174,9 +174,7 @@ def server(settings: Settings) -> Any:
         yield server
 
 
-def test_a_letter_that_is_refused_is_tried_again_later_with_what_waits_by_then(
-    team: Team, server: MailServer
-) -> None:
+def test_a_letter_that_is_refused_is_tried_again_later_with_what_waits_by_then(team: Team, server: MailServer) -> None:
     addressed(team, "ada")
     first = ask(team)
     ask(team, request_id=2)
@@ -203,9 +201,7 @@ def test_a_letter_that_is_refused_is_tried_again_later_with_what_waits_by_then(
     assert letters.post(now + 60 * MINUTE) == 0
 
 
-def test_a_letter_whose_cause_was_answered_before_it_could_be_sent_is_not_sent(
-    team: Team, server: MailServer
-) -> None:
+def test_a_letter_whose_cause_was_answered_before_it_could_be_sent_is_not_sent(team: Team, server: MailServer) -> None:
     addressed(team, "ada")
     asked = ask(team)
     now = timezone.now() + 2 * MINUTE
