@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -125,8 +125,8 @@ class Sweeper:
             self._thread.join(5)
 
     def rest(self, seconds: float) -> bool:
-        """Wait until nothing is done by hand any more; False when that took longer."""
-        return self._by_hand.rest(seconds)
+        """Wait until nothing is done beside the sweeps any more; False when that took longer."""
+        return self._by_hand.rest(seconds) and self._post.rest(seconds)
 
     def _run(self) -> None:
         adopted = False
@@ -188,6 +188,10 @@ class Post:
         if letters.is_set_up() and idle and time.monotonic() - self._looked >= POST:
             self._looked = time.monotonic()
             self._round = self._pool.submit(self._go, now)
+
+    def rest(self, seconds: float) -> bool:
+        """Wait for the end of a round that is under way; False when that took longer."""
+        return self._round is None or not wait([self._round], seconds).not_done
 
     def _go(self, now: datetime) -> None:
         try:

@@ -60,7 +60,7 @@ class Due:
 
 def is_set_up() -> bool:
     """Whether this installation sends letters (EMAIL_URL)."""
-    return not settings.EMAIL_BACKEND.endswith("dummy.EmailBackend")
+    return bool(settings.SENDS_LETTERS)
 
 
 def post(now: datetime) -> int:

@@ -15,6 +15,11 @@ pytestmark = pytest.mark.django_db
 QUIET = {"zone": "Europe/Berlin", "days": ["mon", "sun"], "from": "22:00", "to": "07:00"}
 
 
+@pytest.fixture(autouse=True)
+def set_up(settings: Any) -> None:
+    settings.SENDS_LETTERS = True
+
+
 def test_a_script_reads_what_waits_and_changes_how_it_is_told(team: Team, as_: As) -> None:
     asked, bob = ask(team), as_("bob")
     said = bob.get("/me/notices").json()

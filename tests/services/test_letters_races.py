@@ -9,6 +9,7 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
+from clawgroups.jobs import Sweeper
 from clawgroups.models import Approval, Letter
 from clawgroups.services import letters
 from tests.conftest import Team
@@ -22,7 +23,7 @@ ROUNDS = 8
 
 @pytest.fixture(autouse=True)
 def set_up(settings: Any) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.SENDS_LETTERS = True
 
 
 def test_of_sweepers_at_once_one_sends_each_letter(team: Team) -> None:
@@ -55,3 +56,15 @@ def test_of_sweepers_at_once_one_tries_a_letter_again(team: Team, settings: Any)
             assert server.asked == n + 1
             assert Letter.objects.get().tries == n + 1
         assert len(server.letters) == 1
+
+
+def test_who_sweeps_sends_letters_beside_it(team: Team, settings: Any) -> None:
+    addressed(team, "ada")
+    ask(team)
+    sweeper = Sweeper()
+    assert sweeper.once(timezone.now() + 2 * MINUTE)
+    assert sweeper.rest(20)
+    assert [letter.to for letter in mail.outbox] == [["ada@example.org"]]
+    settings.SENDS_LETTERS = False
+    assert sweeper.once(timezone.now() + 3 * MINUTE)
+    assert Letter.objects.count() == 1

@@ -20,7 +20,6 @@ from tests.services.test_letters import addressed, ask
 from tests.web.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
-LOCAL = "django.core.mail.backends.locmem.EmailBackend"
 EVERYDAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -115,9 +114,8 @@ def test_quiet_hours_are_told_to_the_browser_and_on_the_page(team: Team, sign_in
 
 
 def test_the_page_says_why_no_letters_come(team: Team, sign_in: SignIn, settings: Any) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
     assert "This installation sends no letters yet" in read(sign_in("ada"))
-    settings.EMAIL_BACKEND = LOCAL
+    settings.SENDS_LETTERS = True
     assert "You have given no address." in read(sign_in("ada"))
     addressed(team, "ada")
     page = read(sign_in("ada"))
@@ -126,7 +124,7 @@ def test_the_page_says_why_no_letters_come(team: Team, sign_in: SignIn, settings
 
 
 def test_a_test_letter_comes_at_once_and_once_a_minute(team: Team, sign_in: SignIn, settings: Any) -> None:
-    settings.EMAIL_BACKEND = LOCAL
+    settings.SENDS_LETTERS = True
     addressed(team, "ada")
     ada = sign_in("ada")
     page = ada.post(reverse("send-test-letter"), follow=True).content.decode()
@@ -141,7 +139,7 @@ def test_a_test_letter_comes_at_once_and_once_a_minute(team: Team, sign_in: Sign
 
 
 def test_a_mail_server_that_does_not_take_it_is_quoted(team: Team, sign_in: SignIn, settings: Any) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.SENDS_LETTERS, settings.EMAIL_BACKEND = True, "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     addressed(team, "ada")
     answer = sign_in("ada").post(reverse("send-test-letter"))
