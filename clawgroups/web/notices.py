@@ -30,13 +30,13 @@ USUAL = {"from": "22:00", "to": "07:00"}
 class NoticesForm(forms.Form):
     """How one wants to be told."""
 
-    browser = forms.BooleanField(required=False, label=gettext_lazy("Tell me by the browser while I do not look"))
+    browser = forms.BooleanField(required=False, label=gettext_lazy("Show notices while I look away"))
     mail = forms.BooleanField(required=False, label=gettext_lazy("Write me letters"))
     after = forms.IntegerField(
         required=False,
         min_value=1,
         max_value=1440,
-        label=gettext_lazy("Minutes that something waits before"),
+        label=gettext_lazy("Minutes that something waits first"),
         help_text=gettext_lazy("Whoever answers sooner gets no letter. At most one letter in a quarter of an hour."),
         widget=forms.NumberInput({"size": "6"}),
     )

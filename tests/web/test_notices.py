@@ -147,3 +147,17 @@ def test_a_mail_server_that_does_not_take_it_is_quoted(team: Team, sign_in: Sign
     assert "ConnectionRefusedError" in answer.content.decode()
     assert "ConnectionRefusedError" in read(sign_in("ada"))
     assert Letter.objects.get().sent_at is None
+
+
+def test_an_address_is_given_on_a_page_of_its_own_and_another_one_may_count(team: Team, sign_in: SignIn) -> None:
+    ada, page = sign_in("ada"), reverse("account_email")
+    assert "You have given none yet." in ada.get(page).content.decode()
+    for address in ("ada@example.org", "ada@example.com"):
+        ada.post(page, {"action_add": "", "email": address})
+        assert team.users["ada"].email != address, "not before one says so"
+        ada.post(page, {"action_primary": "", "email": address})
+        team.users["ada"].refresh_from_db()
+        assert team.users["ada"].email == address
+    shown = ada.get(page).content.decode()
+    assert "ada@example.org" in shown
+    assert shown.count(">counts<") == 1
