@@ -6,17 +6,30 @@
   if (!person) return;
 
   // How much waits, where it is seen among other pages.
-  const icon = $("link[rel=icon]"), plain = icon.href, title = $("title");
+  const icon = $("link[rel=icon]"), plain = icon.getAttribute("href");
   function show() {
     const count = $("#needs .badge")?.lastChild.textContent;
     const text = (count ? `(${count}) ` : "") + document.title.replace(/^\(\d+\) /, "");
     if (document.title !== text) document.title = text;
-    if (icon.href !== (count ? icon.dataset.waits : plain)) icon.href = count ? icon.dataset.waits : plain;
+    const shape = count ? icon.dataset.waits : plain;
+    if (icon.getAttribute("href") !== shape) icon.setAttribute("href", shape);
   }
   const observer = new MutationObserver(show);
   observer.observe($("#needs"), { childList: true, subtree: true, characterData: true });
-  observer.observe(title, { childList: true });
+  observer.observe($("title"), { childList: true });
   show();
+
+  // Not many in a row, and one at a time; the first at once, since timers are slow where nobody looks.
+  const REST = 2000;
+  function seldom(act) {
+    let rests = false, again = false;
+    return async function go() {
+      if (rests) return void (again = true);
+      rests = true;
+      again = false;
+      try { await act(); } finally { setTimeout(() => { rests = false; if (again) go(); }, REST); }
+    };
+  }
 
   // Of the pages that a browser has open one leads: its socket tells of all workspaces, and it alone gives notices.
   // Where there are no locks there are no notices either, and each page looks after itself.
@@ -57,21 +70,14 @@
     check();
   });
   others.onmessage = ({ data }) => (data === "needs" ? count() : check());
-  const count = () => $("#needs").dispatchEvent(new Event("reload"));
-
-  // One question at a time, and not many in a row; the first at once, since timers are slow where nobody looks.
-  const REST = 2000;
-  let asking = false, again = false;
-  async function check() {
+  const count = seldom(() => $("#needs").dispatchEvent(new Event("reload")));
+  const check = seldom(async () => {
     if (!leads || !locks) return;
-    if (asking) return void (again = true);
-    asking = true;
-    again = false;
     const answer = await fetch(notices, { headers: { Accept: "application/json" } }).catch(() => null);
+    // Whoever was signed out meanwhile is led to where one signs in.
     const found = answer?.ok && (await answer.json().catch(() => null));
     if (found) await tell(found);
-    setTimeout(() => { asking = false; if (again) check(); }, REST);
-  }
+  });
   // Each once, however many pages are open, and however often they are loaded. What comes in quiet hours is told when
   // they end, if it waits still and nobody has looked meanwhile.
   async function tell({ wanted, quiet, items }) {

@@ -18,7 +18,7 @@ from clawgroups.realtime.socket import Socket
 from clawgroups.services.perform import read_async
 
 MAX_WORKSPACES = 20
-MAX_NEEDS = 100  # workspaces, the newest
+MAX_NEEDS = 50  # workspaces, the newest
 MAX_PLACES = 50  # where one socket may type
 
 

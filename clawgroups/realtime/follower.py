@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
@@ -146,16 +147,23 @@ class FragmentFollower(Follower):
 class NeedsFollower(Follower):
     """Tells that what waits for people may be another: that alone, nothing of what happened, and never acknowledged."""
 
+    _timer: asyncio.TimerHandle | None = None
+
     async def next_frame(self) -> str | None:
         if self.told:
             return self.told.popleft()
-        room = self.room
+        room, text = self.room, ""
+        if self._timer is not None:
+            return None
         if self.after is None or self.generation != room.generation:
-            self.generation, self.after = room.generation, room.head
-            return NEEDS
-        while self.after < room.head:
+            self.generation, self.after, text = room.generation, room.head, NEEDS
+        while not text and self.after < room.head:
             piece = await room.needs(self.after, room.pace.frame)
-            self.after = max(self.after, piece.seq)
-            if piece.text:
-                return piece.text
-        return None
+            self.after, text = max(self.after, piece.seq), piece.text
+        if text:
+            self._timer = asyncio.get_running_loop().call_later(room.pace.needs, self._rested)
+        return text or None
+
+    def _rested(self) -> None:
+        self._timer = None
+        self.wake()

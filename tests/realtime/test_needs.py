@@ -45,6 +45,16 @@ async def test_what_people_say_to_each_other_waits_for_nobody(room: Room, connec
     assert await client.quiet()
 
 
+async def test_of_much_that_happens_at_once_a_page_is_told_twice(room: Room, connect: Connect, hub: Hub) -> None:
+    hub.pace.needs = 1.5
+    client = await page(connect, room.bob)
+    for _ in range(6):
+        await read_async(draft, room)
+    for _ in range(2):
+        assert await client.until("needs") == ASKED
+    assert await client.quiet()
+
+
 async def test_a_seat_that_is_new_or_lost_is_known_at_the_next_question(room: Room, connect: Connect) -> None:
     client = await page(connect, room.mallory)
     await read_async(lambda: perform(members.add_person, room.id, username="mallory", actor=room.ada.actor))
