@@ -159,7 +159,9 @@ class NeedsFollower(Follower):
             self.generation, self.after, text = room.generation, room.head, NEEDS
         while not text and self.after < room.head:
             piece = await room.needs(self.after, room.pace.frame)
-            self.after, text = max(self.after, piece.seq), piece.text
+            if piece.seq <= self.after:
+                break
+            self.after, text = piece.seq, piece.text
         if text:
             self._timer = asyncio.get_running_loop().call_later(room.pace.needs, self._rested)
         return text or None

@@ -34,7 +34,7 @@ def test_of_sweepers_at_once_one_sends_each_letter(team: Team) -> None:
         asked = ask(team, request_id=n + 1)
         at = now + n * timedelta(minutes=20)
         Approval.objects.filter(pk=asked).update(asked_at=at)
-        sent = at_once(*[lambda at=at: letters.post(at + 2 * MINUTE)] * 4)  # type: ignore[misc]
+        sent = at_once(*[lambda at=at: letters.post(at + 2 * MINUTE)] * 4)
         assert sum(int(str(each)) for each in sent) == len(names), sent
         assert len(mail.outbox) == len(names) * (n + 1)
     assert Letter.objects.count() == len(names) * ROUNDS
@@ -52,7 +52,7 @@ def test_of_sweepers_at_once_one_tries_a_letter_again(team: Team, settings: Any)
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
         server.refuses = 3
         for n in range(4):
-            at_once(*[lambda at=now + n * timedelta(hours=3): letters.post(at)] * 4)  # type: ignore[misc]
+            at_once(*[lambda at=now + n * timedelta(hours=3): letters.post(at)] * 4)
             assert server.asked == n + 1
             assert Letter.objects.get().tries == n + 1
         assert len(server.letters) == 1
