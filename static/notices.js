@@ -63,10 +63,11 @@
   addEventListener("blur", look);
   document.addEventListener("visibilitychange", look);
 
-  // What waits may be another than it was.
+  // What waits may be another than it was; at first it is as the page has just been loaded.
+  let loaded = true;
   addEventListener("claw:needs", () => {
-    others.postMessage("needs");
-    count();
+    if (!loaded) { others.postMessage("needs"); count(); }
+    loaded = false;
     check();
   });
   others.onmessage = ({ data }) => (data === "needs" ? count() : check());
