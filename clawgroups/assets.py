@@ -59,6 +59,7 @@ SCRIPTS = (
     "chat.js",
     "attach.js",
     "here.js",
+    "notices.js",
     "views.js",
     "graph.js",
     "fleet.js",

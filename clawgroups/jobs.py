@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -27,7 +27,7 @@ from clawgroups.core import deadline
 from clawgroups.core.clock import utc_now
 from clawgroups.models import Lease
 from clawgroups.reactions import react as react_to_journal
-from clawgroups.services import knocking, model_calls, outage
+from clawgroups.services import knocking, letters, model_calls, outage
 from clawgroups.services.deadlines import database_now
 from clawgroups.services.model_servers import adopt_environment
 from clawgroups.services.sweep import sweep
@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 EVERY = 2.0
 SOONEST = 0.25
 LEASE = 10.0
+POST = 10.0  # seconds between two looks at which letters are due
 REACTION = 60.0
 DEAF = timedelta(minutes=3)
 LEAVE = 2.5  # seconds in which calls to models are put back for other processes
@@ -107,6 +108,7 @@ class Sweeper:
         self._thread: threading.Thread | None = None
         self._by_hand = ByHand()
         self._ear: Ear | None = None
+        self._post = Post()
         self._knocked = -knocking.EVERY
 
     def start(self, ear: Ear | None = None) -> None:
@@ -123,8 +125,8 @@ class Sweeper:
             self._thread.join(5)
 
     def rest(self, seconds: float) -> bool:
-        """Wait until nothing is done by hand any more; False when that took longer."""
-        return self._by_hand.rest(seconds)
+        """Wait until nothing is done beside the sweeps any more; False when that took longer."""
+        return self._by_hand.rest(seconds) and self._post.rest(seconds)
 
     def _run(self) -> None:
         adopted = False
@@ -160,6 +162,7 @@ class Sweeper:
         sweep(now, quiet=ours.is_quiet(now), away=ours.away_since is not None)
         watch(now, quiet=ours.is_quiet(now) or ours.away_since is not None)
         self._knock(now)
+        self._post.look(now)
         Lease.objects.filter(name="sweep", owner=bus.PROCESS).update(done_at=database_now())
         return True
 
@@ -169,6 +172,34 @@ class Sweeper:
             self._knocked = time.monotonic()
             for server_id in knocking.resting(now):
                 consultant.knock(server_id)
+
+
+class Post:
+    """Sends letters, one round after another, beside the sweeps: a mail server may take its time."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="post")
+        self._round: Future[None] | None = None
+        self._looked = -POST
+
+    def look(self, now: datetime) -> None:
+        """Begin a round, unless one is under way or was only just begun."""
+        idle = self._round is None or self._round.done()
+        if letters.is_set_up() and idle and time.monotonic() - self._looked >= POST:
+            self._looked = time.monotonic()
+            self._round = self._pool.submit(self._go, now)
+
+    def rest(self, seconds: float) -> bool:
+        """Wait for the end of a round that is under way; False when that took longer."""
+        return self._round is None or not wait([self._round], seconds).not_done
+
+    def _go(self, now: datetime) -> None:
+        try:
+            letters.post(now)
+        except Exception:
+            log.exception("letters could not be sent, trying again")
+        finally:
+            connections.close_all()
 
 
 class ByHand:

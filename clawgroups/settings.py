@@ -166,6 +166,10 @@ ACCOUNT_ADAPTER = "clawgroups.web.adapter.AccountAdapter"
 ACCOUNT_SESSION_REMEMBER = True
 EMAIL_CONFIG = env.email("EMAIL_URL", default="dummymail://")
 vars().update(EMAIL_CONFIG)
+SENDS_LETTERS = not EMAIL_CONFIG["EMAIL_BACKEND"].endswith(".dummy.EmailBackend")
+# Whom letters are from; and the seconds that a mail server may take for one answer.
+DEFAULT_FROM_EMAIL = env("CLAWGROUPS_MAIL_FROM", default="") or f"Claw Groups <claw-groups@{_BASE.hostname}>"
+EMAIL_TIMEOUT = EMAIL_CONFIG.get("EMAIL_TIMEOUT", 10)
 
 _TLS = _BASE.scheme == "https"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _TLS

@@ -178,7 +178,7 @@
 
   // One socket for all workspaces of the page; a cursor for each: no gap, no double.
   const cursors = new Map();
-  let socket, timer, slow, tries = 0, pause = 0, watched = "", heard = 0;
+  let socket, timer, slow, leads = false, tries = 0, pause = 0, watched = "", heard = 0;
   const send = (message) => socket?.readyState === 1 && socket.send(JSON.stringify(message));
   const subscribe = (c, workspace) => send({ type: "subscribe", workspace, generation: c.generation, after: c.seq });
 
@@ -190,10 +190,10 @@
     }
   }
   function connect() {
-    if (!cursors.size) return;
+    if (!cursors.size && !leads) return;
     watched = "";
     socket = new WebSocket(location.origin.replace(/^http/, "ws") + "/ws/");
-    socket.onopen = () => { heard = Date.now(); cursors.forEach(subscribe); watch(); };
+    socket.onopen = () => { heard = Date.now(); cursors.forEach(subscribe); watch(); if (leads) lead(); };
     socket.onmessage = (event) => { heard = Date.now(); receive(JSON.parse(event.data)); };
     socket.onclose = (event) => {
       if (event.code === 4401 || event.code === 4403) return link("off");
@@ -202,6 +202,12 @@
       pause = 0;
       timer = setTimeout(connect, wait * (0.5 + Math.random() / 2));
     };
+  }
+  // Of a browser's pages one is told that what waits for its person may be another, in all their workspaces (notices.js).
+  function lead() {
+    leads = true;
+    if (socket) send({ type: "needs" });
+    else connect();
   }
   // A line that was cut without a word is known by its silence: a head comes every 15 seconds.
   setInterval(() => socket?.readyState === 1 && Date.now() - heard > 45000 && renew(), 5000);
@@ -240,6 +246,11 @@
     const c = cursors.get(m.workspace);
     if (m.type === "live") return live(m);
     if (m.type === "draining") return void (pause = m.retry_after || 1);
+    if (m.type === "needs") {
+      tries = 0;
+      catchUp();
+      return void dispatchEvent(new CustomEvent("claw:needs"));
+    }
     if (!c) return;
     if (m.type === "reset" || (m.generation !== undefined && m.generation !== c.generation)) return refresh();
     if (["hello", "here", "typing"].includes(m.type)) dispatchEvent(new CustomEvent(`claw:${m.type}`, { detail: m }));
@@ -388,7 +399,7 @@
     }, 1000);
   }
 
-  Object.assign(window.claw, { send, mergeAll });
+  Object.assign(window.claw, { send, mergeAll, lead });
   $$("[data-follow]").forEach((list) => (list.scrollTop = list.scrollHeight));
   readCursors();
   connect();

@@ -17,7 +17,7 @@
   function remember() {
     if (!person) return sessionStorage.removeItem(KEPT);
     if ($("main .oops") || location.pathname === "/go/") return;
-    const here = { href: location.pathname + location.search, title: document.title.replace(/ · Claw Groups$/, "") };
+    const here = { href: location.pathname + location.search, title: document.title.replace(/^\(\d+\) | · Claw Groups$/g, "") };
     const others = places().filter((one) => one.href !== here.href);
     sessionStorage.setItem(KEPT, JSON.stringify({ person, places: [here, ...others].slice(0, MOST + 1) }));
   }

@@ -27,6 +27,7 @@ from clawgroups.api import (
     memories,
     messages,
     model_servers,
+    notices,
     plans,
     rules,
     runs,
@@ -129,7 +130,7 @@ for kind in (Exception, HttpError, ValidationError):
     api.add_exception_handler(kind, _on_error)
 ROUTED = (
     workspaces, messages, agents, enrol, dials, runs, plans, tasks, stopping, drafts, steering, handback, control,
-    choices, approvals, artifacts, sessions, memories, coordination, rules, model_servers,
+    choices, approvals, artifacts, sessions, memories, coordination, rules, model_servers, notices,
 )  # fmt: skip
 for module in ROUTED:
     api.add_router("", module.router)

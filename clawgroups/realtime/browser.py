@@ -7,15 +7,18 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from clawgroups.core.errors import Invalid, NotFound
-from clawgroups.permissions import get_attempt, get_task, require, seat_of
+from clawgroups.models import Member
+from clawgroups.permissions import TEAM, get_attempt, get_task, require, seat_of
 from clawgroups.realtime.entrance import Visitor
-from clawgroups.realtime.follower import FragmentFollower
+from clawgroups.realtime.follower import Follower, FragmentFollower, NeedsFollower
 from clawgroups.realtime.frames import Frame, encode
 from clawgroups.realtime.place import enter, identifier, number, place_of
+from clawgroups.realtime.room import NEEDS
 from clawgroups.realtime.socket import Socket
 from clawgroups.services.perform import read_async
 
 MAX_WORKSPACES = 20
+MAX_NEEDS = 50  # workspaces, the newest
 MAX_PLACES = 50  # where one socket may type
 
 
@@ -24,10 +27,11 @@ class BrowserSocket(Socket):
 
     Client: subscribe{workspace, generation, after}, unsubscribe{workspace}, ack{workspace, seq},
     watch{attempt} (instead of the one before), unwatch, people{workspace} (tell who is here and who types from now on),
-    typing{workspace, task}. Server: hello{workspace, generation, head},
+    typing{workspace, task}, needs (tell from now on that what waits for this person may be another, in all their
+    workspaces). Server: hello{workspace, generation, head},
     fragments{workspace, generation, seq, html}, head{workspace, generation, head},
     reset{workspace, generation, head} (load the page again), live{attempt, ...}, draining{retry_after},
-    here{workspace, members}, typing{workspace, task, name}, error{code, message}.
+    here{workspace, members}, typing{workspace, task, name}, needs, error{code, message}.
     """
 
     async def begin(self) -> None:
@@ -43,7 +47,10 @@ class BrowserSocket(Socket):
             "unwatch": self.on_unwatch,
             "people": self.on_people,
             "typing": self.on_typing,
+            "needs": self.on_needs,
         }
+        # Where somebody may have to do with what happens; a page that shows nothing of these loses none by a lost seat.
+        self.needs: dict[UUID, Follower] = {}
 
     async def on_subscribe(self, frame: Frame) -> None:
         workspace_id = identifier(frame, "workspace")
@@ -95,6 +102,31 @@ class BrowserSocket(Socket):
         self._typed[place] = (name, now)
         self.hub.company.types(self, *place, name)
 
+    async def on_needs(self, frame: Frame) -> None:
+        """Sent again, it takes up seats that are new and leaves those that are lost."""
+        seats = await read_async(_seats_of, self.visitor)
+        for workspace_id in self.needs.keys() - seats.keys():
+            self._leave_needs(workspace_id)
+        for workspace_id in seats.keys() - self.needs.keys():
+            room = await self.hub.room(workspace_id)
+            self.needs[workspace_id] = NeedsFollower(
+                room, generation=None, after=room.head, role=seats[workspace_id], wake=self._wake.set
+            )
+        # What happened before the rooms were open is found by who looks now.
+        self.offer(NEEDS)
+
+    def _leave_needs(self, workspace_id: UUID) -> None:
+        follower = self.needs.pop(workspace_id)
+        follower.leave()
+        self.hub.left(follower.room)
+
+    def listening(self) -> list[Follower]:
+        return [*super().listening(), *self.needs.values()]
+
+    def end(self) -> None:
+        for workspace_id in list(self.needs):
+            self._leave_needs(workspace_id)
+
     def workspaces(self) -> Iterable[UUID]:
         shown = self.hub.company.pages.get(self, ())
         typed = (workspace_id for workspace_id, _ in self._typed)
@@ -113,3 +145,12 @@ def _name_of(visitor: Visitor, workspace_id: UUID, task_id: UUID | None) -> str:
 
 def _workspace_of(visitor: Visitor, attempt_id: UUID) -> UUID:
     return get_attempt(visitor.actor, attempt_id, "task.view").workspace_id
+
+
+def _seats_of(visitor: Visitor) -> dict[UUID, str]:
+    """Where something may wait for a person, and with which role they are there."""
+    user_id = visitor.actor.user_id
+    if user_id is None:
+        return {}
+    seats = Member.objects.filter(user=user_id, left_at=None, role__in=TEAM).order_by("-joined_at")
+    return dict(seats.values_list("workspace_id", "role")[:MAX_NEEDS])

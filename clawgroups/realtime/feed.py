@@ -148,6 +148,8 @@ ASKING = frozenset(
         "attempt.overstep_seen",
         "task.stuck",
         "run.asked",
+        "run.proposed",
+        "run.started",
         "control.asked",
         "control.answered",
         "run.answered",
@@ -300,6 +302,12 @@ def _seats(said: dict[str, Any], known: _Known) -> list[UUID]:
         found += known.seats_of_agent.get(UUID(said["agent_id"]), [])
     attempts = [UUID(said[key]) for key in ("attempt_id", "superseded_id") if said.get(key)]
     return found + [known.seat_of_attempt[pk] for pk in attempts if pk in known.seat_of_attempt]
+
+
+def may_need_people(entries: Sequence[Entry]) -> bool:
+    """Whether what waits for people may be another after these."""
+    cards = [entry for entry in entries if "task_card" in FEED.get(entry.type, ())]
+    return _may_need_people(entries, dict.fromkeys(_named(cards, "task_id")))
 
 
 def _may_need_people(entries: Sequence[Entry], tasks: dict[UUID, None]) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
 
 from clawgroups.realtime.frames import encode
-from clawgroups.realtime.room import Piece, Room
+from clawgroups.realtime.room import NEEDS, Piece, Room
 
 
 class Follower:
@@ -141,3 +142,30 @@ class FragmentFollower(Follower):
             }
         )
         return Piece(text, room.head, 0, room.head)
+
+
+class NeedsFollower(Follower):
+    """Tells that what waits for people may be another: that alone, nothing of what happened, and never acknowledged."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    async def next_frame(self) -> str | None:
+        if self.told:
+            return self.told.popleft()
+        room, text = self.room, ""
+        if self._timer is not None:
+            return None
+        if self.after is None or self.generation != room.generation:
+            self.generation, self.after, text = room.generation, room.head, NEEDS
+        while not text and self.after < room.head:
+            piece = await room.needs(self.after, room.pace.frame)
+            if piece.seq <= self.after:
+                break
+            self.after, text = piece.seq, piece.text
+        if text:
+            self._timer = asyncio.get_running_loop().call_later(room.pace.needs, self._rested)
+        return text or None
+
+    def _rested(self) -> None:
+        self._timer = None
+        self.wake()

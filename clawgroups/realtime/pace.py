@@ -16,6 +16,7 @@ class Pace:
     standing: float = 2.0  # passes and seats are asked for again
     live: float = 0.25  # between two frames of streaming text
     here: float = 10.0  # between two renewals of the leases of those who are here
+    needs: float = 1.0  # between two times that a page is told that what waits for people may be another
     gather: float = 1.0  # between two looks at who is here, at the least
     typing: float = 2.0  # between two times that somebody is said to type in one place
     handshake: float = 5.0

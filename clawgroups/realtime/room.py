@@ -36,6 +36,7 @@ KEEP_BYTES = 4 * 1024 * 1024
 KEEP_FRAMES = 32
 # Between two pieces of HTML: a page tells by the beginning of a piece whether it has a place for it, and reads no more.
 BETWEEN = "\x1e"
+NEEDS = encode({"type": "needs"})
 DRAW_REST = 0.5  # after a drawing, as a multiple of what it took: what is slow to make is made less often
 SEATS = frozenset({"member.left", "member.role_set", "agent.retired"})
 
@@ -253,6 +254,21 @@ class Room:
         limit = min(limit, self.shown - after)
         key = (self.generation, "fragments", after, limit, role == "guest", language)
         return self._pieces.get(key) or self._keep(key, await self._fragments(after, limit, role, language))
+
+    async def needs(self, after: int, limit: int) -> Piece:
+        """The `needs` frame of what follows `after`; an empty one where nobody can have to do with it."""
+        key = (self.generation, "needs", after, min(limit, self.head - after))
+        return self._pieces.get(key) or self._keep(key, await self._needs(after, limit))
+
+    async def _needs(self, after: int, limit: int) -> Piece:
+        entries = [line.entry for line in await self._lines_after(after, limit)]
+        seq = entries[-1].seq if entries else after
+
+        async def make() -> bool:
+            return await read_shared(feed.may_need_people, entries)
+
+        text = NEEDS if await self._once(("needs", after, seq), make) else ""
+        return Piece(text, seq, 0, seq)
 
     async def _fragments(self, after: int, limit: int, role: str, language: str) -> Piece:
         lines = await self._lines_after(after, limit)

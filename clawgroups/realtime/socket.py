@@ -81,6 +81,7 @@ class Socket:
             self._writer.cancel()
             for workspace_id in list(self.followers):
                 self.unfollow(workspace_id)
+            self.end()
             self.hub.remove(self)
 
     async def _enter(self) -> bool:
@@ -113,6 +114,9 @@ class Socket:
 
     async def begin(self) -> None:
         """What happens once the visitor is in."""
+
+    def end(self) -> None:
+        """What happens once it is over, beside leaving what it followed."""
 
     # In
 
@@ -173,6 +177,10 @@ class Socket:
             before.leave()
         self._wake.set()
         return follower
+
+    def listening(self) -> list[Follower]:
+        """Whatever may have something to send."""
+        return list(self.followers.values())
 
     def unfollow(self, workspace_id: UUID) -> None:
         follower = self.followers.pop(workspace_id, None)
@@ -236,7 +244,7 @@ class Socket:
         while more and not self._closed:
             more = False
             await self._send_outbox()
-            for follower in list(self.followers.values()):
+            for follower in self.listening():
                 text = await follower.next_frame()
                 if text is not None:
                     await self._send_text(text)

@@ -82,6 +82,7 @@ def pages(actor: Actor) -> Iterator[Place]:
     yield Place("agent", _("Agents"), reverse("agents"), kind=page)
     yield Place("plus", _("New agent"), reverse("new-agent"), kind=page, words="register connect")
     yield Place("key", _("Tokens and settings"), reverse("me"), kind=page, words="me profile password keyboard")
+    yield Place("inbox", _("Notices"), reverse("notices"), kind=page, words="mail letters notifications quiet hours")
     if actor.is_staff:
         yield Place("rules", _("Administration"), reverse("admin:index"), kind=page, words="admin staff")
         yield Place("thought", _("Model servers"), reverse("model-servers"), kind=page, words="llm kimi coordinator")

@@ -137,6 +137,7 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "make-rule": lambda r: {"answer": "critical"},
     "try-rule": lambda r: {"answer": "critical"},
     "set-budget": lambda r: {"tokens": "5000"},
+    "set-notices": lambda r: {"browser": "on"},
     "set-theme": lambda r: {"theme": "dark"},
     "set-keys": lambda r: {"keys": "on"},
 }

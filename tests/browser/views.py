@@ -96,5 +96,6 @@ def views(claw: Installation, script: Script, *, agents: int = 300, tasks: int =
         View("go anywhere", "/go/?q=report"),
         View("style page", "/style/"),
         View("me", "/me/"),
+        View("notices", "/me/notices/"),
         View("not found", "/nowhere/"),
     ]

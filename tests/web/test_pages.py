@@ -73,7 +73,7 @@ def test_nobody_is_led_to_the_sign_in_page_and_back(team: Team) -> None:
         assert answer["Location"] == f"/accounts/login/?next={address.replace('/', '%2F')}"
 
 
-@pytest.mark.parametrize("name", ["workspaces", "agents", "new-agent", "needs-you", "count-needs", "me"])
+@pytest.mark.parametrize("name", ["workspaces", "agents", "new-agent", "needs-you", "count-needs", "me", "notices"])
 def test_pages_of_one_person_render_for_everybody_signed_in(sign_in: SignIn, name: str) -> None:
     for person in (*PEOPLE, "mallory", "sue"):
         page(sign_in(person), name)
@@ -212,7 +212,7 @@ def test_a_wrong_address_gets_our_page(sign_in: SignIn, path: str) -> None:
 
 def test_no_page_holds_what_the_content_policy_forbids(team: Team, sign_in: SignIn) -> None:
     client = sign_in("ada")
-    names = [reverse(n) for n in ("workspaces", "agents", "new-agent", "needs-you", "me")]
+    names = [reverse(n) for n in ("workspaces", "agents", "new-agent", "needs-you", "me", "notices")]
     for address in [*room_pages(team), *names]:
         said = client.get(address).content.decode()
         for forbidden in (" style=", "<style", " onclick=", "hx-on", "javascript:", "hx-vals='js"):
