@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from clawgroups.core.errors import Invalid, NotFound
-from clawgroups.permissions import get_attempt, get_task, require, seat_of
-from clawgroups.realtime.entrance import Visitor
+from clawgroups.permissions import get_attempt, get_task, may_see_words, require, seat_of
+from clawgroups.realtime.entrance import Seats, Visitor
 from clawgroups.realtime.follower import FragmentFollower
 from clawgroups.realtime.frames import Frame, encode
 from clawgroups.realtime.place import enter, identifier, number, place_of
@@ -32,6 +32,7 @@ class BrowserSocket(Socket):
 
     async def begin(self) -> None:
         self.watched: tuple[UUID, UUID] | None = None
+        self._role = ""  # where the attempt is that it watches
         self.hub.company.add(self)
         # Where it said that somebody types: under which name, and when last.
         self._typed: dict[tuple[UUID, UUID | None], tuple[str, float]] = {}
@@ -65,8 +66,9 @@ class BrowserSocket(Socket):
 
     async def on_watch(self, frame: Frame) -> None:
         attempt_id = identifier(frame, "attempt")
-        workspace_id = await read_async(_workspace_of, self.visitor, attempt_id)
+        workspace_id, role = await read_async(_place_of, self.visitor, attempt_id)
         await self.on_unwatch(frame)
+        self._role = role
         self.watched = (attempt_id, workspace_id)
         self.hub.watch(attempt_id, self)
 
@@ -95,6 +97,14 @@ class BrowserSocket(Socket):
         self._typed[place] = (name, now)
         self.hub.company.types(self, *place, name)
 
+    def sees(self, kind: str) -> bool:
+        return may_see_words(self._role, kind)
+
+    def seated(self, seats: Seats) -> bool:
+        seat = seats.get((self.watched[1], self.visitor.seat_key)) if self.watched else None
+        self._role = seat.role if seat is not None else ""
+        return super().seated(seats)
+
     def workspaces(self) -> Iterable[UUID]:
         shown = self.hub.company.pages.get(self, ())
         typed = (workspace_id for workspace_id, _ in self._typed)
@@ -111,5 +121,9 @@ def _name_of(visitor: Visitor, workspace_id: UUID, task_id: UUID | None) -> str:
     return seat.name
 
 
-def _workspace_of(visitor: Visitor, attempt_id: UUID) -> UUID:
-    return get_attempt(visitor.actor, attempt_id, "task.view").workspace_id
+def _place_of(visitor: Visitor, attempt_id: UUID) -> tuple[UUID, str]:
+    """Where an attempt is, and the visitor's role there. Raises `NotFound`."""
+    workspace_id = get_attempt(visitor.actor, attempt_id, "task.view").workspace_id
+    seat = seat_of(visitor.actor, workspace_id)
+    assert seat is not None
+    return workspace_id, seat.role
