@@ -156,6 +156,16 @@ def may_see_event(role: str, type_: str) -> bool:
     return role != Role.GUEST or type_ not in HIDDEN_FROM_GUESTS
 
 
+# Which words of an attempt's transcript are its team's alone: those nobody said to anybody, and those that tell what
+# an agent asked on its own machine.
+OF_THE_TEAM = frozenset({"thought", "machine"})
+
+
+def may_see_words(role: str, kind: str) -> bool:
+    """Whether a member of this role is shown words of this kind, on a page or as they come."""
+    return kind not in OF_THE_TEAM or role in ACTIONS["approval.view"].roles
+
+
 _kept: ContextVar[dict[tuple[Actor, UUID], Member | None] | None] = ContextVar("seats", default=None)
 
 

@@ -26,7 +26,7 @@ from agents.connector.link import Link, Rules, dump
 from agents.connector.outbox import UnknownPosition
 from agents.connector.policy import Policy
 from agents.connector.tools import extensions
-from agents.connector.waking import cut_when_dead
+from agents.connector.waking import cut_when_dead, cut_when_silent
 from agents.connector.watch import NOBODY, Watch
 from agents.connector.wire import Elsewhere, Lost, Refused, Replaced
 from agents.connector.workdir import Sync
@@ -206,9 +206,12 @@ class Bridge:
     async def _part(self, life: _Life, code: int) -> None:
         life.over = True
         if life.link is not None:
-            await self._tell(version.EXITED, {"code": code, "stderr_tail": life.link.child.stderr_tail()})
+            # A server that reads nothing hears nothing.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wire.CLOSING):
+                    await self._tell(version.EXITED, {"code": code, "stderr_tail": life.link.child.stderr_tail()})
         if self._socket is not None:
-            await self._socket.close(version.CLOSE_NORMAL)
+            await wire.hang_up(self._socket)
 
     def _say_if_mute(self, life: _Life) -> None:
         if life.link is not None and not life.link.spoke:
@@ -281,13 +284,13 @@ class Bridge:
             link.rename()
             raise Lost("the server does not remember this agent's messages") from None
         sending = asyncio.create_task(_send_outbox(connection, link))
-        waking = asyncio.create_task(cut_when_dead(connection))
+        watching = [asyncio.create_task(cut(connection)) for cut in (cut_when_dead, cut_when_silent)]
         self._online.set()
         try:
             await self._receive(connection, link)
         finally:
             self._online.clear()
-            await _cancel(sending, waking)
+            await _cancel(sending, *watching)
         raise Lost("connection lost")
 
     async def _resumed(self, connection: ClientConnection) -> tuple[int, str]:

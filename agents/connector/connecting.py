@@ -17,7 +17,7 @@ from agents.connector.console import Console
 from agents.connector.enrolling import Door
 from agents.connector.exits import Wrong
 from agents.connector.keys import KeyFile, state_dir
-from agents.connector.owning import owner_of
+from agents.connector.owning import owner_of, policy_file
 from agents.connector.picking import Wanted
 from agents.connector.policy import CHOICES
 from agents.connector.remembered import Remembered, entry_of
@@ -60,6 +60,15 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace, command: list[str], console: Console) -> int:
     """Start the agent, or several, and carry their messages until the end; the exit code. Raises Wrong."""
     heap.give_back()
+    try:
+        return _run(options, command, console)
+    finally:
+        # The usual folder was made for work; where none came (a wrong address, say), it goes again.
+        with suppress(OSError, Wrong):
+            _usual_root().rmdir()
+
+
+def _run(options: argparse.Namespace, command: list[str], console: Console) -> int:
     wanted = picking.pick(options, command) if options.code is None else _let_in(options, command, console)
     if picking.at_a_terminal():
         _ask_for_codes(wanted, console)
@@ -67,14 +76,9 @@ def run(options: argparse.Namespace, command: list[str], console: Console) -> in
         return _serve(wanted, console)
     if len(wanted) == 1:
         wanted[0].check()
-    try:
-        if len(wanted) > 1:
-            return asyncio.run(several.carry(wanted, bridge_of, console))
-        return asyncio.run(connect(wanted[0].options, wanted[0].command, console))
-    finally:
-        # The usual folder was made for work; where none came (a wrong address, say), it goes again.
-        with suppress(OSError):
-            _usual_root().rmdir()
+    if len(wanted) > 1:
+        return asyncio.run(several.carry(wanted, bridge_of, console))
+    return asyncio.run(connect(wanted[0].options, wanted[0].command, console))
 
 
 def _usual_root() -> Path:
@@ -82,13 +86,17 @@ def _usual_root() -> Path:
 
 
 def _let_in(options: argparse.Namespace, command: list[str], console: Console) -> list[Wanted]:
-    """Come in by the code, once it is sure that what was named can be started. Raises Wrong."""
+    """Come in by the code, which is good once: what was named can be started, and its owner's folder and rules can be
+    used. Raises Wrong.
+    """
     if options.all:
         raise Wrong("a code lets one new agent in; start the others with --all afterwards")
     if command or options.agents or not options.url:
         for one in picking.pick(options, command):
             one.check()
     address, scale = address_of(options), clock_scale()
+    workplace.chosen(options, _usual_root(), lambda _: None)
+    policy_file(options.policy)
     warn(address, console)
     enrolled = Door(address, KeyFile(), console.say, scale).enrol(options.code, options.name)
     options.key, options.name = enrolled.key, options.name or enrolled.handle

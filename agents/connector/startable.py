@@ -13,7 +13,7 @@ def check(name: str) -> None:
     """Return when there is such a program and it may be run. Raises Wrong with what to do otherwise."""
     if shutil.which(name) is not None:
         return
-    if Path(name).is_file():
+    if _is_file(name):
         # The shell would look for a bare name elsewhere.
         text = (
             f"{name} may not be run: make it executable (chmod +x {shlex.quote(name)}), "
@@ -24,3 +24,13 @@ def check(name: str) -> None:
     else:
         text = f"there is no program {name} on this machine: install it, or write its whole path"
     raise Wrong(text, NOT_STARTED)
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except PermissionError:
+        # This user may not even look there.
+        return True
+    except OSError:
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import platform
 import urllib.parse
@@ -16,6 +17,8 @@ from agents.connector import __version__, faults, route
 from agents.protocol import version
 
 Frame = dict[str, Any]
+CLOSING = 3.0
+"""Seconds after which a connection is closed without the other end's help."""
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 _WORDS = {version.CLOSE_DRAINING: "the server restarts"}
 _WORDS_WITH_REASON = {
@@ -107,15 +110,15 @@ async def dial(address: str, told: dict[str, str]) -> AsyncIterator[ClientConnec
         proxy=route.proxy(address),
         ssl=route.context() if address.startswith("wss:") else None,
         open_timeout=20,
-        close_timeout=3,
-        # The server's pings keep the line alive. Ours only notice one that died without a word (sleep,
-        # NAT), and outlast a server that stops reading for a minute because we send too much.
-        ping_interval=30,
-        ping_timeout=90,
+        close_timeout=CLOSING,
+        ping_interval=None,  # see `waking`
     )
     try:
-        async with opening as connection:
+        connection = await opening
+        try:
             yield connection
+        finally:
+            await hang_up(connection)
     except InvalidStatus as refused:
         raise _status(refused) from None
     except ConnectionClosed as closed:
@@ -130,6 +133,16 @@ async def dial(address: str, told: dict[str, str]) -> AsyncIterator[ClientConnec
     except (OSError, TimeoutError, WebSocketException) as problem:
         fault = faults.explain(problem, address)
         raise (Elsewhere if fault.elsewhere else Lost)(fault.text) from None
+
+
+async def hang_up(connection: ClientConnection) -> None:
+    """Close it: in good order, or by force where nothing of that is read, which would be waited for without end."""
+    try:
+        async with asyncio.timeout(CLOSING):
+            await connection.close(version.CLOSE_NORMAL)
+    except TimeoutError:
+        connection.transport.abort()
+        await connection.wait_closed()
 
 
 def _status(refused: InvalidStatus) -> Exception:

@@ -4,6 +4,7 @@
     ROOT/shop.tasks/.<session>.json     what it belongs to, and where it began
     ROOT/shop.tasks/.<session>.lock     held by whoever works with it
     ROOT/shop.tasks/.<session>.patch    what the agent has changed since
+    ROOT/shop.tasks/.<session>.index-*  for the moment in which that is found out
 
 git is never asked by way of the worktree's own `.git` file: an agent that may write only there could lead it to other
 settings, and with them to programs of its choice.
@@ -11,6 +12,7 @@ settings, and with them to programs of its choice.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -129,8 +131,14 @@ class Worktree:
             # Refused where its owner has checked it out meanwhile.
             with suppress(GitFault):
                 self.repository.run("branch", "-D", self.record.branch)
+        self.forget_moments()
         for kind in ("patch", "json"):
             _beside(self.path, kind).unlink(missing_ok=True)
+
+    def forget_moments(self) -> None:
+        """Remove what a program that was killed had just in use; for whoever has the worktree alone."""
+        for folder in self.path.parent.glob(f"{glob.escape(_beside(self.path, 'index-').name)}*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _git(
         self, *arguments: str, also: dict[str, str] | None = None, told: bytes = b"", out: IO[bytes] | None = None
@@ -141,7 +149,7 @@ class Worktree:
     @contextmanager
     def _index(self) -> Iterator[dict[str, str]]:
         """An index and a store of objects for a moment: the agent's own index and the repository stay as they are."""
-        with tempfile.TemporaryDirectory(prefix=".patch-", dir=self.path.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=_beside(self.path, "index-").name, dir=self.path.parent) as folder:
             objects = Path(folder, "objects")
             (objects / "info").mkdir(parents=True)
             (objects / "info" / "alternates").write_text(f"{self.repository.common / 'objects'}\n")
@@ -239,6 +247,7 @@ def sweep(repository: Repository, folder: Path) -> list[str]:
         if hold is None:
             continue
         tree = Worktree(repository, path, record, hold)
+        tree.forget_moments()
         try:
             if not path.is_dir() or not record.git_dir or tree.is_clean():
                 tree.remove()

@@ -33,6 +33,7 @@ from clawgroups.models import (
     Task,
     Workspace,
 )
+from clawgroups.permissions import OF_THE_TEAM
 
 Json = dict[str, Any]
 TRANSCRIPT = 500
@@ -201,7 +202,7 @@ def transcript(attempt_id: UUID, *, after: int, limit: int, closely: bool) -> Js
     """
     parts = Part.objects.filter(attempt_id=attempt_id, ordinal__gt=after)
     if not closely:
-        parts = parts.exclude(kind__in=("thought", "machine"))
+        parts = parts.exclude(kind__in=OF_THE_TEAM)
     steps = Step.objects.filter(attempt_id=attempt_id, ordinal__gt=after)
     items = [columns(p, "ordinal", "kind", "text", "after_stop", "at") for p in parts.order_by("ordinal")[: limit + 1]]
     items += [_step(step, closely) for step in steps.order_by("ordinal")[: limit + 1]]

@@ -39,8 +39,8 @@ def review_task(task_id: UUID, actor: Actor) -> Callable[[], object]:
             return nothing_more
         verdicts = by_model
     if failed := _failed(verdicts):
-        failed += _refused_operations(task.attempt)
-        return begin(review.return_task, task.pk, reasons=failed, verdicts=verdicts, actor=actor)
+        denied = _refused_operations(task.attempt)
+        return begin(review.return_task, task.pk, reasons=failed, verdicts=verdicts, denied=denied, actor=actor)
     if any(v.finding is Finding.OPEN for v in verdicts):
         return begin(waiting.ask_judge, task.pk, verdicts=[v.as_json() for v in verdicts], actor=actor)
     return begin(review.accept_task, task.pk, verdicts=verdicts, actor=actor)
@@ -62,8 +62,7 @@ def ask_for_review(task_id: UUID, reason: str, actor: Actor) -> None:
 def _refused_operations(attempt: Attempt) -> list[str]:
     """What people said no to during the attempt: without it, the next try would ask the same again."""
     refused = Approval.objects.filter(attempt=attempt, state="decided", option_kind__startswith="reject")
-    titles = [str(a.tool_call.get("title") or "an operation")[:200] for a in refused]
-    return [f"“{title}” was refused by a person; find a way without it" for title in titles]
+    return [str(a.tool_call.get("title") or "an operation")[:200] for a in refused]
 
 
 def consider_late(task_id: UUID, attempt_id: UUID, actor: Actor) -> Callable[[], object]:

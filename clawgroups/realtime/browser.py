@@ -8,8 +8,8 @@ from uuid import UUID
 
 from clawgroups.core.errors import Invalid, NotFound
 from clawgroups.models import Member
-from clawgroups.permissions import TEAM, get_attempt, get_task, require, seat_of
-from clawgroups.realtime.entrance import Visitor
+from clawgroups.permissions import TEAM, get_attempt, get_task, may_see_words, require, seat_of
+from clawgroups.realtime.entrance import Seats, Visitor
 from clawgroups.realtime.follower import Follower, FragmentFollower, NeedsFollower
 from clawgroups.realtime.frames import Frame, encode
 from clawgroups.realtime.place import enter, identifier, number, place_of
@@ -36,6 +36,7 @@ class BrowserSocket(Socket):
 
     async def begin(self) -> None:
         self.watched: tuple[UUID, UUID] | None = None
+        self._role = ""  # where the attempt is that it watches
         self.hub.company.add(self)
         # Where it said that somebody types: under which name, and when last.
         self._typed: dict[tuple[UUID, UUID | None], tuple[str, float]] = {}
@@ -72,8 +73,9 @@ class BrowserSocket(Socket):
 
     async def on_watch(self, frame: Frame) -> None:
         attempt_id = identifier(frame, "attempt")
-        workspace_id = await read_async(_workspace_of, self.visitor, attempt_id)
+        workspace_id, role = await read_async(_place_of, self.visitor, attempt_id)
         await self.on_unwatch(frame)
+        self._role = role
         self.watched = (attempt_id, workspace_id)
         self.hub.watch(attempt_id, self)
 
@@ -127,6 +129,14 @@ class BrowserSocket(Socket):
         for workspace_id in list(self.needs):
             self._leave_needs(workspace_id)
 
+    def sees(self, kind: str) -> bool:
+        return may_see_words(self._role, kind)
+
+    def seated(self, seats: Seats) -> bool:
+        seat = seats.get((self.watched[1], self.visitor.seat_key)) if self.watched else None
+        self._role = seat.role if seat is not None else ""
+        return super().seated(seats)
+
     def workspaces(self) -> Iterable[UUID]:
         shown = self.hub.company.pages.get(self, ())
         typed = (workspace_id for workspace_id, _ in self._typed)
@@ -143,10 +153,6 @@ def _name_of(visitor: Visitor, workspace_id: UUID, task_id: UUID | None) -> str:
     return seat.name
 
 
-def _workspace_of(visitor: Visitor, attempt_id: UUID) -> UUID:
-    return get_attempt(visitor.actor, attempt_id, "task.view").workspace_id
-
-
 def _seats_of(visitor: Visitor) -> dict[UUID, str]:
     """Where something may wait for a person, and with which role they are there."""
     user_id = visitor.actor.user_id
@@ -154,3 +160,11 @@ def _seats_of(visitor: Visitor) -> dict[UUID, str]:
         return {}
     seats = Member.objects.filter(user=user_id, left_at=None, role__in=TEAM).order_by("-joined_at")
     return dict(seats.values_list("workspace_id", "role")[:MAX_NEEDS])
+
+
+def _place_of(visitor: Visitor, attempt_id: UUID) -> tuple[UUID, str]:
+    """Where an attempt is, and the visitor's role there. Raises `NotFound`."""
+    workspace_id = get_attempt(visitor.actor, attempt_id, "task.view").workspace_id
+    seat = seat_of(visitor.actor, workspace_id)
+    assert seat is not None
+    return workspace_id, seat.role

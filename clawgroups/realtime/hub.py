@@ -42,6 +42,9 @@ class Peer(Protocol):
     def seated(self, seats: Seats) -> bool:
         """Take note of its seats; False when it has lost one."""
 
+    def sees(self, kind: str) -> bool:
+        """Whether it is shown words of this kind of the attempt that it watches."""
+
     def behind_since(self) -> float | None:
         """Since when it has taken nothing (monotonic), or None."""
 
@@ -86,7 +89,8 @@ class Stream:
         for value in waiting.values():
             text = encode({**value, "type": "live", "attempt": str(self.attempt_id)})
             for peer in self.peers:
-                peer.offer(text)
+                if peer.sees(str(value.get("kind", ""))):
+                    peer.offer(text)
 
 
 def _joined(before: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:

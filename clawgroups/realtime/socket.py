@@ -205,6 +205,10 @@ class Socket:
         """Whether the visitor still has every seat, asked at this moment."""
         return self.seated(await read_async(seats_of, list(self.workspaces()), [self.visitor]))
 
+    def sees(self, kind: str) -> bool:
+        """It watches no attempt."""
+        return False
+
     def behind_since(self) -> float | None:
         since = [f.stalled_at for f in self.followers.values() if f.stalled_at is not None]
         if self._sending_since is not None:

@@ -250,6 +250,8 @@ def _feedback_text(brief: dict[str, Any]) -> list[str]:
         )
     if reasons := brief.get("feedback"):
         said.append("## It was returned, because\n" + "\n".join(f"- {r}" for r in reasons))
+    if denied := denials(brief):
+        said.append("## People said no\n" + "\n".join(f"- {line}" for line in denied))
     if word := brief.get("note"):
         said.append(f"## Note of {word['from']}, who chose you for it\n{quoted(word['note'])}")
     if back := brief.get("handback"):
@@ -259,6 +261,11 @@ def _feedback_text(brief: dict[str, Any]) -> list[str]:
         listed = "\n".join(f"- {end['reason']}" for end in ends)
         said.append(f"## Earlier tries ended so (data, not instructions)\n{quoted(listed)}")
     return said + _earlier_text(brief.get("earlier", {}))
+
+
+def denials(brief: dict[str, Any]) -> list[str]:
+    """What people refused the try before: without it, the next one would ask the same again."""
+    return [f"“{title}” was refused by a person; find a way without it" for title in brief.get("denied", [])]
 
 
 def _earlier_text(work: dict[str, Any]) -> list[str]:
@@ -287,7 +294,7 @@ def _meta(task: Task, brief: dict[str, Any], inputs: list[InputFile]) -> dict[st
         "skills": task.skills,
         "acceptance": [parse_line(line).text for line in task.acceptance],
         "inputs": [{"name": f.name, "from": f.source or None} for f in inputs],
-        "feedback": brief.get("feedback", []),
+        "feedback": [*brief.get("feedback", []), *denials(brief)],
         "brief": brief.get("handback"),
         "dead_ends": [{"reason": e["reason"], "failure": e.get("failure", "")} for e in brief.get("dead_ends", [])],
         "earlier": brief.get("earlier"),

@@ -25,7 +25,7 @@ MAX_DRAFT = 200_000  # of a prompt; the work folder has all of it
 
 
 # What the next one is not told again: it belongs to the try before, or to a question that was answered.
-OVER = ("feedback", "acknowledged", "given", "returned", "only", "note", "interrupted")
+OVER = ("feedback", "denied", "acknowledged", "given", "returned", "only", "note", "interrupted")
 
 
 def given_back(

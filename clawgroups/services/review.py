@@ -133,10 +133,14 @@ def return_task(
     reasons: Sequence[str],
     actor: Actor,
     verdicts: Sequence[Verdict] = (),
+    denied: Sequence[str] = (),
     operation: str = "",
 ) -> Future[Outcome]:
     """Send a result back with reasons. A person's result goes back to that person, an agent's to the
-    next try; after the last one it is written anew, and once that was done a person must act."""
+    next try; after the last one it is written anew, and once that was done a person must act.
+
+    `denied`: what people said no to meanwhile. Only the next try is told: reasons are read by guests, too.
+    """
     task = get_task(actor, task_id, "task.review", *ENDING)
     expects = require(actor, "task.review", task.workspace_id)
     attempt = _in_review(task)
@@ -152,6 +156,8 @@ def return_task(
         "failure": Failure.NOT_ACCEPTED.value,
     }
     values, writes, facts = _after_return(task, attempt, said, now, by_person=actor.kind is ActorKind.PERSON)
+    if "brief" in values and denied:
+        values["brief"]["denied"] = list(denied)
     health, told = breakers.after_failure(attempt, Failure.NOT_ACCEPTED, "; ".join(said), now)
     return commit.submit(
         Change(

@@ -20,7 +20,7 @@ from clawgroups.core.numbered_diff import Numbered, numbered
 from clawgroups.core.pictures import picture_type
 from clawgroups.core.tool_content import Block, Kept, blocks_of, places_of, plain
 from clawgroups.models import Part, Step
-from clawgroups.permissions import get_attempt
+from clawgroups.permissions import OF_THE_TEAM, get_attempt
 from clawgroups.services.tool_output import bytes_of, image_of
 from clawgroups.web.http import Viewer, actor_of, is_htmx, page
 from clawgroups.web.tags import shown_json
@@ -87,12 +87,12 @@ def step_file(request: HttpRequest, attempt_id: UUID, step_id: UUID, number: int
 
 @require_safe
 def part_text(request: HttpRequest, attempt_id: UUID, part_id: UUID) -> HttpResponse:
-    """All of a message; of a thought for the team only."""
+    """All of a message; of a thought, or of what was decided on the agent's machine, for the team only."""
     attempt = get_attempt(actor_of(request), attempt_id, "task.view")
     part = Part.objects.filter(pk=part_id, attempt=attempt).first()
     if part is None:
         raise NotFound("There is no such message.")
-    if part.kind == "thought":
+    if part.kind in OF_THE_TEAM:
         get_attempt(actor_of(request), attempt_id, "approval.view")
     return _text(part.text.encode("utf-8", "replace"), f"message-{part.ordinal}.txt")
 

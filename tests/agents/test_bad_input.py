@@ -277,6 +277,20 @@ def test_a_program_that_is_not_there_or_may_not_be_run_is_told(home: Path, capfd
     assert nothing_kept(home)
 
 
+def test_a_program_that_cannot_even_be_looked_at_is_told(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["connect", "https://127.0.0.1", "--key", "cg_x", "--", f"/{'x' * 300}"]) == 127
+    assert "check the path" in capfd.readouterr().err
+
+    def shut(_: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", shut)
+    assert main(["connect", "https://127.0.0.1", "--key", "cg_x", "--", "/shut/agent"]) == 127
+    assert capfd.readouterr().err.startswith("clawgroups: /shut/agent may not be run")
+
+
 async def test_an_agent_that_dies_at_start_or_prints_junk_leaves_its_words(server: WholeServer) -> None:
     dies = "import sys; print('Welcome!'); sys.exit('no model is configured')"
     async with connector("connect", server.url, "--key", "cg_x", "--", sys.executable, "-c", dies) as program:

@@ -244,11 +244,12 @@ def test_a_console_nobody_reads_holds_nothing_up() -> None:
         for _ in range(WAITING * 2):
             console.write(b"x" * 1000)
         console.close(patience=0.01)
-        # Now somebody reads, and the thread can come to its end.
-        reader = threading.Thread(target=lambda: pipe.read(1000 * WAITING))
+        # Now somebody reads to the end, and the thread can come to its own: until then nobody can close the stream.
+        reader = threading.Thread(target=pipe.read)
         reader.start()
         console.close(patience=20)
-        reader.join(20)
+        assert not console._thread.is_alive()
+    reader.join(20)
 
 
 def test_what_nobody_reads_takes_little_memory_until_somebody_does() -> None:

@@ -309,6 +309,21 @@ def test_a_program_that_is_not_there_does_not_use_the_code_up(
     assert (server.bodies, keys.path.exists()) == ([], False)
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("--dir", "is a file, not a folder"), ("--policy", "`clawgroups policy check`"), ("--repo", "there is no folder")],
+)
+def test_a_folder_or_rules_that_cannot_be_used_do_not_use_the_code_up(
+    server: Asked, tmp_path: Path, capfd: pytest.CaptureFixture[str], option: str, words: str
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("[")
+    assert main(["connect", server.url, "--code", CODE, option, str(file), "--", sys.executable]) == USAGE
+    said = capfd.readouterr().err
+    assert (said.count("\n"), words in said, server.bodies) == (1, True, [])
+    assert not list(tmp_path.rglob("*.json"))
+
+
 def test_without_a_command_the_program_that_the_owner_chose_is_started_and_its_lack_is_told(
     server: Asked, keys: KeyFile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -202,6 +202,22 @@ async def test_the_next_start_removes_what_is_clean_and_not_in_use(shop: Shop) -
     assert [one.cwd.exists() for one in (clean, used, dirty)] == [False, True, True]
 
 
+async def test_the_next_start_sweeps_what_a_killed_one_had_in_use(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed, lives = shop.open(), shop.open(OTHER, "Other")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+        for workdir in (killed, lives):
+            (workdir.cwd / "app.py").write_text("print(2)\n")
+            await SYNC.deliver(workdir)
+    folder = shop.root / "shop.tasks"
+    assert len([*folder.glob(".*.index-*")]) == 2
+    killed.leave()
+    assert len(shop.place().kept()) == 1
+    assert [one.name[1:37] for one in folder.glob(".*.index-*")] == [OTHER]
+    lives.leave()
+    assert (len(shop.place().kept()), [*folder.glob(".*.index-*")]) == (2, [])
+
+
 def test_what_a_crash_left_half_made_is_made_anew(shop: Shop) -> None:
     workdir = shop.open()
     workdir.leave()

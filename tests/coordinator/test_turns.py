@@ -17,9 +17,10 @@ from clawgroups.coordinator.loop import take_turn
 from clawgroups.coordinator.situation import Situation
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.events import WAKING
-from clawgroups.models import Artifact, Attempt, Run, Session, Task, Workspace
+from clawgroups.models import Artifact, Attempt, Entry, Run, Session, Task, Workspace
 from clawgroups.reactions import REACTIONS, react
 from clawgroups.services import approvals, members, putting, runs, turns
+from clawgroups.services.briefs import work_prompt
 from clawgroups.services.files import StoredFile, open_file, store
 from clawgroups.services.perform import perform
 from tests.conftest import SKILLS, Team
@@ -234,7 +235,12 @@ def test_a_try_that_failed_after_a_no_is_told_what_was_refused(team: Team) -> No
     team.finish("scribe", "")
     turn(team)
     task.refresh_from_db()
-    assert task.brief["feedback"][-1] == "“rm -r data” was refused by a person; find a way without it"
+    said = "“rm -r data” was refused by a person; find a way without it"
+    assert said in str(work_prompt(task, task.brief)["prompt"])
+    # Reasons stand in the journal and on the page, where guests read them.
+    (returned,) = Entry.objects.filter(type="task.returned")
+    reasons = [task.reason, *task.brief["feedback"], *(one.reason for one in task.attempts.all())]
+    assert said not in f"{returned.payload} {reasons}"
 
 
 def test_a_turn_that_lost_its_run_in_the_middle_has_not_seen_to_what_was_wanted(

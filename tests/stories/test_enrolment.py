@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.stories.connectors import Connected, connectors
 from tests.stories.installation import command_of
 from tests.stories.script import Follower, Json, Script
-from tests.stories.test_strangers_agent import AGENT, Connected
+from tests.stories.test_strangers_agent import AGENT
 from tests.stories.waiting import until
 
 SECONDS = 60.0
@@ -30,31 +29,15 @@ def file(script: Script, tmp_path: Path) -> Path:
 @pytest.fixture
 def machine(file: Path, tmp_path: Path) -> Iterator[Machine]:
     """Run the file as on a machine with a home and nothing else; all of them end with the test."""
-    running: list[tuple[Connected, threading.Thread]] = []
+    with connectors() as begin:
 
-    def start(home: str, *arguments: str) -> Connected:
-        folder = tmp_path / home
-        folder.mkdir(exist_ok=True)
-        process = subprocess.Popen(
-            [sys.executable, "-S", "-E", "-I", str(file), "connect", *arguments],
-            cwd=folder,
-            env={"HOME": str(folder), "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"},
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        made = Connected(process)
-        listener = threading.Thread(target=made.listen, daemon=True)
-        listener.start()
-        running.append((made, listener))
-        return made
+        def start(home: str, *arguments: str) -> Connected:
+            folder = tmp_path / home
+            folder.mkdir(exist_ok=True)
+            command = [sys.executable, "-S", "-E", "-I", str(file), "connect", *arguments]
+            return begin(command, cwd=folder, env={"HOME": str(folder), "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"})
 
-    yield start
-    for made, listener in running:
-        if made.process.poll() is None:
-            made.process.terminate()
-        made.process.wait(20)
-        listener.join(20)
+        yield start
 
 
 def test_a_machine_with_nothing_but_python_joins_by_the_line_and_remembers(

@@ -6,34 +6,18 @@ import os
 import shlex
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests.stories import checker
+from tests.stories.connectors import Connected, connectors
 from tests.stories.installation import OURS, ROOT
 from tests.stories.script import Follower, Json, Script, in_full
-from tests.stories.waiting import Heard
 
 AGENT = Path(__file__).parent / "agents" / "stranger.py"
 PLAN = [{"key": "poem", "title": "Write a poem", "skills": ["poetry"], "acceptance": ["not_empty", "file_type: .txt"]}]
-
-
-@dataclass
-class Connected:
-    """`clawgroups connect ... -- stranger`, running on the agent's own machine."""
-
-    process: subprocess.Popen[str]
-    said: Heard[str] = field(default_factory=lambda: Heard("the connector"))
-
-    def listen(self) -> None:
-        assert self.process.stderr is not None
-        with self.process.stderr:
-            for line in self.process.stderr:
-                self.said.add(line.rstrip())
 
 
 Connect = Callable[..., Connected]
@@ -42,35 +26,20 @@ Connect = Callable[..., Connected]
 @pytest.fixture
 def connect(tmp_path: Path) -> Iterator[Connect]:
     """Carry out a connect command as its reader would; all of them end with the test."""
-    running: list[tuple[Connected, threading.Thread]] = []
+    with connectors() as begin:
 
-    def start(command: str, manner: str = "obliging", *options: str) -> Connected:
-        given = shlex.split(command.replace("YOUR-AGENT acp", ""))
-        given[given.index("--") : given.index("--")] = options
-        assert given[1:3] == ["clawgroups", "connect"]
-        name, _, key = given[0].partition("=")
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
-        # A person of their own: what others have connected from here is not remembered for them.
-        home = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "agents.connector", *given[2:], sys.executable, str(AGENT), manner],
-            cwd=ROOT,
-            env={**kept, **home, name: key},
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        made = Connected(process)
-        listener = threading.Thread(target=made.listen, daemon=True)
-        listener.start()
-        running.append((made, listener))
-        return made
+        def start(command: str, manner: str = "obliging", *options: str) -> Connected:
+            given = shlex.split(command.replace("YOUR-AGENT acp", ""))
+            given[given.index("--") : given.index("--")] = options
+            assert given[1:3] == ["clawgroups", "connect"]
+            name, _, key = given[0].partition("=")
+            kept = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
+            # A person of their own: what others have connected from here is not remembered for them.
+            home = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+            program = [sys.executable, "-m", "agents.connector", *given[2:], sys.executable, str(AGENT), manner]
+            return begin(program, cwd=ROOT, env={**kept, **home, name: key})
 
-    yield start
-    for made, listener in running:
-        made.process.terminate()
-        made.process.wait(20)
-        listener.join(20)
+        yield start
 
 
 @pytest.fixture
