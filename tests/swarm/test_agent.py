@@ -57,7 +57,8 @@ class Client:
         frame = {"jsonrpc": "2.0", "id": self._count, "method": method, "params": params}
         self._writer.write(json.dumps(frame).encode() + b"\n")
         async with asyncio.timeout(120):
-            return await answer
+            found: Json = await answer
+        return found
 
 
 @asynccontextmanager

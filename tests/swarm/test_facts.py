@@ -51,7 +51,8 @@ def test_a_fact_a_number_and_a_file_that_are_made_up_are_found() -> None:
 
 
 def test_what_has_not_the_form_or_says_nothing_is_refused() -> None:
-    for said in (None, [], "All is well.", {"kept": "everything"}):
+    nothing: list[Any] = [None, [], "All is well.", {"kept": "everything"}]
+    for said in nothing:
         assert faults_of(said, facts(), BEFORE) == ["It has not the form that was asked for."]
     assert faults_of(summary() | {"done": [], "next": " "}, facts(), BEFORE) == ["It does not say what was done."]
 

@@ -76,7 +76,7 @@ def registered(actor: Actor, sessions: int) -> Agent:
     """The agent, registered at the first time; it takes so many tasks at once from now on."""
     key = key_of()
     agent = Agent.objects.filter(keys__public_id=key.public_id).first()
-    profile = {
+    profile: dict[str, Any] = {
         "name": HANDLE.capitalize(),
         "description": DESCRIPTION,
         "skills": [{"name": name, "description": text, "level": 3} for name, text in SKILLS],
