@@ -27,7 +27,7 @@ class Kind(StrEnum):
 HEADINGS = {
     Kind.RULE: "Rules of the workspace, which hold for everything you do",
     Kind.ACCEPTANCE: "It is accepted when",
-    Kind.INSTRUCTION: "What people have told you",
+    Kind.INSTRUCTION: "What you were told about it, by people and in review",
     Kind.OPEN: "Points that are still open",
     Kind.FILE: "Files that you made",
     Kind.TASK: "Your task",

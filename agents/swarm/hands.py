@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,6 @@ class Hands:
     def __init__(self, desk: Desk, toolbox: Toolbox | None, facts: Facts) -> None:
         self.desk, self._toolbox, self._facts = desk, toolbox, facts
         self._questions: dict[str, str] = {}
-        self._count = 0
 
     async def tools(self, turn: Turn) -> tuple[Tool, ...]:
         """All that the model may call: ours, and those of the workspace of other names."""
@@ -63,7 +63,6 @@ class Hands:
     async def _one(self, turn: Turn, call: ToolCall, at: int) -> Outcome:
         if at >= MOST_CALLS:
             return Outcome(f"Not done: at most {MOST_CALLS} calls at once.", "too_many")
-        self._count += 1
         async with turn.step(title_of(call), _KINDS.get(call.name.partition("_")[0], "other")) as step:  # type: ignore[arg-type]
             outcome = await self._carried_out(turn, call)
             step.note(f"{'Failed: ' if outcome.code else ''}{outcome.text[:_SHOWN]}")
@@ -77,8 +76,7 @@ class Hands:
             if self.desk.does(call.name):
                 outcome = Outcome(await turn.work(self.desk.call, call.name, given))
             elif self._toolbox is not None and self._toolbox.has(call.name):
-                key = f"{turn.folder.name}-{self._count}"
-                outcome = await turn.work(self._toolbox.call, call.name, given, key)
+                outcome = await turn.work(self._toolbox.call, call.name, given, uuid.uuid4().hex)
             else:
                 raise Wrong(f"There is no tool {call.name!r}.")
         except Wrong as wrong:

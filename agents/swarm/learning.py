@@ -54,7 +54,8 @@ def learn(facts: Facts, prompt: Prompt) -> None:
         facts.add(Kind.INSTRUCTION, f"Note with the task handed back: {brief.note}")
     if prompt.said:
         facts.add(Kind.INSTRUCTION, f"{prompt.sender or 'A person'}: {prompt.said}")
-    if found := _RULES.search(prompt.text):
+    # What comes below the first heading is the task's own text.
+    if found := _RULES.search(prompt.text.partition("\n## ")[0]):
         facts.put(Kind.RULE, [found[1]])
 
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from agents.connector.exits import Wrong as Unusable
@@ -60,7 +61,7 @@ class Toolbox:
             result = self._ask("tools/list", {}, again=True)
             listed = result.get("tools")
             found = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
-            self.tools = tuple(_tool(one) for one in found if TOOL_NAME.fullmatch(str(one.get("name"))))
+            self.tools = _tools(json.dumps(found))
         return self.tools
 
     def has(self, name: str) -> bool:
@@ -119,6 +120,12 @@ class Toolbox:
                     return status, said
             self._sleep(wait)
             waited, wait = waited + wait, min(wait * 2, 5.0)
+
+
+@lru_cache(maxsize=8)
+def _tools(listed: str) -> tuple[Tool, ...]:
+    """The same for all sessions to which the same ones were listed: there may be hundreds."""
+    return tuple(_tool(one) for one in json.loads(listed) if TOOL_NAME.fullmatch(str(one.get("name"))))
 
 
 def _tool(one: Mapping[str, Any]) -> Tool:

@@ -23,6 +23,7 @@ from tests.swarm.play import ENDPOINT, Team, calls
 
 Json = dict[str, Any]
 MANY = 300
+PATIENCE = 900.0
 # What one sub-agent may cost beside its words, measured: about 40 KiB.
 PER_SESSION = 128 * 1024
 
@@ -56,7 +57,7 @@ class Client:
         answer = self._waiting[self._count] = asyncio.get_running_loop().create_future()
         frame = {"jsonrpc": "2.0", "id": self._count, "method": method, "params": params}
         self._writer.write(json.dumps(frame).encode() + b"\n")
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(PATIENCE):
             found: Json = await answer
         return found
 

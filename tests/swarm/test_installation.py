@@ -34,7 +34,7 @@ def became(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[list[s
 
     monkeypatch.setattr(os, "execve", become)
     monkeypatch.setattr(settings, "DATA_DIR", tmp_path)
-    monkeypatch.setattr(swarm.commit, "drain", lambda: None)
+    monkeypatch.setattr("clawgroups.commit.drain", lambda: None)
     return found
 
 
