@@ -10,16 +10,18 @@ import argparse
 import json
 import random
 import re
+import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.stacks import KINDS, running
+from tests.chaos.stacks import KINDS, Stack, running
 from tests.llm.fake_server import FakeServer
 from tests.llm.flavours import Answer
 from tests.stories.script import Follower, Script
@@ -30,6 +32,7 @@ GATHERED = 40  # results that one task of the second stage puts together
 _COUNT = re.compile(r"\((\d+) steps\)")
 _FEWEST, _MOST = 5, 90
 PATIENCE = 1800.0
+TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def measured(told: argparse.Namespace) -> Json:
     stages = stages_of(told.sessions, told.steps, told.seed)
     with ExitStack() as over:
         stack = over.enter_context(running(told.stack))
-        script = Script(stack.url, stack.manage("token", "owner").split()[-1])
+        script = Script(stack.url, _token(stack))
         workspace = script.workspace("Swarm")
         agent = {"name": "Swarm", "skills": [{"name": SKILL, "level": 3}], "workspace": workspace}
         key = script.post("/api/v1/agents", {**agent, "max_sessions": told.sessions})["key"]
@@ -107,6 +110,14 @@ def measured(told: argparse.Namespace) -> Json:
         turns, memory = swarm.turns(), swarm.memory()
         faults = judged(script.journal(workspace), turns, stages)
     return {**vars(told), "state": state, "faults": faults, **figures(turns, stages, wall), "memory_mb": memory / 2**20}
+
+
+def _token(stack: Stack) -> str:
+    """The owner's; asked for again where the machine has so much to do that a command takes longer than it may."""
+    for _ in range(TRIES):
+        with suppress(subprocess.TimeoutExpired):
+            return stack.manage("token", "owner").split()[-1]
+    raise SystemExit("The machine has too much to do.")
 
 
 def judged(entries: Sequence[Json], turns: Sequence[Json], stages: Sequence[Stage]) -> list[str]:
@@ -130,6 +141,7 @@ def figures(turns: Sequence[Json], stages: Sequence[Stage], wall: float) -> Json
     tokens = {name: sum(turn[name] for turn in turns) for name in ("prompt", "cached", "completion")}
     return {
         "tasks": len(turns),
+        "at_once": at_once(turns),
         "steps": steps,
         "critical_steps": critical,
         "speed_up_in_steps": (steps + len(stages)) / critical,
@@ -142,6 +154,12 @@ def figures(turns: Sequence[Json], stages: Sequence[Stage], wall: float) -> Json
         "usd": usd,
         "usd_per_1000_steps": 1000 * usd / max(1, steps),
     }
+
+
+def at_once(turns: Sequence[Json]) -> int:
+    """How many worked side by side at most."""
+    moves = sorted([(turn["began"], 1) for turn in turns] + [(turn["ended"], -1) for turn in turns])
+    return max(accumulate((move for _, move in moves), initial=0))
 
 
 def main(given: Sequence[str] | None = None) -> int:

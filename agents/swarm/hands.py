@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from acp.schema import ToolKind
+
 from agents.builtin.turn import Turn
 from agents.llm.base import Message, Tool, ToolCall
 from agents.swarm.desk import FINISH, POINTS, TOOLS, Desk, Wrong, arguments_of
@@ -18,11 +20,26 @@ from agents.swarm.toolbox import STALE, Outcome, Toolbox
 MOST_CALLS = 16
 LONGEST = 20_000
 _SHOWN = 300
-_KINDS = {"read": "read", "list": "search", "recall": "search", "write": "edit", "deliver": "edit", "set": "think"}
+_KINDS: dict[str, ToolKind] = {
+    "read": "read",
+    "list": "search",
+    "recall": "search",
+    "write": "edit",
+    "deliver": "edit",
+    "set": "think",
+}
 
 
 class Stale(Exception):
     """The attempt is over at the server: nothing that is done for it counts any more."""
+
+
+class _Failed(Exception):
+    """A call that failed, so that its step is shown as one that did."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.text[:_SHOWN])
+        self.outcome = outcome
 
 
 class Hands:
@@ -63,9 +80,14 @@ class Hands:
     async def _one(self, turn: Turn, call: ToolCall, at: int) -> Outcome:
         if at >= MOST_CALLS:
             return Outcome(f"Not done: at most {MOST_CALLS} calls at once.", "too_many")
-        async with turn.step(title_of(call), _KINDS.get(call.name.partition("_")[0], "other")) as step:  # type: ignore[arg-type]
-            outcome = await self._carried_out(turn, call)
-            step.note(f"{'Failed: ' if outcome.code else ''}{outcome.text[:_SHOWN]}")
+        try:
+            async with turn.step(title_of(call), _KINDS.get(call.name.partition("_")[0], "other")) as step:
+                outcome = await self._carried_out(turn, call)
+                if outcome.code:
+                    raise _Failed(outcome)
+                step.note(outcome.text[:_SHOWN])
+        except _Failed as failed:
+            outcome = failed.outcome
         if outcome.code == STALE:
             raise Stale
         return outcome

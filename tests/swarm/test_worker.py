@@ -44,6 +44,8 @@ async def test_done_with_a_point_open_is_refused_until_it_is_taken_off(tmp_path:
     play = Play(tmp_path / "w", [*script, finish("Done at last.", "report.md")])
     assert await play.turn() == "end_turn"
     assert "Still open: Check March" in play.asked()[2][-1].text
+    ended = [one.status for one in play.team.updates if one.session_update == "tool_call_update"]
+    assert ended == ["completed", "completed", "failed", "completed", "completed"]
     plans = [one.entries for one in play.team.updates if one.session_update == "plan"]
     assert [[entry.content for entry in entries] for entries in plans] == [["Check March"], []]
 
