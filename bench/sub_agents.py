@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from tests.chaos.stacks import KINDS, Stack, running
 from tests.llm.fake_server import FakeServer
 from tests.llm.flavours import Answer
 from tests.stories.script import Follower, Script
-from tests.swarm.server import SKILL, Swarm, scripted
+from tests.swarm.server import SKILL, Swarm, at_once, scripted
 
 Json = dict[str, Any]
 GATHERED = 40  # results that one task of the second stage puts together
@@ -154,12 +153,6 @@ def figures(turns: Sequence[Json], stages: Sequence[Stage], wall: float) -> Json
         "usd": usd,
         "usd_per_1000_steps": 1000 * usd / max(1, steps),
     }
-
-
-def at_once(turns: Sequence[Json]) -> int:
-    """How many worked side by side at most."""
-    moves = sorted([(turn["began"], 1) for turn in turns] + [(turn["ended"], -1) for turn in turns])
-    return max(accumulate((move for _, move in moves), initial=0))
 
 
 def main(given: Sequence[str] | None = None) -> int:

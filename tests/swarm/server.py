@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,12 @@ class Swarm:
         """The most that it has held, in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def at_once(turns: Sequence[Json]) -> int:
+    """How many worked side by side at most."""
+    moves = sorted([(turn["began"], 1) for turn in turns] + [(turn["ended"], -1) for turn in turns])
+    return max(accumulate((move for _, move in moves), initial=0))
 
 
 PRICES = {"miss": 0.95, "hit": 0.16, "out": 4.0}
