@@ -16,7 +16,7 @@ LONGEST_FILE = 400
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("clawgroups.core", "agents.protocol", "agents.policy", "agents.llm", "agents.ids", "agents"),
     ("agents.connector",),
-    ("agents.builtin",),
+    ("agents.builtin", "agents.swarm"),
     ("agents.models",),
     ("clawgroups.models",),
     ("agents.services", "agents.tokens", "agents.presence", "agents.skills", "clawgroups.keyed", "clawgroups.sealing"),
@@ -76,6 +76,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "agents.llm": frozenset({"pydantic", "openai", "httpx2"}),
     "agents.connector": frozenset({"websockets"}),
     "agents.builtin": frozenset({"websockets", "acp", "openpyxl", "xlsxwriter"}),
+    "agents.swarm": frozenset({"acp"}),
     "clawgroups.supervisor": frozenset(),
 }
 # Below the doors only the bus knows how hints and jobs travel.

@@ -103,7 +103,7 @@ class BuiltinAgent:
         assert self._client is not None
         turn = session.turn = Turn(self._client, session_id, session.folder, self._pace)
         try:
-            return PromptResponse(stop_reason=await self._run(turn, read_brief(_text_of(prompt), meta.get(META))))
+            return PromptResponse(stop_reason=await self._run(turn, read_brief(text_of(prompt), meta.get(META))))
         finally:
             turn.cancel()
             session.turn = None
@@ -156,7 +156,7 @@ class BuiltinAgent:
         return self._works.get(brief.kind) or self._works[self._spec.kind]
 
 
-def _text_of(prompt: list[Any]) -> str:
+def text_of(prompt: list[Any]) -> str:
     """The words of a prompt: its text blocks and the text of embedded resources; links are found in the folder."""
     parts = []
     for block in prompt:

@@ -21,6 +21,7 @@ OUR_EXTENSION = "urn:claw-groups:profile:1"
 MEDIA_TYPE = "application/json"
 LARGEST = 256 * 1024  # characters
 MAX_SKILLS = 40
+MOST_SESSIONS = 300  # that one agent holds at once
 MAX_TEXTS = 20  # tags or examples of a skill
 LONGEST = 20_000
 # What 1.0 demands of every card, written where a profile says nothing, and read as nothing.
@@ -146,7 +147,7 @@ def read_card(given: str | JsonObject) -> Reading:
         model=_soft(ours.get("model")),
         device=_soft(ours.get("device")),
         toolkits=_texts(ours.get("toolkits"), "toolkits"),
-        max_sessions=_whole(ours.get("maxSessions"), 64),
+        max_sessions=_whole(ours.get("maxSessions"), MOST_SESSIONS),
     )
     return Reading(profile, tuple(sorted(clean(str(key))[:40] for key in card if key not in _KNOWN and card[key]))[:20])
 

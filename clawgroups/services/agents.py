@@ -16,6 +16,7 @@ from django.utils import timezone
 from agents import tokens
 from agents.ids import new_id
 from agents.models import Agent, AgentKey, Skill
+from agents.protocol.card import MOST_SESSIONS
 from agents.tokens import MintedKey
 from clawgroups import bus, commit
 from clawgroups.core.actors import Actor, ActorKind, Role
@@ -111,8 +112,8 @@ def register_agent(
         raise Forbidden("Only a person can register an agent.")
     name = clean_name(name, limit=80)
     handle = _free_handle(handle, name)
-    if not 1 <= max_sessions <= 64:
-        raise Invalid("An agent holds 1 to 64 sessions at once.", field="max_sessions")
+    if not 1 <= max_sessions <= MOST_SESSIONS:
+        raise Invalid(f"An agent holds 1 to {MOST_SESSIONS} sessions at once.", field="max_sessions")
     profile = clean_skills(skills)
     now, pk = timezone.now(), new_id()
     values = {
@@ -215,8 +216,8 @@ def set_profile(
     """Replace an agent's name and profile; matching follows from the next task on."""
     agent = get_agent(actor, agent_id)
     name = clean_name(name, limit=80)
-    if not 1 <= max_sessions <= 64:
-        raise Invalid("An agent holds 1 to 64 sessions at once.", field="max_sessions")
+    if not 1 <= max_sessions <= MOST_SESSIONS:
+        raise Invalid(f"An agent holds 1 to {MOST_SESSIONS} sessions at once.", field="max_sessions")
     wanted = {skill["name"]: skill for skill in clean_skills(skills)}
     values = {
         "name": name,

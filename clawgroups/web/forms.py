@@ -13,6 +13,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from agents.protocol.card import MOST_SESSIONS
 from clawgroups.core.changes import Outcome
 from clawgroups.core.errors import ClawError, Forbidden, NotFound, Unauthenticated
 from clawgroups.services.files import StoredFile, store
@@ -154,7 +155,7 @@ class AgentForm(forms.Form):
     version = forms.CharField(max_length=80, required=False, label=_("Version"))
     model = forms.CharField(max_length=120, required=False, label=_("Model"))
     device = forms.CharField(max_length=120, required=False, label=_("Machine"))
-    max_sessions = forms.IntegerField(min_value=1, max_value=64, initial=1, label=_("Tasks at once"))
+    max_sessions = forms.IntegerField(min_value=1, max_value=MOST_SESSIONS, initial=1, label=_("Tasks at once"))
     toolkits = forms.CharField(
         max_length=2000, required=False, label=_("Toolkits"), help_text=_("With commas between.")
     )
