@@ -230,6 +230,8 @@ def _begin(team: Team, tasks: dict[str, Task], handle: str, owner: str) -> dict[
     part = Part.objects.create(pk=new_id(), attempt=attempt, ordinal=2, kind="text", text="So far.", at=now)
     Draft.objects.create(attempt=attempt, version=1, text="So far.", actor=actor.as_json(), saved_at=now)
     note = perform(memories.remember, team.workspace.pk, key="currency", text="Sums are in euros.", actor=actor)
+    wrong = perform(memories.remember, team.workspace.pk, key="paper", text="Reports are A5.", actor=actor)
+    perform(memories.strike_out, UUID(wrong.answer["id"]), actor=actor)
     chosen = Override.objects.create(
         workspace=team.workspace, task=tasks["ready"], skills=["writing"], proposed=attempt.member,
         chosen=team.workspace.members.get(user=team.users[owner]), actor=actor.as_json(), at=now,
@@ -239,6 +241,7 @@ def _begin(team: Team, tasks: dict[str, Task], handle: str, owner: str) -> dict[
         "attempt_id": attempt.pk,
         "command_id": steered.pk,
         "memory_id": UUID(note.answer["id"]),
+        "struck_id": UUID(wrong.answer["id"]),
         "late_id": late.pk,
         "session_id": session.pk,
         "approval_id": approval.pk,
