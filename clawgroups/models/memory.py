@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -16,7 +16,8 @@ from clawgroups.models.workspaces import Workspace
 
 Sql = tuple[str, list[Any]]
 if TYPE_CHECKING:
-    _Text, _Lookup = models.TextField[str, str], models.Lookup[bool]
+    _Text: TypeAlias = models.TextField[str, str]
+    _Lookup: TypeAlias = models.Lookup[Any]
 else:
     _Text, _Lookup = models.TextField, models.Lookup
 
@@ -99,16 +100,16 @@ class AnyWord(_Lookup):
 
     def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
         """By the table that triggers keep."""
-        mark, words = self.rhs  # type: ignore[misc]
+        mark, words = self.rhs
         either = " OR ".join(f'"{word}"*' for word in words)
         quote = connection.ops.quote_name
-        note = f"{quote(self.lhs.alias)}.{quote('id')}"  # type: ignore[attr-defined]
+        note = f"{quote(self.lhs.alias)}.{quote('id')}"
         found = "SELECT note FROM clawgroups_memory_words WHERE clawgroups_memory_words MATCH %s"
         return f"{note} IN ({found})", [f'"{mark}" AND ({either})']
 
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
         """By the index on the words as they are: no parser of texts comes between."""
-        mark, words = self.rhs  # type: ignore[misc]
+        mark, words = self.rhs
         left, given = self.process_lhs(compiler, connection)
         either = " | ".join(f"'{word}':*" for word in words)
         vector = f"array_to_tsvector(string_to_array({left}, ' '))"

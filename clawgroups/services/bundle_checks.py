@@ -188,7 +188,7 @@ def _column(said: str) -> tuple[str, str]:
 
 def _table(file: File) -> tuple[set[str], list[dict[str, Any]]]:
     """The columns and rows of a CSV, TSV, JSON or XLSX file."""
-    lower = file.name.lower()
+    lower, lines = file.name.lower(), list[list[Any]]()
     if lower.endswith(".json"):
         found = json.loads(file.path.read_text(encoding="utf-8-sig"))
         rows = [one for one in (found if isinstance(found, list) else [found]) if isinstance(one, dict)][:MOST_ROWS]

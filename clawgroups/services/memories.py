@@ -216,7 +216,7 @@ def _write(
 
 def _says(before: Memory, kept: Mapping[str, Any], actor: Actor) -> bool:
     same = before.text == kept["text"] and before.key == kept.get("key", before.key)
-    return same and before.actor == actor.as_json()
+    return bool(same and before.actor == actor.as_json())
 
 
 def _marked(

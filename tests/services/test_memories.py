@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -144,7 +145,7 @@ def test_what_an_agent_stored_in_one_task_is_in_the_prompt_of_the_next_on_anothe
     scribe = agent(team)
     first = team.working("scribe")
     attempt = first.attempt_id
-    said = {"actor": scribe, "attempt_id": attempt}
+    said: dict[str, Any] = {"actor": scribe, "attempt_id": attempt}
     perform(memories.remember, team.workspace.pk, key="style", text="Short words.", scope="agent", **said)
     perform(memories.remember, team.workspace.pk, key="currency", text="Euros.", **said)
     team.finish("scribe", "Done.")
@@ -169,8 +170,8 @@ def test_nothing_crosses_workspaces(team: Team) -> None:
     there = Workspace.objects.get(pk=made.answer["id"])
     perform(members.add_agent, there.pk, agent_id=team.agents["scribe"].pk, actor=ada)
     for scope in ("workspace", "agent"):
-        said = {"key": f"secret {scope}", "text": "The margin is 41 %.", "scope": scope, "actor": scribe}
-        perform(memories.remember, there.pk, **said)
+        said: dict[str, Any] = {"key": f"secret {scope}", "text": "The margin is 41 %.", "scope": scope}
+        perform(memories.remember, there.pk, actor=scribe, **said)
     assert found(team, "secret margin") == []
     assert found(team, "") == []
     assert "41 %" not in prompt_of(team.working("scribe"))
