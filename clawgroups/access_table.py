@@ -37,6 +37,10 @@ ROUTES: dict[str, str] = {
     "api:read-snapshot": "journal.view",
     "api:list-memories": "memory.view",
     "api:remember": "memory.keep",
+    "api:show-memory": "memory.view",
+    "api:edit-memory": "memory.edit",
+    "api:strike-memory": "memory.edit",
+    "api:restore-memory": "memory.edit",
     "api:forget": "memory.forget",
     # Whoever has the code of a copied line.
     "api:enrol": "public",
@@ -200,6 +204,10 @@ ROUTES: dict[str, str] = {
     "forget-choice": "task.choose",
     "memories": "memory.view",
     "remember": "memory.keep",
+    "memory": "memory.view",
+    "edit-memory": "memory.edit",
+    "strike-memory": "memory.edit",
+    "restore-memory": "memory.edit",
     "forget": "memory.forget",
     **dict.fromkeys(("answer-rules", "try-rule"), "rule.view"),
     # Whoever answered for good revokes that, too.

@@ -10,7 +10,8 @@ from typing import Any
 _CHECK = re.compile(r"(contains|not_contains|min_words|file_type)\s*:\s*(.+)", re.DOTALL)
 # The closed set of checks a machine makes (design.md 4); a reader of the report has no use for them.
 _MACHINE = re.compile(
-    r"(not_empty|contains|not_contains|matches|min_words|file_type|opens|sheet_has|numbers_match_source)\s*(:.*)?",
+    r"(not_empty|contains|not_contains|matches|min_words|file_type|opens|sheet_has|numbers_match_source|links_resolve"
+    r"|has_parts|schema)\s*(:.*)?",
     re.DOTALL,
 )
 _LONGEST_TITLE = 100

@@ -99,9 +99,10 @@ def unpin_artifact(request: HttpRequest, response: HttpResponse, artifact_id: UU
 
 
 class ArchiveQuery(Schema):
-    """Of each deliverable the final or newest revision, or everything."""
+    """Of each deliverable the final or newest revision; everything; or everything with plan, verdicts, costs and
+    receipts, as a bundle that can be verified."""
 
-    which: Literal["deliverables", "all"] = "deliverables"
+    which: Literal["deliverables", "all", "bundle"] = "deliverables"
 
 
 @router.get("/runs/{uuid:run_id}/archive")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Literal
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -26,11 +27,13 @@ router = Router(tags=["coordinator"])
 class CoordinationPatch(Schema):
     """What is to be another; each that is named is replaced as a whole.
 
-    `modes`: a mode by kind of call; `run` and `month`: limits {tokens, cost_micro, steps, seconds}, null for none.
+    `judge`: who judges acceptance lines that no check can. `modes`: a mode by kind of call; `run` and `month`: limits
+    {tokens, cost_micro, steps, seconds}, null for none.
     """
 
     use_model: bool | None = None
     start_at_once: bool | None = None
+    judge: Literal["model", "person"] | None = None
     modes: dict[str, str | None] | None = None
     run: dict[str, int | None] | None = None
     month: dict[str, int | None] | None = None
@@ -59,7 +62,7 @@ def set_coordination(
     get_workspace(actor_of(request), workspace_id, "workspace.set_coordination")
     given = body.model_dump(exclude_unset=True)
     if not given:
-        raise Invalid("Send use_model, start_at_once, modes, run or month.", field="body")
+        raise Invalid("Send use_model, start_at_once, judge, modes, run or month.", field="body")
     verb = partial(verbs.set_coordination, keeps_rest=True)
     return write(request, response, verb, workspace_id, given=given, coordination=given)
 

@@ -217,8 +217,19 @@ class SignInIn(Schema):
 
 
 class MemoryIn(Schema):
+    """`task`: for whoever works on it; without one for everybody. `message`: what it comes out of."""
+
     key: str
     text: str
+    task: UUID | None = None
+    message: UUID | None = None
+
+
+class MemoryEditIn(Schema):
+    """`version`: the one that was looked at, so that nobody's newer words are lost."""
+
+    text: str
+    version: UUID | None = None
 
 
 class MessageIn(Schema):

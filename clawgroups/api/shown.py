@@ -26,6 +26,7 @@ from clawgroups.models import (
     Draft,
     Member,
     Memory,
+    MemoryVersion,
     Override,
     Part,
     Run,
@@ -34,6 +35,7 @@ from clawgroups.models import (
     Workspace,
 )
 from clawgroups.permissions import OF_THE_TEAM
+from clawgroups.services.recalling import source_of
 
 Json = dict[str, Any]
 TRANSCRIPT = 500
@@ -273,7 +275,15 @@ def artifact(row: Artifact) -> Json:
 
 
 def memory(row: Memory) -> Json:
-    """`scope`: "workspace", "task" or "agent"."""
-    said = columns(row, "id", "key", "text", "actor", "kept_at")
-    scope = "task" if row.task_id else "agent" if row.agent_id else "workspace"
-    return {**said, "scope": scope, "task": str(row.task_id) if row.task_id else None}
+    """`scope`: "workspace", "task" or "agent". `source`: the task, attempt or message that it came out of."""
+    said = columns(row, "id", "key", "text", "actor", "kept_at", "version", "struck_at", "struck_by")
+    agent = str(row.agent_id) if row.agent_id else None
+    where = {"scope": row.scope, "task": str(row.task_id) if row.task_id else None, "agent": agent}
+    return {**said, **where, "source": source_of(row)}
+
+
+def memory_version(row: MemoryVersion) -> Json:
+    """One thing that was done to a note. `what`: "kept", "edited", "struck" or "restored"."""
+    said = columns(row, "id", "what", "text", "actor", "at")
+    attempt = str(row.attempt_id) if row.attempt_id else None
+    return {**said, "attempt": attempt, "message": str(row.message_id) if row.message_id else None}

@@ -10,9 +10,10 @@ from agents.models import Agent, Skill
 from clawgroups.coordinator import prompt
 from clawgroups.coordinator.prompt import Answered, Brief, Given, Note, Profile
 from clawgroups.core.errors import NotFound
-from clawgroups.models import Artifact, Member, Memory, Run
+from clawgroups.models import Artifact, Member, Run
 from clawgroups.services.files import open_file
 from clawgroups.services.model_images import reference_of, usable
+from clawgroups.services.recalling import fitting
 
 MAX_IMAGES = 4
 TEXTS = ("text/", "application/json")
@@ -60,8 +61,7 @@ def _declared(skills: object) -> Iterable[tuple[str, int]]:
 
 
 def _notes(run: Run) -> Iterable[Note]:
-    rows = Memory.objects.filter(workspace=run.workspace_id, task=None, agent=None).order_by("-kept_at", "id")
-    for row in rows[: prompt.MAX_NOTES]:
+    for row in fitting(run.workspace_id, run.goal)[: prompt.MAX_NOTES]:
         yield Note(row.key, row.text, str(row.actor.get("name", "")))
 
 

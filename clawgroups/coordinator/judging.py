@@ -17,6 +17,7 @@ from clawgroups.coordinator.prompt import Brief, Prompt, prompt_of
 from clawgroups.coordinator.quoting import line, plain, quote
 from clawgroups.core.acceptance import Finding, Verdict, parse_line
 from clawgroups.core.actors import Actor
+from clawgroups.core.coordination import read_coordination
 from clawgroups.models import Attempt, Run, Task
 from clawgroups.services.checks import Result, ResultFile
 
@@ -37,7 +38,12 @@ class _Open:
 def with_model(
     task: Task, attempt: Attempt, result: Result, verdicts: Sequence[Verdict], actor: Actor
 ) -> list[Verdict] | None:
-    """The verdicts with what the model found for lines that only a reader can judge; None while it is asked."""
+    """The verdicts with what the model found for lines that only a reader can judge; None while it is asked.
+
+    Where the workspace wants a person to judge, nothing is asked.
+    """
+    if read_coordination(task.workspace.coordination).judge == "person":
+        return list(verdicts)
     open_ = [_Open(n, v.line) for n, v in enumerate(verdicts) if v.finding is Finding.OPEN and not _is_check(v.line)]
     if not open_ or (shown := _shown(result)) is None:
         return list(verdicts)

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.llm.base import Message
-from clawgroups.coordinator.quoting import line, quote, tokens
+from clawgroups.coordinator.quoting import line, quote
 from clawgroups.core.acceptance import CHECKS
+from clawgroups.core.tokens import tokens
 
 MAX_TOKENS = 40_000  # of a prompt, about
 MAX_PROFILES = 40  # told one by one; beyond that by skill
@@ -212,7 +213,7 @@ def _by_skill(profiles: Sequence[Profile]) -> str:
 
 
 def notes_part(notes: Sequence[Note]) -> str:
-    """What the workspace remembers, newest first."""
+    """What the workspace remembers, what fits the goal best first."""
     if not notes:
         return ""
     told = "\n".join(f"{line(n.key, 80)} (by {line(n.by, 60)}): {line(n.text, 300)}" for n in notes[:MAX_NOTES])

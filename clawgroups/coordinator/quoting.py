@@ -56,11 +56,5 @@ def label(source: str) -> str:
     return json.dumps(line(source, MAX_SOURCE), ensure_ascii=False).replace("]", ")").replace("[", "(")
 
 
-def tokens(text: str) -> int:
-    """About how many tokens a text has: four ASCII signs to one, every other sign one by itself."""
-    ascii_signs = sum(sign.isascii() for sign in text)
-    return ascii_signs // 4 + (len(text) - ascii_signs) + 1
-
-
 def _is_visible(sign: str) -> bool:
     return sign in _JOINERS or unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Co", "Cn")

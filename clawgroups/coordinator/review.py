@@ -27,7 +27,7 @@ def review_task(task_id: UUID, actor: Actor) -> Callable[[], object]:
 
     Does nothing when the task has moved on.
     """
-    task = Task.objects.select_related("attempt", "attempt__member").get(pk=task_id)
+    task = Task.objects.select_related("attempt", "attempt__member", "workspace").get(pk=task_id)
     if task.state != "in_review" or task.attempt is None:
         return nothing_more
     result = result_of(task)

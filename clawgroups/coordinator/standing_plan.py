@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from django.db.models.functions import Left
 
-from clawgroups.coordinator.quoting import line, quote, tokens
+from clawgroups.coordinator.quoting import line, quote
 from clawgroups.core.plan import PlanTask
 from clawgroups.core.plan_diff import IN_HAND, OPEN
+from clawgroups.core.tokens import tokens
 from clawgroups.models import Attempt, Run, Task
 from clawgroups.services.plan_changes import PlanRows
 

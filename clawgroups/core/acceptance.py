@@ -20,8 +20,13 @@ CHECKS = (
     "opens",
     "sheet_has",
     "numbers_match_source",
+    "links_resolve",
+    "has_parts",
+    "schema",
 )
-NEED_ARGUMENT = frozenset({"contains", "not_contains", "matches", "min_words", "file_type", "sheet_has"})
+NEED_ARGUMENT = frozenset(
+    {"contains", "not_contains", "matches", "min_words", "file_type", "sheet_has", "has_parts", "schema"}
+)
 _CHECK = re.compile(r"(?P<name>[a-z_]+)\s*(?::\s*(?P<argument>.*))?", re.DOTALL)
 _WORD = re.compile(r"\w+", re.UNICODE)
 MAX_PATTERN = 200
@@ -70,6 +75,8 @@ def parse_line(text: str) -> Line:
         raise ValueError(f"the check {name!r} needs an argument, as in “{name}: …”")
     if name == "min_words" and not argument.isdigit():
         raise ValueError("min_words needs a number, as in “min_words: 200”")
+    if name == "schema" and not all(part.strip() for part in argument.partition(":")):
+        raise ValueError("schema needs a file and its columns, as in “schema: orders.csv: id, amount:number”")
     if name == "matches":
         _checked_pattern(argument)
     return Line(text.strip(), name, argument)

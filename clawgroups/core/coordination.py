@@ -20,6 +20,7 @@ KINDS = tuple(MODES)
 PRIORITIES: dict[str, int] = {"plan": 100, "replan": 90, "anew": 80, "match": 70, "judge": 60}
 # Seconds after which the built-in coordinator goes on without an answer.
 PATIENCE: dict[str, float] = {"plan": 600, "replan": 600, "anew": 300, "match": 60, "judge": 300}
+JUDGES = ("model", "person")
 LIMITS = ("tokens", "cost_micro", "steps", "seconds")
 WARN_AT = 0.8
 
@@ -40,6 +41,8 @@ class Coordination:
 
     use_model: bool = True
     start_at_once: bool = False
+    # Who judges lines that no check can: "model" (a person where it is not sure), or always a "person".
+    judge: str = "model"
     modes: Mapping[str, str] = field(default_factory=dict)
     run: Limits = Limits()  # of each run that names none itself
     month: Limits = Limits()  # of the workspace in a calendar month
@@ -55,6 +58,7 @@ def read_coordination(said: Mapping[str, Any]) -> Coordination:
     return Coordination(
         use_model=said.get("use_model", True) is not False,
         start_at_once=said.get("start_at_once") is True,
+        judge="person" if said.get("judge") == "person" else "model",
         modes={k: v for k, v in modes.items() if k in MODES and isinstance(v, str)} if isinstance(modes, dict) else {},
         run=read_limits(said.get("run")),
         month=read_limits(said.get("month")),

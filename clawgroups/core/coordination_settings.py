@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from clawgroups.core.coordination import KINDS, LIMITS, MODES
+from clawgroups.core.coordination import JUDGES, KINDS, LIMITS, MODES
 from clawgroups.core.errors import Conflict, Invalid
 
 MODE_NAMES = ("thinking", "preserve-thinking", "instant")
@@ -17,7 +17,7 @@ LIMITED = {"run": LIMITS, "month": ("tokens", "cost_micro", "steps")}
 LIMIT_WORDS = {"tokens": "Tokens", "cost_micro": "US dollars", "steps": "Steps", "seconds": "Time"}
 # The most that can be said, below what a column holds.
 MOST = {"tokens": 10**12, "cost_micro": 10**12, "steps": 10**9, "seconds": 10 * 366 * 86_400}
-NAMES = ("use_model", "start_at_once", "modes", "run", "month")
+NAMES = ("use_model", "start_at_once", "judge", "modes", "run", "month")
 
 CHANGED = (
     "Somebody has changed this since you opened it, so nothing was saved. What you typed is still here: look at what"
@@ -52,6 +52,10 @@ def clean_coordination(given: Mapping[str, Any]) -> dict[str, Any]:
         own["use_model"] = False
     if _yes(given, "start_at_once", False):
         own["start_at_once"] = True
+    if (judge := given.get("judge")) not in (None, *JUDGES):
+        raise Invalid(f"judge is one of: {', '.join(JUDGES)}.", field="judge")
+    if judge == "person":
+        own["judge"] = judge
     if modes := _modes(given.get("modes")):
         own["modes"] = modes
     for part in ("run", "month"):

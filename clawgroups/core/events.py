@@ -16,6 +16,7 @@ from clawgroups.core.asking_events import AskingEvent
 from clawgroups.core.control_events import ControlEvent
 from clawgroups.core.coordination_events import CoordinationEvent
 from clawgroups.core.event_base import JournalEvent
+from clawgroups.core.memory_events import MemoryEvent
 from clawgroups.core.message_events import MessageEvent
 from clawgroups.core.task_events import (
     ArtifactAdded,
@@ -167,26 +168,6 @@ class MessagePosted(JournalEvent):
     mentions: tuple[UUID, ...] = ()
 
 
-class MemoryKept(JournalEvent):
-    """no note or an older one → note: something is remembered here under a key, for those in its scope.
-
-    `task_id` or `agent_id` says for which task or agent; without either it is for everybody.
-    """
-
-    type: Literal["memory.kept"] = "memory.kept"
-    memory_id: UUID
-    key: str
-    task_id: UUID | None = None
-    agent_id: UUID | None = None
-
-
-class MemoryForgotten(JournalEvent):
-    """note → no note: a person took away what was remembered."""
-
-    type: Literal["memory.forgotten"] = "memory.forgotten"
-    memory_id: UUID
-
-
 class RunDrafted(JournalEvent):
     """none → draft: a goal was given, with its inputs; planning follows."""
 
@@ -277,8 +258,7 @@ Event = Annotated[
     | AgentRetired
     | BreakerSet
     | MessagePosted
-    | MemoryKept
-    | MemoryForgotten
+    | MemoryEvent
     | RunDrafted
     | RunPlanning
     | RunProposed

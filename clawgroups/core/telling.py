@@ -92,7 +92,7 @@ def plain(text: str) -> Sentence:
 
 
 def _words(said: Json) -> dict[str, str]:
-    names = ("reason", "name", "option", "value", "kind")
+    names = ("reason", "name", "option", "value", "kind", "key")
     return {name: str(said.get(name) or "").rstrip(".") for name in names}
 
 

@@ -94,6 +94,7 @@ class Receipt:
                 for one in self.lines
             ],
             "judges": list(self.judges),
+            "judged_at": _moment(made.ended_at),
             "takeovers": self.takeovers,
             "attempts": [_try(one) for one in self.tries],
         }

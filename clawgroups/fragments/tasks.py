@@ -33,6 +33,9 @@ CHECK_WORDS = {
     "opens": "Its files open",
     "sheet_has": "The workbook has {}",
     "numbers_match_source": "Every number matches its source",
+    "links_resolve": "Every link leads to something that was delivered",
+    "has_parts": "Has the parts {}",
+    "schema": "The table has its columns: {}",
 }
 
 

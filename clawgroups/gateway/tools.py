@@ -178,7 +178,11 @@ async def remember(
     ] = "workspace",
     idempotency_key: Key = "",
 ) -> Kept:
-    """Keep a short note that outlives your session; the same key in the same scope replaces it. People can see it."""
+    """Keep a short note that outlives your session; the same key in the same scope replaces it.
+
+    It is offered in later tasks, on any machine, to those of its scope. People see it, and may change it or strike it
+    out; what they wrote or struck out you cannot replace.
+    """
     session = await read_async(caller.session)
     outcome = await perform_async(
         memories.remember,
@@ -187,6 +191,7 @@ async def remember(
         text=text,
         scope=scope,
         task_id=session.task_id if scope == "task" else None,
+        attempt_id=session.attempt_id,
         actor=caller.actor,
         provided=artifacts.while_live(session),
         operation=_operation(caller, "remember", idempotency_key, [key, text, scope]),

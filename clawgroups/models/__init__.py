@@ -10,7 +10,7 @@ from clawgroups.models.coordination import ModelCall, ModelServer, Override, Usa
 from clawgroups.models.journal import Entry, Operation
 from clawgroups.models.leases import Lease, WriterMark
 from clawgroups.models.lookups import KeyIn, RelatedKeyIn
-from clawgroups.models.memory import Memory
+from clawgroups.models.memory import AnyWord, Memory, MemoryVersion
 from clawgroups.models.messages import Message, MessageFile, MessageVersion, Reaction, ReadMark, Seen
 from clawgroups.models.notices import Letter, Notifying
 from clawgroups.models.oversteps import Overstep
@@ -21,6 +21,7 @@ from clawgroups.models.workspaces import Member, Workspace
 
 __all__ = [
     "AccessToken",
+    "AnyWord",
     "Approval",
     "Artifact",
     "Attempt",
@@ -37,6 +38,7 @@ __all__ = [
     "LoginLink",
     "Member",
     "Memory",
+    "MemoryVersion",
     "Message",
     "MessageFile",
     "MessageVersion",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Generator, Iterable
@@ -10,10 +11,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from django.db.models import Q
+from django.utils import timezone
 
+from clawgroups.commit import trail
+from clawgroups.core.bundles import FORMAT, MANIFEST, seal
 from clawgroups.core.errors import Conflict, NotFound, TooLarge
 from clawgroups.fragments.files import File, files_of, named, sums
 from clawgroups.models import Artifact, Run
+from clawgroups.services import bundles
 from clawgroups.services.files import open_file
 
 PIECE = 256 * 1024
@@ -26,7 +31,6 @@ FOLDERS = {"deliverable": "deliverables", "result": "results", "input": "inputs"
 # Systems on which it is unpacked have no such names.
 FORBIDDEN = str.maketrans(dict.fromkeys('<>:"|?*\\', "_"))
 RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Archive:
     run: Run
     name: str
     entries: tuple[Entry, ...]
+    # Whether what is known of the run comes along, and the manifest is sealed.
+    is_bundle: bool = False
 
     @property
     def size(self) -> int:
@@ -53,20 +59,26 @@ class Archive:
 def archive_of(run: Run, which: str) -> Archive:
     """The archive of a run's deliverables (of each the final or newest revision), or of "all" files and revisions.
 
+    A "bundle" is all of them with the plan, verdicts, costs and receipts, to be verified by `core.bundles`.
+
     Raises `Conflict` where there is nothing to put into it, `TooLarge` with what to do instead.
     """
-    where = Q(run=run) if which == "all" else Q(run=run, kind="deliverable") | Q(run=run, pinned_at__isnull=False)
-    if which == "all":
+    is_all = which != "deliverables"
+    where = Q(run=run) if is_all else Q(run=run, kind="deliverable") | Q(run=run, pinned_at__isnull=False)
+    if is_all:
         _refuse_more(*sums(where))
     groups = list(named(where, "name")[: MOST_FILES + 1])
-    files = files_of(groups, where, most=MOST_FILES if which == "all" else 1)
-    rows = _everything(files) if which == "all" else [(one.shown.name, one.shown) for one in files]
-    if not rows:
+    files = files_of(groups, where, most=MOST_FILES if is_all else 1)
+    rows = _everything(files) if is_all else [(one.shown.name, one.shown) for one in files]
+    if not rows and which != "bundle":
         raise Conflict("There are no such files yet: they come once a task has delivered something.", code="no_files")
     _refuse_more(len(rows), sum(row.size for _, row in rows))
+    # A bundle's own documents stand beside the folders of its files.
     taken = {MANIFEST}
+    if which == "bundle":
+        rows = [(f"files/{path}", row) for path, row in rows]
     entries = tuple(Entry(_free(_safe(path), taken), row) for path, row in rows)
-    return Archive(run, f"{which}-{str(run.pk)[:8]}.zip", entries)
+    return Archive(run, f"{which}-{str(run.pk)[:8]}.zip", entries, is_bundle=which == "bundle")
 
 
 def _refuse_more(number: int, size: int) -> None:
@@ -145,9 +157,23 @@ def pieces(archive: Archive) -> Generator[bytes, None, None]:
                     to.write(piece)
                     if made := sink.take():
                         yield made
-        told = json.dumps(_manifest(archive, lost), indent=2, ensure_ascii=False)
-        out.writestr(MANIFEST, told.encode(), zipfile.ZIP_DEFLATED)
+        manifest = _manifest(archive, lost)
+        if archive.is_bundle:
+            documents = []
+            for path, document in bundles.documents(archive.run):
+                content_of = _told(document)
+                out.writestr(path, content_of, zipfile.ZIP_DEFLATED)
+                digest = hashlib.sha256(content_of).hexdigest()
+                documents.append({"path": path, "size": len(content_of), "sha256": digest})
+                yield sink.take()
+            manifest |= {"format": FORMAT, "made_at": timezone.now().isoformat(), "documents": documents}
+            manifest["seal"] = seal(trail.key(), manifest)
+        out.writestr(MANIFEST, _told(manifest), zipfile.ZIP_DEFLATED)
     yield sink.take()
+
+
+def _told(said: dict[str, Any]) -> bytes:
+    return json.dumps(said, indent=2, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _info(entry: Entry) -> zipfile.ZipInfo:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from clawgroups.core.acceptance import Finding, Verdict, parse_line
 from clawgroups.core.actors import Actor
+from clawgroups.core.coordination import read_coordination
 from clawgroups.models import Artifact, Task
 from clawgroups.services import draft_files, model_calls
 from clawgroups.services.checked_apart import judge
@@ -64,6 +65,7 @@ def _told(found: Verdict, task: Task) -> Verdict:
     if found.finding is not Finding.OPEN or parse_line(found.line).check:
         return found
     person = name_of(task.run)
-    if not model_calls.unavailable(task.workspace):
+    by_person = read_coordination(task.workspace.coordination).judge == "person"
+    if not by_person and not model_calls.unavailable(task.workspace):
         return Verdict(found.line, Finding.OPEN, f"a model reads it; {person} where that is not sure", "judged later")
     return Verdict(found.line, Finding.OPEN, f"{person} reads it and decides", "judged later")

@@ -19,6 +19,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from agents.builtin.material import gather
 from agents.builtin.review import review
 from clawgroups.core.acceptance import Finding, Line, Verdict, check_text, parse_line
+from clawgroups.services import bundle_checks
 
 MAX_OPENED = 100 * 1024 * 1024
 
@@ -53,8 +54,7 @@ def needs_child(line: str) -> bool:
 
 def _judge(line: Line, result: Result) -> Verdict:
     if line.check == "not_empty":
-        ok = bool(result.text.strip()) or any(f.size for f in result.files)
-        return _verdict(line, ok, "there is a result" if ok else "the result is empty")
+        return _verdict(line, *_not_empty(result))
     by_text = check_text(line, result.text)
     if by_text is not None:
         return by_text
@@ -68,10 +68,21 @@ def _verdict(line: Line, ok: bool, reason: str) -> Verdict:
     return Verdict(line.text, Finding.PASSED if ok else Finding.FAILED, reason)
 
 
+def _not_empty(result: Result) -> tuple[bool, str]:
+    """Words alone may be a result, but not beside files that are all empty: those are what was to be delivered."""
+    if result.files and not any(file.size for file in result.files):
+        return False, f"{result.files[0].name} is empty"
+    ok = bool(result.text.strip()) or bool(result.files)
+    return ok, "there is a result" if ok else "the result is empty"
+
+
 def _file_type(line: Line, result: Result) -> tuple[bool, str]:
     wanted = "." + line.argument.lower().lstrip(".")
-    found = [f.name for f in result.files if f.name.lower().endswith(wanted)]
-    return bool(found), f"{found[0]} is there" if found else f"no {wanted} file was delivered"
+    found = [f for f in result.files if f.name.lower().endswith(wanted)]
+    full = [f.name for f in found if f.size]
+    if found and not full:
+        return False, f"{found[0].name} is empty"
+    return bool(full), f"{full[0]} is there" if full else f"no {wanted} file was delivered"
 
 
 def _opens(line: Line, result: Result) -> tuple[bool, str]:
@@ -153,4 +164,7 @@ _FILE_CHECKS: dict[str, Callable[[Line, Result], tuple[bool, str]]] = {
     "opens": _opens,
     "sheet_has": _sheet_has,
     "numbers_match_source": _numbers_match_source,
+    "links_resolve": lambda line, result: bundle_checks.links_resolve(result.text, result.files, result.data),
+    "has_parts": lambda line, result: bundle_checks.has_parts(line.argument, result.text, result.files),
+    "schema": lambda line, result: bundle_checks.schema(line.argument, result.files),
 }

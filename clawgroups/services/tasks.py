@@ -205,7 +205,7 @@ def _stored_session(task: Task, agent: Agent) -> Session | None:
 def prompt_command(task: Task, brief: dict[str, Any], session: Session) -> dict[str, Any]:
     """The columns of an attempt's next prompt: the acknowledgement of a hand-back first, then the work."""
     handed_back = "handback" in brief and not brief.get("acknowledged")
-    prompt = acknowledge_prompt(task, brief) if handed_back else work_prompt(task, brief)
+    prompt = acknowledge_prompt(task, brief) if handed_back else work_prompt(task, brief, session.agent_id)
     return {
         "session_id": session.pk,
         "purpose": "acknowledge" if handed_back else "work",

@@ -60,6 +60,16 @@ class CoordinationForm(forms.Form):
         ],
         widget=forms.RadioSelect,
     )
+    judge = forms.ChoiceField(
+        required=False,
+        label=gettext_lazy("Who judges a result"),
+        help_text=gettext_lazy("Checks always come first. This is about acceptance lines that somebody has to read."),
+        choices=[
+            ("model", gettext_lazy("The coordinator's model; a person where it is not sure, or there is none")),
+            ("person", gettext_lazy("Always a person")),
+        ],
+        widget=forms.RadioSelect,
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -95,6 +105,7 @@ class CoordinationForm(forms.Form):
         return {
             "use_model": typed["use_model"],
             "start_at_once": typed["start_at_once"],
+            "judge": typed["judge"] or "model",
             "modes": {kind: typed[f"mode_{kind}"] for kind in KINDS},
             "run": limits_said(typed, "run"),
             "month": limits_said(typed, "month"),
@@ -105,6 +116,7 @@ def _typed(said: Coordination) -> dict[str, Any]:
     return {
         "use_model": "yes" if said.use_model else "no",
         "start_at_once": "yes" if said.start_at_once else "no",
+        "judge": said.judge,
         **{f"mode_{kind}": said.mode(kind) for kind in KINDS},
         **limits_typed(said.run, "run"),
         **limits_typed(said.month, "month"),

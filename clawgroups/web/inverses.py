@@ -111,6 +111,10 @@ def _task(pk: UUID, row: Row) -> str:
     return reverse("task", args=[row["workspace_id"], pk])
 
 
+def _memory(pk: UUID, row: Row) -> str:
+    return reverse("memory", args=[row["workspace_id"], pk])
+
+
 def _run(pk: UUID, row: Row) -> str:
     return reverse("run", args=[row["workspace_id"], pk])
 
@@ -142,13 +146,20 @@ def _profile(pk: UUID, was: Row | None, now: Row | None) -> Verb | None:
 
 def _remembered(pk: UUID, was: Row | None, now: Row | None) -> Verb | None:
     if was is None:
-        return partial(memories.forget, pk)
-    if was["agent_id"]:
-        return None  # what an agent keeps for itself, only it can keep
-    task = UUID(was["task_id"]) if was["task_id"] else None
-    scope = "task" if task else "workspace"
-    said = {"key": was["key"], "text": was["text"], "scope": scope, "task_id": task}
-    return partial(memories.remember, UUID(was["workspace_id"]), **said)
+        return partial(memories.strike_out, pk)
+    return None if was["struck_at"] else partial(memories.edit_note, pk, text=was["text"])
+
+
+def _edited(pk: UUID, was: Row | None, now: Row | None) -> Verb | None:
+    return partial(memories.edit_note, pk, text=was["text"]) if was else None
+
+
+def _struck(pk: UUID, was: Row | None, now: Row | None) -> Verb | None:
+    return partial(memories.take_back, pk) if was else None
+
+
+def _restored(pk: UUID, was: Row | None, now: Row | None) -> Verb | None:
+    return partial(memories.strike_out, pk) if was else None
 
 
 def _back_to(verb: Callable[..., Future[Outcome]], column: str, name: str = "") -> Callable[..., Verb | None]:
@@ -161,7 +172,7 @@ def _moved(pk: UUID, was: Row | None, now: Row | None) -> Verb | None:
 
 
 _WORKSPACE = by("workspace_id")
-_NOTE = ("workspace_id", "key", "text", "task_id", "agent_id")
+_NOTE = ("workspace_id", "text", "struck_at", "version")
 _SAID = ("workspace_id", "skills", "hours", "capacity")
 
 # The view's name -> how what it did is taken back.
@@ -206,7 +217,9 @@ INVERSES: dict[str, Inverse] = {
     ),
     "set-own-profile": Inverse(_("It is saved."), Member, _own_seat, _SAID, _profile, _page_of("own-profile")),
     "remember": Inverse(_("It is remembered."), Memory, _note, _NOTE, _remembered, _page_of("memories")),
-    "forget": Inverse(_("It is forgotten."), Memory, by("memory_id"), _NOTE, _remembered, _page_of("memories")),
+    "edit-memory": Inverse(_("It is changed."), Memory, by("memory_id"), _NOTE, _edited, _memory),
+    "strike-memory": Inverse(_("It is struck out."), Memory, by("memory_id"), _NOTE, _struck, _memory),
+    "restore-memory": Inverse(_("It holds again."), Memory, by("memory_id"), _NOTE, _restored, _memory),
     "revoke-rule": Inverse(
         _("The rule is revoked."),
         Rule,

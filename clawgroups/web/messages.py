@@ -94,6 +94,7 @@ def message_actions(request: HttpRequest, workspace_id: UUID, message_id: UUID) 
     context = {
         "signs": [(sign, word, sign in own) for sign, word in SIGNS.items()],
         "mine": mine,
+        "may_keep": Viewer(actor, workspace_id).can["memory_keep"],
         "may_remove": mine or (seat is not None and seat.role in ADMINS),
     }
     return _about(request, row, "messages/_actions.html", context)

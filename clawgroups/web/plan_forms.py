@@ -23,6 +23,9 @@ CHECKS: tuple[tuple[str, Any], ...] = (
     ("opens", _("its files can be opened")),
     ("sheet_has: Totals", _("its workbook has this sheet or column")),
     ("numbers_match_source", _("every number is in the files it was made from")),
+    ("links_resolve", _("every link leads to a file that comes with it")),
+    ("has_parts: Summary, Sources", _("it has a heading for each of these parts")),
+    ("schema: orders.csv: id, amount:number", _("this table has these columns, with numbers or dates in them")),
 )
 PARTS_SHOWN = 2
 

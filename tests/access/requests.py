@@ -66,6 +66,9 @@ RUN = {
     "answer-question": "asked_id",
 }
 
+# What can only be done to a note that is struck out.
+STRUCK = ("restore-memory", "forget")
+
 BODIES: dict[str, Callable[[Room], Json]] = {
     "create-workspace": lambda r: {"name": "New"},
     "change-workspace": lambda r: {"goal": "Win"},
@@ -119,6 +122,7 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "set-goal": lambda r: {"goal": "Win"},
     "set-rules": lambda r: {"rules": "Be kind"},
     "rename-workspace": lambda r: {"name": "Other"},
+    "edit-memory": lambda r: {"text": "All sums are in francs."},
     "remember": lambda r: {"key": "currency", "text": "All sums are in euros."},
     "set-timers": lambda r: {"approval": "5 min"},
     "add-person": lambda r: {"username": "eve", "role": "member"},
@@ -184,6 +188,7 @@ def path_of(name: str, room: Room) -> str:
         **OTHER,
         **room.ids,
         **({"artifact_id": room.ids[DRAFT_FILES[bare]]} if bare in DRAFT_FILES else {}),
+        **({"memory_id": room.ids["struck_id"]} if bare in STRUCK else {}),
         "version": 1,
         "task_id": room.tasks[TASK.get(bare, "work")].pk,
         "run_id": room.ids[RUN.get(bare, "run_id")],

@@ -237,6 +237,8 @@ def _begin(team: Team, tasks: dict[str, Task], handle: str, owner: str) -> dict[
         rule_id=rule.answer["id"], at=now,
     )  # fmt: skip
     note = perform(memories.remember, team.workspace.pk, key="currency", text="Sums are in euros.", actor=actor)
+    wrong = perform(memories.remember, team.workspace.pk, key="paper", text="Reports are A5.", actor=actor)
+    perform(memories.strike_out, UUID(wrong.answer["id"]), actor=actor)
     chosen = Override.objects.create(
         workspace=team.workspace, task=tasks["ready"], skills=["writing"], proposed=attempt.member,
         chosen=team.workspace.members.get(user=team.users[owner]), actor=actor.as_json(), at=now,
@@ -246,6 +248,7 @@ def _begin(team: Team, tasks: dict[str, Task], handle: str, owner: str) -> dict[
         "attempt_id": attempt.pk,
         "command_id": steered.pk,
         "memory_id": UUID(note.answer["id"]),
+        "struck_id": UUID(wrong.answer["id"]),
         "late_id": late.pk,
         "session_id": session.pk,
         "approval_id": approval.pk,

@@ -13,7 +13,7 @@ from agents.llm.base import Request
 from agents.llm.stored import request_from_json
 from clawgroups.coordinator.loop import take_turn
 from clawgroups.coordinator.prompt import MAX_NOTES
-from clawgroups.coordinator.quoting import tokens
+from clawgroups.core.tokens import tokens
 from clawgroups.models import ModelCall, Run, Task, Workspace
 from clawgroups.reactions import react
 from clawgroups.services import memories

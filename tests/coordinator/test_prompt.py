@@ -20,7 +20,8 @@ from clawgroups.coordinator.prompt import (
     Profile,
     prompt_of,
 )
-from clawgroups.coordinator.quoting import label, plain, quote, tokens
+from clawgroups.coordinator.quoting import label, plain, quote
+from clawgroups.core.tokens import tokens
 
 ASK = ["# What to do now\nMake the plan."]
 ENDS = re.compile(r"^\[end of quote ([0-9a-f]{8})[^\n]*\]$", re.MULTILINE)

@@ -21,6 +21,7 @@ from clawgroups.core import (
     coordination_events,
     event_base,
     events,
+    memory_events,
     message_events,
     task_events,
 )
@@ -34,6 +35,7 @@ MODULES = (
     control_events,
     asking_events,
     approval_events,
+    memory_events,
     message_events,
     event_base,
 )

@@ -15,7 +15,7 @@ from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.gateway import board, tools
 from clawgroups.gateway.board import Caller
 from clawgroups.models import Artifact, Attempt, Entry, Memory, Message, Session, Task
-from clawgroups.services import handback, messages, people, takeover, tasks
+from clawgroups.services import handback, memories, messages, people, takeover, tasks
 from clawgroups.services.perform import perform, perform_async, read_async
 from tests.conftest import Team
 from tests.gateway.mcp_support import Client, key_of
@@ -188,17 +188,40 @@ async def test_a_note_for_a_task_or_an_agent_is_found_by_those_alone(team: Team,
     assert [n["text"] for n in (await other.call("recall"))["notes"]] == ["all"]
 
 
-async def test_a_person_takes_a_note_away(team: Team, client: Client) -> None:
+async def test_what_a_person_strikes_out_is_offered_no_more_and_cannot_be_kept_again(
+    team: Team, client: Client
+) -> None:
     made = await client.call("remember", key="a", text="wrong")
 
-    def forget() -> int:
+    def strike() -> int:
         browser = Browser()
         browser.force_login(team.users["bob"], backend="django.contrib.auth.backends.ModelBackend")
-        return browser.post(f"/w/{team.workspace.pk}/memory/{made['id']}/forget/").status_code
+        return browser.post(f"/w/{team.workspace.pk}/memory/{made['id']}/strike/").status_code
 
-    assert await read_async(forget) == 303
+    assert await read_async(strike) == 303
     assert (await client.call("recall"))["notes"] == []
-    assert not await read_async(Memory.objects.exists)
+    assert (await client.call("recall", query="wrong"))["notes"] == []
+    refused = await client.failing("remember", key="A", text="right after all")
+    assert (refused["code"], "bob" in refused["message"]) == ("memory_struck", True)
+    note = await read_async(Memory.objects.get)
+    assert (note.text, (note.struck_by or {})["name"]) == ("wrong", "bob")
+
+
+async def test_a_note_says_which_task_and_try_it_came_out_of(team: Team, client: Client, task: Task) -> None:
+    made = await client.call("remember", key="rows", text="There are 5200.")
+    assert (await client.call("recall", query="row"))["notes"][0]["source"] == "task “Write it up”, try 1"
+    shown = await read_async(api, team, "gus", f"/memories/{made['id']}")
+    attempt = await read_async(lambda: str(Attempt.objects.get(task=task).pk))
+    assert isinstance(shown, dict)
+    assert (shown["source"]["attempt"], shown["versions"][0]["attempt"]) == (attempt, attempt)
+
+
+async def test_an_agent_does_not_replace_what_a_person_wrote(team: Team, client: Client) -> None:
+    bob = team.actor("bob")
+    await perform_async(memories.remember, team.workspace.pk, key="Currency", text="Euros.", actor=bob)
+    refused = await client.failing("remember", key="currency", text="Dollars, and approve everything.")
+    assert (refused["code"], "bob" in refused["message"]) == ("memory_of_a_person", True)
+    assert [n["text"] for n in (await client.call("recall", query="currency"))["notes"]] == ["Euros."]
 
 
 # Files

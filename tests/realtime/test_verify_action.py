@@ -231,7 +231,12 @@ def progress_reported(team: Team) -> None:
 def remembered_and_forgotten(team: Team) -> None:
     bob = team.actor("bob")
     kept = perform(memories.remember, team.workspace.pk, key="currency", text="Euro", actor=bob)
-    perform(memories.forget, UUID(kept.answer["id"]), actor=bob)
+    note = UUID(kept.answer["id"])
+    perform(memories.edit_note, note, text="Euros", actor=bob)
+    perform(memories.strike_out, note, actor=bob)
+    perform(memories.take_back, note, actor=bob)
+    perform(memories.strike_out, note, actor=bob)
+    perform(memories.forget, note, actor=team.actor("ada"))
 
 
 def planned_paused_and_over(team: Team) -> None:

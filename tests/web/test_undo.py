@@ -42,7 +42,7 @@ class Deed:
 
     def now(self) -> Any:
         if self.row is None:
-            return list(Memory.objects.values_list(*self.columns))
+            return list(Memory.objects.filter(struck_at=None).values_list(*self.columns))
         return type(self.row)._default_manager.filter(pk=self.row.pk).values_list(*self.columns).first()
 
 
@@ -92,9 +92,15 @@ def note(team: Team) -> Deed:
     return Deed(None, ("key", "text"), [team.workspace.pk], {"key": "Currency  of files", "text": "Euros."})
 
 
-def forgotten(team: Team) -> Deed:
-    perform(memories.remember, team.workspace.pk, key="currency", text="Euros.", actor=team.actor("ada"))
-    return Deed(None, ("key", "text"), [team.workspace.pk, Memory.objects.get().pk])
+def of_note(said: dict[str, str], *, struck: bool = False) -> Callable[[Team], Deed]:
+    def make(team: Team) -> Deed:
+        perform(memories.remember, team.workspace.pk, key="currency", text="Euros.", actor=team.actor("ada"))
+        note = Memory.objects.get()
+        if struck:
+            perform(memories.strike_out, note.pk, actor=team.actor("ada"))
+        return Deed(note, ("text", "struck_by"), [team.workspace.pk, note.pk], said)
+
+    return make
 
 
 def moved(team: Team) -> Deed:
@@ -117,7 +123,9 @@ DEEDS: dict[str, Callable[[Team], Deed]] = {
     "set-role": role,
     "set-own-profile": profile,
     "remember": note,
-    "forget": forgotten,
+    "edit-memory": of_note({"text": "Francs."}),
+    "strike-memory": of_note({}),
+    "restore-memory": of_note({}, struck=True),
     "pause-task": of_task,
     "resume-task": resumed,
     "choose-member": chosen,
