@@ -97,10 +97,10 @@ class Person:
         expect(page.get_by_role("heading", name="It is in your hands")).to_be_visible(timeout=WORK)
         self.shoot(page, f"{shot}-taken-over-390")
 
-    def unseats(self, workspace: str, name: str, *, shot: str) -> None:
+    def unseats(self, workspace: str, handle: str, *, shot: str) -> None:
         """Take an agent's seat in a workspace away, on the page of its team."""
         page = self.see(self.desk, f"/w/{workspace}/members/")
-        seat = page.get_by_role("listitem").filter(has_text=f"@{name}")
+        seat = page.get_by_role("listitem").filter(has=page.get_by_text(f"@{handle}", exact=True))
         self.shoot(page, f"{shot}-team-1440")
         seat.get_by_role("button", name="Remove").click()
         page.get_by_role("dialog").get_by_role("button", name="Remove").click()
