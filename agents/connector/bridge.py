@@ -82,8 +82,8 @@ class Bridge:
 
     `start_child` is called once the server has taken the key, and again for every restart. `say` gets plain
     sentences for the person at the machine, `noise` what the agent writes between its messages;
-    `on_connected` is called each time the server has taken the key, `watch` is told how it stands. Raises
-    `wire.BadAddress` for an address that cannot be one.
+    `on_connected` is called each time the server has taken the key, `on_retired` when it takes none of this agent's
+    any more, `watch` is told how it stands. Raises `wire.BadAddress` for an address that cannot be one.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class Bridge:
         say: Callable[[str], None] = print,
         noise: Callable[[bytes], None] = lambda _: None,
         on_connected: Callable[[], None] = lambda: None,
+        on_retired: Callable[[], None] = lambda: None,
         watch: Watch = NOBODY,
     ) -> None:
         self._settings = settings
@@ -101,6 +102,7 @@ class Bridge:
         self._start_child = start_child
         self._say = say
         self._on_connected = on_connected
+        self._on_retired = on_retired
         self._watch = watch
         self._welcomed = False
         self._backoff = Backoff(settings.scale)
@@ -157,7 +159,9 @@ class Bridge:
             await self._part(life, code)
             return code
         except Refused as refused:
-            self._say(f"the server refused the key: {refused} Make a new key on the agent's page.")
+            if refused.for_good:
+                self._on_retired()
+            self._say(f"the server refused the key: {refused} {_what_then(refused, self._settings.root)}")
             return REFUSED
         except Replaced:
             self._say(
@@ -329,6 +333,12 @@ class Bridge:
         if method == version.DRAINING:
             # Its `retry_after` is the width of our first wait's jitter: nobody comes back at the same instant.
             self._say("the server is about to restart")
+
+
+def _what_then(refused: Refused, root: Path) -> str:
+    if refused.for_good:
+        return f"Its key is no longer kept here; what it worked on is left in {root}."
+    return "Make a new line or key on the agent's page."
 
 
 def _how_it_ended(code: int) -> str:

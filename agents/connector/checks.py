@@ -31,7 +31,7 @@ _LIMIT = 64 * 1024
 _CLOCK_OFF = 120.0
 _SPACE = 1024**3
 _EXPIRES = 14 * 24 * 3600
-NEW_KEY = "make a new key on the agent's page"
+NEW_KEY = "make a new line or key on the agent's page"
 
 
 @dataclass(frozen=True)

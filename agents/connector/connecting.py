@@ -197,6 +197,11 @@ async def bridge_of(options: argparse.Namespace, command: list[str], console: Co
             keys.remember(address, options.name, key)
             Remembered().remember(entry_of(options, command))
 
+    def forget() -> None:
+        with suppress(OSError):
+            keys.drop(address, key)
+            Remembered().forget(options.name, options.url)
+
     names = (options.name, options.launcher, Path(command[0]).name)
     owner = owner_of(options.policy, options.allow, names, _terminal(console), scale=scale)
     settings = Settings(
@@ -213,4 +218,4 @@ async def bridge_of(options: argparse.Namespace, command: list[str], console: Co
     )
     kept = record.keep(options.url, key, console, name=options.name, program=Path(command[0]).name, root=settings.root)
     start = partial(ProcessChild.start, command, env=options.environment, grace=_GRACE * scale, on_stderr=kept.write)
-    return Bridge(settings, start, say=kept.say, noise=kept.noise, on_connected=remember, watch=kept)
+    return Bridge(settings, start, say=kept.say, noise=kept.noise, on_connected=remember, on_retired=forget, watch=kept)

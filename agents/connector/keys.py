@@ -76,6 +76,13 @@ class KeyFile:
             else:
                 self._path.unlink(missing_ok=True)
 
+    def drop(self, address: str, key: str) -> None:
+        """Keep a key no longer, whatever names it has on this server. Raises OSError."""
+        for entry in [entry for entry, kept in self._load().items() if kept == key]:
+            host, _, name = entry.partition(" ")
+            if host == _entry(address, ""):
+                self.forget(address, name)
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Two programs that keep a key at once would lose one of them."""

@@ -92,10 +92,14 @@ class Remembered:
             known[at] = entry
         self._write(known)
 
-    def forget(self, name: str) -> list[Entry]:
-        """No longer connect what goes by this name, wherever it was; what was forgotten. Raises OSError."""
+    def forget(self, name: str, url: str | None = None) -> list[Entry]:
+        """No longer connect what goes by this name, on one server or wherever it was; what was forgotten.
+
+        Raises OSError.
+        """
         known = self.all()
-        gone = [entry for entry in known if name in (entry.name, entry.host if not entry.name else "")]
+        named = [entry for entry in known if name in (entry.name, entry.host if not entry.name else "")]
+        gone = [entry for entry in named if url is None or entry.host == host_of(url)]
         if gone:
             self._write([entry for entry in known if entry not in gone])
         return gone

@@ -32,7 +32,11 @@ class BadAddress(ValueError):
 
 
 class Refused(Exception):
-    """The server does not want this key; trying again would not help."""
+    """The server does not want this key; trying again would not help. `for_good`: nor would another key."""
+
+    def __init__(self, text: str, *, for_good: bool = False) -> None:
+        super().__init__(text)
+        self.for_good = for_good
 
 
 class Replaced(Exception):
@@ -186,7 +190,8 @@ def extension(frame: Frame) -> tuple[str, Frame] | None:
 
 def refusal(params: Frame) -> Refused:
     """What the server said when it refused us."""
-    return Refused(sentence(str(params.get("message") or params.get("code") or "")))
+    text = sentence(str(params.get("message") or params.get("code") or ""))
+    return Refused(text, for_good=params.get("code") == version.RETIRED)
 
 
 def sentence(text: str) -> str:

@@ -65,6 +65,7 @@ CANCEL_REQUEST: Final = "$/cancel_request"
 CLOSE_NORMAL: Final = 1000
 CLOSE_DRAINING: Final = 1012
 CLOSE_REFUSED: Final = 4401
+RETIRED: Final = "retired"  # what a refusal says of an agent that never comes back
 CLOSE_FORBIDDEN: Final = 4403
 CLOSE_UNRESPONSIVE: Final = 4408
 IGNORED_STOP: Final = "The agent did not confirm a stop."  # why a socket is closed so

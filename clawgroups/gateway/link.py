@@ -40,7 +40,7 @@ from clawgroups.gateway.backlog import (
 from clawgroups.gateway.hello import Hello
 from clawgroups.gateway.pump import Pump
 from clawgroups.gateway.rates import TOO_MUCH, rates
-from clawgroups.gateway.reads import Held, Look
+from clawgroups.gateway.reads import RETIRED, Held, Look
 from clawgroups.gateway.worker import Worker
 from clawgroups.ingest import Intake, Replaced
 
@@ -168,7 +168,7 @@ class Link:
 
     async def _close(self, code: int, reason: str) -> None:
         if code in (version.CLOSE_REFUSED, version.CLOSE_FORBIDDEN) and self.hello.is_connector:
-            await self.send(refused("key_revoked" if code == version.CLOSE_REFUSED else "unsupported", reason))
+            await self.send(refused(_word_of(code, reason), reason))
         if self._closing:
             return
         self._closing = True
@@ -268,6 +268,12 @@ class Link:
     def child_gone(self) -> bool:
         """Whether nothing will ever come on this link again."""
         return not self.hello.is_connector or self._worker.exited
+
+
+def _word_of(code: int, reason: str) -> str:
+    if code == version.CLOSE_FORBIDDEN:
+        return "unsupported"
+    return version.RETIRED if reason == RETIRED else "key_revoked"
 
 
 def refused(code: str, message: str) -> str:

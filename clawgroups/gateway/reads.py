@@ -18,6 +18,7 @@ from clawgroups.services.contact import unconfirmed
 from clawgroups.services.sessions import links_lost, may_go_to, open_commands
 
 MAX_SESSIONS = 1000
+RETIRED = "The agent was retired."
 LINK = ("epoch", "closed_at", "opened_at", "agent__retired_at", "agent__connection_epoch")
 TURNS = ("work", "acknowledge", "steer")
 
@@ -78,7 +79,7 @@ class _Seen:
         link = self.links.get(one.link)
         # A link's row goes only with its agent's.
         if link is None or link[3] is not None:
-            return Look(close=version.CLOSE_REFUSED, reason="The agent was retired.")
+            return Look(close=version.CLOSE_REFUSED, reason=RETIRED)
         link_epoch, closed_at, opened_at, _, agent_epoch = link
         if revoked_at is not None or (expires_at is not None and expires_at <= self.now):
             return Look(close=version.CLOSE_REFUSED, reason="The agent's key is no longer valid.")

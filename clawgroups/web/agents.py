@@ -56,8 +56,10 @@ def agent_list(request: HttpRequest) -> HttpResponse:
     listed = [
         AgentCard(a, present[a.pk], a.owner_id == actor.user_id or actor.is_staff, a.pk in ignoring) for a in found
     ]
+    mine = [c for c in listed if c.agent.owner_id == actor.user_id]
     context = {
-        "mine": [c for c in listed if c.agent.owner_id == actor.user_id],
+        "mine": mine,
+        "first": all(c.agent.is_builtin for c in mine),
         "others": [c for c in listed if c.agent.owner_id != actor.user_id],
         "nav": "agents",
     }

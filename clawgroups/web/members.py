@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -19,7 +20,7 @@ from clawgroups.permissions import get_member, get_workspace
 from clawgroups.services import members
 from clawgroups.services.perform import perform
 from clawgroups.web.forms import PersonForm, carry_out
-from clawgroups.web.http import Viewer, actor_of, done, operation_of, page
+from clawgroups.web.http import Viewer, actor_of, done, operation_of, page, sent_to
 from clawgroups.web.undo import offered
 from clawgroups.web.workspaces import follows
 
@@ -56,7 +57,13 @@ def _addable(actor: Actor, workspace_id: UUID) -> list[Agent]:
 
 
 def _team(request: HttpRequest, workspace_id: UUID, said: str) -> HttpResponse:
-    return done(request, reverse("members", args=[workspace_id]), (), said)
+    return _led(request, reverse("members", args=[workspace_id]), said)
+
+
+def _led(request: HttpRequest, to: str, said: str) -> HttpResponse:
+    """To a whole page, also from htmx: a seat stands in too many places of this one."""
+    messages.success(request, said)
+    return sent_to(request, to)
 
 
 @require_POST
@@ -120,5 +127,5 @@ def remove_member(request: HttpRequest, workspace_id: UUID, member_id: UUID) -> 
     found = _member(actor, workspace_id, member_id)
     perform(members.remove_member, member_id, actor=actor, operation=operation_of(request))
     if found.user_id == actor.user_id:
-        return done(request, reverse("workspaces"), (), _("You left the workspace."))
+        return _led(request, reverse("workspaces"), _("You left the workspace."))
     return _team(request, workspace_id, _("Removed."))

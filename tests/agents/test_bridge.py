@@ -143,7 +143,9 @@ async def test_a_refused_key_is_told_and_never_tried_again(server: FakeServer, t
     server.refuse = ("This key was revoked", 4401)
     async with bridged(server, tmp_path, restart=True) as running:
         assert await running.code() == 3
-        assert running.said == ["the server refused the key: This key was revoked. Make a new key on the agent's page."]
+        assert running.said == [
+            "the server refused the key: This key was revoked. Make a new line or key on the agent's page."
+        ]
         assert (len(server.upgrades), running.children) == (1, [])
 
 

@@ -19,6 +19,7 @@ import pytest
 from agents.connector.child import MAX_LINE, ProcessChild
 from agents.connector.cli import main
 from agents.connector.keys import KeyFile
+from agents.connector.remembered import Remembered
 from agents.protocol import version
 from tests.agents.support import PATIENCE, FakeServer
 from tests.stories.waiting import until
@@ -114,9 +115,27 @@ async def test_a_refused_key_ends_the_program_with_3(server: FakeServer) -> None
         code, said = await program.end()
     assert code == 3
     assert said == (
-        "clawgroups: the server refused the key: The key is not known. Make a new key on the agent's page.\n"
+        "clawgroups: the server refused the key: The key is not known. Make a new line or key on the agent's page.\n"
     )
     assert KeyFile().find(server.url) is None
+
+
+async def test_a_retired_agent_leaves_no_key_behind_and_says_what_is_left(server: FakeServer, home: Path) -> None:
+    keys = KeyFile()
+    keys.remember(server.url, "another", "cg_other")
+    async with connector("connect", server.url, "--name", "scribe", "--key", "cg_x", "--", *AGENT) as program:
+        await server.until(lambda: server.connection and keys.find(server.url, "scribe"))
+        assert [one.name for one in Remembered().all()] == ["scribe"]
+        told = {"code": version.RETIRED, "message": "The agent was retired."}
+        await server.send({"method": version.REFUSED, "params": told})
+        code, said = await program.end()
+    assert code == 3
+    assert said.endswith(
+        "the server refused the key: The agent was retired. Its key is no longer kept here; "
+        f"what it worked on is left in {home / 'state' / 'clawgroups' / 'work'}.\n"
+    )
+    assert (keys.find(server.url, "scribe"), Remembered().all()) == (None, [])
+    assert keys.find(server.url, "another") == "cg_other"
 
 
 async def test_a_replaced_connection_ends_the_program_with_4(server: FakeServer) -> None:

@@ -91,7 +91,7 @@ async def test_every_agent_that_was_connected_before_is_looked_at(
     code, said = await examined(capfd)
     assert code == 1
     assert [said["key of good"], said["key of void"]] == [
-        "ok the server takes it", "WRONG it is wrong, expired or revoked: make a new key on the agent's page",
+        "ok the server takes it", "WRONG it is wrong, expired or revoked: make a new line or key on the agent's page",
     ]  # fmt: skip
     assert said["agent good"] == "ok sh -c x"
     assert said["agent void"].startswith("WRONG there is no program no-such-agent on this machine")
@@ -105,7 +105,7 @@ async def test_a_void_key_and_sockets_that_do_not_pass_are_found(
     server.status = 502
     code, said = await examined(capfd, server.url)
     assert code == 1
-    assert said["key"] == "WRONG it is wrong, expired or revoked: make a new key on the agent's page"
+    assert said["key"] == "WRONG it is wrong, expired or revoked: make a new line or key on the agent's page"
     assert said["socket"] == (
         "WRONG the server answered 502; if the rest is fine, a proxy in between does not pass WebSockets on"
     )

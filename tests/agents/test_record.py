@@ -81,7 +81,7 @@ async def test_the_status_follows_a_connector_from_its_start_to_its_end(
     assert code == 1
     assert line.startswith("Scribe: ended ")
     assert line.endswith(
-        " with code 3: the server refused the key: The key is not known. Make a new key on the agent's page.\n"
+        " with code 3: the server refused the key: The key is not known. Make a new line or key on the agent's page.\n"
     )
     folder = home / "state" / "clawgroups" / "connectors"
     files = [path for path in folder.iterdir() if path.is_file()]

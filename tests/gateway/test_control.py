@@ -201,6 +201,17 @@ async def test_a_revoked_key_closes_its_socket_at_once(team: Team) -> None:
     assert row.closed_at is not None
 
 
+async def test_a_retired_agent_is_told_so_in_a_word_of_its_own(team: Team, key: str) -> None:
+    agent = Socket(uuid4()).open(key)
+    await agent.asked("initialize")
+    ada = await read_async(team.actor, "ada")
+    await perform_async(agents.retire_agent, team.agents["scribe"].pk, actor=ada)
+    await agent.gone()
+    assert agent.closed == 4401
+    assert agent.heard[-1]["method"] == "_clawgroups/refused"
+    assert agent.heard[-1]["params"] == {"code": "retired", "message": "The agent was retired."}
+
+
 async def test_the_newest_connector_wins_and_the_work_of_the_older_is_released(team: Team, key: str) -> None:
     task = await read_async(team.assigned)
     older = Socket(uuid4()).open(key)

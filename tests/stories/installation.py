@@ -29,7 +29,7 @@ class Installation:
     def __init__(self, **settings: str) -> None:
         # Short, since a Unix socket lies in it.
         self.data = Path(tempfile.mkdtemp(prefix="claw-story-"))
-        self.port = free_port()
+        self.port = int(settings.get("PORT") or free_port())
         self.url = f"http://127.0.0.1:{self.port}"
         kept = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
         self.environment = {**kept, "CLAWGROUPS_DATA": str(self.data), "PORT": str(self.port), **settings}
