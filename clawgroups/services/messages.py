@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from agents.ids import new_id
 from clawgroups import commit
-from clawgroups.core.actors import Actor
+from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.addressing import mentioned
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome
 from clawgroups.core.errors import Invalid, NotFound
@@ -46,7 +46,7 @@ def post_message(
     it. `provided`: what must still be so when it is said.
     """
     expects = require(actor, "message.post", workspace_id)
-    if task_id is not None:
+    if task_id is not None and actor.kind is not ActorKind.SYSTEM:
         get_task(actor, task_id, "task.view")
     if reply_to is not None:
         _in_thread(reply_to, workspace_id, task_id)

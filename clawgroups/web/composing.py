@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
 from clawgroups.core.addressing import COORDINATOR, Addressee, named, reach
+from clawgroups.core.commands import KNOWN, command_of
 from clawgroups.fragments import rooms
 from clawgroups.models import Member
 from clawgroups.permissions import get_workspace
@@ -54,6 +55,7 @@ def wake_preview(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     ]
     context = {
         "reach": reach(text, members),
+        "command": KNOWN[command.name] if (command := command_of(text)) else "",
         "is_empty": not text.strip(),
         "thread": request.POST.get("task", ""),
         "viewer": Viewer(actor, found.pk),

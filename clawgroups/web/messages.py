@@ -11,13 +11,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from clawgroups.core.actors import Actor
+from clawgroups.core.commands import command_of
 from clawgroups.core.errors import ClawError, Conflict, Invalid, NotFound
 from clawgroups.core.signs import SIGNS
 from clawgroups.fragments import pieces
 from clawgroups.fragments.messages import messages_of, whole
 from clawgroups.models import Message, Task
 from clawgroups.permissions import ADMINS, get_message, get_task, get_workspace, require
-from clawgroups.services import answers, message_changes, messages, saying
+from clawgroups.services import answers, commanding, message_changes, messages, saying
 from clawgroups.services.perform import perform
 from clawgroups.web.forms import take_in
 from clawgroups.web.http import Viewer, actor_of, done, fresh_operation, is_htmx, operation_of, page, paged, see
@@ -35,10 +36,14 @@ def post_message(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     require(actor, "message.post", workspace_id)
     task_id = _task_named(request.POST.get("task", ""), actor, workspace_id)
     messages.few_enough(len(request.FILES.getlist("files")))
+    body = request.POST.get("body", "")
+    if (command := command_of(body)) is not None:
+        pk = commanding.obey(workspace_id, body, command, actor=actor, task_id=task_id)
+        return done(request, _thread_page(workspace_id, task_id), [*pieces("message", [pk]), fresh_operation()])
     outcome = perform(
         saying.say,
         workspace_id,
-        body=request.POST.get("body", ""),
+        body=body,
         task_id=task_id,
         reply_to=_id(request.POST.get("reply_to", ""), "The message that you answer is not in this workspace."),
         files=take_in(request),
