@@ -36,7 +36,7 @@ def give(team: Team, text: str, by: str = "bob", task: Task | None = None) -> st
     command = command_of(text)
     assert command is not None
     actor = team.actor(by)
-    pk = commanding.obey(team.workspace.pk, text, command, actor=actor, task_id=task and task.pk)
+    pk = commanding.obey(team.workspace.pk, text, command, actor=actor, task_id=None if task is None else task.pk)
     assert Message.objects.get(pk=pk).member == team.seat(by)
     answer = Message.objects.get(reply_to=pk)
     assert answer.actor["kind"] == "system"
