@@ -126,7 +126,7 @@
       const text = word ? el.value.slice(0, word.at - 1) + el.value.slice(el.selectionStart) : el.value, said = `${!text.trim()} ${(text.match(/@[\w.-]+|`+/g) || []).join(" ")}`;
       if (known.get(form) === said) return;
       known.set(form, said);
-      const answer = text.trim() ? await post(form.dataset.wake, { body: text }).catch(() => null) : { ok: true, text: () => "" };
+      const answer = text.trim() ? await post(form.dataset.wake, { body: text, task: form.dataset.task || "" }).catch(() => null) : { ok: true, text: () => "" };
       if (!answer?.ok) return known.delete(form);
       const html = await answer.text();
       if (known.get(form) === said) $(".wake", form).innerHTML = html;

@@ -20,7 +20,7 @@ from clawgroups.core.errors import NotFound
 from clawgroups.fragments.messages import whole
 from clawgroups.models import Message
 from clawgroups.permissions import get_message, get_message_file, get_task, get_workspace, require
-from clawgroups.services import message_changes, messages
+from clawgroups.services import answers, message_changes, messages
 from clawgroups.services.pictures import picture_of
 from clawgroups.services.search import KINDS, search_in, threads_of
 
@@ -121,6 +121,12 @@ def react_message(request: HttpRequest, response: HttpResponse, message_id: UUID
 def unreact_message(request: HttpRequest, response: HttpResponse, message_id: UUID, body: SignIn) -> Answer:
     """Take your sign off again."""
     return write(request, response, message_changes.unreact, message_id, sign=body.sign)
+
+
+@router.post("/messages/{uuid:message_id}/let-on")
+def let_message_on(request: HttpRequest, response: HttpResponse, message_id: UUID) -> Answer:
+    """Have those asked whom it names, where talk among agents was held up at it (`held_up`)."""
+    return write(request, response, answers.let_on, message_id)
 
 
 @router.get("/message-files/{uuid:file_id}/content")

@@ -137,8 +137,8 @@ def key(row: AgentKey) -> Json:
 def run(row: Run) -> Json:
     """`question`: what the coordinator asks before it plans; `answers`: what it was told so far."""
     said = columns(
-        row, "id", "goal", "state", "paused", "planner", "rationale", "question", "answers", "reason", "created_at",
-        "started_at", "ended_at", "deadline_at",
+        row, "id", "goal", "kind", "state", "paused", "planner", "rationale", "question", "answers", "reason",
+        "created_at", "started_at", "ended_at", "deadline_at",
     )  # fmt: skip
     return {**said, "workspace": str(row.workspace_id)}
 

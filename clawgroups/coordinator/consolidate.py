@@ -14,6 +14,7 @@ from clawgroups.models import Artifact, Attempt, Dependency, Run, Task
 from clawgroups.services import runs
 from clawgroups.services.files import StoredFile, open_file, store
 from clawgroups.services.perform import perform
+from clawgroups.services.talking import KIND
 
 MAX_PICTURE = 2 * 1024 * 1024
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
@@ -23,6 +24,9 @@ def consolidate_run(run_id: UUID, actor: Actor) -> None:
     """Make the deliverables of a run whose tasks are all terminal, and finish it (or fail it, saying why)."""
     run = Run.objects.select_related("workspace", "created_by").get(pk=run_id)
     if run.state != "consolidating":
+        return
+    if run.kind == KIND:
+        _end_talk(run, actor)
         return
     material = gather(run)
     if not any(section.state == "done" for section in material.sections):
@@ -35,6 +39,17 @@ def consolidate_run(run_id: UUID, actor: Actor) -> None:
     if material.warnings:
         note += " Note: " + " ".join(material.warnings)
     perform(runs.finish_run, run.pk, deliverables=[runs.Deliverable(report), *books], note=note, actor=actor)
+
+
+def _end_talk(run: Run, actor: Actor) -> None:
+    """Nothing is left to do: each answer was posted as it was accepted. Who did not answer is told."""
+    silent = Task.objects.filter(run=run).exclude(state="done").select_related("proposed").order_by("position")
+    lines = [f"{one.proposed.name if one.proposed else 'Nobody'} did not answer: {_why(one)}." for one in silent]
+    perform(runs.finish_run, run.pk, deliverables=(), note="\n".join(lines), actor=actor)
+
+
+def _why(task: Task) -> str:
+    return task.reason.rstrip(".") or f"the task is {task.state}"
 
 
 def gather(run: Run) -> Material:

@@ -30,7 +30,7 @@ def mentioned(text: str, handles: Mapping[str, UUID]) -> tuple[UUID, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """A member as a message finds it: a person who has a page open or not, or an agent."""
+    """A member as a message finds it: a person who has a page open or not, or an agent that is connected or not."""
 
     handle: str
     name: str
@@ -42,20 +42,21 @@ class Addressee:
 class Reach:
     """What a text does when it is sent; names in the order in which the text has them.
 
-    A person is told: at once, or by a mark when they come back. Nothing that is said wakes an agent or the coordinator:
-    agents are given tasks, and the coordinator goals.
+    A person is told: at once, or by a mark when they come back. An agent is asked to answer: at once, or when it is
+    back. Who is not named gets nothing. The coordinator takes goals.
     """
 
     told: tuple[str, ...] = ()
     later: tuple[str, ...] = ()
     agents: tuple[str, ...] = ()
+    agents_later: tuple[str, ...] = ()
     coordinator: bool = False
     unknown: tuple[str, ...] = ()
 
     @property
     def is_to_nobody(self) -> bool:
         """Whether no member is named, so that it is for whoever reads."""
-        return not (self.told or self.later or self.agents or self.coordinator)
+        return not (self.told or self.later or self.agents or self.agents_later or self.coordinator)
 
 
 def reach(text: str, members: Iterable[Addressee]) -> Reach:
@@ -67,7 +68,14 @@ def reach(text: str, members: Iterable[Addressee]) -> Reach:
     return Reach(
         told=tuple(one.name for one in seated if not one.is_agent and one.here),
         later=tuple(one.name for one in seated if not one.is_agent and not one.here),
-        agents=tuple(one.name for one in seated if one.is_agent),
+        agents=tuple(one.name for one in seated if one.is_agent and one.here),
+        agents_later=tuple(one.name for one in seated if one.is_agent and not one.here),
         coordinator=any(name.casefold() == COORDINATOR for name in strange),
         unknown=tuple(name for name in strange if name.casefold() != COORDINATOR),
     )
+
+
+def without(text: str, name: str) -> str:
+    """A text without the mentions of this name, and what stood between them and the rest."""
+    gone = re.compile(rf"(?<![\w@/])@{re.escape(name)}\b[,:]?[ \t]*", re.IGNORECASE)
+    return gone.sub("", text).strip()

@@ -67,4 +67,13 @@ class ArtifactUnpinned(JournalEvent):
     revision: int
 
 
-MessageEvent = MessageEdited | MessageRemoved | MessageReacted | MessageUnreacted | ArtifactPinned | ArtifactUnpinned
+class TalkLetOn(JournalEvent):
+    """A person had those asked whom a message names, after talk among agents was held up there."""
+
+    type: Literal["message.let_on"] = "message.let_on"
+    message_id: UUID
+
+
+MessageEvent = (
+    MessageEdited | MessageRemoved | MessageReacted | MessageUnreacted | TalkLetOn | ArtifactPinned | ArtifactUnpinned
+)

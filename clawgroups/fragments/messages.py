@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Prefetch, QuerySet
 
 from clawgroups.core.signs import SIGNS
-from clawgroups.models import Member, Message, Reaction
+from clawgroups.models import Member, Message, Reaction, Task
 
 MOST_ANSWERS = 50
 
@@ -42,7 +42,15 @@ def whole(rows: QuerySet[Message]) -> QuerySet[Message]:
     """Messages with everything that is shown of them."""
     signs = Reaction.objects.select_related("member").order_by("at", "id")
     answered = rows.select_related("member", "reply_to")
-    return answered.prefetch_related("files", "reply_to__files", Prefetch("reactions", signs))
+    asked = Task.objects.select_related("proposed").exclude(state="done").order_by("run", "position")
+    return answered.prefetch_related(
+        "files", "reply_to__files", Prefetch("reactions", signs), "talks", Prefetch("talks__tasks", asked)
+    )
+
+
+def asked_of(message: Message) -> list[Task]:
+    """Of those that were asked to answer a message: the tasks of whoever has not answered."""
+    return [task for run in message.talks.all() for task in run.tasks.all()]
 
 
 def messages_of(ids: Iterable[UUID]) -> list[Message]:

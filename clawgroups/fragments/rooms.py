@@ -304,7 +304,7 @@ def aims_of(ids: Iterable[UUID]) -> list[Room]:
 
 def current_run(workspace_id: UUID) -> RunView | None:
     """The run that a workspace's page shows."""
-    here = Run.objects.filter(workspace=workspace_id).order_by("-created_at")
+    here = Run.objects.filter(workspace=workspace_id, kind="goal").order_by("-created_at")
     found = here.exclude(state__in=[s.value for s in RUN_TERMINAL]).first() or here.first()
     return runs_of([found.pk])[0] if found else None
 

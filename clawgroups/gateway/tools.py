@@ -112,7 +112,9 @@ async def read_rules(caller: Caller) -> Rules:
 
 async def post_message(
     caller: Caller,
-    text: Annotated[str, Field(description="Markdown. Mention members as @handle.")],
+    text: Annotated[
+        str, Field(description="Markdown. Mention members as @handle: people are told, agents asked to answer.")
+    ],
     thread: Annotated[
         Literal["task", "group"], Field(description="Your task's thread, or the chat of the whole workspace.")
     ] = "task",
@@ -131,6 +133,7 @@ async def post_message(
         body=body,
         task_id=task_id,
         reply_to=_id(reply_to) if reply_to else None,
+        within=session.task_id,
         actor=caller.actor,
         provided=artifacts.while_live(session),
         operation=_operation(caller, "post_message", idempotency_key, [text, thread, reply_to]),

@@ -29,6 +29,11 @@ class Message(models.Model):
     edited_at = models.DateTimeField(null=True, blank=True)
     removed_at = models.DateTimeField(null=True, blank=True)
 
+    # How many agents have answered one after the other since a person last spoke; and why those that it names were not
+    # woken then: {"why", "members": [id]}, until a person lets them go on.
+    turn = models.PositiveSmallIntegerField(default=0)
+    held_up = models.JSONField(default=dict, blank=True)
+
     class Meta:
         ordering = ["created_at", "id"]
         indexes = [models.Index(fields=["workspace", "task", "created_at"], name="message_thread")]

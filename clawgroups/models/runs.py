@@ -17,6 +17,11 @@ class Run(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="runs")
     goal = models.TextField()
+    # "goal", or "talk": agents that a message in the chat names answer it, each by a task of its own.
+    kind = models.CharField(max_length=5, default="goal")
+    asked_in = models.ForeignKey(
+        "clawgroups.Message", models.SET_NULL, null=True, blank=True, related_name="talks", editable=False
+    )
     state = models.CharField(max_length=14, choices=[(s.value, s.name.title()) for s in RunState])
     paused = models.BooleanField(default=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")

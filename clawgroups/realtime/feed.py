@@ -22,7 +22,7 @@ from clawgroups.fragments import (
 )
 from clawgroups.fragments.messages import answers_to
 from clawgroups.fragments.tasks import dependants_of
-from clawgroups.models import Attempt, Entry, Member, Task
+from clawgroups.models import Attempt, Entry, Member, Run, Task
 
 SEAT = ("seat", "fleet_cell")
 FILES = ("run_files", "room_files", "task_page", "run_view")
@@ -54,6 +54,7 @@ FEED: dict[str, tuple[str, ...]] = {
     "message.removed": ("message",),
     "message.reacted": ("message",),
     "message.unreacted": ("message",),
+    "message.let_on": ("message",),
     "memory.kept": (),
     "memory.edited": (),
     "memory.struck": (),
@@ -273,6 +274,10 @@ def _besides(entries: Sequence[Entry]) -> Iterator[tuple[str, UUID]]:
             yield "task_page", pk
     if reworded := {UUID(e.payload["message_id"]) for e in entries if e.type in REWORDED}:
         yield from (("message", pk) for pk in answers_to(reworded))
+    # A message shows how those stand who are asked to answer it.
+    if tasks := _named(entries, "task_id"):
+        asked = Run.objects.filter(tasks__in=tasks, asked_in__isnull=False)
+        yield from (("message", pk) for pk in asked.values_list("asked_in", flat=True).distinct() if pk is not None)
     # The end of a cancelled task names nobody; whoever was at it is at it no more.
     if over := {e.payload["task_id"] for e in entries if e.type == "task.cancelled"}:
         for pk in Attempt.objects.filter(task__in=over).values_list("member_id", flat=True).distinct():

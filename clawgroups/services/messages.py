@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from uuid import UUID
 
 from django.utils import timezone
 
 from agents.ids import new_id
 from clawgroups import commit
-from clawgroups.core.actors import Actor
+from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.addressing import mentioned
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome
 from clawgroups.core.errors import Invalid, NotFound
 from clawgroups.core.events import MessagePosted
 from clawgroups.models import Member, Message
 from clawgroups.permissions import get_task, require, seat_of
+from clawgroups.services import talking
+from clawgroups.services.attempts import Decision
 from clawgroups.services.files import StoredFile
 from clawgroups.services.workspaces import clean_text
 
@@ -33,34 +36,64 @@ def post_message(
     run_id: UUID | None = None,
     reply_to: UUID | None = None,
     files: Sequence[StoredFile] = (),
+    within: UUID | None = None,
     provided: tuple[Expect, ...] = (),
     operation: str = "",
 ) -> Future[Outcome]:
     """Say something in the group chat, or in a task's thread, with files or as an answer to another message.
 
-    `provided`: what must still be so when it is said.
+    Agents that it names are asked for an answer (`services.talking`). `within`: the task at which an agent is that says
+    it. `provided`: what must still be so when it is said.
     """
     expects = require(actor, "message.post", workspace_id)
-    if task_id is not None:
+    if task_id is not None and actor.kind is not ActorKind.SYSTEM:
         get_task(actor, task_id, "task.view")
     if reply_to is not None:
         _in_thread(reply_to, workspace_id, task_id)
     few_enough(len(files))
-    insert, fact = message(
-        workspace_id, body=body, actor=actor, task_id=task_id, run_id=run_id, reply_to=reply_to, wordless=bool(files)
-    )
+    speaker = talking.speaker_of(actor, within)
+    decision, pk = spoken(
+        workspace_id, body=body, actor=actor, speaker=speaker, task_id=task_id, run_id=run_id, reply_to=reply_to,
+        files=files,
+    )  # fmt: skip
     return commit.submit(
         Change(
             actor,
             workspace_id,
             (*expects, *provided),
-            (insert, *_with_files(insert.pk, workspace_id, files)),
-            (fact,),
+            tuple(decision.writes),
+            tuple(decision.facts),
             operation,
             verb="message.post",
-            answer={"id": str(insert.pk)},
+            answer={"id": str(pk)},
+            wakes=tuple(decision.wakes),
         )
     )
+
+
+def spoken(
+    workspace_id: UUID,
+    *,
+    body: str,
+    actor: Actor,
+    speaker: talking.Speaker,
+    task_id: UUID | None = None,
+    run_id: UUID | None = None,
+    reply_to: UUID | None = None,
+    files: Sequence[StoredFile] = (),
+) -> tuple[Decision, UUID]:
+    """A message with its files and with what it asks of agents, as part of a larger change; and its id."""
+    insert, fact = message(
+        workspace_id, body=body, actor=actor, task_id=task_id, run_id=run_id, reply_to=reply_to, wordless=bool(files),
+        turn=speaker.turn,
+    )  # fmt: skip
+    said = talking.Said(insert.pk, workspace_id, str(insert.values["body"]), task_id, reply_to)
+    asked, held_up = talking.wake(said, mentions_of(said.body, workspace_id), speaker, actor)
+    if held_up:
+        insert = replace(insert, values={**insert.values, "held_up": held_up})
+    decision = Decision([insert, *_with_files(insert.pk, workspace_id, files)], [fact])
+    decision.add(asked)
+    return decision, insert.pk
 
 
 def message(
@@ -72,8 +105,12 @@ def message(
     run_id: UUID | None = None,
     reply_to: UUID | None = None,
     wordless: bool = False,
+    turn: int = 0,
 ) -> tuple[Insert, Fact]:
-    """A message as part of a larger change: its row and its fact. Raises `Invalid` when empty, unless `wordless`."""
+    """A message as part of a larger change: its row and its fact. It asks nobody for an answer.
+
+    `turn`: see `Message`. Raises `Invalid` when empty, unless `wordless`.
+    """
     body = clean_text(body, what="Message", limit=MAX_MESSAGE, required=not wordless)
     seat = seat_of(actor, workspace_id) if (actor.user_id or actor.agent_id) else None
     pk = new_id()
@@ -86,6 +123,7 @@ def message(
         "body": body,
         "reply_to_id": reply_to,
         "created_at": timezone.now(),
+        "turn": turn,
     }
     fact = MessagePosted(message_id=pk, task_id=task_id, mentions=mentions_of(body, workspace_id))
     return Insert("clawgroups.Message", pk, values), Fact(workspace_id, fact)

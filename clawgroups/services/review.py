@@ -24,6 +24,7 @@ from clawgroups.core.timers import wait_for_holder
 from clawgroups.models import Attempt, Dependency, Member, Task
 from clawgroups.permissions import ENDING, get_task, require
 from clawgroups.services import breakers, draft_files
+from clawgroups.services.answers import answer_of
 from clawgroups.services.attempts import closed, end_sessions, fence, goes_on, retried, what_follows
 from clawgroups.services.deadlines import CLOSED, judge_of, timers_of, waits, waits_when_ready
 from clawgroups.services.workspaces import clean_text
@@ -52,6 +53,7 @@ def accept_task(
     }
     health, told = breakers.after_success(attempt)
     over = end_sessions(task.sessions.all(), now)
+    over.add(answer_of(task, attempt))
     # A change of the plan may have linked other tasks behind this one since it was read.
     expects = (*expects, Expect("clawgroups.Run", task.run_id, {"plan_version": task.run.plan_version}))
     children = Dependency.objects.filter(parent=task).order_by("task_id").values_list("task_id", flat=True)
@@ -80,7 +82,7 @@ def accept_task(
                 Count("clawgroups.Run", task.run_id, "worked_ms", _worked(attempt, now)),
                 *health,
             ),
-            (Fact(task.workspace_id, TaskDone(task_id=task.pk, attempt_id=attempt.pk)), *told),
+            (Fact(task.workspace_id, TaskDone(task_id=task.pk, attempt_id=attempt.pk)), *told, *over.facts),
             operation,
             verb="task.accept",
             answer={"id": str(task.pk), "state": "done"},

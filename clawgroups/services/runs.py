@@ -114,7 +114,7 @@ def draft_run(
             tuple(facts),
             operation,
             verb="run.draft",
-            answer={"id": str(pk), "state": values["state"], "goal": goal},
+            answer={"id": str(pk), "state": values["state"], "goal": goal, "message": str(said.pk)},
         )
     )
 
@@ -319,7 +319,7 @@ class Deliverable:
 
 
 def finish_run(run_id: UUID, *, deliverables: Sequence[Deliverable], note: str, actor: Actor) -> Future[Outcome]:
-    """Hand over the deliverables: consolidating -> done, with a card in the chat."""
+    """Hand over the deliverables: consolidating -> done, with a card in the chat where there is something to say."""
     run = get_run(actor, run_id, "run.consolidate")
     expects = require(actor, "run.consolidate", run.workspace_id)
     values: dict[str, Any] = {"state": move_run(run.state, RunVerb.FINISH).value, "ended_at": timezone.now()}
@@ -337,9 +337,11 @@ def finish_run(run_id: UUID, *, deliverables: Sequence[Deliverable], note: str, 
             artifact_id=row.pk, run_id=run.pk, task_id=one.task_id, name=one.stored.name, kind="deliverable"
         )
         facts.append(Fact(run.workspace_id, added))
-    said, spoken = message(run.workspace_id, body=note, actor=actor, run_id=run.pk)
-    writes.append(said)
-    facts += [spoken, Fact(run.workspace_id, RunDone(run_id=run.pk))]
+    if note:
+        said, spoken = message(run.workspace_id, body=note, actor=actor, run_id=run.pk)
+        writes.append(said)
+        facts.append(spoken)
+    facts.append(Fact(run.workspace_id, RunDone(run_id=run.pk)))
     return commit.submit(
         Change(
             actor,

@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
-from clawgroups.core.addressing import COORDINATOR, Addressee, reach
+from clawgroups.core.addressing import COORDINATOR, Addressee, named, reach
+from clawgroups.core.commands import KNOWN, command_of
 from clawgroups.fragments import rooms
 from clawgroups.models import Member
 from clawgroups.permissions import get_workspace
@@ -44,9 +45,19 @@ def wake_preview(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     text = request.POST.get("body", "")[:MAX_MESSAGE]
     here = set(people_here())
     seats = Member.objects.filter(workspace=found, left_at=None)
+    rows = list(seats.values_list("handle", "name", "agent_id", "user_id"))
+    names = {name.casefold() for name in named(text)}
+    asked = [agent for handle, _, agent, _ in rows if agent is not None and handle.casefold() in names]
+    there = rooms.presences(asked)
     members = [
-        Addressee(handle, name, agent is not None, user in here)
-        for handle, name, agent, user in seats.values_list("handle", "name", "agent_id", "user_id")
+        Addressee(handle, name, agent is not None, user in here if agent is None else there.get(agent) == "online")
+        for handle, name, agent, user in rows
     ]
-    context = {"reach": reach(text, members), "is_empty": not text.strip(), "viewer": Viewer(actor, found.pk)}
+    context = {
+        "reach": reach(text, members),
+        "command": KNOWN[command.name] if (command := command_of(text)) else "",
+        "is_empty": not text.strip(),
+        "thread": request.POST.get("task", ""),
+        "viewer": Viewer(actor, found.pk),
+    }
     return render(request, "workspaces/_wake.html", context)

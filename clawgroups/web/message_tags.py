@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from clawgroups.core.excerpts import excerpt
 from clawgroups.core.pictures import Picture
 from clawgroups.formats.highlight import of_file
-from clawgroups.fragments.messages import Sign, signs_on
+from clawgroups.fragments.messages import Sign, asked_of, signs_on
 from clawgroups.models import Message, MessageFile, Task
 from clawgroups.services.pictures import picture_of
 from clawgroups.web.tags import icon
@@ -40,6 +40,12 @@ MANY_LINES = 40
 def signs(message: Message) -> list[Sign]:
     """The signs on a message."""
     return signs_on(message)
+
+
+@register.filter
+def asked(message: Message) -> list[Task]:
+    """The tasks of those who were asked to answer a message and have not done so."""
+    return asked_of(message)
 
 
 @register.simple_tag

@@ -11,13 +11,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from clawgroups.core.actors import Actor
+from clawgroups.core.commands import command_of
 from clawgroups.core.errors import ClawError, Conflict, Invalid, NotFound
 from clawgroups.core.signs import SIGNS
 from clawgroups.fragments import pieces
 from clawgroups.fragments.messages import messages_of, whole
 from clawgroups.models import Message, Task
 from clawgroups.permissions import ADMINS, get_message, get_task, get_workspace, require
-from clawgroups.services import message_changes, messages
+from clawgroups.services import answers, commanding, message_changes, messages, saying
 from clawgroups.services.perform import perform
 from clawgroups.web.forms import take_in
 from clawgroups.web.http import Viewer, actor_of, done, fresh_operation, is_htmx, operation_of, page, paged, see
@@ -35,17 +36,21 @@ def post_message(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     require(actor, "message.post", workspace_id)
     task_id = _task_named(request.POST.get("task", ""), actor, workspace_id)
     messages.few_enough(len(request.FILES.getlist("files")))
+    body = request.POST.get("body", "")
+    if (command := command_of(body)) is not None:
+        pk = commanding.obey(workspace_id, body, command, actor=actor, task_id=task_id)
+        return done(request, _thread_page(workspace_id, task_id), [*pieces("message", [pk]), fresh_operation()])
     outcome = perform(
-        messages.post_message,
+        saying.say,
         workspace_id,
-        body=request.POST.get("body", ""),
+        body=body,
         task_id=task_id,
         reply_to=_id(request.POST.get("reply_to", ""), "The message that you answer is not in this workspace."),
         files=take_in(request),
         actor=actor,
         operation=operation_of(request),
     )
-    answer = pieces("message", [UUID(outcome.answer["id"])])
+    answer = pieces("message", [UUID(outcome.answer.get("message", outcome.answer["id"]))])
     return done(request, _thread_page(workspace_id, task_id), [*answer, fresh_operation()])
 
 
@@ -95,6 +100,7 @@ def message_actions(request: HttpRequest, workspace_id: UUID, message_id: UUID) 
         "signs": [(sign, word, sign in own) for sign, word in SIGNS.items()],
         "mine": mine,
         "may_keep": Viewer(actor, workspace_id).can["memory_keep"],
+        "may_let_on": bool(row.held_up) and Viewer(actor, workspace_id).can["run_draft"],
         "may_remove": mine or (seat is not None and seat.role in ADMINS),
     }
     return _about(request, row, "messages/_actions.html", context)
@@ -133,6 +139,15 @@ def edit_message(request: HttpRequest, workspace_id: UUID, message_id: UUID) -> 
             raise
         now, version = str(fault.fields["now"]), int(fault.fields["version"])
         return _editor(request, row, typed, version, fault=fault, now=now)
+    return _changed(request, row)
+
+
+@require_POST
+def let_on(request: HttpRequest, workspace_id: UUID, message_id: UUID) -> HttpResponse:
+    """Have talk among agents go on that was held up at this message."""
+    actor = actor_of(request)
+    row = _message_of(actor, workspace_id, message_id, "run.draft")
+    perform(answers.let_on, message_id, actor=actor, operation=operation_of(request))
     return _changed(request, row)
 
 

@@ -114,7 +114,7 @@ def _like(words: list[str], *columns: str) -> Q:
 
 
 def _runs(seats: Mapping[UUID, Workspace], words: list[str]) -> Iterator[Place]:
-    rows = Run.objects.filter(_like(words, "goal"), workspace__in=list(seats)).order_by("-created_at")
+    rows = Run.objects.filter(_like(words, "goal"), kind="goal", workspace__in=list(seats)).order_by("-created_at")
     for run in rows.values("pk", "goal", "state", "paused", "workspace_id")[:ROWS]:
         state = "paused" if run["paused"] and run["state"] == "running" else run["state"]
         href = reverse("run", args=[run["workspace_id"], run["pk"]])
@@ -123,7 +123,11 @@ def _runs(seats: Mapping[UUID, Workspace], words: list[str]) -> Iterator[Place]:
 
 
 def _tasks(seats: Mapping[UUID, Workspace], words: list[str]) -> Iterator[Place]:
-    newest = Run.objects.filter(workspace__in=list(seats)).order_by("-created_at").values_list("pk", flat=True)[:RUNS]
+    newest = (
+        Run.objects.filter(kind="goal", workspace__in=list(seats))
+        .order_by("-created_at")
+        .values_list("pk", flat=True)[:RUNS]
+    )
     rows = Task.objects.filter(_like(words, "title", "key"), run__in=list(newest)).order_by("-pk")
     for task in rows.values("pk", "title", "key", "state", "workspace_id", "run__goal")[:ROWS]:
         href = reverse("task", args=[task["workspace_id"], task["pk"]])

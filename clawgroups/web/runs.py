@@ -31,7 +31,7 @@ from clawgroups.web.workspaces import follows, show_room
 def run_list(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     """All runs of a workspace."""
     found = get_workspace(actor_of(request), workspace_id, "run.view")
-    shown = paged(request, Run.objects.filter(workspace=found).order_by("-created_at"))
+    shown = paged(request, Run.objects.filter(workspace=found, kind="goal").order_by("-created_at"))
     views = rooms.runs(Q(pk__in=[r.pk for r in shown.object_list]))
     return page(
         request, "runs/list.html", {"workspace": found, "page": shown, "views": views, "follows": follows([found])}

@@ -98,6 +98,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_MESSAGE + "history/", messages.message_history, name="message-history"),
     path(_MESSAGE + "edit/", messages.edit_message, name="edit-message"),
     path(_MESSAGE + "react/", messages.react_message, name="react-message"),
+    path(_MESSAGE + "let-on/", messages.let_on, name="let-message-on"),
     path(_MESSAGE + "remove/", messages.remove_message, name="remove-message"),
     path(_ROOM + "search/", search.search, name="search"),
     path(_ROOM + "threads/", search.threads, name="threads"),

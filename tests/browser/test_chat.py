@@ -71,7 +71,7 @@ def whom_a_message_names(page: Page) -> None:
     field(page).press("Escape")
     expect(page.get_by_role("listbox")).to_be_hidden()
     field(page).fill("Look, @bob and @writer")
-    expect(wake).to_contain_text("Not woken: Writer.")
+    expect(wake).to_contain_text("Asked to answer: Writer")
     field(page).fill("@coordinator find the gap")
     page.get_by_role("button", name="Give this as a goal").click()
     expect(page.get_by_role("textbox", name="The goal")).to_have_value("find the gap")

@@ -102,7 +102,7 @@ def differences(page: Page) -> list[str]:
 
 
 def agrees(page: Page) -> bool:
-    # Cells stay where they were put, so that nothing jumps, until somebody asks for it; or the page does it at its ease,
+    # Cells stay where they were put, so that nothing jumps, until somebody asks for it; or the page does it by itself
     # and takes the button away: whoever waited for it then would wait in vain.
     page.evaluate("() => document.querySelector('[data-arrange]:not([hidden])')?.click()")
     return not differences(page)

@@ -66,7 +66,9 @@ HERE = [
 )
 def test_what_a_text_does_is_said_by_the_rules_of_its_mentions(text: str, does: Reach) -> None:
     assert reach(text, HERE) == does
-    assert reach(text, HERE).is_to_nobody == (not any((does.told, does.later, does.agents, does.coordinator)))
+    assert reach(text, HERE).is_to_nobody == (
+        not any((does.told, does.later, does.agents, does.agents_later, does.coordinator))
+    )
 
 
 def test_a_member_may_be_called_coordinator() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from clawgroups.models import Message
-from clawgroups.services import files, message_changes, messages
+from clawgroups.core.actors import Actor, ActorKind
+from clawgroups.models import Message, Task
+from clawgroups.services import answers, files, message_changes, messages
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 
@@ -37,4 +38,25 @@ def taken_back(team: Team) -> None:
     assert Message.objects.get(pk=one).body == ""
 
 
-TOLD: list[Callable[[Team], None]] = [answered_and_reworded, marked_with_signs, taken_back]
+def an_agent_is_asked(team: Team) -> None:
+    said(team, "@scribe what is the title?")
+    assert Task.objects.get().run.kind == "talk"
+
+
+def let_on_after_it_was_held_up(team: Team) -> None:
+    task = team.working()
+    scribe = Actor(ActorKind.AGENT, "Scribe", agent_id=team.agents["scribe"].pk)
+    one = perform(messages.post_message, team.workspace.pk, body="@counter thanks", within=task.pk, actor=scribe).answer
+    row = Message.objects.get(pk=one["id"])
+    row.held_up = {"why": "Scribe says the same again.", "members": [str(team.seat("counter").pk)]}
+    row.save()
+    perform(answers.let_on, row.pk, actor=team.actor("ada"))
+
+
+TOLD: list[Callable[[Team], None]] = [
+    answered_and_reworded,
+    marked_with_signs,
+    taken_back,
+    an_agent_is_asked,
+    let_on_after_it_was_held_up,
+]

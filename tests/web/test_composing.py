@@ -46,8 +46,8 @@ def test_the_preview_says_what_a_message_would_do(team: Team, sign_in: SignIn) -
     for line in (
         "Told at once: ada",
         "Not here, told when they are back: carol",
-        "Not woken: Scribe.",
-        "The coordinator takes goals",
+        "Asked to answer: Scribe",
+        "The coordinator makes a plan of it",
         "Nobody here is called @kate.",
     ):
         assert line in said
