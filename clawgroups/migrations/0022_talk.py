@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('clawgroups', '0018_approval_rules'),
+        ('clawgroups', '0021_critical_rules'),
     ]
 
     operations = [
