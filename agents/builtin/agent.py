@@ -34,6 +34,12 @@ from agents.builtin.failures import NoInputError, Stopped, TableError
 from agents.builtin.turn import Outlet, Turn
 
 META = "clawgroups"
+TALK = "talk"
+INTRODUCTION = (
+    "I am the built-in {title}, a program without a language model, so I cannot answer questions. {does} "
+    "Send me files together with the message, or give the workspace a goal; for answers in words connect an agent that "
+    "has a model."
+)
 Work = Callable[[Turn, Brief], Awaitable[None]]
 log = logging.getLogger(__name__)
 
@@ -153,7 +159,13 @@ class BuiltinAgent:
     def _work_for(self, brief: Brief) -> Work:
         if brief.turn == "acknowledge":
             return self._acknowledge
+        if brief.kind == TALK and not brief.inputs:
+            return self._introduce
         return self._works.get(brief.kind) or self._works[self._spec.kind]
+
+    async def _introduce(self, turn: Turn, brief: Brief) -> None:
+        """Nobody here reads a question: say what can be had instead."""
+        await turn.say(INTRODUCTION.format(title=self._spec.title, does=self._spec.description))
 
 
 def text_of(prompt: list[Any]) -> str:

@@ -20,11 +20,11 @@ from clawgroups.permissions import require
 from clawgroups.queries import draft_files
 from clawgroups.services.briefs import task_inputs
 from clawgroups.services.drafts import nudged, unsaved
+from clawgroups.services.file_rows import artifact
 from clawgroups.services.files import StoredFile
 from clawgroups.services.handed import full_text
 from clawgroups.services.hands import on_behalf
 from clawgroups.services.late import stale
-from clawgroups.services.runs import artifact
 from clawgroups.services.texts import newest
 
 DRAFT = "draft.md"

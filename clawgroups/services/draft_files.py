@@ -28,9 +28,9 @@ from clawgroups.permissions import get_task, require
 from clawgroups.queries import newest_files
 from clawgroups.services.attempts import Decision
 from clawgroups.services.drafts import MOST_KEPT, refused, unsaved
+from clawgroups.services.file_rows import artifact
 from clawgroups.services.files import StoredFile
 from clawgroups.services.hands import NOT_HOLDER, held, own_seat
-from clawgroups.services.runs import artifact
 
 DRAFT, KEPT = "draft", "kept"
 MOVED = "file_moved"

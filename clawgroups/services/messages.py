@@ -87,7 +87,7 @@ def spoken(
         workspace_id, body=body, actor=actor, task_id=task_id, run_id=run_id, reply_to=reply_to, wordless=bool(files),
         turn=speaker.turn,
     )  # fmt: skip
-    said = talking.Said(insert.pk, workspace_id, str(insert.values["body"]), task_id, reply_to)
+    said = talking.Said(insert.pk, workspace_id, str(insert.values["body"]), task_id, reply_to, tuple(files))
     asked, held_up = talking.wake(said, mentions_of(said.body, workspace_id), speaker, actor)
     if held_up:
         insert = replace(insert, values={**insert.values, "held_up": held_up})

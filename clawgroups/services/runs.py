@@ -47,6 +47,7 @@ from clawgroups.permissions import get_run, get_workspace, require
 from clawgroups.services import model_calls
 from clawgroups.services.attempts import Decision, end_attempt, end_sessions
 from clawgroups.services.deadlines import CLOSED, rest_of_ready, timers_of, waits_when_ready
+from clawgroups.services.file_rows import artifact
 from clawgroups.services.files import StoredFile
 from clawgroups.services.forecasts import forecast_of
 from clawgroups.services.messages import message
@@ -117,35 +118,6 @@ def draft_run(
             answer={"id": str(pk), "state": values["state"], "goal": goal, "message": str(said.pk)},
         )
     )
-
-
-def artifact(
-    workspace_id: UUID,
-    run_id: UUID,
-    stored: StoredFile,
-    *,
-    kind: str,
-    actor: Actor,
-    task_id: UUID | None = None,
-    attempt_id: UUID | None = None,
-    revision: int = 1,
-) -> Insert:
-    """A file's row, as part of a larger change."""
-    values = {
-        "workspace_id": workspace_id,
-        "run_id": run_id,
-        "task_id": task_id,
-        "attempt_id": attempt_id,
-        "kind": kind,
-        "name": stored.name,
-        "revision": revision,
-        "size": stored.size,
-        "sha256": stored.sha256,
-        "content_type": stored.content_type,
-        "actor": actor.as_json(),
-        "created_at": timezone.now(),
-    }
-    return Insert("clawgroups.Artifact", new_id(), values)
 
 
 def propose_run(

@@ -21,12 +21,14 @@ from clawgroups.core.changes import Fact, Insert
 from clawgroups.core.events import RunDrafted, RunStarted
 from clawgroups.core.lifecycle import RunState, TaskState
 from clawgroups.core.talk import Turn, held_up
-from clawgroups.core.task_events import TaskReady
+from clawgroups.core.task_events import ArtifactAdded, TaskReady
 from clawgroups.core.timers import after
 from clawgroups.models import Member, Message, Run, Task, Workspace
 from clawgroups.permissions import ACTIONS
 from clawgroups.services.attempts import Decision
 from clawgroups.services.deadlines import timers_of, waits_when_ready
+from clawgroups.services.file_rows import artifact
+from clawgroups.services.files import StoredFile
 
 KIND = "talk"
 MOST_NAMED = 20
@@ -56,6 +58,7 @@ class Said:
     body: str
     task_id: UUID | None
     reply_to: UUID | None
+    files: tuple[StoredFile, ...] = ()
 
 
 def speaker_of(actor: Actor, within: UUID | None = None) -> Speaker:
@@ -99,10 +102,10 @@ def wake(said: Said, mentions: Sequence[UUID], speaker: Speaker, actor: Actor) -
     who = (
         f"{actor.name} ({asker.role})" if actor.agent_id is None else f"{actor.name} (an agent, asked by {asker.name})"
     )
-    return _asked(said, members, speaker.asked_by, who), {}
+    return _asked(said, members, speaker.asked_by, who, actor), {}
 
 
-def _asked(said: Said, members: Sequence[Member], asked_by: int, who: str) -> Decision:
+def _asked(said: Said, members: Sequence[Member], asked_by: int, who: str, actor: Actor) -> Decision:
     workspace = Workspace.objects.get(pk=said.workspace_id)
     now, pk = timezone.now(), new_id()
     run = Run(pk=pk, workspace=workspace, deadline_at=after(now, timers_of(workspace).run_total))
@@ -123,6 +126,11 @@ def _asked(said: Said, members: Sequence[Member], asked_by: int, who: str) -> De
     decision = Decision([Insert("clawgroups.Run", pk, values)])
     decision.facts.append(Fact(workspace.pk, RunDrafted(run_id=pk, goal=said.body[:500])))
     decision.facts.append(Fact(workspace.pk, RunStarted(run_id=pk)))
+    for stored in said.files:
+        row = artifact(workspace.pk, pk, stored, kind="input", actor=actor)
+        decision.writes.append(row)
+        added = ArtifactAdded(artifact_id=row.pk, run_id=pk, name=stored.name, kind="input")
+        decision.facts.append(Fact(workspace.pk, added))
     before = _before(said.reply_to)
     for position, member in enumerate(members):
         row = _task(run, said, member, position, who, before, now)

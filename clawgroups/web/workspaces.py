@@ -135,7 +135,7 @@ def show_room(
     newest = list(said.order_by("-created_at", "-id")[: TALK + 1])
     recent = newest[:TALK]
     since = recent[-1].created_at if len(newest) > TALK else found.created_at
-    views = rooms.runs(Q(workspace=found), RUNS + 1)
+    views = rooms.runs(Q(workspace=found, kind="goal"), RUNS + 1)
     viewer = Viewer(actor, found.pk)
     new = new_line(recent, viewer)
     seats = rooms.seats(Q(workspace=found), SEATS + 1)

@@ -189,6 +189,15 @@ def test_files_that_are_left_come_with_the_answer(team: Team) -> None:
     assert [file.name for file in newest(team).files.all()] == ["list.csv"]
 
 
+def test_files_of_the_message_are_there_to_work_on(team: Team) -> None:
+    say(team, "@scribe what is in it?", files=[files.store([b"a,b"], name="list.csv")])
+    go_on(team)
+    team.send("scribe")
+    team.answer("scribe", {"sessionId": "acp-1"})
+    (prompt,) = team.send("scribe")
+    assert [one["name"] for one in prompt.params["_meta"]["clawgroups"]["task"]["inputs"]] == ["list.csv"]
+
+
 def test_a_named_agent_is_asked_once_however_often_the_same_is_sent(team: Team) -> None:
     for _ in range(2):
         say(team, "@scribe hello", operation="the-same")

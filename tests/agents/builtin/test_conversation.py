@@ -301,3 +301,12 @@ async def test_one_session_runs_one_turn_at_a_time(sales: SalesFile) -> None:
         assert await code_of(talk.connection.prompt(session_id=session, prompt=[block])) == -32600
         await talk.connection.cancel(session_id=session)
         assert (await turn).stop_reason == "cancelled"
+
+
+@pytest.mark.parametrize("name", ["analyst", "writer", "reviewer"])
+async def test_an_agent_that_is_asked_in_words_says_what_can_be_had_of_it(tmp_path: Path, name: str) -> None:
+    async with talking(name) as talk:
+        session = await talk.open(tmp_path)
+        answer = await talk.ask(session, task={"id": "t1", "kind": "talk", "goal": "How are you?", "inputs": []})
+        assert answer.stop_reason == "end_turn"
+        assert "without a language model" in talk.listener.messages()[-1]
