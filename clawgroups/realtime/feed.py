@@ -157,8 +157,6 @@ ASKING = frozenset(
         "control.asked",
         "control.answered",
         "run.answered",
-        "run.proposed",
-        "run.started",
         "run.cancelled",
         "run.replan_proposed",
         "run.replan_accepted",

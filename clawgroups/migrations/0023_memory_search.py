@@ -88,7 +88,7 @@ def begin(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
     dependencies = [
         ("agents", "0007_enrolment"),
-        ("clawgroups", "0018_approval_rules"),
+        ("clawgroups", "0022_talk"),
     ]
 
     operations = [
