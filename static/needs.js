@@ -93,12 +93,18 @@
     else if (field) field.focus();
     else $("[data-enter-here]", el)?.click();
   }
+  // Of two keys after another ("g a": to the agents) the second one is no answer.
+  const begins = (key) => $$("[data-key]").some((el) => el.dataset.key.startsWith(`${key} `));
+  let begun = 0;
   const singles = () => document.documentElement.dataset.keys !== "off";
   document.addEventListener("keydown", (event) => {
     const { key, target } = event, el = current();
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || $("dialog[open], :popover-open")) return;
     if (key === "Escape" && el && target !== el) return void go(el);
     if (target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select")) return;
+    const second = performance.now() - begun < 1500;
+    begun = !second && begins(key) ? performance.now() : 0;
+    if (second) return;
     const by = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[key];
     if (by && (key.length > 1 ? el && !event.shiftKey : singles())) {
       event.preventDefault();
@@ -135,13 +141,11 @@
   addEventListener("htmx:beforeSend", ({ detail }) => {
     if (detail.requestConfig.verb === "post") itemOf(detail.elt)?.classList.add("is-sent");
   });
-  let mine = "";
   addEventListener("htmx:afterRequest", ({ detail }) => {
     const el = detail.requestConfig.verb === "post" && itemOf(detail.elt);
     if (!el) return;
     const bad = !detail.successful || detail.xhr.status >= 400;
     if (bad) el.classList.remove("is-sent");
-    else mine = el.id;
     if (detail.xhr.status !== 422) page().dispatchEvent(new Event("reload"));
   });
 
@@ -197,7 +201,6 @@
     else $("#needs-h").focus({ preventScroll: true });
     const { dataset } = list(), words = $("#needs-words").dataset;
     say(+dataset.count ? `${dataset.count} ${words.left}` : words.empty);
-    mine = "";
   }
   let sweeping = 0;
   function sweep() {
@@ -207,7 +210,8 @@
     if ($("#needs-list > .is-settled")) sweeping = setTimeout(sweep, 1000);
   }
 
-  watcher.observe(page(), { childList: true, subtree: true, attributes: true, attributeFilter: ["open", "class", "data-mark"] });
+  // Whatever is put above the list moves it, too.
+  watcher.observe($("#page"), { childList: true, subtree: true, attributes: true, attributeFilter: ["open", "class", "data-mark"] });
   // On a narrow page the filters scroll: the one that is on is in sight.
   $$(".facets [aria-current]").forEach((el) => (el.closest("ul").scrollLeft = el.offsetLeft - 16));
   hint();

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import template
 
-from clawgroups.core.numbered_diff import Numbered, numbered
-from clawgroups.core.tool_content import Block, blocks_of
 from clawgroups.fragments.transcript import MOST_SAID
 from clawgroups.models import Step
 
@@ -21,13 +17,6 @@ def took(step: Step) -> float | None:
         return None
     seconds = (step.ended_at - step.started_at).total_seconds()
     return round(seconds, 1) if seconds >= 1 else None
-
-
-@register.filter
-def asked_blocks(call: dict[str, Any]) -> list[tuple[Block, Numbered | None]]:
-    """What an agent wants to do, as far as its question says it; nothing of it is read from the store."""
-    blocks = blocks_of(call, str(call.get("kind", "")))
-    return [(one, numbered(one.before or "", one.text) if one.kind == "diff" else None) for one in blocks]
 
 
 @register.filter

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 
 from agents.ids import new_id
@@ -275,12 +276,13 @@ def crowd(number: int, owner: str = "owner") -> str:
     first = Approval.objects.get(pk=desk.ask(tasks[0], "Runner", call, [ONCE, ALWAYS, NO], number))
     copy = {f.attname: getattr(first, f.attname) for f in Approval._meta.concrete_fields}
     now, rows = timezone.now(), []
-    for n, task in enumerate(tasks[1:], start=1):
-        session = desk.at_work(task, "Runner")
-        step = {**call, "raw_input": {"command": f"cat notes-{n}.md", "cwd": "/srv/run"}}
-        own = {"id": new_id(), "task_id": task.pk, "attempt_id": session.attempt_id, "session_id": session.pk}
-        asked = {"tool_call": step, "sameness": "", "asked_at": now - timedelta(seconds=number - n)}
-        rows.append(Approval(**{**copy, **own, **asked}))
+    with transaction.atomic():
+        for n, task in enumerate(tasks[1:], start=1):
+            session = desk.at_work(task, "Runner")
+            step = {**call, "raw_input": {"command": f"cat notes-{n}.md", "cwd": "/srv/run"}}
+            own = {"id": new_id(), "task_id": task.pk, "attempt_id": session.attempt_id, "session_id": session.pk}
+            asked = {"tool_call": step, "sameness": "", "asked_at": now - timedelta(seconds=number - n)}
+            rows.append(Approval(**{**copy, **own, **asked}))
     Approval.objects.bulk_create(rows)
     waits = {"blocked_on": "person", "next_actor": owner}
     Task.objects.filter(workspace=desk.room, attempt__isnull=False).update(**waits)
