@@ -206,7 +206,7 @@ def test_every_kind_has_words_and_a_place(team: Team) -> None:
 def test_what_was_done_without_asking_waits_until_somebody_has_looked(team: Team) -> None:
     task = team.working()
     assert task.attempt is not None
-    rule = Rule.objects.filter(workspace=team.workspace, answer="critical").first()
+    rule = Rule.objects.filter(workspace=team.workspace, answer="critical")[0]
     now = timezone.now()
     step = Step.objects.create(id=new_id(), attempt=task.attempt, ordinal=1, tool_call_id="c1", started_at=now)
     done = Overstep.objects.create(
