@@ -48,12 +48,18 @@ def stages_of(sessions: int, steps: int, seed: int) -> list[Stage]:
     joins = max(1, sessions // GATHERED)
     each = max(_FEWEST, round(steps / (sessions + joins + 1)))
     counts = [min(_MOST, max(_FEWEST, each + dice.randint(-each // 4, each // 4))) for _ in range(sessions)]
-    # The last ones even it out, so that it is as many as was asked for.
-    left = max(_FEWEST, steps - sum(counts) - each * joins)
+    # Made even, so that it is as many as was asked for.
+    left, at = steps - sum(counts) - each * (joins + 1), 0
+    while left and at < 10 * sessions:
+        move = 1 if left > 0 else -1
+        if _FEWEST <= counts[at % sessions] + move <= _MOST:
+            counts[at % sessions] += move
+            left -= move
+        at += 1
     return [
         Stage(tuple(f"ask{n}" for n in range(sessions)), tuple(counts)),
         Stage(tuple(f"join{n}" for n in range(joins)), (each,) * joins),
-        Stage(("answer",), (min(_MOST, left),)),
+        Stage(("answer",), (each,)),
     ]
 
 
@@ -108,7 +114,13 @@ def measured(told: argparse.Namespace) -> Json:
         wall = time.monotonic() - began
         turns, memory = swarm.turns(), swarm.memory()
         faults = judged(script.journal(workspace), turns, stages)
-    return {**vars(told), "state": state, "faults": faults, **figures(turns, stages, wall), "memory_mb": memory / 2**20}
+    return {
+        **vars(told),
+        "state": state,
+        "faults": faults,
+        **figures(turns, stages, wall, told.latency),
+        "memory_mb": memory / 2**20,
+    }
 
 
 def _token(stack: Stack) -> str:
@@ -131,8 +143,11 @@ def judged(entries: Sequence[Json], turns: Sequence[Json], stages: Sequence[Stag
     return found + [f"a turn ended so: {turn['end']} {turn['why']}" for turn in turns if turn["end"] != "done"][:5]
 
 
-def figures(turns: Sequence[Json], stages: Sequence[Stage], wall: float) -> Json:
-    """Cost, critical steps and speed-up. The coordinator takes a step of its own before each stage."""
+def figures(turns: Sequence[Json], stages: Sequence[Stage], wall: float, latency: float) -> Json:
+    """Cost, critical steps and speed-up. The coordinator takes a step of its own before each stage.
+
+    One agent alone would wait for the model at each step: that much it takes at least, whatever else it does.
+    """
     steps = sum(turn["steps"] for turn in turns)
     critical = sum(1 + max(stage.steps) for stage in stages)
     at_work = sum(turn["ended"] - turn["began"] for turn in turns)
@@ -146,7 +161,7 @@ def figures(turns: Sequence[Json], stages: Sequence[Stage], wall: float) -> Json
         "speed_up_in_steps": (steps + len(stages)) / critical,
         "seconds": wall,
         "seconds_at_work": at_work,
-        "speed_up_in_time": at_work / wall,
+        "speed_up_in_time": steps * latency / wall,
         "steps_per_second": steps / wall,
         **tokens,
         "cached_share": tokens["cached"] / max(1, tokens["prompt"]),
