@@ -49,9 +49,10 @@ def remember(request: HttpRequest, response: HttpResponse, workspace_id: UUID, b
 
 @router.get("/memories/{uuid:memory_id}")
 def show_memory(request: HttpRequest, memory_id: UUID) -> Answer:
-    """A note with everything that was done to it, oldest first."""
+    """A note with what was done to it, oldest first: the newest 200 versions."""
     note = recalling.note(memory_id, actor_of(request))
-    return {**shown.memory(note), "versions": [shown.memory_version(one) for one in note.versions.all()]}
+    newest = note.versions.order_by("-at", "-id")[:200]
+    return {**shown.memory(note), "versions": [shown.memory_version(one) for one in newest][::-1]}
 
 
 @router.put("/memories/{uuid:memory_id}")

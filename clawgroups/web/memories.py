@@ -26,6 +26,7 @@ from clawgroups.web.http import Viewer, actor_of, operation_of, page, paged, sen
 from clawgroups.web.undo import offered
 
 LONGEST = 200
+MOST_VERSIONS = 100  # of a note, the newest
 
 
 class NoteForm(forms.Form):
@@ -147,7 +148,8 @@ def memory(request: HttpRequest, workspace_id: UUID, memory_id: UUID) -> HttpRes
 
 
 def _shown(request: HttpRequest, note: Memory, form: EditForm, status: int = 200) -> HttpResponse:
-    versions = list(note.versions.select_related("attempt__task", "message"))
+    newest = note.versions.select_related("attempt__task", "message").order_by("-at", "-id")
+    versions = list(newest[:MOST_VERSIONS])[::-1]
     before = ["", *(one.text for one in versions)]
     history = [
         Done(one, diff(was, one.text) if was and was != one.text else [])
