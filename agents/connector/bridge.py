@@ -8,7 +8,7 @@ import math
 import signal
 import socket
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ LAST_ACKS = 105.0
 LAST_FILES = 60.0
 """Seconds that its last files are."""
 _PIECE = 256 * 1024
+"""Bytes that are given to the socket at once: it holds more than one copy of them."""
 _PROVEN = 30.0
 _CONNECTED = 5.0
 """Seconds after which a connection counts as a good one, so that its loss is met with the first waiting time."""
@@ -301,7 +302,7 @@ class Bridge:
         """The server's first word: how much of this link it has, and how it calls the agent."""
         async with asyncio.timeout(60):
             while True:
-                frame, _ = wire.read(await connection.recv())
+                frame, _ = wire.read(await connection.recv(decode=False))
                 told = wire.extension(frame)
                 if told is not None and told[0] == version.RESUME:
                     received = told[1].get("received")
@@ -310,22 +311,25 @@ class Bridge:
                     self._extension(*told)
 
     async def _receive(self, connection: ClientConnection, link: Link) -> None:
-        async for message in connection:
-            frame, raw = wire.read(message)
-            told = wire.extension(frame)
-            if told is None:
-                link.take(frame, raw)
-            elif told[0] == version.ACK:
-                received = told[1].get("received")
-                # An impossible number is the server's mistake; the next resume sorts it out.
-                with contextlib.suppress(UnknownPosition):
-                    link.acknowledge(received if isinstance(received, int) else 0)
-            elif told[0] == version.STALE:
-                link.came_too_late(told[1])
-                # Said again after every reconnect until we say that we know.
-                await self._tell(version.NOTED, {"request": told[1].get("request")})
-            else:
-                self._extension(*told)
+        while True:
+            # Nothing of a message is held on to here while the next one is waited for.
+            await self._received(link, *wire.read(await connection.recv(decode=False)))
+
+    async def _received(self, link: Link, frame: wire.Frame, raw: bytes) -> None:
+        told = wire.extension(frame)
+        if told is None:
+            link.take(frame, raw)
+        elif told[0] == version.ACK:
+            received = told[1].get("received")
+            # An impossible number is the server's mistake; the next resume sorts it out.
+            with contextlib.suppress(UnknownPosition):
+                link.acknowledge(received if isinstance(received, int) else 0)
+        elif told[0] == version.STALE:
+            link.came_too_late(told[1])
+            # Said again after every reconnect until we say that we know.
+            await self._tell(version.NOTED, {"request": told[1].get("request")})
+        else:
+            self._extension(*told)
 
     def _extension(self, method: str, params: dict[str, Any]) -> None:
         if method == version.REFUSED:
@@ -354,21 +358,14 @@ async def _send_outbox(connection: ClientConnection, link: Link) -> None:
     # A closed connection is noticed, and told, by the side that receives.
     with contextlib.suppress(ConnectionClosed):
         while True:
-            frame = link.outbox.after(sent)
+            frame = link.outbox.to_send(sent, _PIECE)
             if frame is None:
                 link.news.clear()
                 await link.news.wait()
             else:
-                await connection.send(_pieces(frame), text=True)
+                await connection.send(frame, text=True)
                 # Never behind what was let go, whatever the server says it has.
                 sent = max(sent + 1, link.outbox.acknowledged)
-
-
-def _pieces(frame: bytes) -> bytes | Iterator[bytes]:
-    """A frame as it is sent: a long one bit by bit, since a socket holds more than one copy of what it is given."""
-    if len(frame) <= _PIECE:
-        return frame
-    return (frame[at : at + _PIECE] for at in range(0, len(frame), _PIECE))
 
 
 async def _first(*waits: Awaitable[Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import re
@@ -80,7 +81,8 @@ class LineSplitter:
 
     def __init__(self, limit: int = MAX_LINE) -> None:
         self._limit = limit
-        self._parts: list[bytes] = []
+        # Gives what it holds without a copy, which a list of parts would not.
+        self._parts = io.BytesIO()
         self._size = 0
         self._skipping = False
         self._beginning = b""
@@ -100,8 +102,8 @@ class LineSplitter:
 
     def _finish(self, part: bytes) -> bytes:
         self._keep(part)
-        line, skipping = b"".join(self._parts), self._skipping
-        self._parts, self._size, self._skipping = [], 0, False
+        line, skipping = self._parts.getvalue(), self._skipping
+        self._parts, self._size, self._skipping = io.BytesIO(), 0, False
         if skipping:
             self.skipped += 1
             return in_place_of(self._beginning)
@@ -111,19 +113,11 @@ class LineSplitter:
         if self._skipping:
             return
         self._size += len(part)
-        self._parts.append(part)
+        self._parts.write(part)
         if self._size > self._limit:
-            self._beginning = _first_of(self._parts)
-            self._parts, self._skipping = [], True
-
-
-def _first_of(parts: Sequence[bytes]) -> bytes:
-    found = b""
-    for part in parts:
-        found += part[: _BEGINNING - len(found)]
-        if len(found) == _BEGINNING:
-            break
-    return found
+            self._parts.seek(0)
+            self._beginning = self._parts.read(_BEGINNING)
+            self._parts, self._skipping = io.BytesIO(), True
 
 
 async def split_lines(
@@ -133,8 +127,11 @@ async def split_lines(
     splitter = LineSplitter(limit)
     known = 0
     while data := await stream.read(_CHUNK):
-        for line in splitter.feed(data):
-            yield line
+        lines = splitter.feed(data)
+        lines.reverse()
+        del data
+        while lines:
+            yield lines.pop()  # and hold on to none
         while known < splitter.skipped:
             known += 1
             on_skip()
@@ -212,7 +209,11 @@ class ProcessChild:
         if self._gone.is_set() or stdin.is_closing():
             raise ConnectionError("the agent has ended")
         async with self._writing:
-            stdin.write(line + b"\n")
+            # Bit by bit: what cannot be written at once is copied.
+            for at in range(0, len(line), _CHUNK):
+                stdin.write(line[at : at + _CHUNK])
+                await stdin.drain()
+            stdin.write(b"\n")
             await stdin.drain()
 
     async def close(self) -> int:

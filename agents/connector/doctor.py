@@ -138,7 +138,7 @@ async def agent(command: list[str]) -> Finding:
                     json.dumps({"jsonrpc": "2.0", "id": 0, "method": version.INITIALIZE, "params": params}).encode()
                 )
             async for said in child.lines():
-                frame, _ = wire.read(said.decode("utf-8", "replace"))
+                frame, _ = wire.read(said)
                 if frame.get("id") == 0 and "result" in frame:
                     return Finding("agent", True, f"{line} starts and answers")
                 noise = noise or said

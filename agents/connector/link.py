@@ -16,6 +16,7 @@ from typing import Any
 from agents.connector.child import Child, too_large
 from agents.connector.deciding import Desk, Owner, Ways, knows_decisions
 from agents.connector.folders import Folders, addressed, taken_out
+from agents.connector.glance import frame_of
 from agents.connector.inside import BadName
 from agents.connector.lanes import Lanes
 from agents.connector.ledger import Asked, Handshake, Ledger
@@ -94,6 +95,7 @@ class Link:
                 self._room.clear()
                 await self._room.wait()
             self._heard(line)
+            del line  # not until the next one comes
 
     async def settle(self) -> None:
         """Return when nothing is on its way inside any more: no file, no answer that waits for files."""
@@ -252,7 +254,7 @@ class Link:
 
     def _heard(self, line: bytes) -> None:
         try:
-            frame = json.loads(line.decode())
+            frame = frame_of(line)
         except (ValueError, RecursionError):
             frame = None
         if not isinstance(frame, dict) or not ("method" in frame or "id" in frame):

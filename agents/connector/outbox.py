@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
@@ -104,6 +104,13 @@ class Outbox:
         frame = self._frames[index]
         return frame if isinstance(frame, bytes) else self._load(frame)
 
+    def to_send(self, number: int, piece: int) -> bytes | Iterator[bytes] | None:
+        """The same as it is sent: one that is longer than a `piece` bit by bit, so that it is never here as a whole."""
+        index = number - self._acknowledged
+        if not 0 <= index < len(self._frames) or len(self._frames[index]) <= piece:
+            return self.after(number)
+        return self._in_pieces(number, self._frames[index], piece)
+
     def acknowledge(self, number: int) -> None:
         """Let go of every frame up to `number`; an older number changes nothing."""
         if number > self.last:
@@ -155,6 +162,16 @@ class Outbox:
         assert self._file is not None
         self._file.seek(frame.at)
         return self._file.read(frame.size)
+
+    def _in_pieces(self, number: int, frame: bytes | _Stored, size: int) -> Iterator[bytes]:
+        for at in range(0, len(frame), size):
+            if isinstance(frame, bytes):
+                yield frame[at : at + size]
+                continue
+            if self._file is None or number < self._acknowledged:
+                raise UnknownPosition(f"{number} was let go before it was sent")
+            self._file.seek(frame.at + at)
+            yield self._file.read(min(size, frame.size - at))
 
     def _clear(self) -> None:
         if self._file is None or not self._end:

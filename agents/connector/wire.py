@@ -169,15 +169,13 @@ def _closed(closed: ConnectionClosed) -> Exception:
     return Lost(_WORDS.get(code or 0, "connection lost"))
 
 
-def read(message: str | bytes) -> tuple[Frame, bytes]:
-    """A message as an object and as bytes; an empty object for anything that is no JSON-RPC."""
-    if isinstance(message, bytes):
-        return {}, b""
+def read(message: bytes) -> tuple[Frame, bytes]:
+    """A message as an object and as it came; an empty object for anything that is no JSON-RPC."""
     try:
-        frame = json.loads(message)
+        frame = json.loads(message.decode())
     except (ValueError, RecursionError):
         return {}, b""
-    return (frame, message.encode()) if isinstance(frame, dict) else ({}, b"")
+    return (frame, message) if isinstance(frame, dict) else ({}, b"")
 
 
 def extension(frame: Frame) -> tuple[str, Frame] | None:

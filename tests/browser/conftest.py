@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.people import People
+from tests.browser.views import Figures, figures
 from tests.run import browser as chromium
 from tests.stories.installation import Installation, installed
 from tests.stories.sales import Sales, generate
@@ -57,6 +58,12 @@ def people(claw: Installation, browser: Browser, sessions: dict[str, Any]) -> It
 def script(claw: Installation) -> Script:
     """The owner's script, for what a test needs to stand before it looks."""
     return Script(claw.url, claw.token())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def figured(script: Script) -> Figures:
+    """A run of agents, given to them at once: whoever wants to look at its end finds it there."""
+    return figures(script)
 
 
 @pytest.fixture(scope="session")

@@ -48,14 +48,15 @@ class People:
         self._contexts.append(context)
         return context.new_page()
 
-    def signed_in(self, name: str = "owner", **options: Any) -> Page:
-        """Somebody in a browser of their own, on the list of workspaces."""
+    def signed_in(self, name: str = "owner", *, at: str | None = "", **options: Any) -> Page:
+        """Somebody in a browser of their own, at this address, or on the list of workspaces; None is nowhere yet."""
         if name not in self._sessions:
             page = self.stranger()
             page.goto(self._claw.manage("login_link", name))
             self._sessions[name] = page.context.storage_state()
         page = self.stranger(storage_state=self._sessions[name], **options)
-        page.goto(self._claw.url)
+        if at is not None:
+            page.goto(at or self._claw.url)
         return page
 
     def allow(self, pattern: str) -> None:

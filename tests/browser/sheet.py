@@ -19,7 +19,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.views import SIZES, views
+from tests.browser.views import SIZES, figures, views
 from tests.run import browser as chromium
 from tests.stories.installation import installed
 from tests.stories.script import Script
@@ -92,7 +92,7 @@ def main() -> int:
         return 1
     with installed(CLAWGROUPS_BUILTIN_PACE="0.01") as claw, sync_playwright() as playwright:
         script = Script(claw.url, claw.token())
-        wanted = [view for view in views(claw, script) if given.only in view.name]
+        wanted = [view for view in views(claw, script, figures(script).done()) if given.only in view.name]
         link = claw.manage("login_link", "owner")
         browser = playwright.chromium.launch(executable_path=found, args=["--disable-dev-shm-usage"])
         page = browser.new_page()

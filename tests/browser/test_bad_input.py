@@ -20,10 +20,8 @@ REFUSED = "status of 4(13|22)|Response Status Error Code 4(13|22)"
 @pytest.fixture
 def room(people: People, script: Script) -> Page:
     """A workspace in which nothing has happened."""
-    page = people.signed_in()
     people.allow(REFUSED)
-    page.goto(f"{script.url}/w/{script.workspace('Nothing yet')}/")
-    return page
+    return people.signed_in(at=f"{script.url}/w/{script.workspace('Nothing yet')}/")
 
 
 def nothing_was_saved(script: Script, page: Page) -> None:
@@ -43,8 +41,7 @@ def test_an_empty_goal_is_refused_and_its_file_stays(
     people: People, script: Script, sales: Sales, *, scripted: bool
 ) -> None:
     people.allow(REFUSED)
-    page = people.signed_in(java_script_enabled=scripted)
-    page.goto(f"{script.url}/w/{script.workspace('Nothing yet')}/")
+    page = people.signed_in(java_script_enabled=scripted, at=f"{script.url}/w/{script.workspace('Nothing yet')}/")
     choose(page, sales.name, sales.content())
     give_goal(page, "   ")
     expect(page.get_by_role("alert")).to_contain_text("The goal is empty")
@@ -82,9 +79,8 @@ def test_a_file_that_is_too_large_is_not_even_sent(room: Page, script: Script) -
 
 
 def test_without_script_the_server_refuses_the_large_file_and_keeps_the_goal(people: People, script: Script) -> None:
-    page = people.signed_in(java_script_enabled=False)
     people.allow(REFUSED)
-    page.goto(f"{script.url}/w/{script.workspace('Nothing yet')}/")
+    page = people.signed_in(java_script_enabled=False, at=f"{script.url}/w/{script.workspace('Nothing yet')}/")
     choose(page, "large.csv", LARGE)
     give_goal(page, GOAL)
     expect(page.get_by_role("alert")).to_contain_text("large.csv")
@@ -105,9 +101,8 @@ def test_a_workspace_needs_a_name_and_its_goal_is_kept(people: People) -> None:
 
 def test_an_agents_name_with_markup_is_refused_and_shown_as_it_was_typed(people: People, script: Script) -> None:
     people.allow(REFUSED)
-    page = people.signed_in()
+    page = people.signed_in(at=f"{script.url}/agents/new/")
     name = "<img src=x onerror=alert(1)> Kimi"
-    page.goto(f"{script.url}/agents/new/")
     page.get_by_label("Name").fill(name)
     page.get_by_label("What it is good for").fill("Everything")
     page.get_by_label("Skill", exact=True).first.fill("writing")

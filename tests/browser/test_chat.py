@@ -48,8 +48,7 @@ def test_two_people_name_each_other_and_see_what_is_new(people: People, bob: str
     ada.goto(room)
 
     whom_a_message_names(ada)
-    theirs = people.signed_in(bob, viewport=NARROW)
-    theirs.goto(room)
+    theirs = people.signed_in(bob, viewport=NARROW, at=room)
     who_is_here_is_seen(ada)
     typing_and_files(ada, theirs)
     what_is_new_is_told_apart(ada, theirs, room)

@@ -23,9 +23,7 @@ def test_two_people_fight_over_a_task_and_lose_nothing(people: People, script: S
     run = script.post(f"/api/v1/workspaces/{workspace}/runs", {"goal": "A letter", "plan": PLAN, "start": True})
     task, waiting = (row["id"] for row in script.tasks(run["id"]))
     address = f"{script.url}/w/{workspace}/tasks/{task}/"
-    ada, his = people.signed_in(), people.signed_in(bob)
-    for page in (ada, his):
-        page.goto(address)
+    ada, his = people.signed_in(at=address), people.signed_in(bob, at=address)
     ada.get_by_role("button", name="Take over").first.click()
     expect(ada.get_by_role("heading", name="It is in your hands")).to_be_visible()
     expect(his.get_by_role("heading", name=re.compile("works on it by hand"))).to_be_visible()
@@ -76,7 +74,7 @@ def test_a_page_from_before_does_nothing_and_says_who_has_it(people: People, scr
     script.post(f"/api/v1/workspaces/{workspace}/members", {"user": bob, "role": "member"})
     run = script.post(f"/api/v1/workspaces/{workspace}/runs", {"goal": "A letter", "plan": PLAN, "start": True})
     task = script.tasks(run["id"])[0]["id"]
-    his = people.signed_in(bob)
+    his = people.signed_in(bob, at=None)
     his.route_web_socket("**/ws/", lambda socket: socket.close())
     his.goto(f"{script.url}/w/{workspace}/tasks/{task}/")
     script.post(f"/api/v1/tasks/{task}/takeover")
@@ -90,8 +88,7 @@ def test_the_focus_goes_on_where_the_work_does(people: People, script: Script, b
     script.post(f"/api/v1/workspaces/{workspace}/members", {"user": bob, "role": "member"})
     run = script.post(f"/api/v1/workspaces/{workspace}/runs", {"goal": "A letter", "plan": PLAN, "start": True})
     task = script.tasks(run["id"])[0]["id"]
-    page = people.signed_in()
-    page.goto(f"{script.url}/w/{workspace}/tasks/{task}/")
+    page = people.signed_in(at=f"{script.url}/w/{workspace}/tasks/{task}/")
     page.get_by_role("button", name="Pause").press("Enter")
     expect(page.get_by_role("button", name="Let it go on").first).to_be_visible()
     # The button of before has another word on it now: a second press must not be one of it.

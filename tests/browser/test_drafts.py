@@ -68,7 +68,7 @@ def bench(people: People, script: Script) -> Iterator[Bench]:
     (task,) = script.tasks(run["id"])
     until(lambda: script.get(f"/api/v1/tasks/{task['id']}")["state"] != "waiting", seconds=30, what="the start")
     script.post(f"/api/v1/tasks/{task['id']}/takeover")
-    made = Bench(people.signed_in(), script, workspace, task["id"])
+    made = Bench(people.signed_in(at=None), script, workspace, task["id"])
     people.allow(REFUSED)
     made.page.goto(made.address)
     expect(editor(made.page)).to_be_visible()
@@ -215,7 +215,7 @@ def test_without_a_connection_it_says_so_and_saves_once_there_is_one(people: Peo
 
 def test_who_is_forced_away_while_typing_finds_every_word(people: People, bench: Bench, bob: str) -> None:
     bench.script.post(f"/api/v1/workspaces/{bench.workspace}/members", {"user": bob, "role": "admin"})
-    page, other = bench.page, people.signed_in(bob)
+    page, other = bench.page, people.signed_in(bob, at=None)
     editor(page).press_sequentially("Saved before.")
     saved(page, 2)
     other.goto(bench.address)
@@ -250,8 +250,7 @@ def test_the_lines_are_checked_before_it_is_finished(bench: Bench) -> None:
 
 
 def test_without_script_two_texts_are_chosen_and_a_table_is_edited(people: People, bench: Bench) -> None:
-    page = people.signed_in(java_script_enabled=False)
-    page.goto(bench.address)
+    page = people.signed_in(java_script_enabled=False, at=bench.address)
     bench.script.post(f"/api/v1/tasks/{bench.task}/draft", {"text": "by script", "base": 1})
     editor(page).fill("by hand")
     page.get_by_role("button", name="Save the draft").click()

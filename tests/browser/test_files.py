@@ -98,7 +98,7 @@ def look_at(page: Page, shelf: str, name: str) -> None:
 
 
 def test_files_are_looked_at_compared_pinned_and_downloaded(people: People, shelf: str, tmp_path: Path) -> None:
-    page = people.signed_in()
+    page = people.signed_in(at=None)
     each_kind_is_shown(page, shelf)
     look_at(page, shelf, "report.md")
     page.get_by_role("link", name="Compare with v2").first.click()
@@ -149,7 +149,7 @@ def test_a_hostile_page_in_its_frame_reaches_neither_cookies_nor_pages_nor_the_n
     people: People, shelf: str
 ) -> None:
     people.allow(KEPT_FROM)
-    page = people.signed_in()
+    page = people.signed_in(at=None)
     look_at(page, shelf, "page.html")
     here, title = page.url, page.title()
     frame = page.frame_locator("iframe")

@@ -35,8 +35,7 @@ def here(claw: Installation) -> str:
 
 @pytest.fixture
 def page(people: People, here: str) -> Page:
-    page = people.signed_in()
-    page.goto(here)
+    page = people.signed_in(at=here)
     page.evaluate("window.here = true")
     expect(page.locator(".cell")).to_have_count(40)
     return page

@@ -112,7 +112,7 @@ def agrees(page: Page) -> bool:
 def test_every_view_that_saw_five_hundred_things_happen_says_what_a_fresh_one_says(
     people: People, claw: Installation, stirred: dict[str, str], turn: int
 ) -> None:
-    windows = [people.signed_in(**window) for window in WINDOWS]
+    windows = [people.signed_in(at=None, **window) for window in WINDOWS]
     pages = []
     for number, address in enumerate(addresses(stirred)):
         pages.append(windows[(number + turn) % len(windows)].context.new_page())

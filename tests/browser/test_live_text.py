@@ -26,7 +26,7 @@ COLLECT = """(ordinal) => {
 def test_who_opens_the_page_in_the_middle_of_a_turn_sees_every_word(
     people: People, script: Script, sales: Sales
 ) -> None:
-    page = people.signed_in()
+    page = people.signed_in(at=None)
     workspace = script.workspace("Live text")
     run = script.give(workspace, "Which region sells best?", sales.name, sales.content())
     task, attempt = until(lambda: writers(script, run), seconds=60, what="the writer's turn") or ("", "")

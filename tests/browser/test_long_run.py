@@ -24,7 +24,7 @@ CHAT = "() => [...document.querySelectorAll('.talk > .say .md')].map((el) => el.
 
 def test_a_long_chat_keeps_its_newest_lines_and_leads_to_the_others(people: People, script: Script) -> None:
     workspace = script.workspace("Long chat")
-    page = people.signed_in()
+    page = people.signed_in(at=None)
     line = Line(page)
     page.goto(f"{script.url}/w/{workspace}/")
     expect(page.get_by_role("link", name="Earlier messages")).to_be_hidden()
@@ -54,7 +54,7 @@ def test_a_large_run_shows_what_matters_most_and_nothing_is_lost(people: People,
     workspace = script.workspace("Large run")
     path = f"/api/v1/workspaces/{workspace}/runs"
     run = str(script.post(path, {"goal": "Call everybody", "plan": PLAN})["id"])
-    room = people.signed_in()
+    room = people.signed_in(at=None)
     pages = {f"{script.url}/w/{workspace}/": room}
     for end in ("", "tasks/", "tasks/?page=2"):
         pages[f"{script.url}/w/{workspace}/runs/{run}/{end}"] = room.context.new_page()

@@ -32,9 +32,8 @@ def menu(page: Page, text: str) -> Locator:
 
 def test_messages_are_marked_changed_answered_and_taken_back_for_all_who_look(people: People, script: Script) -> None:
     workspace = script.workspace("Talk of the town")
-    ada, phone = people.signed_in(), people.signed_in(**PHONE)
-    for page in (ada, phone):
-        page.goto(f"{script.url}/w/{workspace}/")
+    room = f"{script.url}/w/{workspace}/"
+    ada, phone = people.signed_in(at=room), people.signed_in(at=room, **PHONE)
     say(ada, "The first words")
     menu(ada, "The first words")
     ada.keyboard.press("ArrowRight")
@@ -75,7 +74,7 @@ def test_a_room_full_of_hostile_messages_runs_nothing_loads_nothing_and_stays_in
     workspace = script.workspace("Under siege")
     for text in (*HOSTILE[::5], "A calm word"):
         script.post(f"/api/v1/workspaces/{workspace}/messages", {"body": f"x\n\n{text}"[:19_000]})
-    page = people.signed_in(**PHONE)
+    page = people.signed_in(at=None, **PHONE)
     said: list[str] = []
 
     def asks(dialog: Dialog) -> None:
@@ -103,8 +102,7 @@ def _foreign(url: str, script: Script) -> bool:
 
 def test_a_picture_is_shown_in_its_size_and_a_false_one_is_not(people: People, script: Script) -> None:
     workspace = script.workspace("Pictures")
-    page = people.signed_in()
-    page.goto(f"{script.url}/w/{workspace}/")
+    page = people.signed_in(at=f"{script.url}/w/{workspace}/")
     path = f"/api/v1/workspaces/{workspace}/messages"
     files = [("true.png", png(80, 60)), ("false.png", b"<svg onload=alert(1)>")]
     script.upload(path, {"body": "Two pictures"}, files)

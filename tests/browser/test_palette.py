@@ -87,8 +87,7 @@ def test_one_goes_and_does_by_the_palette_alone(people: People, script: Script, 
 def test_single_keys_are_shown_work_outside_of_fields_and_are_turned_off(
     people: People, script: Script, room: dict[str, str]
 ) -> None:
-    page = people.signed_in(reduced_motion="reduce")
-    page.goto(script.url + room["room"])
+    page = people.signed_in(reduced_motion="reduce", at=script.url + room["room"])
     box = page.get_by_role("textbox", name="Message to the team")
     page.keyboard.press("c")
     expect(box).to_be_focused()
@@ -132,7 +131,7 @@ def test_a_page_says_how_far_it_is_behind_and_what_it_could_not_load(
     people: People, script: Script, room: dict[str, str]
 ) -> None:
     people.allow("ERR_INTERNET_DISCONNECTED|WebSocket|htmx|500|Failed to load|Response Status")
-    page = people.signed_in()
+    page = people.signed_in(at=None)
     lines: list[WebSocketRoute] = []
 
     def follow(line: WebSocketRoute) -> None:

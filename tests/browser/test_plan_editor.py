@@ -44,8 +44,7 @@ def unfold(page: Page, title: str) -> Locator:
 
 
 def test_a_plan_is_edited_split_merged_and_given_to_somebody_and_then_started(people: People, script: Script) -> None:
-    page = people.signed_in()
-    page.goto(propose(script, "Antwerp"))
+    page = people.signed_in(at=propose(script, "Antwerp"))
     page.evaluate("() => { window.notReloaded = true; }")
     expect(row(page, "Call the branch in Antwerp")).to_contain_text("nobody has the skill phoning")
 
@@ -91,8 +90,7 @@ def test_a_plan_is_edited_split_merged_and_given_to_somebody_and_then_started(pe
 def test_what_another_changes_comes_in_and_what_one_types_stays(people: People, script: Script) -> None:
     address = propose(script, "Two at a plan")
     api = f"/api/v1/runs/{address.rstrip('/').rpartition('/')[2]}/plan"
-    page = people.signed_in()
-    page.goto(address)
+    page = people.signed_in(at=address)
     report = unfold(page, "Write the report")
     report.get_by_label("Instructions").first.fill("My own words.")
     edits = [{"op": "edit", "key": "report", "changes": {"minutes": 7}}, {"op": "remove", "key": "orders"}]
@@ -110,8 +108,7 @@ def test_a_page_without_script_that_is_behind_says_so_and_keeps_the_words(people
     people.allow("status of 409")
     address = propose(script, "Behind")
     api = f"/api/v1/runs/{address.rstrip('/').rpartition('/')[2]}/plan"
-    page = people.signed_in(java_script_enabled=False)
-    page.goto(address)
+    page = people.signed_in(java_script_enabled=False, at=address)
     report = row(page, "Write the report")
     report.get_by_text("Edit, split, remove").click()
     report.get_by_role("link", name="Open it on a page of its own").click()
@@ -129,7 +126,7 @@ def test_a_plan_and_a_change_of_it_are_reached_by_the_keyboard_and_fit_a_telepho
 ) -> None:
     address = propose(script, "On a telephone, with a workspace of a long name")
     api = f"/api/v1/runs/{address.rstrip('/').rpartition('/')[2]}"
-    wide, narrow = people.signed_in(), people.signed_in(viewport=NARROW)
+    wide, narrow = people.signed_in(at=None), people.signed_in(at=None, viewport=NARROW)
     for page in (wide, narrow):
         page.goto(address)
         unfold(page, "Write the report")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.people import People, editor
-from tests.stories.sales import Sales
+from tests.browser.views import Figures
 from tests.stories.script import Script
 from tests.stories.waiting import until
 
@@ -37,16 +37,10 @@ FOCUSED = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def finished(script: Script, sales: Sales) -> str:
+@pytest.fixture
+def finished(script: Script, figured: Figures) -> str:
     """The address of a workspace whose run is done."""
-    workspace = script.workspace("Quarterly figures for the branches in the north and the south")
-    script.post(
-        f"/api/v1/workspaces/{workspace}/messages", {"body": "Please keep it short: `units`, **revenue**, and a chart."}
-    )
-    run = script.give(workspace, "Which region sells best, and how did revenue develop?", sales.name, sales.content())
-    until(lambda: script.get(f"/api/v1/runs/{run}")["state"] == "done", seconds=90, what="the end of the run")
-    return f"{script.url}/w/{workspace}/"
+    return f"{script.url}/w/{figured.done().workspace}/"
 
 
 @pytest.fixture
@@ -63,8 +57,7 @@ def held(script: Script) -> str:
 
 
 def test_every_control_of_a_task_is_reached_by_the_keyboard_and_shows_it(people: People, held: str) -> None:
-    page = people.signed_in()
-    page.goto(held)
+    page = people.signed_in(at=held)
     expect(editor(page)).to_be_visible()
     reach_everything(page)
     page.get_by_role("button", name="Hand back").or_(page.get_by_role("button", name="Finish it")).first.focus()
@@ -76,14 +69,12 @@ def test_every_control_of_a_task_is_reached_by_the_keyboard_and_shows_it(people:
 
 
 def test_every_control_of_a_workspace_is_reached_by_the_keyboard(people: People, finished: str) -> None:
-    page = people.signed_in()
-    page.goto(finished)
+    page = people.signed_in(at=finished)
     reach_everything(page)
 
 
 def test_every_deadline_is_set_by_the_keyboard(people: People, finished: str) -> None:
-    page = people.signed_in()
-    page.goto(finished)
+    page = people.signed_in(at=finished)
     page.get_by_role("button", name="Goal and rules").press("Enter")
     page.get_by_role("link", name="Deadlines").press("Enter")
     expect(page.get_by_role("heading", name="Deadlines")).to_be_visible()

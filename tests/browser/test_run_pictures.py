@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.people import People, open_workspace
+from tests.browser.people import People
 from tests.stories.script import Script
 
 # Nobody can begin: what nobody moves stands still while a test looks at it.
@@ -24,12 +24,11 @@ PLAN = [
 WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
-def begin(page: Page, script: Script, name: str) -> tuple[str, dict[str, str]]:
+def begin(script: Script, name: str) -> tuple[str, dict[str, str]]:
     """A run in a workspace of its own: its address, and its tasks by key."""
-    room = open_workspace(page, name)
-    workspace = room.rstrip("/").rpartition("/")[2]
+    workspace = script.workspace(name)
     run = script.post(f"/api/v1/workspaces/{workspace}/runs", {"goal": "A book", "plan": PLAN, "start": True})["id"]
-    return f"{room}runs/{run}/", {task["key"]: task["id"] for task in script.tasks(run)}
+    return f"{script.url}/w/{workspace}/runs/{run}/", {task["key"]: task["id"] for task in script.tasks(run)}
 
 
 def drawn(page: Page, box: str, name: str) -> Locator:
@@ -43,9 +42,8 @@ def lit(page: Page) -> list[str]:
 
 
 def test_a_plan_is_looked_through_and_stays_true_while_somebody_looks(people: People, script: Script) -> None:
-    page = people.signed_in()
-    address, tasks = begin(page, script, "Pictures")
-    page.goto(f"{address}view/graph/")
+    address, tasks = begin(script, "Pictures")
+    page = people.signed_in(at=f"{address}view/graph/")
     page.evaluate("window.kept = true")
 
     group = page.get_by_role("link", name=re.compile("130 × Draft page"))
@@ -79,9 +77,8 @@ def test_a_plan_is_looked_through_and_stays_true_while_somebody_looks(people: Pe
 
 
 def test_a_timeline_grows_while_somebody_reads_it_on_a_phone(people: People, script: Script) -> None:
-    page = people.signed_in(viewport={"width": 390, "height": 844})
-    address, tasks = begin(page, script, "Times")
-    page.goto(f"{address}view/timeline/")
+    address, tasks = begin(script, "Times")
+    page = people.signed_in(at=f"{address}view/timeline/", viewport={"width": 390, "height": 844})
     expect(page.get_by_text("Nothing has begun.")).to_be_visible()
     script.post(f"/api/v1/tasks/{tasks['gather']}/takeover", {})
     bar = drawn(page, ".tbar", "Gather the words: ")

@@ -45,8 +45,7 @@ def drag(page: Page, title: str, to: str) -> None:
 
 def test_views_are_switched_without_a_reload_and_the_way_back_is_kept(people: People, script: Script) -> None:
     _, run, address = running(script, "Looked at")
-    page = people.signed_in()
-    page.goto(address)
+    page = people.signed_in(at=address)
     page.evaluate("() => { window.notReloaded = true; }")
     switch = page.get_by_role("navigation", name="Views of the run")
     expect(switch.get_by_role("link", name="Board")).to_have_attribute("aria-current", "page")
@@ -89,9 +88,7 @@ def test_views_are_switched_without_a_reload_and_the_way_back_is_kept(people: Pe
 
 def test_a_card_is_moved_by_mouse_keyboard_and_menu_and_only_where_it_may_go(people: People, script: Script) -> None:
     _, run, address = running(script, "Moved about")
-    page = people.signed_in()
-    page.set_viewport_size({"width": 1600, "height": 1000})
-    page.goto(f"{address}view/board/")
+    page = people.signed_in(at=f"{address}view/board/", viewport={"width": 1600, "height": 1000})
     expect(stage(page, "Stuck").locator("[data-card]")).to_have_count(4)
 
     drag(page, "Call branch 0", "In human hands")
@@ -145,8 +142,7 @@ def test_of_two_who_move_a_card_the_second_is_told_who_has_it(people: People, sc
     people.allow("409")
     workspace, run, address = running(script, "One card")
     script.post(f"/api/v1/workspaces/{workspace}/members", {"user": bob, "role": "member"})
-    his = people.signed_in(bob)
-    his.set_viewport_size({"width": 1600, "height": 1000})
+    his = people.signed_in(bob, at=None, viewport={"width": 1600, "height": 1000})
     his.route_web_socket("**/ws/", lambda socket: socket.close())
     until(lambda: script.task(run, "call2")["state"] == "stuck", seconds=30, what="that nobody can do it")
     his.goto(f"{address}view/board/")

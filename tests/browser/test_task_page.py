@@ -32,8 +32,7 @@ def open_step(page: Page, title: str) -> None:
 
 
 def test_one_reads_what_was_done_and_how_it_was_judged(people: People, desk: dict[str, str]) -> None:
-    page = people.signed_in(viewport={"width": 1440, "height": 900})
-    page.goto(desk["look"])
+    page = people.signed_in(viewport={"width": 1440, "height": 900}, at=desk["look"])
     work = transcript(page)
     expect(work.get_by_text("Read 12 files")).to_be_visible()
     open_step(page, "Edit report.py")
@@ -68,8 +67,7 @@ def test_one_reads_what_was_done_and_how_it_was_judged(people: People, desk: dic
 
 
 def test_the_bar_is_always_there_and_never_in_the_way(people: People, desk: dict[str, str]) -> None:
-    page = people.signed_in(viewport={"width": 390, "height": 780})
-    page.goto(desk["write"])
+    page = people.signed_in(viewport={"width": 390, "height": 780}, at=desk["write"])
     bar = page.get_by_role("region", name="Where it stands")
     expect(bar.get_by_role("button", name="Finish it")).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -31,8 +31,7 @@ PROFILE = [{"key": "profile", "title": "Profile the orders", "kind": "profile", 
 
 def test_what_one_does_the_other_sees_at_once(people: People, script: Script, bob: str) -> None:
     workspace = script.workspace("Two of us")
-    ada = people.signed_in()
-    ada.goto(f"{script.url}/w/{workspace}/")
+    ada = people.signed_in(at=f"{script.url}/w/{workspace}/")
     ada.get_by_role("link", name="Manage").click()
     ada.get_by_label("User name").fill(bob)
     ada.get_by_role("button", name="Add", exact=True).last.click()
@@ -69,7 +68,7 @@ def test_who_was_cut_off_catches_up_without_a_gap_or_a_double(people: People, sc
     people.allow("ERR_INTERNET_DISCONNECTED")
     workspace = script.workspace("Cut off")
     run = drafted(script, workspace, sales)
-    page = people.signed_in()
+    page = people.signed_in(at=None)
     board = page.context.new_page()
     lines = [Line(page), Line(board)]
     page.goto(f"{script.url}/w/{workspace}/")
@@ -139,7 +138,7 @@ def shown(page: Page) -> str:
 
 def test_a_line_that_falls_silent_is_noticed_and_replaced(people: People, script: Script) -> None:
     workspace = script.workspace("Silence")
-    page = people.signed_in()
+    page = people.signed_in(at=None)
     page.clock.install()
     line = Line(page)
     page.goto(f"{script.url}/w/{workspace}/")
@@ -157,7 +156,7 @@ def test_a_browser_that_is_online_again_takes_a_new_line_for_one_that_may_be_dea
 ) -> None:
     people.allow("ERR_INTERNET_DISCONNECTED")  # what the page asks for in the tunnel, such as what is read
     workspace = script.workspace("Another network")
-    page = people.signed_in()
+    page = people.signed_in(at=None)
     line = Line(page)
     page.goto(f"{script.url}/w/{workspace}/")
     tell(script, workspace, "Before the tunnel")

@@ -38,21 +38,45 @@ class View:
     """Whether only a phone has it as a view of its own."""
 
 
-def views(claw: Installation, script: Script, *, agents: int = 300, tasks: int = 600) -> list[View]:
+@dataclass(frozen=True)
+class Figures:
+    """A run of the three built-in agents, which takes them half a minute."""
+
+    script: Script
+    workspace: str
+    run: str
+
+    def done(self) -> Figures:
+        """Wait for its end."""
+        until(lambda: self.script.get(f"/api/v1/runs/{self.run}")["state"] == "done", seconds=120, what="the run's end")
+        return self
+
+
+def figures(script: Script) -> Figures:
+    """Have a goal worked on, in a workspace with a long name in which something was said."""
+    workspace, sales = (
+        script.workspace("Quarterly figures for the branches in the north and the south"),
+        generate(20_261),
+    )
+    said = {"body": "Please keep it short: `units`, **revenue**, and a chart."}
+    script.post(f"/api/v1/workspaces/{workspace}/messages", said)
+    goal = "Which region sells best, and how did revenue develop?"
+    return Figures(script, workspace, script.give(workspace, goal, sales.name, sales.content()))
+
+
+def views(claw: Installation, script: Script, done: Figures, *, agents: int = 300, tasks: int = 600) -> list[View]:
     """What there is to look at; makes everything that has to stand there, a crowd of so many agents among it."""
     quiet = script.workspace("Nothing here yet")
-    busy = script.workspace("Quarterly figures")
+    busy, run = done.workspace, done.run
     sales = generate(20_261)
     planned = script.workspace("Next quarter")
     path = f"/api/v1/workspaces/{planned}/runs"
     plan = script.upload(path, {"goal": "Which product shall we push?"}, [(sales.name, sales.content())]).json["id"]
-    run = script.give(busy, "Which region sells best, and how did revenue develop?", sales.name, sales.content())
-    until(lambda: script.get(f"/api/v1/runs/{run}")["state"] == "done", seconds=120, what="the end of the run")
     until(lambda: script.get(f"/api/v1/runs/{plan}")["state"] == "proposed", seconds=60, what="the plan")
     told = GATHER.replace("AGENTS", str(agents)).replace("TASKS", str(tasks))
     crowd = json.loads(claw.manage("shell", "-c", told).splitlines()[-1])
     room, small = f"/w/{crowd['workspace']}/", f"/w/{busy}/"
-    many, done = f"{room}runs/{crowd['run']}/", f"{small}runs/{run}/"
+    many, figured = f"{room}runs/{crowd['run']}/", f"{small}runs/{run}/"
     report = script.task(run, "report")["id"]
     agent = script.post("/api/v1/agents", {"name": "A new hand"})["id"]
     code = script.post(f"/api/v1/agents/{agent}/enrolment", {"launcher": "kimi"})["code"]
@@ -66,17 +90,17 @@ def views(claw: Installation, script: Script, *, agents: int = 300, tasks: int =
         View("workspace, its run", small, "#now", is_narrow=True),
         View("workspace, its team", room, "#around", is_narrow=True),
         View("plan to check", f"/w/{planned}/runs/{plan}/"),
-        *(View(f"{kind}, small run", f"{done}view/{kind}/", f"#run-view-{run}") for kind in kinds),
+        *(View(f"{kind}, small run", f"{figured}view/{kind}/", f"#run-view-{run}") for kind in kinds),
         *(View(f"{kind}, 300 agents", f"{many}view/{kind}/", f"#run-view-{crowd['run']}") for kind in kinds),
         *(View(f"task, {state}", f"{room}tasks/{pk}/") for state, pk in crowd["tasks"].items()),
         View("task, done by an agent", f"{small}tasks/{report}/"),
         View("receipt", f"{small}tasks/{report}/receipt/"),
         View("story", f"{small}tasks/{report}/story/"),
-        View("files of a run", f"{done}files/"),
+        View("files of a run", f"{figured}files/"),
         *([View("a file", f"{room}files/{crowd['file']}/")] if crowd["file"] else []),
         View("files of a workspace", f"{small}files/"),
         View("runs", f"{small}runs/"),
-        View("run, done", done),
+        View("run, done", figured),
         View("messages", f"{room}messages/"),
         View("deadlines", f"{small}deadlines/"),
         View("answers", f"{small}answers/"),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from clawgroups.supervisor.child import tie_to
 from tests.run.servers import free_port
+from tests.stories.manage import Manager
 from tests.stories.waiting import Heard, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -34,6 +35,7 @@ class Installation:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
         self.environment = {**kept, "CLAWGROUPS_DATA": str(self.data), "PORT": str(self.port), **settings}
         self.lines: Heard[str] = Heard("`up`")
+        self._manager = Manager(self.environment)
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
 
@@ -74,6 +76,7 @@ class Installation:
 
     def remove(self) -> None:
         """End what still runs and take the folder away."""
+        self._manager.end()
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
@@ -128,16 +131,7 @@ class Installation:
 
     def manage(self, *arguments: str, seconds: float = 60) -> str:
         """Run a management command on it; what it printed."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        return self._manager.run(arguments, seconds=seconds)
 
     def token(self, username: str = "owner") -> str:
         """A new personal access token."""
