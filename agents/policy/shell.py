@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Self
 
 from agents.policy.paths import folded
@@ -74,7 +75,7 @@ class CommandLine:
     @classmethod
     def of_text(cls, text: str) -> Self:
         """A line for a shell."""
-        return cls(text, plain_words(text), tuple(_pieces(text[:LONGEST])))
+        return cls(text, plain_words(text), tuple(dict.fromkeys(_pieces(text[:LONGEST]))))
 
     @classmethod
     def of_words(cls, words: Sequence[str]) -> Self:
@@ -84,12 +85,12 @@ class CommandLine:
         text = " ".join(words)
         # Whoever puts them together again by spaces must not get another command.
         plain = tuple(words) if words and all(map(_BARE.fullmatch, words)) and "=" not in words[0] else None
-        return cls(text, plain, tuple(_pieces(text[:LONGEST])))
+        return cls(text, plain, tuple(dict.fromkeys(_pieces(text[:LONGEST]))))
 
     @classmethod
     def unclear(cls, text: str) -> Self:
         """Several lines, or one that is not the whole of it."""
-        return cls(text, None, tuple(_pieces(text[:LONGEST])), whole=False)
+        return cls(text, None, tuple(dict.fromkeys(_pieces(text[:LONGEST]))), whole=False)
 
 
 def _is_unseen(piece: Words) -> bool:
@@ -154,6 +155,8 @@ class CommandPattern:
     _folded: tuple[re.Pattern[str], ...]
     _wild: tuple[bool, ...]
     _open: bool
+    _program: str
+    """Where it is sure which one it names."""
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -174,6 +177,7 @@ class CommandPattern:
             tuple(_compiled(folded(word), ".") for word in words),
             tuple("*" in word for word in words),
             is_open,
+            "" if "*" in words[0] else folded(words[0]),
         )
 
     def surely(self, line: CommandLine) -> bool:
@@ -184,10 +188,10 @@ class CommandPattern:
 
     def maybe(self, line: CommandLine) -> bool:
         """Whether this command may be hidden in `line`."""
-        for piece in (*line.pieces, *([line.words] if line.words else [])):
-            words = tuple(folded(word) for word in piece)
-            named = (_program(words[0]), *words[1:])
-            if self._fits(words, self._folded) or self._fits(named, self._folded):
+        for words, program in _read_liberally(line.pieces, line.words):
+            if self._program in ("", words[0], program) and (
+                self._fits(words, self._folded) or self._fits((program, *words[1:]), self._folded)
+            ):
                 return True
         return False
 
@@ -200,6 +204,13 @@ class CommandPattern:
     def _fits(self, words: Words, patterns: tuple[re.Pattern[str], ...]) -> bool:
         enough = len(words) >= len(patterns) if self._open else len(words) == len(patterns)
         return enough and all(one.fullmatch(word) for one, word in zip(patterns, words, strict=False))
+
+
+@lru_cache(maxsize=8)
+def _read_liberally(pieces: tuple[Words, ...], plain: Words | None) -> tuple[tuple[Words, str], ...]:
+    """Each piece as a disk may take its words, with the bare name of its program: once for all patterns."""
+    every = (tuple(folded(word) for word in piece) for piece in (*pieces, *([plain] if plain else [])))
+    return tuple((words, _program(words[0])) for words in dict.fromkeys(every))
 
 
 def _compiled(word: str, star: str) -> re.Pattern[str]:

@@ -102,6 +102,8 @@ def cautions(said: Said) -> Iterator[str]:
                 yield f"“{one.text}” runs whatever its arguments say."
         if not scope.commands and not scope.paths and "execute" in scope.kinds:
             yield "This allows every command that is nothing denied or critical."
+        if "other" in scope.kinds:
+            yield "“Anything else” may be anything: what its own tools do, nobody here can read."
         if not scope.paths and not TOUCHING.isdisjoint(scope.kinds):
             yield "This allows it everywhere on the agent's machine. The path “**” would keep it to the work folder."
     elif said["answer"] == "deny" and scope.commands:

@@ -15,7 +15,17 @@ from agents.policy.paths import is_within
 from agents.policy.wanted import KINDS
 from clawgroups.core.approval_events import ApprovalDecided
 from clawgroups.core.changes import Expect, Fact
-from clawgroups.core.ruling import Answer, AnswerRule, Asked, Ruling, judge, option_of, read_call, scope_of
+from clawgroups.core.ruling import (
+    Answer,
+    AnswerRule,
+    Asked,
+    Elsewhere,
+    Ruling,
+    judge,
+    option_of,
+    read_call,
+    scope_of,
+)
 from clawgroups.models import Approval, Attempt, Rule, Session, Task
 from clawgroups.permissions import ACTIONS
 from clawgroups.services.attempts import Decision, cancelled, reply
@@ -52,7 +62,7 @@ def rules_for(workspace_id: UUID, agent_id: UUID | None, run_id: UUID, sameness:
 
 def read_rules(rows: Iterable[Rule], folder: str) -> list[AnswerRule]:
     """Rows as what they say, for a session that works in `folder`."""
-    windows = not folder.startswith("/") and bool(folder)
+    windows = Elsewhere(folder).windows
     return [_read(row, windows) for row in rows]
 
 
@@ -112,11 +122,6 @@ def rule_on(pk: UUID, values: Mapping[str, Any], task: Task, attempt: Attempt, s
     decided = ApprovalDecided(approval_id=pk, task_id=task.pk, kind=kind, rule_id=rule.id)
     decision.facts.append(Fact(task.workspace_id, decided))
     return Ruled(settled, decision, (Expect("clawgroups.Rule", rule.id, {"revoked_at": None}),))
-
-
-def judge_question(rules: Iterable[AnswerRule], question: Approval) -> Ruling:
-    """What these rules would answer to a question that was asked already."""
-    return judge(rules, asked_in(question))
 
 
 def asked_in(question: Approval) -> Asked:
