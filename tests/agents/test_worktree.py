@@ -394,7 +394,6 @@ async def test_an_agent_works_in_a_worktree_and_is_told_where_its_files_lie(shop
         await server.send({"id": "c", "method": "session/close", "params": {"sessionId": "s"}})
         await running.child.until(lambda: running.child.asked("session/close"))
         running.child.say({"id": "c", "result": {}})
-        # What comes after it in its lane comes when it is through.
         await server.send({"id": "l", "method": "session/set_mode", "params": {"sessionId": "s"}})
         await running.child.until(lambda: running.child.asked("session/set_mode"))
     assert list((shop.root / "shop.tasks").iterdir()) == []
