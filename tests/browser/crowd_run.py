@@ -56,6 +56,8 @@ OPTIONS = [
     {"optionId": "yes", "name": "Allow once", "kind": "allow_once"},
     {"optionId": "no", "name": "Do not", "kind": "reject_once"},
 ]
+# As agents name what they change: no blank in it, and wider than any phone.
+DEEP = "/home/ada/.local/state/clawgroups/tasks/01a223e5-8c1f-7720-b458-74abc286cef6/accounts.csv"
 HOUR = timedelta(hours=1)
 ORDER: tuple[type[Model], ...] = (
     Task, Dependency, Attempt, Session, Command, Step, Part, Draft, Approval, ControlRequest, Artifact, Message, Usage,
@@ -291,6 +293,7 @@ class Written:
         call: dict[str, Any] = {"title": self.speech(title)}
         if not question:
             call |= {"kind": kind, "toolCallId": "call-0", "raw_input": {"command": "import --all", "dry": False}}
+            call["content"] = [{"type": "diff", "path": DEEP, "newText": f"{title}\n"}]
         session = self.rows[Session][-1]
         self._add(
             Approval(

@@ -85,6 +85,7 @@ class Person:
         page = self.see(self.phone, f"/w/{workspace}/tasks/{task}/")
         asked = page.locator(f"#ask-{asks}")
         self.shoot(page, f"{shot}-asks-390")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the phone"
         asked.locator(f'button[value="{option}"]').click()
         expect(asked).to_have_count(0)
         self.shoot(page, f"{shot}-answered-390")
