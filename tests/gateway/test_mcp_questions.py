@@ -51,7 +51,7 @@ async def test_a_question_stands_where_people_look_and_the_task_waits_for_them(
     waiting = await read_async(Task.objects.get, pk=task.pk)
     assert (waiting.blocked_on, waiting.resting_since is not None) == ("person", True)
     assert waiting.deadline_effect == "it goes on without an answer"
-    shown = await read_async(needs, team, "bob")
+    shown = await read_async(needs, team, "ada")
     assert "Scribe asks" in shown
     assert 'value="choice-2"' in shown
     assert "<b>euros</b>" not in shown
