@@ -14,7 +14,7 @@ from agents.connector.asking import Terminal
 from agents.connector.bridge import Bridge, Settings
 from agents.connector.child import ProcessChild
 from agents.connector.console import Console
-from agents.connector.enrolling import Door
+from agents.connector.enrolling import Door, code_of
 from agents.connector.exits import Wrong
 from agents.connector.keys import KeyFile, state_dir
 from agents.connector.owning import owner_of, policy_file
@@ -91,6 +91,7 @@ def _let_in(options: argparse.Namespace, command: list[str], console: Console) -
     """
     if options.all:
         raise Wrong("a code lets one new agent in; start the others with --all afterwards")
+    code_of(options.code)
     if command or options.agents or not options.url:
         for one in picking.pick(options, command):
             one.check()

@@ -40,6 +40,14 @@ class _Refused(Exception):
     """The server will not take this key by this code."""
 
 
+def code_of(typed: str) -> str:
+    """The code that was typed or copied. Raises Wrong where it is none."""
+    code = codes.read_code(typed)
+    if not codes.is_code(code):
+        raise Wrong("that is not a code: it has four groups of four letters and digits. Copy the whole line again")
+    return code
+
+
 @dataclass(frozen=True)
 class Door:
     """A server to come in at (`wire.socket_address`), and where keys are kept. `scale` stretches the waiting times."""
@@ -51,9 +59,7 @@ class Door:
 
     def enrol(self, typed: str, name: str = "") -> Enrolled:
         """Bring a key by a code, and remember it under `name`. Blocking; raises Wrong, saying what to do."""
-        code = codes.read_code(typed)
-        if not codes.is_code(code):
-            raise Wrong("that is not a code: it has four groups of four letters and digits. Copy the whole line again")
+        code = code_of(typed)
         slot = _slot(code)
         kept = self.keys.find(self.address, slot)
         key = kept if kept is not None and codes.is_key(kept) else codes.new_key()

@@ -92,7 +92,7 @@ def get_rule(actor: Actor, rule_id: UUID, action: str = "rule.view") -> Rule:
     """The rule, if the actor may do `action` in its workspace."""
     row = Rule.objects.select_related("made_by").filter(pk=rule_id).first()
     if row is None:
-        raise NotFound("There is no such rule here, or it is not yours to see.")
+        raise NotFound("There is no such thing here, or it is not yours to see.")
     require(actor, action, row.workspace_id)
     return row
 

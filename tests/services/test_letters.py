@@ -47,6 +47,8 @@ def ask(team: Team, key: str = "write", request_id: int = 1) -> UUID:
     asked = perform(
         putting.request_approval, session.pk, request_id=request_id, tool_call=call, options=OPTIONS, actor=agent
     )
+    # Put to everybody who may answer, as when its owner has not for a while.
+    Approval.objects.filter(pk=asked.answer["id"]).update(asked_of=None, escalates_at=None)
     return UUID(str(asked.answer["id"]))
 
 
@@ -246,6 +248,6 @@ def test_what_waits_is_told_oldest_first_and_once(team: Team) -> None:
     run = team.run([{"key": "next", "title": "Go on"}], start=False)
     Run.objects.filter(pk=run.pk).update(created_at=timezone.now() - timedelta(hours=1))
     bob = waiting_for(team.users["bob"].pk)
-    assert [one.key for one in bob] == [f"run:{run.pk}:proposed", f"approval:{asked}"]
+    assert [one.key for one in bob] == [f"plan:{run.pk}", f"approval:{asked}"]
     assert waiting_for(team.users["gus"].pk) == []
     assert waiting_for(team.users["mallory"].pk) == []

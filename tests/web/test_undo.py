@@ -17,7 +17,7 @@ from django.urls import reverse
 from clawgroups.commit import provided
 from clawgroups.core.changes import Expect
 from clawgroups.core.errors import Conflict
-from clawgroups.models import Entry, Member, Memory, ModelServer, Run, Task, Workspace
+from clawgroups.models import Entry, Member, Memory, ModelServer, Rule, Run, Task, Workspace
 from clawgroups.services import choices, memories, pausing, runs, workspaces
 from clawgroups.services.perform import perform
 from clawgroups.web import undo
@@ -114,6 +114,11 @@ def enabled(team: Team) -> Deed:
     return Deed(one, ("enabled",), [one.pk], {"enabled": "no"}, "sue")
 
 
+def revoked(team: Team) -> Deed:
+    rule = Rule.objects.filter(workspace=team.workspace)[0]
+    return Deed(rule, ("revoked_at",), [team.workspace.pk, rule.pk], {})
+
+
 DEEDS: dict[str, Callable[[Team], Deed]] = {
     "set-goal": of_workspace("goal", {"goal": "Win"}),
     "set-rules": of_workspace("rules", {"rules": "Be kind"}),
@@ -132,6 +137,7 @@ DEEDS: dict[str, Callable[[Team], Deed]] = {
     "pause-run": of_run("paused", {}),
     "resume-run": of_run("paused", {}, paused=True),
     "set-budget": of_run("budget", {"tokens": "5000"}),
+    "revoke-rule": revoked,
     "move-model-server": moved,
     "enable-model-server": enabled,
 }
