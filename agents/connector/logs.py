@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from itertools import chain
 
@@ -29,6 +30,9 @@ def run(options: argparse.Namespace, command: list[str], console: Console) -> in
     path = choose(record.known(), options.name).log
     # The place is taken first: a line that comes in between is shown twice rather than never.
     added = log.follow(path) if options.follow else None
+    if options.follow:
+        # An exception may be raised where none is heard, e.g. while an object is taken apart; then nothing would end it.
+        signal.signal(signal.SIGINT, _leave)
     try:
         for data in chain(log.tail(path, max(0, options.lines)), added or ()):
             sys.stdout.buffer.write(data)
@@ -37,6 +41,10 @@ def run(options: argparse.Namespace, command: list[str], console: Console) -> in
         # Who reads it (`| head`) has seen enough; nor shall Python complain when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _leave(number: int, _frame: object) -> None:
+    os._exit(128 + number)
 
 
 def choose(known: list[Standing], name: str) -> Standing:
