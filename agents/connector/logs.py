@@ -31,7 +31,7 @@ def run(options: argparse.Namespace, command: list[str], console: Console) -> in
     # The place is taken first: a line that comes in between is shown twice rather than never.
     added = log.follow(path) if options.follow else None
     if options.follow:
-        # An exception may be raised where none is heard, e.g. while an object is taken apart; then nothing would end it.
+        # An exception may be raised where nobody hears it, e.g. while an object is taken apart: nothing would end it.
         signal.signal(signal.SIGINT, _leave)
     try:
         for data in chain(log.tail(path, max(0, options.lines)), added or ()):

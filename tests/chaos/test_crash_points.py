@@ -6,7 +6,7 @@ import random
 
 from tests.chaos.crash_points import crash_points
 
-SAMPLE = 5
+SAMPLE = 3
 
 
 def test_a_coordinator_stopped_at_any_commit_of_a_plan_loses_and_repeats_nothing() -> None:

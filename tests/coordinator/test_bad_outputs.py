@@ -20,7 +20,7 @@ from tests.machine.history import History
 
 pytestmark = pytest.mark.django_db
 
-OUTPUTS = int(os.environ.get("CLAW_BAD_OUTPUTS", "150"))  # T25 asks for 500: CLAW_BAD_OUTPUTS=500
+OUTPUTS = int(os.environ.get("CLAW_BAD_OUTPUTS", "60"))  # T25 asks for 500: CLAW_BAD_OUTPUTS=500
 
 
 def wrong_with(run: Run) -> list[str]:

@@ -14,7 +14,7 @@ from tests.conftest import Team
 from tests.machine import engine
 from tests.machine.engine import Engine, Hands, run, walk
 
-EXAMPLES, WALKS, STEPS = 10, 8, 30
+EXAMPLES, WALKS, STEPS = 6, 5, 30
 
 pytestmark = pytest.mark.django_db
 
