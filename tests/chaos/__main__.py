@@ -12,7 +12,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.chaos import behaviour, kills, load, model_away, offline, readers
+from tests.chaos import approvals, behaviour, kills, load, model_away, offline, readers
+from tests.chaos.approvals import APPROVALS
 from tests.chaos.behaviour import BEHAVIOUR
 from tests.chaos.kills import KILLS
 from tests.chaos.load import LOAD
@@ -26,7 +27,7 @@ from tests.chaos.stacks import running
 ON_EMBEDDED = ("T02", "T03", "T06", "T07", "T08")
 ON_A_STACK = {**KILLS, **LOAD, **OFFLINE, **READERS}
 SIZES = {**kills.SIZES, **load.SIZES, **offline.SIZES, **readers.SIZES}
-EVERY = sorted([*ON_A_STACK, *BEHAVIOUR, *MODEL, *OTHERS])
+EVERY = sorted([*ON_A_STACK, *BEHAVIOUR, *MODEL, *APPROVALS, *OTHERS])
 
 
 def arguments() -> argparse.Namespace:
@@ -56,6 +57,11 @@ def rows(given: argparse.Namespace) -> Iterator[Row]:
             for kind in kinds:
                 with model_away.on_time(kind, given.size) as stack:
                     yield MODEL[test](stack, model_away.SIZES[test][given.size], given.seed)
+            continue
+        if test in APPROVALS:
+            for kind in kinds:
+                with approvals.on_time(kind, given.size) as stack:
+                    yield APPROVALS[test](stack, approvals.SIZES[test][given.size], given.seed)
             continue
         for kind in kinds:
             if kind == "embedded" and test not in ON_EMBEDDED:

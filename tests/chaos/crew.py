@@ -32,11 +32,19 @@ class Room:
         path = f"/api/v1/workspaces/{self.workspace}/runs"
         return str(self.script.post(path, {"goal": "Lose nothing", "plan": [*plan], "start": True})["id"])
 
+    def set_timers(self, timers: Mapping[str, float]) -> None:
+        """The workspace's own deadlines, in seconds before the clock scale."""
+        told = self.script.send("PATCH", f"/api/v1/workspaces/{self.workspace}", {"timers": dict(timers)})
+        assert told.status == 200, told.bytes
 
-def furnish(stack: Stack, count: int, *, alike: bool = False, timers: Mapping[str, float] | None = None) -> Room:
+
+def furnish(
+    stack: Stack, count: int, *, alike: bool = False, timers: Mapping[str, float] | None = None, second: bool = False
+) -> Room:
     """A new workspace with `count` agents on this stack; see `scene.Stage`."""
+    more = [*(["alike"] if alike else []), *(["second"] if second else [])]
     done = subprocess.run(
-        python("-m", "tests.chaos.seed", str(count), *(["alike"] if alike else [])),
+        python("-m", "tests.chaos.seed", str(count), *more),
         cwd=ROOT,
         env={**stack.environment, "DJANGO_SETTINGS_MODULE": "clawgroups.settings"},
         capture_output=True,
@@ -48,8 +56,7 @@ def furnish(stack: Stack, count: int, *, alike: bool = False, timers: Mapping[st
     token = stack.manage("token", "owner").split()[-1]
     room = Room(made["workspace"], made["agents"], Script(stack.url, token))
     if timers:
-        told = room.script.send("PATCH", f"/api/v1/workspaces/{room.workspace}", {"timers": dict(timers)})
-        assert told.status == 200, told.bytes
+        room.set_timers(timers)
     return room
 
 
@@ -118,6 +125,10 @@ class Crew:
     def thaw(self) -> None:
         for process in self.processes:
             process.signal(signal.SIGCONT)
+
+    def cue(self, what: str) -> None:
+        """Let those go on who wait for this."""
+        self.diary.with_suffix(f".{what}").touch()
 
     # What they noted
 

@@ -85,7 +85,7 @@ class Stage:
 
     `alike`: every agent can do every task. `timers`: the workspace's own deadlines, in seconds before the clock scale.
     `crew`: who is there at the start, where that is not everybody in one process. `again`: agents are meant to fail,
-    so that their work is rightly done again.
+    so that their work is rightly done again. `second`: there is a second person, "second".
     """
 
     plan: Sequence[Json] = ()
@@ -94,12 +94,13 @@ class Stage:
     timers: Mapping[str, float] = field(default_factory=dict)
     crew: Callable[[Stack, Room], Crew] | None = None
     again: bool = False
+    second: bool = False
 
 
 def staged(row: Row, stack: Stack, size: Size, act: Callable[[Scene, Row], None], stage: Stage | None = None) -> Scene:
     """Set a scene, let `act` do its worst, and judge what became of the run in `row`."""
     stage = stage or Stage()
-    room = furnish(stack, size.agents, alike=stage.alike, timers=stage.timers)
+    room = furnish(stack, size.agents, alike=stage.alike, timers=stage.timers, second=stage.second)
     began = time.monotonic()
     with ExitStack() as over:
         everybody = Crew(stack, room.agents, seed=row.seed, work=size.work, roles=stage.roles)

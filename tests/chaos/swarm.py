@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import random
 import signal
@@ -20,9 +21,11 @@ from typing import Any, TextIO
 
 from agents.connector.bridge import Bridge, Settings
 from agents.connector.inprocess import InProcessChild
+from tests.chaos.asking import ASKING
 from tests.chaos.roles import DUPLICATOR, ROLES
 
 Json = dict[str, Any]
+CUE = 0.1  # seconds between two looks whether the test has said so
 WINDOW = 4  # times the usual work: in so many seconds a duplicator's words come out of order
 
 
@@ -49,21 +52,21 @@ class Prompted:
         self.kind = str(told.get("turn", "work"))
         self.task = str(told.get("task", {}).get("id", ""))
         self.title = str(told.get("task", {}).get("title", ""))
-        self.dice, self.work = agent.dice, agent.work
+        self.name, self.dice, self.work = agent.name, agent.dice, agent.work
 
     async def say(self, text: str) -> None:
         content = {"type": "text", "text": text}
         message = {"messageId": f"m-{self._frame['id']}"}
-        await self._update({"sessionUpdate": "agent_message_chunk", "content": content, **message})
+        await self.tell({"sessionUpdate": "agent_message_chunk", "content": content, **message})
 
     async def act(self, title: str, *, output: str = "", ended: bool = True) -> None:
         self._calls += 1
         call = f"{self._frame['id']}-{self._calls}"
         begun = {"sessionUpdate": "tool_call", "toolCallId": call, "title": title, "kind": "read"}
-        await self._update({**begun, "status": "in_progress", "rawInput": {"path": "material"}})
+        await self.tell({**begun, "status": "in_progress", "rawInput": {"path": "material"}})
         if ended:
             over = {"sessionUpdate": "tool_call_update", "toolCallId": call, "status": "completed"}
-            await self._update({**over, "rawOutput": output})
+            await self.tell({**over, "rawOutput": output})
 
     async def fail(self, code: int, message: str) -> None:
         await self._agent.tell({"id": self._frame["id"], "error": {"code": code, "message": message}})
@@ -71,7 +74,17 @@ class Prompted:
     async def garble(self, line: str) -> None:
         await self._agent.write(line)
 
-    async def _update(self, update: Json) -> None:
+    async def ask(self, call: Json, *, number: int = 0) -> str:
+        return await self._agent.ask(self.session, call, number)
+
+    async def cue(self, what: str) -> None:
+        while not self._agent.cues.with_suffix(f".{what}").exists():
+            await asyncio.sleep(CUE)
+
+    def note(self, what: str, **more: Any) -> None:
+        self._agent.note(what, **more)
+
+    async def tell(self, update: Json) -> None:
         params = {"sessionId": self.session, "update": update}
         await self._agent.tell({"method": "session/update", "params": params})
 
@@ -79,9 +92,13 @@ class Prompted:
 class FakeAgent:
     """One agent: speaks ACP, one message a line, and works in its role."""
 
-    def __init__(self, name: str, role: str, *, work: float, diary: Diary, seed: str) -> None:
+    def __init__(self, name: str, role: str, *, work: float, diary: Diary, seed: str, cues: Path) -> None:
         self.name = name
-        self.role = ROLES[role]
+        self.role = {**ROLES, **ASKING}[role]
+        self.cues = cues
+        self._asks = role in ASKING
+        self._asked: dict[int, list[asyncio.Future[str]]] = {}
+        self._numbers = itertools.count(100)
         self._scatters = role == DUPLICATOR
         self._copies: set[asyncio.Task[None]] = set()
         self.work = work
@@ -115,6 +132,30 @@ class FakeAgent:
             self._copies.add(copy)
             copy.add_done_callback(self._copies.discard)
 
+    def note(self, what: str, **more: Any) -> None:
+        self._diary.note(self.name, what, **more)
+
+    async def ask(self, session: str, call: Json, number: int) -> str:
+        """Ask for permission; every answer is noted, also one that nobody waits for."""
+        number, call_id = number or next(self._numbers), call["toolCallId"]
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._asked.setdefault(number, []).append(answer)
+        self.note("asked", id=number, session=session, call=call_id)
+        kinds = {"yes": "allow_once", "always": "allow_always", "no": "reject_once"}
+        options = [{"optionId": f"{name}:{call_id}", "name": name, "kind": kind} for name, kind in kinds.items()]
+        params = {"sessionId": session, "toolCall": call, "options": options}
+        await self.tell({"id": number, "method": "session/request_permission", "params": params})
+        return await answer
+
+    def _answered(self, frame: Json) -> None:
+        said = frame.get("result", {}).get("outcome", {})
+        option = str(said.get("optionId") or said.get("outcome") or frame.get("error"))
+        self.note("answered", id=frame["id"], option=option)
+        for answer in self._asked.get(frame["id"], []):
+            if not answer.done():
+                answer.set_result(option)
+                return
+
     async def _later(self, line: str, seconds: float) -> None:
         await asyncio.sleep(seconds)
         await self.write(line)
@@ -122,10 +163,14 @@ class FakeAgent:
     async def _hear(self, frame: Json) -> None:
         match frame.get("method"):
             case "initialize":
-                about = {"protocolVersion": 1, "agentInfo": {"name": "fake", "version": "1"}}
+                about: Json = {"protocolVersion": 1, "agentInfo": {"name": "fake", "version": "1"}}
+                if self._asks:  # It is given the workspace's tools as they are, with their key.
+                    about["agentCapabilities"] = {"mcpCapabilities": {"http": True}}
                 await self.tell({"id": frame["id"], "result": about})
             case "session/new":
                 self._sessions += 1
+                for server in frame["params"].get("mcpServers", []):
+                    self.note("tools", headers=server.get("headers", []))
                 await self.tell({"id": frame["id"], "result": {"sessionId": f"{self.name}-{self._sessions}"}})
             case "session/prompt":
                 turn = Prompted(self, frame)
@@ -135,7 +180,7 @@ class FakeAgent:
                 if task is not None:
                     task.cancel()
             case None:
-                pass
+                self._answered(frame)
             case method:
                 if "id" in frame:
                     await self.tell({"id": frame["id"], "error": {"code": -32601, "message": f"no {method}"}})
@@ -170,7 +215,8 @@ def _told(diary: Diary, name: str, text: str) -> None:
 
 def bridge_of(config: Json, one: Json, diary: Diary, root: Path) -> Bridge:
     """The connector of one agent."""
-    agent = FakeAgent(one["name"], one["role"], work=config["work"], diary=diary, seed=str(config["seed"]))
+    cues = Path(config["diary"])
+    agent = FakeAgent(one["name"], one["role"], work=config["work"], diary=diary, seed=str(config["seed"]), cues=cues)
     settings = Settings(
         config["url"], one["key"], root / one["name"], one["name"], restart=True, scale=config.get("scale", 1.0)
     )

@@ -43,7 +43,7 @@ IN_PROCESS = ("-n", str(min(os.cpu_count() or 1, 4) + 1), "--dist", "loadfile", 
 # What has a stage of its own.
 CHAOS = tuple(
     f"tests/chaos/test_{name}.py"
-    for name in ("kills", "behaviour", "load", "readers", "offline", "model_away", "takeover")
+    for name in ("kills", "behaviour", "load", "readers", "offline", "model_away", "takeover", "approvals")
 )
 APART = tuple(f"--ignore=tests/{folder}" for folder in ("browser", "stories", "model"))
 # Races are proven on PostgreSQL, by the stage of the services: SQLite has one writer.
