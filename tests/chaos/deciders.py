@@ -95,8 +95,7 @@ class Person(threading.Thread):
             self.fault = f"{self.name}: {fault!r}"
 
     def _choice(self, options: Sequence[Json]) -> str:
-        kinds, weights = zip(*CHOICES, strict=True)
-        kind = self._dice.choices(kinds, weights)[0]
+        kind = self._dice.choices([kind for kind, _ in CHOICES], [weight for _, weight in CHOICES])[0]
         return str(next(one["optionId"] for one in options if one["kind"] == kind))
 
 
