@@ -129,10 +129,12 @@ async def recorded(worker: Worker, step: int) -> UUID:
     from agents.protocol.updates import ToolCall  # noqa: PLC0415
     from clawgroups import commit  # noqa: PLC0415
     from clawgroups.services import transcript  # noqa: PLC0415
+    from clawgroups.services.perform import read_async  # noqa: PLC0415
 
     call = ToolCall(f"step-{step}", {"title": f"Step {step}", "kind": "execute", "status": "completed"})
     batch = transcript.Batch(worker.standing, [call])
-    future = transcript.record(
+    future = await read_async(
+        transcript.record,
         worker.link,
         epoch=worker.epoch,
         since=worker.received,

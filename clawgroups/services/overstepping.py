@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from clawgroups.core.approval_events import AttemptOverstepped, OverstepSeen
 from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import NotFound
 from clawgroups.core.lifecycle import ATTEMPT_LIVE
-from clawgroups.core.ruling import critical_of, read_call
+from clawgroups.core.ruling import AnswerRule, critical_of, read_call
 from clawgroups.core.sameness import other_input
 from clawgroups.core.shrinking import is_cut
 from clawgroups.core.transcript import Standing
@@ -28,6 +28,9 @@ from clawgroups.services.ruling import read_rules, rules_for
 ANSWERED_THERE = "answered_there"
 """In the detail of a step: what its agent's owner, or their rules, said on the agent's machine."""
 RAN = ("in_progress", "completed")
+FRESH = timedelta(seconds=2)
+MOST_KNOWN = 2000
+_known: dict[tuple[UUID, UUID | None, UUID | None, str], tuple[datetime, list[AnswerRule]]] = {}
 
 
 def oversteps_of(
@@ -40,8 +43,7 @@ def oversteps_of(
     if not ended or standing.run_id is None:
         return [], []
     folder = str(standing.told.get("folder", ""))
-    rows = rules_for(standing.workspace_id, standing.agent_id, standing.run_id, "", now).filter(answer="critical")
-    rules = read_rules(rows, folder)
+    rules = _critical(standing, folder, now)
     found: list[tuple[Mapping[str, Any], UUID]] = []
     for before, step in ended if rules else ():
         asked = read_call({**step["detail"], "kind": step["kind"]}, folder=folder)
@@ -66,6 +68,26 @@ def oversteps_of(
     return writes, [
         AttemptOverstepped(task_id=standing.task_id, attempt_id=standing.attempt_id, rule_id=rule) for _, rule in found
     ]
+
+
+def _critical(standing: Standing, folder: str, now: datetime) -> list[AnswerRule]:
+    """The rules that name what is critical there, `FRESH` old at most: they change seldom, and steps end always."""
+    key = (standing.workspace_id, standing.agent_id, standing.run_id, folder)
+    known = _known.get(key)
+    if known is not None and known[0] <= now < known[0] + FRESH:
+        return known[1]
+    assert standing.run_id is not None
+    rows = rules_for(standing.workspace_id, standing.agent_id, standing.run_id, "", now).filter(answer="critical")
+    rules = read_rules(rows, folder)
+    if len(_known) >= MOST_KNOWN:
+        _known.clear()
+    _known[key] = (now, rules)
+    return rules
+
+
+def forget_rules() -> None:
+    """Read them anew at the next step."""
+    _known.clear()
 
 
 def _ran(before: str, step: Mapping[str, Any]) -> bool:
