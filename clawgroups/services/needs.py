@@ -257,7 +257,8 @@ def _requests(seats: Mapping[UUID, Member]) -> Iterator[Need]:
 
 def _runs(seats: Mapping[UUID, Member]) -> Iterator[Need]:
     """Plans to start, changes to accept, goals asked about, limits that are used up."""
-    proposed = Q(state=RunState.PROPOSED, workspace__in=_where(seats, "run.start"))
+    # One that starts by itself waits for nobody.
+    proposed = Q(state=RunState.PROPOSED, start_when_planned=False, workspace__in=_where(seats, "run.start"))
     changes = Q(state=RunState.RUNNING, workspace__in=_where(seats, "run.edit_plan")) & ~Q(replan={})
     goals = Q(state=RunState.PLANNING, workspace__in=_where(seats, "run.answer")) & ~Q(question="")
     stops = Q(state__in=OPEN, workspace__in=_where(seats, "run.set_budget")) & ~Q(budget_stop="")

@@ -33,6 +33,11 @@ Object.defineProperty(document, "hidden", { get: () => sessionStorage.away === "
 }
 """
 GO = "(where) => { sessionStorage.away = where; document.dispatchEvent(new Event('visibilitychange')); }"
+HERS = """
+from agents.models import Agent
+from django.contrib.auth.models import User
+Agent.objects.filter(name="Digger").update(owner=User.objects.get(username="{}"))
+"""
 EVERYDAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -52,8 +57,10 @@ def workspace(script: Script, nora: str) -> str:
 
 
 @pytest.fixture
-def agent(script: Script, workspace: str) -> Iterator[Asker]:
+def agent(claw: Installation, script: Script, workspace: str, nora: str) -> Iterator[Asker]:
+    """An agent of hers, so that its questions are put to her first."""
     with asking(script, workspace) as agent:
+        claw.manage("shell", "-c", HERS.format(nora))
         yield agent
 
 
