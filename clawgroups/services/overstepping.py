@@ -23,14 +23,15 @@ from clawgroups.core.shrinking import is_cut
 from clawgroups.core.transcript import Standing
 from clawgroups.models import Approval, Overstep
 from clawgroups.permissions import require, seat_of
-from clawgroups.services.ruling import read_rules, rules_for
+from clawgroups.services.ruling import in_force, read_rules
 
 ANSWERED_THERE = "answered_there"
 """In the detail of a step: what its agent's owner, or their rules, said on the agent's machine."""
 RAN = ("in_progress", "completed")
 FRESH = timedelta(seconds=2)
 MOST_KNOWN = 2000
-_known: dict[tuple[UUID, UUID | None, UUID | None, str], tuple[datetime, list[AnswerRule]]] = {}
+Whom = tuple[UUID | None, UUID | None]
+_known: dict[tuple[UUID, str], tuple[datetime, list[tuple[Whom, AnswerRule]]]] = {}
 
 
 def oversteps_of(
@@ -72,17 +73,18 @@ def oversteps_of(
 
 def _critical(standing: Standing, folder: str, now: datetime) -> list[AnswerRule]:
     """The rules that name what is critical there, `FRESH` old at most: they change seldom, and steps end always."""
-    key = (standing.workspace_id, standing.agent_id, standing.run_id, folder)
+    key = (standing.workspace_id, folder)
     known = _known.get(key)
-    if known is not None and known[0] <= now < known[0] + FRESH:
-        return known[1]
-    assert standing.run_id is not None
-    rows = rules_for(standing.workspace_id, standing.agent_id, standing.run_id, "", now).filter(answer="critical")
-    rules = read_rules(rows, folder)
-    if len(_known) >= MOST_KNOWN:
-        _known.clear()
-    _known[key] = (now, rules)
-    return rules
+    if known is None or not known[0] <= now < known[0] + FRESH:
+        rows = list(in_force(standing.workspace_id, now).filter(answer="critical", exactly=""))
+        of_whom = [(row.agent_id, row.run_id) for row in rows]
+        known = (now, list(zip(of_whom, read_rules(rows, folder), strict=True)))
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        _known[key] = known
+    return [
+        rule for (agent, run), rule in known[1] if agent in (None, standing.agent_id) and run in (None, standing.run_id)
+    ]
 
 
 def forget_rules() -> None:

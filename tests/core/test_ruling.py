@@ -10,7 +10,7 @@ import pytest
 from clawgroups.core.critical import CRITICAL
 from clawgroups.core.ruling import Answer, AnswerRule, judge, once_for, option_of, read_call, scope_of
 
-FOLDER = "/home/ann/work/task"
+FOLDER = "/srv/ann/work/task"
 Call = dict[str, Any]
 
 
@@ -81,7 +81,7 @@ def test_no_way_to_write_a_path_leads_out_of_the_work_folder(path: str) -> None:
 def test_a_rule_that_allows_a_place_outside_of_the_work_folder_allows_nothing_there() -> None:
     everywhere = rule("allow", kinds=["edit"], paths=["/srv/**", "/home/**"])
     assert answer(touch("/srv/data/a.csv"), everywhere) == "ask"
-    assert answer(touch("/home/ann/other/a"), everywhere) == "ask"
+    assert answer(touch("/srv/ann/other/a"), everywhere) == "ask"
     assert answer(touch("a.csv"), everywhere) == "allow"
 
 
@@ -177,9 +177,9 @@ def test_what_is_denied_is_found_wherever_it_stands_in_a_command(command: Any) -
 def test_a_denied_place_is_found_by_any_way_to_write_it() -> None:
     keys = rule("deny", paths=["~/.ssh", "*.pem", "secrets"])
     allowed = [rule("allow", kinds=["read", "execute"]), rule("allow", kinds=["read"], paths=["**"])]
-    for path in ("/home/ann/.ssh/id", "/root/.SSH", "/Users/ann/.ssh/x", "a/B.PEM", "secrets/x", "x/../secrets"):
+    for path in ("/srv/ann/.ssh/id", "/root/.SSH", "/data/ann/.ssh/x", "a/B.PEM", "secrets/x", "x/../secrets"):
         assert answer(touch(path, "read"), keys, *allowed) == "deny", path
-    assert answer(run("cat /home/ann/.ssh/id"), keys, *allowed) == "deny"
+    assert answer(run("cat /srv/ann/.ssh/id"), keys, *allowed) == "deny"
     # Whose home that is, nobody here knows: it is not rejected, and not allowed.
     assert answer(touch("~/.ssh/id", "read"), keys, *allowed) == "ask"
 
