@@ -95,7 +95,7 @@
   }
   // Of two keys after another ("g a": to the agents) the second one is no answer.
   const begins = (key) => $$("[data-key]").some((el) => el.dataset.key.startsWith(`${key} `));
-  let begun = 0;
+  let begun = -Infinity;
   const singles = () => document.documentElement.dataset.keys !== "off";
   document.addEventListener("keydown", (event) => {
     const { key, target } = event, el = current();
@@ -103,7 +103,7 @@
     if (key === "Escape" && el && target !== el) return void go(el);
     if (target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select")) return;
     const second = performance.now() - begun < 1500;
-    begun = !second && begins(key) ? performance.now() : 0;
+    begun = !second && begins(key) ? performance.now() : -Infinity;
     if (second) return;
     const by = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[key];
     if (by && (key.length > 1 ? el && !event.shiftKey : singles())) {

@@ -8,7 +8,8 @@
   // How much waits, where it is seen among other pages.
   const icon = $("link[rel=icon]"), plain = icon.getAttribute("href");
   function show() {
-    const count = $("#needs .badge")?.lastChild.textContent;
+    // Only a number: whatever a title does not keep as it was written would be written again for ever.
+    const count = parseInt($("#needs .badge")?.lastChild.textContent) || 0;
     const text = (count ? `(${count}) ` : "") + document.title.replace(/^\(\d+\) /, "");
     if (document.title !== text) document.title = text;
     const shape = count ? icon.dataset.waits : plain;

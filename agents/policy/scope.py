@@ -33,7 +33,8 @@ class Scope:
         if not self.concerns(kind) or not wanted.whole:
             return False
         if self.commands:
-            return wanted.command is not None and any(one.surely(wanted.command) for one in self.commands)
+            line = None if wanted.elsewhere else wanted.command
+            return line is not None and any(one.surely(line) for one in self.commands)
         if self.paths is None:
             return True
         if place is None or wanted.unclear or wanted.command is not None or kind == "execute":
@@ -60,7 +61,10 @@ class Scope:
             return False
         command = wanted.command
         is_seen = command is not None and (command.clear or (not in_legible and command.legible))
-        if "execute" in kinds and (self.commands or self.paths) and not is_seen:
+        # Where a command runs says what its paths mean, and nothing of which command it is.
+        if "execute" in kinds and (
+            (self.commands and not is_seen) or (self.paths and not (is_seen and not wanted.elsewhere))
+        ):
             return True
         return self.paths is not None and self._may_be_meant(self.paths, kinds, wanted)
 

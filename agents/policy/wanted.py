@@ -46,6 +46,8 @@ class Wanted:
     whole: bool
     """All that it says was looked at."""
     command: CommandLine | None
+    elsewhere: bool
+    """It runs outside the work directory, or where nobody knows."""
     words: tuple[Place, ...]
     """The places that words of its command may mean."""
     base: Place | None
@@ -65,7 +67,7 @@ def read(call: Mapping[str, Any], base: Place | None, machine: Machine) -> Wante
     maybe = {text: place_of(text, base, machine) for text in found.maybe if text not in named}
     works_in = [place_of(text, base, machine) for text in found.works_in]
     command = line_of(found.commands)
-    if command is not None and not (found.command_is_whole and all(is_within(one, base) for one in works_in)):
+    if command is not None and not found.command_is_whole:
         command = CommandLine.unclear(command.text)
     if command is not None and not machine.posix_shell:
         command = command.of_any_shell
@@ -79,6 +81,7 @@ def read(call: Mapping[str, Any], base: Place | None, machine: Machine) -> Wante
         found.too_much or None in named.values() or None in maybe.values(),
         not found.too_much,
         command,
+        not all(is_within(one, base) for one in works_in),
         tuple(place for text in words[:MOST] if (place := place_of(text, base, machine)) is not None),
         base,
         machine,

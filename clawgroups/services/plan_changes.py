@@ -46,10 +46,11 @@ class Moved:
 
 
 def read_plan(run: Run) -> PlanRows:
-    """The whole plan of a run, in two queries."""
+    """The whole plan of a run, in two queries: an edge to a task that came between them is left for the next look."""
     tasks = {task.key: task for task in Task.objects.filter(run=run).select_related("proposed").order_by("position")}
     found = Dependency.objects.filter(task__run=run).order_by("parent__position")
-    edges = {(child, parent): pk for pk, child, parent in found.values_list("pk", "task__key", "parent__key")}
+    ends = found.values_list("pk", "task__key", "parent__key")
+    edges = {(child, parent): pk for pk, child, parent in ends if child in tasks and parent in tasks}
     parents: dict[str, list[str]] = {}
     for child, parent in edges:
         parents.setdefault(child, []).append(parent)

@@ -125,10 +125,10 @@ def needs_you(request: HttpRequest) -> HttpResponse:
         _rooms(found, chosen),
         settled_lately(actor, needs.rooms_where(actor.user_id, "approval.view"), now),
     )
-    context = {"follows": followed, "nav": "needs", "list": listed, "count": len(found), "counted": True}
+    context = {"follows": followed, "nav": "needs", "list": listed, "needs_count": len(found), "needs_counted": True}
     if is_htmx(request):
         # The badge with it, so that both tell the same.
-        badge = {"count": len(found), "full": True, "counted": True, "here": "needs", "oob": "merge"}
+        badge = {"needs_count": len(found), "full": True, "needs_counted": True, "here": "needs", "oob": "merge"}
         said = (
             render_to_string(name, with_it, request)
             for name, with_it in (("needs/_list.html", context), ("_needs.html", badge))
@@ -166,7 +166,7 @@ def _rooms(found: Sequence[Need], chosen: Chosen) -> list[Facet]:
 def count_needs(request: HttpRequest) -> HttpResponse:
     """The badge."""
     count = needs.count_of(actor_of(request).user_id, timezone.now())
-    context = {"count": count, "full": True, "counted": True, "here": request.GET.get("here", "")}
+    context = {"needs_count": count, "full": True, "needs_counted": True, "here": request.GET.get("here", "")}
     response = render(request, "_needs.html", context)
     response["HX-Trigger"] = "reload-needs"
     return response
