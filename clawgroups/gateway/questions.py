@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from agents.protocol import acp, peer, version
+from agents.protocol.updates import PermissionAsked
 from clawgroups.core.actors import Actor
 from clawgroups.core.errors import ClawError
 from clawgroups.gateway import reads
@@ -59,14 +60,26 @@ class Questions:
         if asked is None or session_id is None:
             await self._send(peer.error(item.request_id, version.INVALID_PARAMS, "no such session or tool call"))
             return
-        # For some agents the request is all there ever is of a tool call.
-        size = len(json.dumps(asked.raw, ensure_ascii=False))
-        await self._intake.take(session_id, asked.tool_call, size, item.frame)
-        await self._flush()
+        if await self._open_in(item.request_id) is not None:
+            # The question under this id is judged by what it says now, before its call is: told first, the call would
+            # void the question, and this would become a new one that nobody waits for.
+            await self._put(session_id, item, asked)
+            await self._hear(session_id, item, asked)
+            return
+        await self._hear(session_id, item, asked)
         if self._intake.has_left(session_id, item.frame):
             # Of a turn that is over; whoever steers its session now is not asked.
             await self._send(peer.result(item.request_id, acp.permission_cancelled()))
             return
+        await self._put(session_id, item, asked)
+
+    async def _hear(self, session_id: UUID, item: Asked, asked: PermissionAsked) -> None:
+        """Record its tool call: for some agents the request is all there ever is of one."""
+        size = len(json.dumps(asked.raw, ensure_ascii=False))
+        await self._intake.take(session_id, asked.tool_call, size, item.frame)
+        await self._flush()
+
+    async def _put(self, session_id: UUID, item: Asked, asked: PermissionAsked) -> None:
         call = asked.tool_call
         try:
             await patiently(
@@ -108,9 +121,7 @@ class Questions:
             await self._send(peer.result(item.request_id, {"action": "cancel"}))
 
     async def _withdrawn(self, item: Withdrawn) -> None:
-        session_id: UUID | None = await patiently(
-            read_async, reads.approval_session, self._held.agent_id, self._held.link, item.request_id
-        )
+        session_id = await self._open_in(item.request_id)
         if session_id is None:
             return
         try:
@@ -124,3 +135,9 @@ class Questions:
         except ClawError:
             return  # Decided at the same moment: the reply is on its way.
         await self._send(peer.error(item.request_id, version.REQUEST_CANCELLED, "withdrawn"))
+
+    async def _open_in(self, request_id: object) -> UUID | None:
+        found: UUID | None = await patiently(
+            read_async, reads.approval_session, self._held.agent_id, self._held.link, request_id
+        )
+        return found

@@ -100,6 +100,26 @@ async def test_the_same_request_id_with_other_arguments_is_refused_once(team: Te
         assert len(frames_for([agent], 0)) == 1
 
 
+async def test_the_same_request_about_the_same_call_told_otherwise_is_refused_once_and_leaves_nothing_open(
+    team: Team, key: str
+) -> None:
+    task = await read_async(team.assigned)
+    async with connected(key) as agent:
+        session = (await agent.asked("session/prompt"))["params"]["sessionId"]
+        asks(agent, session, 0, "ls")
+        [first] = await until_open(task)
+        asks(agent, session, 0, "rm -r x")
+        assert (await agent.answered(0))["result"] == NO
+        asks(agent, session, 1, "make", "c2")
+        [after] = await until_open(task)
+        assert after.request_id == 1
+        assert set(await read_async(lambda: list(Approval.objects.values_list("pk", flat=True)))) == {
+            first.pk,
+            after.pk,
+        }
+        assert len(frames_for([agent], 0)) == 1
+
+
 async def test_several_open_at_once_are_answered_each_by_itself_in_any_order(team: Team, key: str) -> None:
     task = await read_async(team.assigned)
     async with connected(key) as agent:
