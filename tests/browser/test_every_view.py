@@ -85,7 +85,8 @@ FAINT = """() => {
   const found = new Set();
   for (const el of document.querySelectorAll("body *")) {
     const words = [...el.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    if (!words || el.closest("svg, [disabled], [aria-disabled=true], [inert]") || !el.checkVisibility({ visibilityProperty: true })) continue;
+    if (!words || el.closest("svg, [disabled], [aria-disabled=true], [inert]")) continue;
+    if (!el.checkVisibility({ visibilityProperty: true })) continue;
     const under = behind(el), style = getComputedStyle(el);
     if (!under || style.clipPath !== "none" || el.closest(".visually-hidden")) continue;
     const [r, g, b, a] = rgba(style.color);
