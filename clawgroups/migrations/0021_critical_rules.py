@@ -28,4 +28,4 @@ def name_what_is_critical(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("clawgroups", "0020_oversteps")]
 
-    operations = [migrations.RunPython(name_what_is_critical, migrations.RunPython.noop)]
+    operations = [migrations.RunPython(name_what_is_critical, migrations.RunPython.noop, elidable=True)]
