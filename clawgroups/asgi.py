@@ -19,6 +19,7 @@ startup.begin()
 pages = get_asgi_application()
 
 # Models may be imported only once Django is set up.
+from agents.protocol import acp  # noqa: E402
 from clawgroups import commit, draining  # noqa: E402
 from clawgroups.api.bodies import Application, BodyLimit  # noqa: E402
 from clawgroups.gateway.lifespan import lifespan  # noqa: E402
@@ -26,6 +27,7 @@ from clawgroups.gateway.mcp import beside  # noqa: E402
 from clawgroups.routing import urlpatterns  # noqa: E402
 from clawgroups.services.perform import let_go  # noqa: E402
 
+acp.load()
 draining.at_end(commit.drain)
 draining.at_end(let_go)
 bodies = BodyLimit(cast("Application", pages))

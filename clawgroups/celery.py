@@ -14,6 +14,7 @@ from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as redis_transport
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from agents.protocol import acp
 from clawgroups import startup
 from clawgroups.core.garbage import settle
 from clawgroups.core.parent import die_with
@@ -112,6 +113,7 @@ _worker = 0
 def _remember(**_: object) -> None:
     global _worker
     _worker = os.getpid()
+    acp.load()
     settle()
 
 

@@ -58,7 +58,6 @@ if SANDBOX_URL and urlsplit(SANDBOX_URL).hostname not in ALLOWED_HOSTS:
     ALLOWED_HOSTS.append(str(urlsplit(SANDBOX_URL).hostname))
 
 INSTALLED_APPS = [
-    "daphne",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from acp import schema
 from pydantic import BaseModel
 
 from agents.protocol import peer, version
@@ -29,7 +29,24 @@ from agents.protocol.reading import (
 # Read in `reading`, which needs no SDK; callers find all of the protocol here.
 __all__ = ["parse_form", "parse_permission", "parse_update"]
 
+if TYPE_CHECKING:
+    from acp import schema
+else:
+
+    class _Schema:
+        """The SDK's models take half a second to load: whoever sends frames pays for them, and no command does."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(import_module("acp.schema"), name)
+
+    schema = _Schema()
+
 STOP_REASONS = frozenset({"end_turn", "max_tokens", "max_turn_requests", "refusal", "cancelled"})
+
+
+def load() -> None:
+    """Load the SDK now, in a process that is going to send frames: the first one would wait for it."""
+    import_module("acp.schema")
 
 
 class InvalidAnswer(ValueError):
@@ -184,7 +201,7 @@ def text_resource(name: str, text: str, mime_type: str) -> schema.EmbeddedResour
     return schema.EmbeddedResourceContentBlock(type="resource", resource=held)
 
 
-PromptBlock = schema.TextContentBlock | schema.ResourceContentBlock | schema.ImageContentBlock
+PromptBlock: TypeAlias = "schema.TextContentBlock | schema.ResourceContentBlock | schema.ImageContentBlock"
 
 
 def session_prompt(session_id: str, blocks: Iterable[PromptBlock], *, task: JsonObject | None = None) -> Call:

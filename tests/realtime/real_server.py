@@ -20,7 +20,9 @@ from tests.run.servers import free_port
 ROOT = Path(__file__).resolve().parent.parent.parent
 SETUP = """
 import json
+from django.core.management import call_command
 from clawgroups.services import people
+call_command("migrate", verbosity=0)
 user = people.ensure_first_person()
 print(json.dumps(people.create_token(user, name="test")[1]))
 """
@@ -70,7 +72,6 @@ def serving(data: Path) -> Iterator[Server]:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    manage("migrate", "--verbosity", "0")
     token = json.loads(manage("shell", "--verbosity", "0", "-c", SETUP).splitlines()[-1])
     command = [sys.executable, "-m", "clawgroups.server", "--port", str(port), "--drain-seconds", "3"]
     with (data / "stderr").open("w") as stderr:

@@ -51,7 +51,12 @@ RACES = "--ignore-glob=tests/services/test_*_races.py"
 LEFT_OUT = (*APART, RACES, *(f"--ignore={file}" for file in CHAOS))
 # Seconds for one stage: several times what a slow machine needs. A single test has less (pyproject.toml).
 LIMIT = 1200.0
-OURS = ("CLAWGROUPS_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PORT", "DJANGO_")
+# The caller's own installation. And compiled files are kept: hundreds of processes start in a run, each of which would
+# compile everything anew.
+LEFT_BEHIND = (
+    *("CLAWGROUPS_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PORT", "DJANGO_"),
+    "PYTHONDONTWRITEBYTECODE",
+)
 
 
 class Run:
@@ -62,7 +67,7 @@ class Run:
         self._extra = extra
         self._limit = limit
         self.results = Results(strict=os.environ.get("CI", "").lower() in ("1", "true"))
-        self.environment = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
+        self.environment = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_BEHIND)}
 
     def tool(self, *arguments: str) -> None:
         """Run a checker of the environment as a module."""
