@@ -73,6 +73,27 @@ def test_an_edit_keeps_the_rows_of_what_stays_and_counts_anew(team: Team, run: R
     assert team.journal()[-1] == "run.plan_edited"
 
 
+def test_a_plan_that_is_split_while_it_is_read_has_no_edge_without_its_ends(team: Team, run: Run) -> None:
+    seen: list[str] = []
+
+    def between(execute: Any, sql: str, *rest: Any) -> Any:
+        if not seen and "clawgroups_dependency" in sql:
+            seen.append(sql)
+            edit(team, run, {"op": "split", "key": "write", "parts": [{"title": "Draft"}, {"title": "Polish"}]})
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(between):
+        torn = read_plan(run).planned
+    assert seen
+    assert [(task.key, task.depends_on) for task in torn] == [
+        ("count", ()),
+        ("write", ("count",)),
+        ("check", ("write",)),
+    ]
+    assert forecast_of(run, torn).tasks == 3
+    assert len(plan_of(run)) == 4
+
+
 def test_several_edits_are_one_version_or_none(team: Team, run: Run) -> None:
     with pytest.raises(Invalid, match="no task 'nowhere'"):
         edit(team, run, {"op": "remove", "key": "check"}, {"op": "remove", "key": "nowhere"})
