@@ -32,8 +32,16 @@ class PlanRows:
 
     @property
     def planned(self) -> tuple[PlanTask, ...]:
-        """What has not ended: of a proposed run all but what was cancelled already."""
-        return tuple(one for one in self.plan if self.tasks[one.key].state == "waiting")
+        """What has not ended: of a proposed run all but what was cancelled already.
+
+        One that has begun while it was read is a whole plan, too: of the tasks that wait still.
+        """
+        waiting = {key for key, task in self.tasks.items() if task.state == "waiting"}
+        left = (one for one in self.plan if one.key in waiting)
+        return tuple(
+            one.model_copy(update={"depends_on": tuple(parent for parent in one.depends_on if parent in waiting)})
+            for one in left
+        )
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.people import People, editor
 from tests.stories.script import Script
+from tests.stories.waiting import until
 
 PLAN = [
     {"key": "letter", "title": "Write to the client", "skills": ["phoning"]},
@@ -74,6 +75,8 @@ def test_a_page_from_before_does_nothing_and_says_who_has_it(people: People, scr
     script.post(f"/api/v1/workspaces/{workspace}/members", {"user": bob, "role": "member"})
     run = script.post(f"/api/v1/workspaces/{workspace}/runs", {"goal": "A letter", "plan": PLAN, "start": True})
     task = script.tasks(run["id"])[0]["id"]
+    # A page without a socket stays as it was loaded: by then the coordinator has found that nobody can do it.
+    until(lambda: script.get(f"/api/v1/tasks/{task}")["state"] == "stuck", seconds=30, what="the task as it stays")
     his = people.signed_in(bob, at=None)
     his.route_web_socket("**/ws/", lambda socket: socket.close())
     his.goto(f"{script.url}/w/{workspace}/tasks/{task}/")

@@ -44,7 +44,12 @@ EVERYDAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 @pytest.fixture
 def nora(claw: Installation) -> str:
     """Somebody for whom nothing waits yet."""
-    name = f"nora-{uuid4().hex[:6]}"
+    return person(claw, "nora")
+
+
+def person(claw: Installation, name: str) -> str:
+    """The name of somebody new."""
+    name = f"{name}-{uuid4().hex[:6]}"
     claw.manage("shell", "-c", f"from django.contrib.auth.models import User; User.objects.create_user('{name}')")
     return name
 
@@ -135,7 +140,7 @@ def test_who_looks_elsewhere_is_told_once_within_ten_seconds_and_led_there(
 
 
 def test_who_looks_at_one_of_our_pages_is_not_told_and_neither_is_who_is_not_asked(
-    people: People, script: Script, nora: str, workspace: str, agent: Asker
+    people: People, claw: Installation, script: Script, nora: str, workspace: str, agent: Asker
 ) -> None:
     tabs = Tabs(people, nora, "/agents/", f"/w/{workspace}/")
     away, here = tabs.pages
@@ -144,24 +149,27 @@ def test_who_looks_at_one_of_our_pages_is_not_told_and_neither_is_who_is_not_ask
     waits(here, 1)
     waits(away, 1)
     tabs.go_away(here)
-    asked_of_owner(script, workspace)
+    asked_of_somebody_else(claw, script, workspace)
     agent.ask("dig --wide")
     (notice,) = tabs.until_told(1)
     assert notice["title"] == "Digger asks for permission"
     waits(away, 2)
 
 
-def asked_of_owner(script: Script, workspace: str) -> None:
-    """A task that the owner alone is asked to do."""
-    mine = {"skills": [{"name": "resting", "level": 3}], "capacity": 5}
-    assert script.send("PATCH", f"/api/v1/workspaces/{workspace}/members/me", mine).status == 200
+def asked_of_somebody_else(claw: Installation, script: Script, workspace: str) -> None:
+    """A task that somebody who has nothing else in hand is alone asked to do."""
+    name = person(claw, "otto")
+    his = Script(claw.url, claw.token(name))
+    script.post(f"/api/v1/workspaces/{workspace}/members", {"user": name, "role": "member"})
+    mine = {"skills": [{"name": "resting", "level": 3}], "capacity": 1}
+    assert his.send("PATCH", f"/api/v1/workspaces/{workspace}/members/me", mine).status == 200
     plan = [{"key": "rest", "title": "Take a rest", "skills": ["resting"]}]
     run = script.post(f"/api/v1/workspaces/{workspace}/runs", {"goal": "Rest", "plan": plan, "start": True})["id"]
     task = script.tasks(run)[0]["id"]
     until(
-        lambda: task in [one["id"] for one in script.get("/api/v1/work")["asked"]],
+        lambda: task in [one["id"] for one in his.get("/api/v1/work")["asked"]],
         seconds=30,
-        what="the question whether the owner would do it",
+        what="the question whether he would do it",
     )
 
 

@@ -94,6 +94,13 @@ def test_a_plan_that_is_split_while_it_is_read_has_no_edge_without_its_ends(team
     assert len(plan_of(run)) == 4
 
 
+def test_a_plan_that_begins_while_it_is_read_is_forecast_by_what_waits_still(team: Team, run: Run) -> None:
+    perform(runs.start_run, run.pk, actor=team.actor("bob"))
+    rows = read_plan(run)
+    assert [(task.key, task.depends_on) for task in rows.planned] == [("write", ()), ("check", ("write",))]
+    assert forecast_of(run, rows.planned).tasks == 2
+
+
 def test_several_edits_are_one_version_or_none(team: Team, run: Run) -> None:
     with pytest.raises(Invalid, match="no task 'nowhere'"):
         edit(team, run, {"op": "remove", "key": "check"}, {"op": "remove", "key": "nowhere"})
