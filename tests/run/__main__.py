@@ -77,7 +77,8 @@ class Run:
     def pytest(self, name: str, *arguments: str, **extra: str) -> None:
         """One pytest run of its own, counted from its report."""
         report = self.folder / f"{name}.xml"
-        command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *arguments, *self._extra]
+        slow = ("--durations=15", "--durations-min=8")
+        command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *slow, *arguments, *self._extra]
         status = finish(command, cwd=ROOT, environment={**self.environment, **extra}, within=self._limit)
         self.results.read(report, status=status)
 
