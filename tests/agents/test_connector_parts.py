@@ -19,6 +19,7 @@ from agents.connector.child import LineSplitter
 from agents.connector.console import WAITING, WAITING_BYTES, Console
 from agents.connector.ledger import ANSWERED_KEPT, Asked, Handshake, Ledger
 from agents.connector.outbox import Outbox, UnknownPosition
+from agents.connector.spool import whole
 from agents.protocol import version
 
 ASKED = Asked("session/prompt", "s")
@@ -231,7 +232,7 @@ def test_whoever_waits_for_an_answer_that_is_too_long_hears_so(line: str, heard:
     if heard is None:
         assert lines == []
         return
-    (frame,) = map(json.loads, lines)
+    (frame,) = (json.loads(whole(line)) for line in lines)
     assert frame["id"] == heard["id"]
     assert frame.get("error", {}).get("code") == heard.get("code")
     assert frame.get("params") == heard.get("params")
