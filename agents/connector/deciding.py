@@ -52,7 +52,7 @@ class Ways:
     """Tell the workspace what was decided here."""
     say: Callable[[str], None]
     base: Callable[[str], Path | None]
-    """The work directory of a session."""
+    """Where a session's agent works: relative paths mean that, its own and the rules'."""
 
 
 @dataclass

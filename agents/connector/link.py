@@ -297,7 +297,7 @@ class Link:
 
     def _folder_of(self, session: str) -> Path | None:
         workdir = self._folders.of(session)
-        return None if workdir is None else workdir.path
+        return None if workdir is None else workdir.cwd
 
     def _heard_answer(self, frame: Frame, line: Line) -> None:
         asked = self._ledger.asked(frame["id"])
