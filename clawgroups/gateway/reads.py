@@ -125,21 +125,21 @@ def given_up(agent_id: UUID, link: UUID) -> list[Command]:
     )
 
 
-def sessions_elsewhere(agent_id: UUID, link: UUID) -> list[UUID]:
-    """Sessions of this agent on other links, also those that another link was asked to open."""
+def sessions_elsewhere(agent_id: UUID, link: UUID) -> list[tuple[UUID, UUID]]:
+    """Sessions of this agent on other links, with their attempts; also those that another link was asked to open."""
     return [*links_lost(agent_id, link), *_opening(Q(agent_id=agent_id) & ~Q(link=link))]
 
 
-def sessions_of(agent_id: UUID, link: UUID) -> list[UUID]:
-    """Sessions that lived on this link, also those it was asked to open."""
+def sessions_of(agent_id: UUID, link: UUID) -> list[tuple[UUID, UUID]]:
+    """Sessions that lived on this link, with their attempts; also those it was asked to open."""
     asked = _opening(Q(agent_id=agent_id, link=link))
-    living = Session.objects.filter(agent_id=agent_id, link=link, state="open").values_list("pk", flat=True)
+    living = Session.objects.filter(agent_id=agent_id, link=link, state="open").values_list("pk", "attempt_id")
     return [*living, *asked]
 
 
-def _opening(which: Q) -> list[UUID]:
+def _opening(which: Q) -> list[tuple[UUID, UUID]]:
     commands = Command.objects.filter(which, purpose="open", state="sent", session__state="opening")
-    return [pk for pk in commands.values_list("session_id", flat=True) if pk is not None]
+    return [(pk, at) for pk, at in commands.values_list("session_id", "session__attempt_id") if pk is not None]
 
 
 def asked_on(agent_id: UUID, link: UUID, command_id: UUID) -> Command | None:
