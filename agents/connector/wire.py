@@ -125,7 +125,7 @@ async def dial(address: str, told: dict[str, str]) -> AsyncIterator[ClientConnec
         finally:
             await hang_up(connection)
     except InvalidStatus as refused:
-        raise _status(refused) from None
+        raise _status(refused, address) from None
     except ConnectionClosed as closed:
         raise _closed(closed) from None
     except InvalidMessage as problem:
@@ -150,8 +150,13 @@ async def hang_up(connection: ClientConnection) -> None:
         await connection.wait_closed()
 
 
-def _status(refused: InvalidStatus) -> Exception:
+def _status(refused: InvalidStatus, address: str) -> Exception:
     status, location = refused.response.status_code, refused.response.headers.get("Location")
+    behind = urllib.parse.urlsplit(address).path.removesuffix(version.PATH)
+    if behind and status in (401, 403, 404):
+        # Most likely the address of a page; ours answers 403 where there is no socket.
+        shorter = web_address(address).removesuffix(behind)
+        return Elsewhere(f"the server answered {status} at {web_address(address)}: {faults.NOT_OURS}, maybe {shorter}")
     if status in (401, 403):
         return Refused(f"it answered {status}.")
     fault = faults.answered(status, location)
