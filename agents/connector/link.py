@@ -132,8 +132,7 @@ class Link:
         self.outbox.renumber()
         self._desk.turn_over()
         for frame_id, method in self._ledger.questions():
-            self._ledger.child_answered(frame_id)
-            self._pass_on(_ANY_SESSION, dump({"jsonrpc": "2.0", "id": frame_id, **_unanswered(method)}))
+            self._reply_by(frame_id, _unanswered(method))
         for session in self._ledger.turns():
             stop = {"jsonrpc": "2.0", "method": version.SESSION_CANCEL, "params": {"sessionId": session}}
             self._cancel(session, dump(stop))
@@ -175,8 +174,9 @@ class Link:
             elif method is not None:
                 self._pass_on(_session_of(frame), raw)
         elif method is None:
-            if self._ledger.child_answered(frame["id"]):
-                self._pass_on(_ANY_SESSION, raw)
+            if (question := self._ledger.child_answered(frame["id"])) is not None:
+                mine = raw if question.id == frame["id"] else dump({**_whole(frame, raw), "id": question.id})
+                self._pass_on(_ANY_SESSION, mine)
         elif self._ledger.ask(frame["id"], Asked(str(method), _session_of(frame))):
             self._asked(str(method), frame, raw)
 
@@ -282,13 +282,17 @@ class Link:
             self._forward(frame, line)
 
     def _forward(self, frame: Frame, line: Line) -> None:
-        if "id" in frame:
-            self._ledger.child_asks(frame["id"], str(frame["method"]))
-        self._send(line)
+        told = self._ledger.child_asks(frame)
+        self._send(line if told is frame else dump(told))
 
     def _reply(self, answer: Frame) -> None:
         """Answer a request of the agent in the server's place."""
         self._pass_on(_ANY_SESSION, dump({"jsonrpc": "2.0", **answer}))
+
+    def _reply_by(self, told_id: Any, answer: Frame) -> None:
+        """The same to one that the server knows by this id, unless it was answered."""
+        if (question := self._ledger.child_answered(told_id)) is not None:
+            self._reply({"id": question.id, **answer})
 
     def _tell(self, decision: Frame) -> None:
         """Counted like what the agent says, and in its order: a server that does not know it would count wrong."""
@@ -363,9 +367,9 @@ class Link:
         frame = frame_of(line, (version.SESSION_UPDATE,))
         if "method" not in frame:
             return too_large(frame["id"], "the answer")
-        if "id" in frame and self._ledger.child_answered(frame["id"]):
+        if "id" in frame:
             # Nobody else will ever answer it.
-            self._pass_on(_ANY_SESSION, too_large(frame["id"], "the request"))
+            self._reply_by(frame["id"], {"error": json.loads(too_large(None, "the request"))["error"]})
         return b""
 
 

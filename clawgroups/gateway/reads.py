@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from agents.models import AgentKey, Connection
 from agents.protocol import version
-from clawgroups.models import Command, Session
+from clawgroups.models import Approval, Command, Session
 from clawgroups.services.contact import unconfirmed
 from clawgroups.services.sessions import links_lost, may_go_to, open_commands
 
@@ -152,7 +153,7 @@ def to_repeat(agent_id: UUID, link: UUID) -> list[Command]:
     """Cancels and replies that may have been lost with the last socket of this link.
 
     Only of turns that still run: a cancel must never meet a later turn. The connector passes a
-    reply on once.
+    reply on once; of an agent that uses an id again only the last, and none while it asks under that id.
     """
     turns = {
         command.session_id: command.sent_at
@@ -162,7 +163,7 @@ def to_repeat(agent_id: UUID, link: UUID) -> list[Command]:
     sent = Command.objects.filter(
         agent_id=agent_id, link=link, state="answered", purpose__in=("cancel", "reply"), session_id__in=list(turns)
     ).order_by(F("created_at"), "pk")
-    return [
+    repeated = [
         command
         for command in sent
         if command.session_id is not None
@@ -170,6 +171,15 @@ def to_repeat(agent_id: UUID, link: UUID) -> list[Command]:
         and command.sent_at is not None
         and command.sent_at >= began
     ]
+    asked = Approval.objects.filter(session__agent=agent_id, session__link=link, state="open")
+    over = {json.dumps(request_id) for request_id in asked.values_list("request_id", flat=True)}
+    kept = []
+    for command in reversed(repeated):
+        answers = json.dumps(command.params.get("id")) if command.purpose == "reply" else str(command.pk)
+        if answers not in over:
+            over.add(answers)
+            kept.append(command)
+    return kept[::-1]
 
 
 def approval_session(agent_id: UUID, link: UUID, request_id: object) -> UUID | None:
