@@ -25,6 +25,7 @@ from agents.connector.git import Repository
 from agents.connector.link import Link, Rules, dump
 from agents.connector.outbox import UnknownPosition
 from agents.connector.policy import Policy
+from agents.connector.spool import PIECE, Line
 from agents.connector.tools import extensions
 from agents.connector.waking import cut_when_dead, cut_when_silent
 from agents.connector.watch import NOBODY, Watch
@@ -39,8 +40,6 @@ LAST_ACKS = 105.0
 """Seconds that they are still tried to be sent: for as long the server waits for somebody who is away."""
 LAST_FILES = 60.0
 """Seconds that its last files are."""
-_PIECE = 256 * 1024
-"""Bytes that are given to the socket at once: it holds more than one copy of them."""
 _PROVEN = 30.0
 _CONNECTED = 5.0
 """Seconds after which a connection counts as a good one, so that its loss is met with the first waiting time."""
@@ -302,7 +301,7 @@ class Bridge:
         """The server's first word: how much of this link it has, and how it calls the agent."""
         async with asyncio.timeout(60):
             while True:
-                frame, _ = wire.read(await connection.recv(decode=False))
+                frame, _ = wire.read(await wire.receive(connection))
                 told = wire.extension(frame)
                 if told is not None and told[0] == version.RESUME:
                     received = told[1].get("received")
@@ -313,9 +312,9 @@ class Bridge:
     async def _receive(self, connection: ClientConnection, link: Link) -> None:
         while True:
             # Nothing of a message is held on to here while the next one is waited for.
-            await self._received(link, *wire.read(await connection.recv(decode=False)))
+            await self._received(link, *wire.read(await wire.receive(connection)))
 
-    async def _received(self, link: Link, frame: wire.Frame, raw: bytes) -> None:
+    async def _received(self, link: Link, frame: wire.Frame, raw: Line) -> None:
         told = wire.extension(frame)
         if told is None:
             link.take(frame, raw)
@@ -358,7 +357,7 @@ async def _send_outbox(connection: ClientConnection, link: Link) -> None:
     # A closed connection is noticed, and told, by the side that receives.
     with contextlib.suppress(ConnectionClosed):
         while True:
-            frame = link.outbox.to_send(sent, _PIECE)
+            frame = link.outbox.to_send(sent, PIECE)
             if frame is None:
                 link.news.clear()
                 await link.news.wait()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import json
 import os
 import re
@@ -13,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from agents.connector.spool import Gathering, Line, pieces
 from agents.protocol import version
 
 MAX_LINE = 16 * 1024 * 1024
@@ -27,13 +27,13 @@ _OURS = "CLAWGROUPS_"
 class Child(Protocol):
     """An ACP agent on a pair of byte streams, as the bridge sees it: a process, or code in this process."""
 
-    def lines(self) -> AsyncIterator[bytes]:
+    def lines(self) -> AsyncIterator[Line]:
         """What the agent writes, one JSON-RPC message a line, without the newline; ends when the agent
         ends.
         """
         ...
 
-    async def write(self, line: bytes) -> None:
+    async def write(self, line: Line) -> None:
         """Give the agent one message (no newline in it); raises ConnectionError when it is gone."""
         ...
 
@@ -81,48 +81,45 @@ class LineSplitter:
 
     def __init__(self, limit: int = MAX_LINE) -> None:
         self._limit = limit
-        # Gives what it holds without a copy, which a list of parts would not.
-        self._parts = io.BytesIO()
-        self._size = 0
+        self._parts = Gathering()
         self._skipping = False
         self._beginning = b""
         self.skipped = 0
         """How many lines were too long and were left out."""
 
-    def feed(self, data: bytes) -> list[bytes]:
+    def feed(self, data: bytes) -> list[Line]:
         """The lines that `data` completes; blank ones are left out, see `in_place_of` for those that are too long."""
         *complete, rest = data.split(b"\n")
         lines = [line for part in complete if (line := self._finish(part))]
         self._keep(rest)
         return lines
 
-    def end(self) -> bytes:
+    def end(self) -> Line:
         """What is left when the stream ends: a last line without a newline, or nothing."""
         return self._finish(b"")
 
-    def _finish(self, part: bytes) -> bytes:
+    def _finish(self, part: bytes) -> Line:
         self._keep(part)
-        line, skipping = self._parts.getvalue(), self._skipping
-        self._parts, self._size, self._skipping = io.BytesIO(), 0, False
+        line, skipping = self._parts.take(), self._skipping
+        self._skipping = False
         if skipping:
             self.skipped += 1
             return in_place_of(self._beginning)
-        return line.strip(b"\r\n \t")
+        return line
 
     def _keep(self, part: bytes) -> None:
         if self._skipping:
             return
-        self._size += len(part)
-        self._parts.write(part)
-        if self._size > self._limit:
-            self._parts.seek(0)
-            self._beginning = self._parts.read(_BEGINNING)
-            self._parts, self._skipping = io.BytesIO(), True
+        self._parts.add(part)
+        if self._parts.size > self._limit:
+            self._beginning = self._parts.beginning(_BEGINNING)
+            self._parts.forget()
+            self._skipping = True
 
 
 async def split_lines(
     stream: asyncio.StreamReader, on_skip: Callable[[], None] = lambda: None, limit: int = MAX_LINE
-) -> AsyncIterator[bytes]:
+) -> AsyncIterator[Line]:
     """The lines of a stream up to its end; `on_skip` hears of every line that was too long to carry."""
     splitter = LineSplitter(limit)
     known = 0
@@ -196,13 +193,13 @@ class ProcessChild:
         """The process id, which is also the id of its group."""
         return self._process.pid
 
-    async def lines(self) -> AsyncIterator[bytes]:
+    async def lines(self) -> AsyncIterator[Line]:
         """See `Child.lines`."""
         assert self._process.stdout is not None
         async for line in split_lines(self._process.stdout, self._say_skipped):
             yield line
 
-    async def write(self, line: bytes) -> None:
+    async def write(self, line: Line) -> None:
         """See `Child.write`."""
         stdin = self._process.stdin
         assert stdin is not None
@@ -210,8 +207,8 @@ class ProcessChild:
             raise ConnectionError("the agent has ended")
         async with self._writing:
             # Bit by bit: what cannot be written at once is copied.
-            for at in range(0, len(line), _CHUNK):
-                stdin.write(line[at : at + _CHUNK])
+            for piece in pieces(line):
+                stdin.write(piece)
                 await stdin.drain()
             stdin.write(b"\n")
             await stdin.drain()

@@ -15,6 +15,7 @@ from agents.connector.asking import Person, shown, usable
 from agents.connector.disk import DISK, absolute
 from agents.connector.ledger import id_key
 from agents.connector.policy import Policy, Verdict
+from agents.connector.spool import Line
 from agents.policy import wanted
 from agents.policy.paths import Place
 from agents.protocol import version
@@ -45,13 +46,13 @@ class Ways:
 
     reply: Callable[[Frame], None]
     """Answer the agent."""
-    forward: Callable[[Frame, bytes], None]
+    forward: Callable[[Frame, Line], None]
     """Let the workspace decide."""
     tell: Callable[[Frame], None]
     """Tell the workspace what was decided here."""
     say: Callable[[str], None]
     base: Callable[[str], Path | None]
-    """The work directory of a session."""
+    """Where a session's agent works: relative paths mean that, its own and the rules'."""
 
 
 @dataclass
@@ -76,7 +77,7 @@ class Desk:
         self._stopped: set[str] = set()
         """Sessions that were asked to stop and have not said that they did."""
 
-    def takes(self, frame: Frame, line: bytes) -> bool:
+    def takes(self, frame: Frame, line: Line) -> bool:
         """Look at what the agent says; True when it goes no further."""
         method, params = frame.get("method"), frame.get("params")
         if not isinstance(params, dict):
@@ -153,7 +154,7 @@ class Desk:
 
     # Deciding
 
-    def _decided(self, frame: Frame, params: Frame, line: bytes) -> bool:
+    def _decided(self, frame: Frame, params: Frame, line: Line) -> bool:
         call, session = self._call(params), str(params.get("sessionId"))
         verdict = policy.judge(self._owner.policy, call, self._base(session))
         if verdict.answer != "never" and not self._stopped.isdisjoint({session, self._parents.get(session, session)}):
@@ -210,7 +211,7 @@ class Desk:
 
     # Asking here
 
-    def _put(self, verdict: Verdict, frame: Frame, line: bytes, call: Frame, session: str) -> bool:
+    def _put(self, verdict: Verdict, frame: Frame, line: Line, call: Frame, session: str) -> bool:
         person, options = self._owner.person, usable(frame["params"].get("options"))
         if person is None or not options or len(self._waiting) >= MOST_WAITING or not person.is_there():
             return False

@@ -19,6 +19,7 @@ from agents.connector.keys import KeyFile, config_dir, state_dir
 from agents.connector.menu import login_words
 from agents.connector.programs import NOT_SIGNED_IN, Machine, find
 from agents.connector.remembered import Entry, Remembered
+from agents.connector.spool import beginning
 from agents.protocol import version
 
 PATIENCE = 30.0
@@ -141,7 +142,7 @@ async def agent(command: list[str]) -> Finding:
                 frame, _ = wire.read(said)
                 if frame.get("id") == 0 and "result" in frame:
                     return Finding("agent", True, f"{line} starts and answers")
-                noise = noise or said
+                noise = noise or beginning(said, _SHOWN)
     except TimeoutError:
         ended = False
     finally:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from agents.connector.child import MAX_LINE, STDERR_TAIL, split_lines
+from agents.connector.spool import Line, pieces
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -45,16 +46,19 @@ class InProcessChild:
         near, far = await stream_pair()
         return cls(near, far, run(*far), grace=grace)
 
-    async def lines(self) -> AsyncIterator[bytes]:
+    async def lines(self) -> AsyncIterator[Line]:
         """See `Child.lines`."""
         async for line in split_lines(self._reader):
             yield line
 
-    async def write(self, line: bytes) -> None:
+    async def write(self, line: Line) -> None:
         """See `Child.write`."""
         if self._writer.is_closing():
             raise ConnectionError("the agent has ended")
-        self._writer.write(line + b"\n")
+        for piece in pieces(line):
+            self._writer.write(piece)
+            await self._writer.drain()
+        self._writer.write(b"\n")
         await self._writer.drain()
 
     async def close(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,14 @@ ANSWERED_KEPT = 10_000
 def id_key(frame_id: Any) -> str:
     """A request id as a key: 1, "1" and true are three different ids."""
     return json.dumps(frame_id, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the agent has asked, under its own id for it."""
+
+    id: Any
+    method: str
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,11 @@ class Ledger:
     def __init__(self) -> None:
         self._waiting: dict[str, Asked] = {}
         self._answered: OrderedDict[str, None] = OrderedDict()
-        self._open: dict[str, str] = {}
+        self._open: dict[str, Question] = {}
+        """What the agent waits for, by the ids that the server knows."""
+        self._told_as: dict[str, Any] = {}
+        """Those ids, by the agent's own."""
+        self._used: OrderedDict[str, None] = OrderedDict()
 
     def ask(self, frame_id: Any, asked: Asked) -> bool:
         """The server asks: True when the agent has not seen this request before."""
@@ -65,17 +78,38 @@ class Ledger:
         prompts = [asked for asked in self._waiting.values() if asked.method == version.SESSION_PROMPT]
         return list(dict.fromkeys(asked.session_id for asked in prompts if asked.session_id))
 
-    def child_asks(self, frame_id: Any, method: str) -> None:
-        """The agent asks the server something."""
-        self._open[id_key(frame_id)] = method
+    def child_asks(self, frame: dict[str, Any]) -> dict[str, Any]:
+        """The agent asks the server something, or takes that back: the frame as the server is told.
+
+        An id that the agent uses again is another one there: what the server repeats after a reconnect, an answer to
+        the older question, would otherwise be taken for one to this.
+        """
+        params = frame.get("params")
+        if frame["method"] == version.CANCEL_REQUEST and isinstance(params, dict):
+            mine = params.get("requestId")
+            told = self._told_as.get(id_key(mine), mine)
+            return frame if told == mine else {**frame, "params": {**params, "requestId": told}}
+        if "id" not in frame:
+            return frame
+        mine = frame["id"]
+        told = self._told_as.get(key := id_key(mine), str(uuid.uuid4()) if key in self._used else mine)
+        self._used[key] = None
+        if len(self._used) > ANSWERED_KEPT:
+            self._used.popitem(last=False)
+        self._told_as[key] = told
+        self._open[id_key(told)] = Question(mine, str(frame["method"]))
+        return frame if told == mine else {**frame, "id": told}
 
     def questions(self) -> list[tuple[Any, str]]:
-        """What the agent has asked and nobody has answered: (id, method)."""
-        return [(json.loads(key), method) for key, method in self._open.items()]
+        """What the agent has asked and nobody has answered: the id that the server knows, and the method."""
+        return [(json.loads(key), question.method) for key, question in self._open.items()]
 
-    def child_answered(self, frame_id: Any) -> bool:
-        """The server answers the agent: True for the first answer to an open question."""
-        return self._open.pop(id_key(frame_id), None) is not None
+    def child_answered(self, frame_id: Any) -> Question | None:
+        """The server answers the agent: the question, where this is the first answer to it."""
+        question = self._open.pop(id_key(frame_id), None)
+        if question is not None:
+            self._told_as.pop(id_key(question.id), None)
+        return question
 
 
 class Handshake:

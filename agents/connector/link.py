@@ -16,17 +16,20 @@ from typing import Any
 from agents.connector.child import Child, too_large
 from agents.connector.deciding import Desk, Owner, Ways, knows_decisions
 from agents.connector.folders import Folders, addressed, taken_out
-from agents.connector.glance import frame_of
+from agents.connector.glance import frame_of, read
 from agents.connector.inside import BadName
 from agents.connector.lanes import Lanes
 from agents.connector.ledger import Asked, Handshake, Ledger
 from agents.connector.outbox import Outbox
+from agents.connector.spool import LONG, Line, beginning
 from agents.connector.tools import Tools
 from agents.connector.workdir import FetchFailed, Sync, Workdir
 from agents.connector.workplace import NoPlace, Workplace
 from agents.protocol import version
 
 _ANY_SESSION = ""
+_NOISE = 4096
+"""Bytes of a line that is no message that are shown."""
 LATE_KEPT = 1000
 
 Frame = dict[str, Any]
@@ -129,8 +132,7 @@ class Link:
         self.outbox.renumber()
         self._desk.turn_over()
         for frame_id, method in self._ledger.questions():
-            self._ledger.child_answered(frame_id)
-            self._pass_on(_ANY_SESSION, dump({"jsonrpc": "2.0", "id": frame_id, **_unanswered(method)}))
+            self._reply_by(frame_id, _unanswered(method))
         for session in self._ledger.turns():
             stop = {"jsonrpc": "2.0", "method": version.SESSION_CANCEL, "params": {"sessionId": session}}
             self._cancel(session, dump(stop))
@@ -163,8 +165,8 @@ class Link:
 
     # From the server to the child.
 
-    def take(self, frame: Frame, raw: bytes) -> None:
-        """One message of the server that is not an extension's."""
+    def take(self, frame: Frame, raw: Line) -> None:
+        """One message of the server that is not an extension's, as it came and as `wire.read` has it."""
         method = frame.get("method")
         if "id" not in frame:
             if method == version.SESSION_CANCEL:
@@ -172,12 +174,13 @@ class Link:
             elif method is not None:
                 self._pass_on(_session_of(frame), raw)
         elif method is None:
-            if self._ledger.child_answered(frame["id"]):
-                self._pass_on(_ANY_SESSION, raw)
+            if (question := self._ledger.child_answered(frame["id"])) is not None:
+                mine = raw if question.id == frame["id"] else dump({**_whole(frame, raw), "id": question.id})
+                self._pass_on(_ANY_SESSION, mine)
         elif self._ledger.ask(frame["id"], Asked(str(method), _session_of(frame))):
             self._asked(str(method), frame, raw)
 
-    def _asked(self, method: str, frame: Frame, raw: bytes) -> None:
+    def _asked(self, method: str, frame: Frame, raw: Line) -> None:
         session = _session_of(frame)
         if method == version.SESSION_PROMPT:
             self._desk.turn_begins(session)
@@ -191,12 +194,16 @@ class Link:
             self._open_session(frame, dump(frame) if self._tools.adapt(frame) else raw)
         elif method == version.SESSION_PROMPT and (workdir := self._folders.for_prompt(session, frame)) is not None:
             self._fetching[session] = fetching = _Fetching(frame["id"])
-            prompt = partial(self._fetch_then_prompt, session, workdir, fetching, addressed(workdir, frame) or raw)
+            prompt = partial(self._fetch_then_prompt, session, workdir, fetching, self._addressed(workdir, frame, raw))
             self._lanes.put(session, prompt)
         else:
             self._pass_on(session, raw)
 
-    def _open_session(self, frame: Frame, raw: bytes) -> None:
+    def _addressed(self, workdir: Workdir, frame: Frame, raw: Line) -> Line:
+        """A prompt as the agent gets it."""
+        return raw if workdir.tree is None else addressed(workdir, _whole(frame, raw)) or raw
+
+    def _open_session(self, frame: Frame, raw: Line) -> None:
         ours = taken_out(frame)
         if ours is None:
             self._pass_on(_session_of(frame), raw)
@@ -215,7 +222,7 @@ class Link:
         self._folders.asked(session, frame["id"], workdir)
         self._pass_on(session, dump(frame))
 
-    def _cancel(self, session: str, raw: bytes) -> None:
+    def _cancel(self, session: str, raw: Line) -> None:
         self._desk.stop(session)
         fetching = self._fetching.get(session)
         if fetching is None:
@@ -227,7 +234,7 @@ class Link:
             self._answer({"id": fetching.frame_id, "result": {"stopReason": "cancelled"}})
         self._pass_on(_ANY_SESSION, raw)
 
-    async def _fetch_then_prompt(self, session: str, workdir: Workdir, fetching: _Fetching, raw: bytes) -> None:
+    async def _fetch_then_prompt(self, session: str, workdir: Workdir, fetching: _Fetching, raw: Line) -> None:
         problem: FetchFailed | None = None
         try:
             await self._rules.sync.fetch(workdir)
@@ -242,23 +249,23 @@ class Link:
         else:
             self._fail(fetching.frame_id, f"the inputs did not reach the agent's machine: {problem}")
 
-    def _pass_on(self, session: str, raw: bytes) -> None:
+    def _pass_on(self, session: str, raw: Line) -> None:
         self._lanes.put(session, partial(self._write, raw))
 
-    async def _write(self, raw: bytes) -> None:
+    async def _write(self, raw: Line) -> None:
         # A child that is gone shows at its other end, where `pump` returns.
         with contextlib.suppress(OSError):
-            await self.child.write(raw.replace(b"\n", b" "))
+            await self.child.write(raw)
 
     # From the child to the server.
 
-    def _heard(self, line: bytes) -> None:
+    def _heard(self, line: Line) -> None:
         try:
-            frame = frame_of(line)
-        except (ValueError, RecursionError):
+            frame = frame_of(line, (version.SESSION_UPDATE,))
+        except (ValueError, RecursionError, OSError):
             frame = None
         if not isinstance(frame, dict) or not ("method" in frame or "id" in frame):
-            self._rules.noise(line)
+            self._rules.noise(beginning(line, _NOISE))
             return
         self.spoke = True
         if "method" in frame:
@@ -266,7 +273,7 @@ class Link:
         else:
             self._heard_answer(frame, line)
 
-    def _heard_call(self, frame: Frame, line: bytes) -> None:
+    def _heard_call(self, frame: Frame, line: Line) -> None:
         method = frame["method"]
         if isinstance(method, str) and method.startswith(version.EXTENSION_PREFIX):
             self._rules.say(f"the agent sent {method}, which is not its to send; it was left out")
@@ -274,14 +281,18 @@ class Link:
         if not self._desk.takes(frame, line):
             self._forward(frame, line)
 
-    def _forward(self, frame: Frame, line: bytes) -> None:
-        if "id" in frame:
-            self._ledger.child_asks(frame["id"], str(frame["method"]))
-        self._send(line)
+    def _forward(self, frame: Frame, line: Line) -> None:
+        told = self._ledger.child_asks(frame)
+        self._send(line if told is frame else dump(told))
 
     def _reply(self, answer: Frame) -> None:
         """Answer a request of the agent in the server's place."""
         self._pass_on(_ANY_SESSION, dump({"jsonrpc": "2.0", **answer}))
+
+    def _reply_by(self, told_id: Any, answer: Frame) -> None:
+        """The same to one that the server knows by this id, unless it was answered."""
+        if (question := self._ledger.child_answered(told_id)) is not None:
+            self._reply({"id": question.id, **answer})
 
     def _tell(self, decision: Frame) -> None:
         """Counted like what the agent says, and in its order: a server that does not know it would count wrong."""
@@ -290,10 +301,12 @@ class Link:
 
     def _folder_of(self, session: str) -> Path | None:
         workdir = self._folders.of(session)
-        return None if workdir is None else workdir.path
+        return None if workdir is None else workdir.cwd
 
-    def _heard_answer(self, frame: Frame, line: bytes) -> None:
+    def _heard_answer(self, frame: Frame, line: Line) -> None:
         asked = self._ledger.asked(frame["id"])
+        if asked is not None and asked.method in (version.INITIALIZE, *version.OPENING):
+            frame = _whole(frame, line)
         if not self._ledger.answer(frame["id"]):
             return
         if asked is not None and asked.method == version.SESSION_PROMPT:
@@ -314,7 +327,7 @@ class Link:
             is_ours = asked.method in version.OPENING and self._folders.say_where(asked.session_id, frame)
             self._send(dump(frame) if is_ours else line)
 
-    async def _deliver_then_answer(self, workdir: Workdir, frame: Frame, line: bytes) -> None:
+    async def _deliver_then_answer(self, workdir: Workdir, frame: Frame, line: Line) -> None:
         delivery = await self._rules.sync.deliver(workdir)
         failed = delivery.failed
         if delivery.late:
@@ -323,9 +336,9 @@ class Link:
             self._rules.say(f"not delivered: {', '.join(failed)}")
         for why in delivery.why:
             self._rules.say(why)
-        result = frame.get("result")
-        if failed and isinstance(result, dict):
-            _object_at(_object_at(result, "_meta"), version.META_KEY)["files_failed"] = failed
+        if failed and isinstance(frame.get("result"), dict):
+            frame = _whole(frame, line)
+            _object_at(_object_at(frame["result"], "_meta"), version.META_KEY)["files_failed"] = failed
             line = dump(frame)
         self._send(line)
 
@@ -341,7 +354,7 @@ class Link:
         self._ledger.answer(frame["id"])
         self._send(dump({"jsonrpc": "2.0", **frame}))
 
-    def _send(self, line: bytes) -> None:
+    def _send(self, line: Line) -> None:
         if len(line) > version.MAX_FRAME:
             # The server would close the socket over it, and over it again after every reconnect.
             line = self._instead_of(line)
@@ -349,14 +362,14 @@ class Link:
             self.outbox.add(line)
             self.news.set()
 
-    def _instead_of(self, line: bytes) -> bytes:
+    def _instead_of(self, line: Line) -> bytes:
         self._rules.say(f"a message of {len(line)} bytes is too large to be sent; it was left out")
-        frame = json.loads(line)
+        frame = frame_of(line, (version.SESSION_UPDATE,))
         if "method" not in frame:
             return too_large(frame["id"], "the answer")
-        if "id" in frame and self._ledger.child_answered(frame["id"]):
+        if "id" in frame:
             # Nobody else will ever answer it.
-            self._pass_on(_ANY_SESSION, too_large(frame["id"], "the request"))
+            self._reply_by(frame["id"], {"error": json.loads(too_large(None, "the request"))["error"]})
         return b""
 
 
@@ -365,6 +378,12 @@ def _unanswered(method: str) -> Frame:
     if method == version.REQUEST_PERMISSION:
         return {"result": {"outcome": {"outcome": "cancelled"}}}
     return {"error": {"code": version.REQUEST_CANCELLED, "message": "the server does not know of this request"}}
+
+
+def _whole(frame: Frame, line: Line) -> Frame:
+    """A message of which only a glance was taken, where all of it is needed."""
+    found: Frame = read(line) if len(line) > LONG else frame
+    return found
 
 
 def _session_of(frame: Frame) -> str:

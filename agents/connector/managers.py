@@ -23,7 +23,9 @@ PAUSE = 15
 """Seconds before a connector that ended is started again."""
 FINAL = (exits.USAGE, exits.REFUSED, exits.REPLACED)
 """Ends that starting it again would not change."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""What no unit can hold; the last are bytes of a name that are no text."""
+_NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -204,9 +206,13 @@ def unit(service: Service) -> str:
 
 def _quoted(word: str) -> str:
     """One word as systemd reads it, but for dollars, which mean nothing in some places."""
-    if _CONTROL.search(word):
-        raise Wrong(f"{word!r} has a line break or the like in it, which a service cannot be started with")
+    _check(word, _CONTROL)
     return '"{}"'.format(word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%"))
+
+
+def _check(word: str, unfit: re.Pattern[str]) -> None:
+    if unfit.search(word):
+        raise Wrong(f"{word!a} has a line break or the like in it, which a service cannot be started with")
 
 
 def _plain(text: str) -> str:
@@ -214,7 +220,9 @@ def _plain(text: str) -> str:
 
 
 def plist(label: str, service: Service) -> str:
-    """The file that tells launchd."""
+    """The file that tells launchd. Raises Wrong for what it could not hold."""
+    for word in (*service.program, str(service.folder), *service.variables.values()):
+        _check(word, _NO_XML)
     told = {
         "Label": label,
         "ProgramArguments": list(service.program),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from agents.connector.keys import state_dir
+from agents.connector.spool import Line, Spooled, unnamed_file, whole
 
 CAPACITY = 64 * 1024 * 1024
 IN_MEMORY = 1024 * 1024
@@ -18,14 +17,6 @@ IN_MEMORY = 1024 * 1024
 
 class UnknownPosition(ValueError):
     """The server names a position this outbox never had or no longer holds."""
-
-
-def unnamed_file() -> IO[bytes]:
-    """A file that only this process can open and that is gone with it. Raises OSError."""
-    folder = state_dir()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Not in /tmp, which is memory on many machines.
-    return tempfile.TemporaryFile(dir=folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +45,7 @@ class Outbox:
         self._open_file = open_file
         self._file: IO[bytes] | None = None
         self._end = 0
-        self._frames: deque[bytes | _Stored] = deque()
+        self._frames: deque[Line | _Stored] = deque()
         self._acknowledged = 0
         self._size = 0
         self._stored = 0
@@ -89,9 +80,13 @@ class Outbox:
         """Whether the server has everything."""
         return not self._frames
 
-    def add(self, frame: bytes) -> int:
+    def add(self, frame: Line) -> int:
         """Keep a frame; its number."""
-        stored = self._store(frame) if self.in_memory + len(frame) > self._memory else None
+        stored: _Stored | None = None
+        if isinstance(frame, Spooled):
+            self._stored += len(frame)
+        elif self.in_memory + len(frame) > self._memory:
+            stored = self._store(frame)
         self._frames.append(stored or frame)
         self._size += len(frame)
         return self.last
@@ -102,14 +97,15 @@ class Outbox:
         if not 0 <= index < len(self._frames):
             return None
         frame = self._frames[index]
-        return frame if isinstance(frame, bytes) else self._load(frame)
+        return self._load(frame) if isinstance(frame, _Stored) else whole(frame)
 
     def to_send(self, number: int, piece: int) -> bytes | Iterator[bytes] | None:
         """The same as it is sent: one that is longer than a `piece` bit by bit, so that it is never here as a whole."""
         index = number - self._acknowledged
         if not 0 <= index < len(self._frames) or len(self._frames[index]) <= piece:
             return self.after(number)
-        return self._in_pieces(number, self._frames[index], piece)
+        frame = self._frames[index]
+        return frame.pieces(piece) if isinstance(frame, Spooled) else self._in_pieces(number, frame, piece)
 
     def acknowledge(self, number: int) -> None:
         """Let go of every frame up to `number`; an older number changes nothing."""
@@ -119,7 +115,7 @@ class Outbox:
             frame = self._frames.popleft()
             self._acknowledged += 1
             self._size -= len(frame)
-            if isinstance(frame, _Stored):
+            if not isinstance(frame, bytes):
                 self._stored -= len(frame)
         if not self._stored:
             self._clear()

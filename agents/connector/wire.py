@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import platform
 import urllib.parse
 from collections.abc import AsyncIterator, Sequence
@@ -14,6 +13,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus, WebSocketException
 
 from agents.connector import __version__, faults, route
+from agents.connector.glance import frame_of
+from agents.connector.spool import Gathering, Line
 from agents.protocol import version
 
 Frame = dict[str, Any]
@@ -124,7 +125,7 @@ async def dial(address: str, told: dict[str, str]) -> AsyncIterator[ClientConnec
         finally:
             await hang_up(connection)
     except InvalidStatus as refused:
-        raise _status(refused) from None
+        raise _status(refused, address) from None
     except ConnectionClosed as closed:
         raise _closed(closed) from None
     except InvalidMessage as problem:
@@ -149,8 +150,13 @@ async def hang_up(connection: ClientConnection) -> None:
         await connection.wait_closed()
 
 
-def _status(refused: InvalidStatus) -> Exception:
+def _status(refused: InvalidStatus, address: str) -> Exception:
     status, location = refused.response.status_code, refused.response.headers.get("Location")
+    behind = urllib.parse.urlsplit(address).path.removesuffix(version.PATH)
+    if behind and status in (401, 403, 404):
+        # Most likely the address of a page; ours answers 403 where there is no socket.
+        shorter = web_address(address).removesuffix(behind)
+        return Elsewhere(f"the server answered {status} at {web_address(address)}: {faults.NOT_OURS}, maybe {shorter}")
     if status in (401, 403):
         return Refused(f"it answered {status}.")
     fault = faults.answered(status, location)
@@ -169,11 +175,24 @@ def _closed(closed: ConnectionClosed) -> Exception:
     return Lost(_WORDS.get(code or 0, "connection lost"))
 
 
-def read(message: bytes) -> tuple[Frame, bytes]:
-    """A message as an object and as it came; an empty object for anything that is no JSON-RPC."""
+async def receive(connection: ClientConnection) -> Line:
+    """The next message, as one line. Not to be cancelled while the connection is still to be used."""
+    gathering = Gathering()
+    async for part in connection.recv_streaming(decode=False):
+        # In JSON a line break is a blank like others; an agent takes it for the end.
+        gathering.add(part.replace(b"\n", b" "))
+        del part
+    return gathering.take()
+
+
+def read(message: Line) -> tuple[Frame, Line]:
+    """A message as an object and as it came; an empty object for anything that is no JSON-RPC.
+
+    Of a long prompt, or answer, long texts are empty (`glance.frame_of`).
+    """
     try:
-        frame = json.loads(message.decode())
-    except (ValueError, RecursionError):
+        frame = frame_of(message, (version.SESSION_PROMPT,))
+    except (ValueError, RecursionError, OSError):
         return {}, b""
     return (frame, message) if isinstance(frame, dict) else ({}, b"")
 

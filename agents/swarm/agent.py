@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from acp import PROTOCOL_VERSION, RequestError
 from acp.schema import (
     AgentCapabilities,
-    CloseSessionResponse,
     Implementation,
     InitializeResponse,
     McpCapabilities,
-    NewSessionResponse,
     PromptCapabilities,
-    PromptResponse,
     SessionCapabilities,
     SessionCloseCapabilities,
+    StopReason,
 )
 
-from agents.builtin.agent import META, text_of
-from agents.builtin.turn import Outlet, Turn
+from agents.builtin.sessions import META, Session, SessionAgent
+from agents.builtin.turn import Turn
 from agents.llm.base import Fault, FaultKind
 from agents.protocol import version
 from agents.swarm import __version__
@@ -39,26 +34,20 @@ KEPT = 20
 _DESCRIPTION = "Sub-agents on a model: each session works on one task with files and the workspace's tools."
 
 
-@dataclass
-class Held:
+class Held(Session):
     """A sub-agent and the turn that it is at, if any."""
 
-    folder: Path
-    worker: SubAgent
-    turn: Turn | None = None
+    def __init__(self, folder: Path, worker: SubAgent) -> None:
+        super().__init__(folder)
+        self.worker = worker
 
 
-class SwarmAgent:
-    """The agent's side of ACP. It implements exactly the methods it offers: the SDK answers -32601 to the others."""
+class SwarmAgent(SessionAgent[Held]):
+    """The agent's side of ACP."""
 
     def __init__(self, engine: Engine) -> None:
+        super().__init__()
         self._engine = engine
-        self._held: dict[str, Held] = {}
-        self._client: Outlet | None = None
-
-    def on_connect(self, conn: Outlet) -> None:
-        """Called by the SDK with the connection to the client."""
-        self._client = conn
 
     async def initialize(self, protocol_version: int, **_: Any) -> InitializeResponse:
         """Say who this is and what it can take."""
@@ -75,70 +64,26 @@ class SwarmAgent:
             field_meta={META: {"description": _DESCRIPTION, "model": self._engine.endpoint.model}},
         )
 
-    async def new_session(self, cwd: str, mcp_servers: Sequence[Any] | None = None, **_: Any) -> NewSessionResponse:
-        """A new sub-agent in a folder of this machine."""
-        folder = Path(cwd)
-        if not folder.is_absolute() or not await asyncio.to_thread(folder.is_dir):
-            raise RequestError.invalid_params({"cwd": "this is not a folder on the agent's machine", "given": cwd})
-        if sum(one.turn is not None for one in self._held.values()) >= self._engine.sessions:
+    def _open(self, session_id: str, folder: Path, servers: Sequence[Any]) -> Held:
+        if sum(one.turn is not None for one in self._sessions.values()) >= self._engine.sessions:
             said = f"all {self._engine.sessions} sub-agents are at work"
             raise RequestError(version.RATE_LIMITED, said, {"retry_after": 30})
         self._tidy()
-        pk = uuid.uuid4().hex
-        self._held[pk] = Held(folder, SubAgent(self._engine, pk, folder, Toolbox.of(mcp_servers or ())))
-        return NewSessionResponse(session_id=pk)
+        return Held(folder, SubAgent(self._engine, session_id, folder, Toolbox.of(servers)))
 
-    async def prompt(self, prompt: list[Any], session_id: str, **meta: Any) -> PromptResponse:
-        """One turn; the answer comes when it is over."""
-        held = self._one(session_id)
-        if held.turn is not None:
-            raise RequestError.invalid_request({"details": "a turn is already running in this session"})
-        assert self._client is not None
-        turn = held.turn = Turn(self._client, session_id, held.folder, 0.0)
-        # The last one is the one that was used last.
-        self._held[session_id] = self._held.pop(session_id)
+    async def _take(self, session: Held, turn: Turn, text: str, ours: Any) -> StopReason:
         try:
-            asked = read_prompt(text_of(prompt), meta.get(META))
-            return PromptResponse(stop_reason=await held.worker.take(turn, asked))
+            return await session.worker.take(turn, read_prompt(text, ours))
         except Fault as fault:
             raise _as_error(fault) from None
-        finally:
-            turn.cancel()
-            held.turn = None
-
-    async def cancel(self, session_id: str, **_: Any) -> None:
-        """End the running turn of a session, if there is one."""
-        held = self._held.get(session_id)
-        if held is not None and held.turn is not None:
-            held.turn.cancel()
-
-    async def close_session(self, session_id: str, **_: Any) -> CloseSessionResponse:
-        """Stop what runs and forget the session."""
-        await self.cancel(session_id)
-        self._one(session_id)
-        del self._held[session_id]
-        return CloseSessionResponse()
-
-    async def ext_method(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        """No extension is offered."""
-        raise RequestError.method_not_found(f"_{method}")
-
-    async def ext_notification(self, method: str, params: dict[str, Any]) -> None:
-        """Unknown notifications are passed over."""
-
-    def _one(self, session_id: str) -> Held:
-        held = self._held.get(session_id)
-        if held is None:
-            raise RequestError.resource_not_found(f"session {session_id}")
-        return held
 
     def _tidy(self) -> None:
         """Servers do not say when a session is over: of those that rest longest only what must survive is kept."""
-        resting = [pk for pk, held in self._held.items() if held.turn is None]
-        for pk in resting[: max(0, len(self._held) + 1 - self._engine.sessions)]:
-            self._held[pk].worker.shrink()
-        for pk in resting[: max(0, len(self._held) + 1 - KEPT * self._engine.sessions)]:
-            del self._held[pk]
+        resting = [pk for pk, held in self._sessions.items() if held.turn is None]
+        for pk in resting[: max(0, len(self._sessions) + 1 - self._engine.sessions)]:
+            self._sessions[pk].worker.shrink()
+        for pk in resting[: max(0, len(self._sessions) + 1 - KEPT * self._engine.sessions)]:
+            del self._sessions[pk]
 
 
 def _as_error(fault: Fault) -> RequestError:

@@ -114,8 +114,8 @@ async def _listen(link: Link, receive: Receive) -> None:
 
 async def _give_up_elsewhere(held: Held) -> None:
     """What lived on other links of this agent is lost: their program is not the one that came in now."""
-    for session_id in await read_async(reads.sessions_elsewhere, held.agent_id, held.link):
-        await _lose(session_id, RESTARTED)
+    for session_id, attempt_id in await read_async(reads.sessions_elsewhere, held.agent_id, held.link):
+        await _lose(session_id, attempt_id, RESTARTED)
     forgotten = await read_async(late.forget_told, held.agent_id, held.link)
     if forgotten is not None:
         await commit.outcome(forgotten)
@@ -127,8 +127,8 @@ async def _close(link: Link) -> None:
     try:
         if link.child_gone:
             reason = ENDED if link.hello.is_connector else DROPPED
-            for session_id in await read_async(reads.sessions_of, held.agent_id, held.link):
-                await _lose(session_id, reason)
+            for session_id, attempt_id in await read_async(reads.sessions_of, held.agent_id, held.link):
+                await _lose(session_id, attempt_id, reason)
         await perform_async(
             contact.close_connection, held.link, epoch=held.epoch, reason=link.ended or "The socket closed."
         )
@@ -136,8 +136,9 @@ async def _close(link: Link) -> None:
         log.info("link %s was closed already: %s", held.link, moved_on)
 
 
-async def _lose(session_id: UUID, reason: str) -> None:
+async def _lose(session_id: UUID, attempt_id: UUID, reason: str) -> None:
+    # Meanwhile another socket may have lost it as well, and the next try have opened it again: that is not lost.
     try:
-        await perform_async(sessions.session_lost, session_id, reason=reason)
+        await perform_async(sessions.session_lost, session_id, reason=reason, attempt_id=attempt_id)
     except Conflict as moved_on:
         log.info("session %s was given up already: %s", session_id, moved_on)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from agents.models import AgentKey, Connection
 from agents.protocol import version
-from clawgroups.models import Command, Session
+from clawgroups.models import Approval, Command, Session
 from clawgroups.services.contact import unconfirmed
 from clawgroups.services.sessions import links_lost, may_go_to, open_commands
 
@@ -125,21 +126,21 @@ def given_up(agent_id: UUID, link: UUID) -> list[Command]:
     )
 
 
-def sessions_elsewhere(agent_id: UUID, link: UUID) -> list[UUID]:
-    """Sessions of this agent on other links, also those that another link was asked to open."""
+def sessions_elsewhere(agent_id: UUID, link: UUID) -> list[tuple[UUID, UUID]]:
+    """Sessions of this agent on other links, with their attempts; also those that another link was asked to open."""
     return [*links_lost(agent_id, link), *_opening(Q(agent_id=agent_id) & ~Q(link=link))]
 
 
-def sessions_of(agent_id: UUID, link: UUID) -> list[UUID]:
-    """Sessions that lived on this link, also those it was asked to open."""
+def sessions_of(agent_id: UUID, link: UUID) -> list[tuple[UUID, UUID]]:
+    """Sessions that lived on this link, with their attempts; also those it was asked to open."""
     asked = _opening(Q(agent_id=agent_id, link=link))
-    living = Session.objects.filter(agent_id=agent_id, link=link, state="open").values_list("pk", flat=True)
+    living = Session.objects.filter(agent_id=agent_id, link=link, state="open").values_list("pk", "attempt_id")
     return [*living, *asked]
 
 
-def _opening(which: Q) -> list[UUID]:
+def _opening(which: Q) -> list[tuple[UUID, UUID]]:
     commands = Command.objects.filter(which, purpose="open", state="sent", session__state="opening")
-    return [pk for pk in commands.values_list("session_id", flat=True) if pk is not None]
+    return [(pk, at) for pk, at in commands.values_list("session_id", "session__attempt_id") if pk is not None]
 
 
 def asked_on(agent_id: UUID, link: UUID, command_id: UUID) -> Command | None:
@@ -152,7 +153,7 @@ def to_repeat(agent_id: UUID, link: UUID) -> list[Command]:
     """Cancels and replies that may have been lost with the last socket of this link.
 
     Only of turns that still run: a cancel must never meet a later turn. The connector passes a
-    reply on once.
+    reply on once; of an agent that uses an id again only the last, and none while it asks under that id.
     """
     turns = {
         command.session_id: command.sent_at
@@ -162,7 +163,7 @@ def to_repeat(agent_id: UUID, link: UUID) -> list[Command]:
     sent = Command.objects.filter(
         agent_id=agent_id, link=link, state="answered", purpose__in=("cancel", "reply"), session_id__in=list(turns)
     ).order_by(F("created_at"), "pk")
-    return [
+    repeated = [
         command
         for command in sent
         if command.session_id is not None
@@ -170,6 +171,15 @@ def to_repeat(agent_id: UUID, link: UUID) -> list[Command]:
         and command.sent_at is not None
         and command.sent_at >= began
     ]
+    asked = Approval.objects.filter(session__agent=agent_id, session__link=link, state="open")
+    over = {json.dumps(request_id) for request_id in asked.values_list("request_id", flat=True)}
+    kept = []
+    for command in reversed(repeated):
+        answers = json.dumps(command.params.get("id")) if command.purpose == "reply" else str(command.pk)
+        if answers not in over:
+            over.add(answers)
+            kept.append(command)
+    return kept[::-1]
 
 
 def approval_session(agent_id: UUID, link: UUID, request_id: object) -> UUID | None:

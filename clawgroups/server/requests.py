@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Protocol
 
 from daphne.http_protocol import HTTPFactory, WebRequest
@@ -11,6 +12,10 @@ from clawgroups.server.gate import Gate
 from clawgroups.server.inbox import Message
 
 REFUSED = b"HTTP/1.1 413 Content Too Large\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+TLS = b"\x16\x03"
+"""How somebody begins who speaks https."""
+NO_TLS = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+SAY_HTTP = b"This is http, not https: write http:// in front of the address, or put a proxy with a certificate here.\n"
 TOO_LARGE = (
     b'{"type":"about:blank","title":"The request is larger than this server takes.","status":413,"code":"too_large"}'
 )
@@ -115,4 +120,16 @@ class BoundedHTTPFactory(HTTPFactory):
     def buildProtocol(self, addr: IAddress) -> Any:
         protocol = super().buildProtocol(addr)
         protocol.requestFactory = BoundedRequest
+        protocol.dataReceived = partial(_first, protocol)
         return protocol
+
+
+def _first(protocol: Any, data: bytes) -> None:
+    """What comes first. Who greets in TLS would wait for an answer until they tire: no line of that ever ends."""
+    del protocol.dataReceived
+    if data.startswith(TLS):
+        transport = protocol._channel.transport
+        transport.write(NO_TLS % (len(SAY_HTTP), SAY_HTTP))
+        transport.loseConnection()
+    else:
+        protocol.dataReceived(data)

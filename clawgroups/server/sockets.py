@@ -14,6 +14,7 @@ from clawgroups.server.inbox import Inbox, Message
 from clawgroups.server.limits import CLOSE_FLOOD, CLOSE_UNRESPONSIVE, Limits
 
 SHARED = 256 * 1024  # characters of a frame that is kept for the next socket
+PIECE = 256 * 1024  # bytes of a frame: whoever is small on the other side takes a long message bit by bit
 
 
 def framed(text: str) -> bytes:
@@ -61,8 +62,16 @@ class BoundedSocket(WebSocketProtocol):
         text = message.get("text") if message["type"] == "websocket.send" else None
         if not text or self.state != self.STATE_OPEN or self.send_queue:
             return False
-        self.transport.write(shared_frame(text) if len(text) <= SHARED else framed(text))
+        if len(text) <= SHARED:
+            self.transport.write(shared_frame(text))
+        else:
+            self._write_in_pieces(text.encode())
         return True
+
+    def _write_in_pieces(self, payload: bytes) -> None:
+        for at in range(0, len(payload), PIECE):
+            is_last = at + PIECE >= len(payload)
+            self.sendFrame(opcode=0 if at else 1, payload=payload[at : at + PIECE], fin=is_last)
 
     # Reading
 

@@ -18,7 +18,7 @@ from agents.ids import new_id
 from clawgroups import bus, commit
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, Write, one_of
-from clawgroups.core.errors import NotFound
+from clawgroups.core.errors import Conflict, NotFound
 from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
 from clawgroups.core.shrinking import shrink
@@ -248,27 +248,36 @@ def _acknowledged(command: Command, task: Task, attempt: Attempt, text: str) -> 
     )
 
 
-def links_lost(agent_id: UUID, link: UUID) -> list[UUID]:
-    """Sessions of this agent that lived on other links which are closed: their child is gone.
+def links_lost(agent_id: UUID, link: UUID) -> list[tuple[UUID, UUID]]:
+    """Sessions of this agent that lived on other links which are closed, with their attempts: their child is gone.
 
     Also those that ended with their task while a turn was still out: with the program that turn is over.
     """
     gone = Session.objects.filter(agent_id=agent_id).exclude(link=link)
     out = Command.objects.filter(agent_id=agent_id, state="sent", purpose__in=TURNS).values("session_id")
-    return list(gone.filter(Q(state="open") | Q(pk__in=out)).values_list("pk", flat=True))
+    return list(gone.filter(Q(state="open") | Q(pk__in=out)).values_list("pk", "attempt_id"))
 
 
 def session_lost(
-    session_id: UUID, *, reason: str, failure: Failure = Failure.CRASHED, seen: Mapping[str, Any] | None = None
+    session_id: UUID,
+    *,
+    reason: str,
+    failure: Failure = Failure.CRASHED,
+    seen: Mapping[str, Any] | None = None,
+    attempt_id: UUID | None = None,
 ) -> Future[Outcome]:
     """The child behind a session is gone for good: its attempt is released, nothing is sent again.
 
-    `seen` is what the caller saw of the attempt; where that has moved on since, the answer is a mismatch.
+    `seen` is what the caller saw of the attempt; where that has moved on since, the answer is a mismatch. `attempt_id`
+    is the one that the caller saw it in; raises `Conflict` where the session was opened again for another since.
     """
     session = Session.objects.select_related("agent", "attempt").get(pk=session_id)
+    if attempt_id not in (None, session.attempt_id):
+        raise Conflict("The session goes on in another attempt.", code="session_reopened")
     now = timezone.now()
     closed = {"state": "closed", "closed_at": now}
-    decision = Decision([Update("clawgroups.Session", session.pk, closed, {"state": session.state})])
+    unmoved = {"state": session.state, "attempt_id": session.attempt_id}
+    decision = Decision([Update("clawgroups.Session", session.pk, closed, unmoved)])
     owed = list(Command.objects.select_related("attempt").filter(session=session, state__in=["open", "sent"]))
     cut_off = steered.cut_off(owed, now)
     told = {write.pk for write in cut_off.writes}
@@ -296,8 +305,9 @@ def session_lost(
             "reason": reason,
             "failure": failure.value,
         }
-        unmoved = {**(seen or {}), "state": attempt.state}
-        decision.writes.append(Update("clawgroups.Attempt", attempt.pk, ended, unmoved))
+        decision.writes.append(
+            Update("clawgroups.Attempt", attempt.pk, ended, {**(seen or {}), "state": attempt.state})
+        )
         decision.take(breakers.after_failure(attempt, failure, reason, now))
         decision.add(void_approvals(attempt, now, tell=False))
         decision.add(release(task, now, reason=reason, failure=failure))

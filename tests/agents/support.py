@@ -24,6 +24,7 @@ from agents.connector.child import Child
 from agents.connector.deciding import Owner
 from agents.connector.policy import Policy
 from agents.connector.rules import PolicyFile
+from agents.connector.spool import PIECE, Line, whole
 
 PATIENCE = 20.0
 SCALE = 0.002
@@ -157,7 +158,10 @@ class FakeServer(Gate):
 
     async def send(self, frame: Frame) -> None:
         assert self.connection is not None
-        await self.connection.send(json.dumps({"jsonrpc": "2.0", **frame}))
+        text = json.dumps({"jsonrpc": "2.0", **frame})
+        # Long ones bit by bit, as the real one does.
+        pieces = [text[at : at + PIECE] for at in range(0, len(text), PIECE)]
+        await self.connection.send(text if len(pieces) == 1 else pieces)
 
     async def drop(self) -> None:
         """Cut the line without a word, and wait for the next connection."""
@@ -186,9 +190,9 @@ class ScriptedChild(Gate):
         while (line := await self._lines.get()) is not None:
             yield line
 
-    async def write(self, line: bytes) -> None:
-        assert b"\n" not in line
-        self.heard.append(json.loads(line))
+    async def write(self, line: Line) -> None:
+        assert b"\n" not in whole(line)
+        self.heard.append(json.loads(whole(line)))
         self.changed()
 
     async def close(self) -> int:

@@ -76,6 +76,16 @@ def test_another_web_server_is_told_from_ours(
     assert nothing_kept(home)
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_the_address_of_a_page_is_not_taken_for_a_wrong_key(
+    status: int, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with strangers.web(status, "<h1>Welcome</h1>") as url:
+        words = f"the server answered {status} at {url}/agents: check that this is the address of a Claw Groups server"
+        assert attempt(capfd, f"{url}/agents/") == (exits.UNREACHABLE, f"{words}, maybe {url}")
+    assert nothing_kept(home)
+
+
 def test_a_port_that_speaks_something_else_is_told(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with strangers.saying(b"SSH-2.0-OpenSSH_9.9\r\n") as port:
         words = f"127.0.0.1:{port} answers, but not as a Claw Groups server: check the address and its port"

@@ -250,7 +250,7 @@ async def test_noise_is_shown_to_the_person_and_not_sent(server: FakeServer, tmp
         await server.until(lambda: server.frames)
         assert server.frames == [{"jsonrpc": "2.0", **update(1)}]
         assert server.extensions == []
-        assert running.noise == noise
+        assert running.noise == [line[:4096] for line in noise]
 
 
 async def test_a_line_of_ten_mebibytes_passes_both_ways(server: FakeServer, tmp_path: Path) -> None:

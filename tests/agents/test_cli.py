@@ -20,6 +20,7 @@ from agents.connector.child import MAX_LINE, ProcessChild
 from agents.connector.cli import main
 from agents.connector.keys import KeyFile
 from agents.connector.remembered import Remembered
+from agents.connector.spool import whole
 from agents.protocol import version
 from tests.agents.support import PATIENCE, FakeServer
 from tests.stories.waiting import until
@@ -291,7 +292,7 @@ async def test_a_child_ends_at_the_end_of_its_input_when_it_listens() -> None:
     child = await ProcessChild.start(AGENT, grace=5.0, on_stderr=shown.append)
     await child.write(b'{"id":1,"method":"initialize"}')
     lines = child.lines()
-    assert json.loads(await anext(lines))["id"] == 1
+    assert json.loads(whole(await anext(lines)))["id"] == 1
     assert await child.close() == 0
     assert await child.close() == 0
     with pytest.raises(ConnectionError):

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from agents.connector.backoff import Backoff, retry_delay
 from agents.connector.child import LineSplitter
 from agents.connector.console import WAITING, WAITING_BYTES, Console
-from agents.connector.ledger import ANSWERED_KEPT, Asked, Handshake, Ledger
+from agents.connector.ledger import ANSWERED_KEPT, Asked, Handshake, Ledger, Question
 from agents.connector.outbox import Outbox, UnknownPosition
+from agents.connector.spool import whole
 from agents.protocol import version
 
 ASKED = Asked("session/prompt", "s")
@@ -154,9 +155,10 @@ def test_only_long_answered_requests_are_forgotten() -> None:
 
 def test_an_open_question_of_the_agent_takes_one_answer() -> None:
     ledger = Ledger()
-    ledger.child_asks(0, "session/request_permission")
+    ledger.child_asks({"id": 0, "method": "session/request_permission"})
     assert ledger.questions() == [(0, "session/request_permission")]
-    assert [ledger.child_answered(one) for one in ("0", 0, 0)] == [False, True, False]
+    first = Question(0, "session/request_permission")
+    assert [ledger.child_answered(one) for one in ("0", 0, 0)] == [None, first, None]
 
 
 def test_those_who_initialise_while_the_agent_thinks_are_told_together() -> None:
@@ -231,7 +233,7 @@ def test_whoever_waits_for_an_answer_that_is_too_long_hears_so(line: str, heard:
     if heard is None:
         assert lines == []
         return
-    (frame,) = map(json.loads, lines)
+    (frame,) = (json.loads(whole(line)) for line in lines)
     assert frame["id"] == heard["id"]
     assert frame.get("error", {}).get("code") == heard.get("code")
     assert frame.get("params") == heard.get("params")

@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import zipfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -249,6 +249,31 @@ async def test_launchd_is_told_the_same_and_does_not_insist_on_what_is_final(
     assert f"start it by: launchctl bootstrap {domain} {path}" in capfd.readouterr().err
     assert main(["service", "remove"]) == 0
     assert not path.exists()
+
+
+@pytest.mark.parametrize("word", ["a\x1bb", os.fsdecode(b"a\xffb")])
+@pytest.mark.parametrize("written", [managers.unit, lambda one: managers.plist("label", one)])
+def test_a_word_that_no_file_could_hold_is_refused_in_words(written: Callable[[Service], str], word: str) -> None:
+    with pytest.raises(Wrong, match="which a service cannot be started with"):
+        written(Service("s", "about", ["/bin/true", word], Path("/"), {}))
+
+
+def test_each_setting_stands_in_the_section_in_which_systemd_looks_for_it() -> None:
+    """As `systemd-analyze verify --user` of systemd 252 has it, which passes over whatever stands elsewhere."""
+    sections: dict[str, set[str]] = {}
+    for line in managers.unit(Service("s", "Ours", ["/bin/true"], Path("/"), {"PATH": "/bin"})).splitlines():
+        if line.startswith("["):
+            here = sections.setdefault(line.strip("[]"), set())
+        elif line and not line.startswith("#"):
+            here.add(line.partition("=")[0])
+    assert sections == {
+        "Unit": {"Description", "StartLimitIntervalSec"},
+        "Service": {
+            "ExecStart", "WorkingDirectory", "Environment", "EnvironmentFile", "Restart", "RestartSec",
+            "RestartPreventExitStatus", "SuccessExitStatus", "KillMode",
+        },
+        "Install": {"WantedBy"},
+    }  # fmt: skip
 
 
 def archive(path: Path) -> None:

@@ -147,12 +147,12 @@ async def test_sessions_that_rest_keep_what_must_survive_and_are_forgotten_in_th
     await agent.prompt([], first, clawgroups={"turn": "work", "task": {"title": "The first", "acceptance": ["Short."]}})
     for _ in range(3):
         await agent.new_session(str(tmp_path))
-    kept = agent._held[first].worker.talk
+    kept = agent._sessions[first].worker.talk
     assert len(kept.messages) == 2
     assert "Short." in kept.messages[1].text
     for _ in range(KEPT * 2):
         await agent.new_session(str(tmp_path))
-    assert len(agent._held) <= KEPT * 2
+    assert len(agent._sessions) <= KEPT * 2
     with pytest.raises(RequestError):
         await agent.prompt([], first)
 
@@ -175,7 +175,7 @@ async def test_a_model_that_is_not_to_be_had_is_an_error_that_says_why(
         await agent.prompt([], session)
     assert told.value.code == code
     assert (told.value.data == {"retryAfter": 62}) == (fault.again_in is not None)
-    assert agent._held[session].turn is None
+    assert agent._sessions[session].turn is None
 
 
 async def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:

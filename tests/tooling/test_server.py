@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -71,6 +72,15 @@ def serving(*options: str) -> Iterator[Server]:
 def server() -> Iterator[Server]:
     with serving() as running:
         yield running
+
+
+def test_who_says_https_is_told_at_once_that_this_is_http(server: Server) -> None:
+    trusting = ssl.create_default_context()
+    with (
+        socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw,
+        pytest.raises(ssl.SSLError, match="WRONG_VERSION_NUMBER"),
+    ):
+        trusting.wrap_socket(raw, server_hostname="127.0.0.1")
 
 
 async def test_a_flooding_agent_does_not_grow_the_server(server: Server) -> None:

@@ -39,6 +39,9 @@ class Quiet(sockets.BoundedSocket):
     def consumeData(self) -> None:
         return
 
+    def sendFrame(self, opcode: int, payload: bytes, fin: bool) -> None:
+        self.sent.append((opcode, payload, fin))
+
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
@@ -67,6 +70,17 @@ def test_while_reading_rests_no_ping_times_out_and_after_a_minute_the_peer_is_cl
     clock.now = 71
     quiet.check_timeouts()
     assert quiet.sent[3:] == [4429, "resume"]
+
+
+@pytest.mark.parametrize("letters", [sockets.SHARED + 1, 2 * sockets.PIECE, 5 * sockets.PIECE - 1])
+def test_a_long_message_is_written_bit_by_bit(letters: int) -> None:
+    quiet, text = Quiet(), "é" * letters
+    quiet.send_queue = []
+    assert quiet.wrote({"type": "websocket.send", "text": text})
+    assert b"".join(payload for _, payload, _ in quiet.sent).decode() == text
+    assert all(0 < len(payload) <= sockets.PIECE for _, payload, _ in quiet.sent)
+    assert [opcode for opcode, _, _ in quiet.sent] == [1, *[0] * (len(quiet.sent) - 1)]
+    assert [fin for _, _, fin in quiet.sent] == [*[False] * (len(quiet.sent) - 1), True]
 
 
 async def test_an_inbox_is_full_at_its_count_or_size_and_relieved_at_half() -> None:
