@@ -55,6 +55,7 @@ FEED: dict[str, tuple[str, ...]] = {
     "message.reacted": ("message",),
     "message.unreacted": ("message",),
     "message.let_on": ("message",),
+    "message.heard": ("message",),
     "memory.kept": (),
     "memory.edited": (),
     "memory.struck": (),
