@@ -15,7 +15,7 @@ from clawgroups.coordinator import hearing
 from clawgroups.core import deadline
 from clawgroups.core.actors import ActorKind
 from clawgroups.models import Entry, Run, Task, Workspace
-from clawgroups.services import model_calls, turns
+from clawgroups.services import agent_judges, model_calls, turns
 
 BATCH = 1000
 Runs = set[UUID]
@@ -26,7 +26,7 @@ class Whom(Enum):
 
     RUN = "the run that it names"
     # A member may be free now, or was used up.
-    TASK = "the run of its task, and those in which something waits for a member"
+    TASK = "the run of its task and of what it judges, and those in which something waits for a member"
     WAITING = "every run in which something waits for a member"
 
 
@@ -119,6 +119,7 @@ def affected(entries: Iterable[Entry], workspace_id: UUID) -> Runs:
                 tasks.add(UUID(entry.payload["task_id"]))
     if tasks:
         found.update(Task.objects.filter(pk__in=tasks).values_list("run_id", flat=True).distinct())
+        found.update(agent_judges.judged_runs(tasks))
     if anybody:
         waiting = Task.objects.filter(workspace_id=workspace_id, state__in=["ready", "stuck"], run__state="running")
         found.update(waiting.order_by().values_list("run_id", flat=True).distinct())
