@@ -49,6 +49,7 @@ FRAGMENTS: dict[str, Fragment] = {
     "run_files": Fragment("runs/_files.html", "view", rooms.runs_of),
     "room_head": Fragment("workspaces/_head.html", "room", rooms.rooms_of),
     "room_aim": Fragment("workspaces/_aim.html", "room", rooms.aims_of),
+    "room_unseen": Fragment("workspaces/_unseen.html", "unseen", rooms.unseen_of),
     "room_current": Fragment("workspaces/_current.html", "room", rooms.rooms_of),
     "seat": Fragment("members/_seat.html", "seat", rooms.seats_of, lambda s: f"seats-{s.member.workspace_id}"),
     "fleet_cell": Fragment("runs/views/_cell.html", "cell", cells.cells_of, lambda c: f"fleet-{c.member.workspace_id}"),
