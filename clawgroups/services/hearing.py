@@ -23,7 +23,7 @@ from clawgroups.core.lifecycle import RunState
 from clawgroups.core.message_events import MessageHeard
 from clawgroups.core.task_events import ArtifactAdded
 from clawgroups.core.timers import after
-from clawgroups.models import Member, Message, ModelCall, Run, Workspace
+from clawgroups.models import Member, Message, ModelCall, Workspace
 from clawgroups.permissions import ACTIONS, require, seat_of
 from clawgroups.services import model_calls, talking
 from clawgroups.services.attempts import Decision
@@ -175,8 +175,3 @@ def agents_here(workspace_id: UUID) -> dict[str, Member]:
     """The agents that may be asked, by handle."""
     here = Member.objects.filter(workspace=workspace_id, left_at=None, agent__isnull=False, agent__retired_at=None)
     return {one.handle.casefold(): one for one in here}
-
-
-def run_of(said: Message) -> Run | None:
-    """The run that a message has become, where the coordinator made a plan of it."""
-    return said.run if said.heard.get("did") == "plan" else None
