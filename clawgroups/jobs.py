@@ -20,6 +20,7 @@ from django.db import DatabaseError, close_old_connections, connections
 
 from clawgroups import bus, canary, commit
 from clawgroups.coordinator.consultant import consultant
+from clawgroups.coordinator.hearing import take_up
 from clawgroups.coordinator.loop import take_turn
 from clawgroups.coordinator.pace import Pace
 from clawgroups.coordinator.watchdog import watch
@@ -236,6 +237,9 @@ class ByHand:
             log.info("%s of %s is done by hand", kind, pk)
             if kind == "consult":
                 consultant.take(pk)
+                return
+            if kind == "hear":
+                take_up(pk)
                 return
             for run_id in _woken(pk) if kind == "react" else [pk]:
                 take_turn(run_id, stuck=end_process)

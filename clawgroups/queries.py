@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from agents.protocol import version
-from clawgroups.models import Artifact, Attempt, Command, Seen, Task
+from clawgroups.models import Artifact, Attempt, Command, Seen, Task, Workspace
 
 # A person is here when their lease was renewed within this many seconds.
 SEEN = 30.0
@@ -56,6 +56,20 @@ def unconfirmed_stops(agents: Iterable[UUID] | QuerySet[Any, Any]) -> list[tuple
         .values_list("agent_id", "attempt__workspace_id", "attempt__ended_at")
     )
     return [(agent, workspace, at) for agent, workspace, at in rows if workspace is not None and at is not None]
+
+
+def unseen_rules(workspace: Workspace) -> list[Attempt]:
+    """The tries that agents are at and whose last prompt told an older goal or older rules than hold now; oldest first.
+
+    One that has had no prompt yet is not among them: its first one tells what holds by then.
+    """
+    if workspace.rules_version == 1:
+        return []
+    at_work = Attempt.objects.filter(
+        workspace=workspace, state__in=["offered", "working"], ended_at=None, member__agent__isnull=False
+    )
+    older = at_work.filter(rules_version__gt=0, rules_version__lt=workspace.rules_version)
+    return list(older.select_related("task", "member").order_by("offered_at"))
 
 
 def people_here() -> QuerySet[Any, int]:

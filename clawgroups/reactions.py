@@ -11,9 +11,11 @@ from enum import Enum
 from uuid import UUID
 
 from clawgroups import commit
+from clawgroups.coordinator import hearing
 from clawgroups.core import deadline
+from clawgroups.core.actors import ActorKind
 from clawgroups.models import Entry, Run, Task, Workspace
-from clawgroups.services import turns
+from clawgroups.services import agent_judges, model_calls, turns
 
 BATCH = 1000
 Runs = set[UUID]
@@ -24,7 +26,7 @@ class Whom(Enum):
 
     RUN = "the run that it names"
     # A member may be free now, or was used up.
-    TASK = "the run of its task, and those in which something waits for a member"
+    TASK = "the run of its task and of what it judges, and those in which something waits for a member"
     WAITING = "every run in which something waits for a member"
 
 
@@ -83,12 +85,23 @@ def react(workspace_id: UUID) -> list[UUID]:
         if not entries:
             return woken
         runs = _existing(affected(entries, workspace_id))
-        outcome = commit.wait(turns.react_to(workspace, upto=entries[-1].seq, runs=runs))
+        said = [UUID(entry.payload["message_id"]) for entry in entries if _names_nobody(entry)]
+        asked = hearing.questions_about(said) if said else []
+        outcome = commit.wait(turns.react_to(workspace, upto=entries[-1].seq, runs=runs, asked=asked))
         if not outcome.applied:
             return woken  # another worker reacts to the same entries
+        for call in asked:
+            model_calls.send(call.pk)
         woken += runs
         if len(entries) < BATCH:
             return woken
+
+
+def _names_nobody(entry: Entry) -> bool:
+    """Whether it may be a message about which the coordinator decides whom it is for."""
+    said = entry.payload
+    in_chat = entry.type == "message.posted" and not said.get("mentions") and not said.get("task_id")
+    return bool(in_chat and entry.actor.get("kind") == ActorKind.PERSON)
 
 
 def affected(entries: Iterable[Entry], workspace_id: UUID) -> Runs:
@@ -106,6 +119,7 @@ def affected(entries: Iterable[Entry], workspace_id: UUID) -> Runs:
                 tasks.add(UUID(entry.payload["task_id"]))
     if tasks:
         found.update(Task.objects.filter(pk__in=tasks).values_list("run_id", flat=True).distinct())
+        found.update(agent_judges.judged_runs(tasks))
     if anybody:
         waiting = Task.objects.filter(workspace_id=workspace_id, state__in=["ready", "stuck"], run__state="running")
         found.update(waiting.order_by().values_list("run_id", flat=True).distinct())

@@ -27,13 +27,16 @@ router = Router(tags=["coordinator"])
 class CoordinationPatch(Schema):
     """What is to be another; each that is named is replaced as a whole.
 
-    `judge`: who judges acceptance lines that no check can. `modes`: a mode by kind of call; `run` and `month`: limits
-    {tokens, cost_micro, steps, seconds}, null for none.
+    `hears`: whether the model decides whom a message is for that names nobody. `judge`: who judges acceptance lines
+    that no check can; `judge_same_owner`: whether agents of the worker's owner may, too. `modes`: a mode by kind of
+    call; `run` and `month`: limits {tokens, cost_micro, steps, seconds}, null for none.
     """
 
     use_model: bool | None = None
     start_at_once: bool | None = None
-    judge: Literal["model", "person"] | None = None
+    hears: bool | None = None
+    judge: Literal["model", "agent", "person"] | None = None
+    judge_same_owner: bool | None = None
     modes: dict[str, str | None] | None = None
     run: dict[str, int | None] | None = None
     month: dict[str, int | None] | None = None
@@ -62,7 +65,9 @@ def set_coordination(
     get_workspace(actor_of(request), workspace_id, "workspace.set_coordination")
     given = body.model_dump(exclude_unset=True)
     if not given:
-        raise Invalid("Send use_model, start_at_once, judge, modes, run or month.", field="body")
+        raise Invalid(
+            "Send use_model, start_at_once, hears, judge, judge_same_owner, modes, run or month.", field="body"
+        )
     verb = partial(verbs.set_coordination, keeps_rest=True)
     return write(request, response, verb, workspace_id, given=given, coordination=given)
 

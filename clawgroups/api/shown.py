@@ -60,7 +60,7 @@ def columns(row: Any, *names: str) -> Json:
 
 def workspace(row: Workspace) -> Json:
     """`timers`: the workspace's own deadlines in seconds; `timers_in_force`: all of them."""
-    said = columns(row, "id", "name", "goal", "rules", "created_at", "generation", "head", "timers")
+    said = columns(row, "id", "name", "goal", "rules", "rules_version", "created_at", "generation", "head", "timers")
     timers = Timers().overridden(row.timers)
     return {**said, "timers_in_force": {name: getattr(timers, name) for name in SETTINGS}}
 
@@ -187,8 +187,8 @@ def choice(row: Override) -> Json:
 def attempt(row: Attempt) -> Json:
     said = columns(
         row, "id", "number", "epoch", "state", "contact", "stop", "plan", "result", "late_result", "late_at", "reason",
-        "acknowledgement", "verdicts", "progress", "offered_at", "begun_at", "progress_at", "quiet_since", "start_by",
-        "close_by", "back_by", "submitted_at", "ended_at",
+        "acknowledgement", "verdicts", "progress", "rules_version", "offered_at", "begun_at", "progress_at",
+        "quiet_since", "start_by", "close_by", "back_by", "submitted_at", "ended_at",
     )  # fmt: skip
     # What it was told of people's work: each try keeps its own.
     said["brief"] = {key: row.brief[key] for key in TOLD if key in row.brief}

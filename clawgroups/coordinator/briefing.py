@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from django.db.models import Q
 
@@ -27,8 +28,8 @@ def brief_of(run: Run, *, members: bool = True, files: bool = True) -> Brief:
         workspace=run.workspace.name,
         aim=run.workspace.goal,
         rules=run.workspace.rules,
-        profiles=tuple(profiles_of(run)) if members else (),
-        notes=tuple(_notes(run)) if members else (),
+        profiles=tuple(profiles_of(run.workspace_id)) if members else (),
+        notes=tuple(notes_for(run.workspace_id, run.goal)) if members else (),
         goal=run.goal,
         inputs=tuple(_given(inputs)),
         answers=tuple(Answered(a["question"], a["answer"]) for a in run.answers),
@@ -36,9 +37,9 @@ def brief_of(run: Run, *, members: bool = True, files: bool = True) -> Brief:
     )
 
 
-def profiles_of(run: Run) -> list[Profile]:
+def profiles_of(workspace_id: UUID) -> list[Profile]:
     """Who may be proposed: the agents here, and the people who may be asked."""
-    here = Member.objects.filter(workspace=run.workspace_id, left_at=None)
+    here = Member.objects.filter(workspace=workspace_id, left_at=None)
     agents = Q(agent__isnull=False, agent__retired_at=None)
     people = Q(user__isnull=False, user__is_active=True, capacity__gt=0)
     seats = list(here.filter(agents | people).values_list("handle", "name", "agent_id", "skills"))
@@ -60,8 +61,9 @@ def _declared(skills: object) -> Iterable[tuple[str, int]]:
         yield from ((str(name), level) for name, level in skills.items() if isinstance(level, int))
 
 
-def _notes(run: Run) -> Iterable[Note]:
-    for row in fitting(run.workspace_id, run.goal)[: prompt.MAX_NOTES]:
+def notes_for(workspace_id: UUID, text: str) -> Iterable[Note]:
+    """What the workspace remembers that fits a text best."""
+    for row in fitting(workspace_id, text)[: prompt.MAX_NOTES]:
         yield Note(row.key, row.text, str(row.actor.get("name", "")))
 
 

@@ -11,7 +11,7 @@ from clawgroups.core.actors import Actor
 from clawgroups.formats import html
 from clawgroups.formats.material import Material, Picture, Section, Source
 from clawgroups.models import Artifact, Attempt, Dependency, Run, Task
-from clawgroups.services import runs
+from clawgroups.services import agent_judges, runs
 from clawgroups.services.files import StoredFile, open_file, store
 from clawgroups.services.perform import perform
 from clawgroups.services.talking import KIND
@@ -27,6 +27,10 @@ def consolidate_run(run_id: UUID, actor: Actor) -> None:
         return
     if run.kind == KIND:
         _end_talk(run, actor)
+        return
+    if run.kind == agent_judges.KIND:
+        # What was found stands with the result that it is about.
+        perform(runs.finish_run, run.pk, deliverables=(), note="", actor=actor)
         return
     material = gather(run)
     if not any(section.state == "done" for section in material.sections):

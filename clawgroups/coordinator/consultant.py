@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.db import connections
 
+from clawgroups.coordinator import hearing
 from clawgroups.services import consulting, knocking
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Consultant:
 
     def _consult(self, call_id: UUID) -> None:
         consulting.consult(call_id, staying=lambda: not self._leaving.is_set())
+        hearing.take_up(call_id)
         consulting.send_next()
 
 

@@ -166,8 +166,9 @@ def urgency(task: TaskView) -> tuple[int, int, int]:
 
 
 def _is_to_review(task: TaskView, situation: Situation) -> bool:
-    """Whether a result is to be judged now: nobody else does it, and the model is not at it."""
-    return _is_in_review(task) and ("judge", str(task.attempt)) not in situation.asking
+    """Whether a result is to be judged now: nobody else does it, and neither the model nor an agent is at it."""
+    asked = ("judge", str(task.attempt)) in situation.asking or task.attempt in situation.judged
+    return _is_in_review(task) and not asked
 
 
 def _is_in_review(task: TaskView) -> bool:

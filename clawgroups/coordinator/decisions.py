@@ -126,6 +126,23 @@ class ChoiceDecision(Decision):
     reason: str = Field(default="", max_length=300)
 
 
+class HearDecision(Decision):
+    """What a message in the chat is for that names nobody. The words of a plan's goal are the message's own."""
+
+    do: Literal["nobody", "ask", "plan", "answer"]
+    members: list[Annotated[str, StringConstraints(min_length=1, max_length=150)]] = Field(default=[], max_length=3)
+    text: str = Field(default="", max_length=2000)
+    why: str = Field(min_length=1, max_length=300)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if bool(self.members) != (self.do == "ask"):
+            raise ValueError("name `members` where `do` is ask, and only there")
+        if bool(self.text) != (self.do == "answer"):
+            raise ValueError("give a `text` where `do` is answer, and only there")
+        return self
+
+
 D = TypeVar("D", bound=Decision)
 
 

@@ -44,7 +44,7 @@ def with_model(
     """
     if read_coordination(task.workspace.coordination).judge == "person":
         return list(verdicts)
-    open_ = [_Open(n, v.line) for n, v in enumerate(verdicts) if v.finding is Finding.OPEN and not _is_check(v.line)]
+    open_ = [_Open(n, verdicts[n].line) for n in open_lines(verdicts)]
     if not open_ or (shown := _shown(result)) is None:
         return list(verdicts)
     run = Run.objects.select_related("workspace").get(pk=task.run_id)
@@ -55,6 +55,17 @@ def with_model(
             return _judged(verdicts, open_, said, shown.evidence, model)
         case _:
             return list(verdicts)
+
+
+def open_lines(verdicts: Sequence[Verdict]) -> list[int]:
+    """The places of the lines that no check can judge and nobody has."""
+    return [n for n, v in enumerate(verdicts) if v.finding is Finding.OPEN and not _is_check(v.line)]
+
+
+def evidence_of(result: Result) -> str | None:
+    """Where the words that show something have to stand: the files, else the message. None: not all of it is text."""
+    shown = _shown(result)
+    return None if shown is None else shown.evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +147,7 @@ def _ask(run: Run, task: Task, attempt: Attempt, shown: _Shown, open_: Sequence[
         kind="judge",
         subject=str(attempt.pk),
         build=build,
-        read=lambda text: _read(text, len(open_)),
+        read=lambda text: read_lines(text, len(open_)),
         as_json=lambda said: said.model_dump(),
         schema=SCHEMA,
         max_output=8_000,
@@ -144,7 +155,8 @@ def _ask(run: Run, task: Task, attempt: Attempt, shown: _Shown, open_: Sequence[
     )
 
 
-def _read(text: str, lines: int) -> JudgeDecision:
+def read_lines(text: str, lines: int) -> JudgeDecision:
+    """An answer as verdicts on so many lines, each once. Raises `Unreadable`."""
     said = read_as(JudgeDecision, text)
     numbers = sorted(found.line for found in said.lines)
     if numbers != list(range(1, lines + 1)):

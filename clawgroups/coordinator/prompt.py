@@ -104,7 +104,9 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What a prompt is made of. `images` refer to images of the goal, as `services.model_images` reads them."""
+    """What a prompt is made of; without a goal it is about none. `images` refer to images of the goal, as
+    `services.model_images` reads them.
+    """
 
     workspace: str
     aim: str = ""
@@ -159,8 +161,9 @@ def _told(brief: Brief, room: int) -> str:
     told = ""
     for bounds in _LESS:
         parts = [workspace_part(brief), members_part(brief.profiles), notes_part(brief.notes[: bounds.notes])]
-        parts.append(goal_part(brief, bounds.goal))
-        parts.append(inputs_part(brief.inputs, bounds.excerpts))
+        if brief.goal:
+            parts.append(goal_part(brief, bounds.goal))
+            parts.append(inputs_part(brief.inputs, bounds.excerpts))
         parts.append(answers_part(brief.answers, bounds.answer))
         told = "\n\n".join(part for part in parts if part)
         if tokens(told) <= room:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from clawgroups.coordinator.agent_judging import unreadable, with_agent
 from clawgroups.coordinator.judging import with_model
 from clawgroups.core.acceptance import Finding, Verdict
 from clawgroups.core.actors import Actor
+from clawgroups.core.coordination import read_coordination
 from clawgroups.models import Approval, Artifact, Attempt, Task
 from clawgroups.queries import late_files
 from clawgroups.services import late, review, waiting
@@ -34,16 +36,25 @@ def review_task(task_id: UUID, actor: Actor) -> Callable[[], object]:
     verdicts = judge(task.acceptance, result)
     if not _failed(verdicts):
         # Only where no check speaks against it: what goes back anyway need not be read.
-        by_model = with_model(task, task.attempt, result, verdicts, actor)
-        if by_model is None:
+        read = _read(task, task.attempt, result, verdicts, actor)
+        if read is None:
             return nothing_more
-        verdicts = by_model
-    if failed := _failed(verdicts):
+        verdicts = read
+    if failed := _failed(verdicts) or unreadable(task):
         denied = _refused_operations(task.attempt)
         return begin(review.return_task, task.pk, reasons=failed, verdicts=verdicts, denied=denied, actor=actor)
     if any(v.finding is Finding.OPEN for v in verdicts):
         return begin(waiting.ask_judge, task.pk, verdicts=[v.as_json() for v in verdicts], actor=actor)
     return begin(review.accept_task, task.pk, verdicts=verdicts, actor=actor)
+
+
+def _read(
+    task: Task, attempt: Attempt, result: Result, verdicts: Sequence[Verdict], actor: Actor
+) -> list[Verdict] | None:
+    """The verdicts with those of whoever reads what no check can judge; None while they are asked."""
+    if read_coordination(task.workspace.coordination).judge == "agent":
+        return with_agent(task, attempt, result, files_of(task), verdicts, actor)
+    return with_model(task, attempt, result, verdicts, actor)
 
 
 def _failed(verdicts: Sequence[Verdict]) -> list[str]:
@@ -99,10 +110,15 @@ def result_of(task: Task) -> Result:
     Files that a person's version took the place of, before it was handed on, are no part of it.
     """
     assert task.attempt is not None
+    return Result(task.attempt.result, tuple(file_of(a) for a in files_of(task)), data_of(task))
+
+
+def files_of(task: Task) -> list[Artifact]:
+    """The files of a task's result: the newest revision of each."""
+    assert task.attempt is not None
     rows = Artifact.objects.filter(task=task, kind="result").order_by("created_at")
     if task.attempt.member.agent_id is None:
         # A person's draft held all that was left by earlier tries: what is not in their result they took out.
         rows = rows.filter(attempt=task.attempt)
     is_replaced = replaced_by(task.brief) or (lambda _row: False)
-    files = {a.name: a for a in rows if not is_replaced(a)}
-    return Result(task.attempt.result, tuple(file_of(a) for a in files.values()), data_of(task))
+    return list({a.name: a for a in rows if not is_replaced(a)}.values())

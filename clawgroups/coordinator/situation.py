@@ -19,7 +19,7 @@ from clawgroups.core.match_parts import Learned
 from clawgroups.core.matching import Candidate
 from clawgroups.core.replan_asked import id_of, read_asked
 from clawgroups.models import Artifact, Attempt, Run, Task
-from clawgroups.services import budgets, late
+from clawgroups.services import agent_judges, budgets, late
 from clawgroups.services.deadlines import name_of
 from clawgroups.services.dependants import Told, to_tell
 
@@ -102,6 +102,8 @@ class Situation:
     asking: dict[tuple[str, str], UUID] = field(default_factory=dict)
     # Which limit is used up, so that nothing new begins; empty: none.
     used_up: str = ""
+    # Results that another agent judges now, by attempt.
+    judged: frozenset[UUID] = frozenset()
     # The id of a person's wish for another plan, while the coordinator is to think about it.
     wish: str = ""
 
@@ -141,9 +143,17 @@ def situation_of(run: Run, now: datetime) -> Situation:
         question=run.question,
         answers=tuple(run.answers),
         asking=pending(run),
+        judged=_judged(run),
         used_up=run.budget_stop or budgets.stop_of(run, now),
         wish=id_of(run.replan) if read_asked(run.replan) else "",
     )
+
+
+def _judged(run: Run) -> frozenset[UUID]:
+    """The attempts in review that wait for the verdict of another agent."""
+    waiting = Task.objects.filter(run=run, state="in_review", blocked_on="agent").exclude(attempt=None)
+    attempts = [pk for pk in waiting.values_list("attempt_id", flat=True) if pk is not None]
+    return frozenset(agent_judges.under_way(attempts)) if attempts else frozenset()
 
 
 def _agents(ids: list[UUID]) -> dict[UUID, Agent]:

@@ -75,6 +75,11 @@ def reach(text: str, members: Iterable[Addressee]) -> Reach:
     )
 
 
+def unaddressed(text: str) -> str:
+    """A text that names nobody any more: the names stay as words."""
+    return _MENTION.sub(r"\1", text)
+
+
 def without(text: str, name: str) -> str:
     """A text without the mentions of this name, and what stood between them and the rest."""
     gone = re.compile(rf"(?<![\w@/])@{re.escape(name)}\b[,:]?[ \t]*", re.IGNORECASE)

@@ -14,13 +14,14 @@ MODES: dict[str, str] = {
     "anew": "thinking",
     "match": "instant",
     "judge": "instant",
+    "hear": "instant",
 }
 KINDS = tuple(MODES)
 # At a server that knows priorities, the higher goes first.
-PRIORITIES: dict[str, int] = {"plan": 100, "replan": 90, "anew": 80, "match": 70, "judge": 60}
+PRIORITIES: dict[str, int] = {"plan": 100, "replan": 90, "anew": 80, "match": 70, "judge": 60, "hear": 85}
 # Seconds after which the built-in coordinator goes on without an answer.
-PATIENCE: dict[str, float] = {"plan": 600, "replan": 600, "anew": 300, "match": 60, "judge": 300}
-JUDGES = ("model", "person")
+PATIENCE: dict[str, float] = {"plan": 600, "replan": 600, "anew": 300, "match": 60, "judge": 300, "hear": 45}
+JUDGES = ("model", "agent", "person")
 LIMITS = ("tokens", "cost_micro", "steps", "seconds")
 WARN_AT = 0.8
 
@@ -41,8 +42,12 @@ class Coordination:
 
     use_model: bool = True
     start_at_once: bool = False
-    # Who judges lines that no check can: "model" (a person where it is not sure), or always a "person".
+    # Who judges lines that no check can: "model" or another "agent" (a person where that is not sure), or always a
+    # "person"; and whether an agent of the same owner as the worker may.
     judge: str = "model"
+    judge_same_owner: bool = False
+    # Whether the model decides who is asked by a message that names nobody.
+    hears: bool = True
     modes: Mapping[str, str] = field(default_factory=dict)
     run: Limits = Limits()  # of each run that names none itself
     month: Limits = Limits()  # of the workspace in a calendar month
@@ -58,7 +63,9 @@ def read_coordination(said: Mapping[str, Any]) -> Coordination:
     return Coordination(
         use_model=said.get("use_model", True) is not False,
         start_at_once=said.get("start_at_once") is True,
-        judge="person" if said.get("judge") == "person" else "model",
+        judge=judge if (judge := said.get("judge")) in JUDGES else "model",
+        judge_same_owner=said.get("judge_same_owner") is True,
+        hears=said.get("hears", True) is not False,
         modes={k: v for k, v in modes.items() if k in MODES and isinstance(v, str)} if isinstance(modes, dict) else {},
         run=read_limits(said.get("run")),
         month=read_limits(said.get("month")),

@@ -17,7 +17,9 @@ LIMITED = {"run": LIMITS, "month": ("tokens", "cost_micro", "steps")}
 LIMIT_WORDS = {"tokens": "Tokens", "cost_micro": "US dollars", "steps": "Steps", "seconds": "Time"}
 # The most that can be said, below what a column holds.
 MOST = {"tokens": 10**12, "cost_micro": 10**12, "steps": 10**9, "seconds": 10 * 366 * 86_400}
-NAMES = ("use_model", "start_at_once", "judge", "modes", "run", "month")
+NAMES = ("use_model", "start_at_once", "hears", "judge", "judge_same_owner", "modes", "run", "month")
+# What is yes or no, and which of them where nothing is said.
+USUAL = {"use_model": True, "start_at_once": False, "hears": True, "judge_same_owner": False}
 
 CHANGED = (
     "Somebody has changed this since you opened it, so nothing was saved. What you typed is still here: look at what"
@@ -47,14 +49,10 @@ def clean_coordination(given: Mapping[str, Any]) -> dict[str, Any]:
     for name in given:
         if name not in NAMES:
             raise Invalid(f"There is no setting “{name[:40]}”. Known: {', '.join(NAMES)}.", field="coordination")
-    own: dict[str, Any] = {}
-    if not _yes(given, "use_model", True):
-        own["use_model"] = False
-    if _yes(given, "start_at_once", False):
-        own["start_at_once"] = True
+    own: dict[str, Any] = {name: not usual for name, usual in USUAL.items() if _yes(given, name, usual) is not usual}
     if (judge := given.get("judge")) not in (None, *JUDGES):
         raise Invalid(f"judge is one of: {', '.join(JUDGES)}.", field="judge")
-    if judge == "person":
+    if judge not in (None, JUDGES[0]):
         own["judge"] = judge
     if modes := _modes(given.get("modes")):
         own["modes"] = modes

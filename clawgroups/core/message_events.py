@@ -74,6 +74,25 @@ class TalkLetOn(JournalEvent):
     message_id: UUID
 
 
+class MessageHeard(JournalEvent):
+    """The coordinator decided what a message that names nobody is for: `nobody`, `ask`, `plan`, `answer`; or `unheard`.
+
+    `members`: the agents that it has asked. Why is with the message.
+    """
+
+    type: Literal["message.heard"] = "message.heard"
+    message_id: UUID
+    did: str
+    members: tuple[UUID, ...] = ()
+
+
 MessageEvent = (
-    MessageEdited | MessageRemoved | MessageReacted | MessageUnreacted | TalkLetOn | ArtifactPinned | ArtifactUnpinned
+    MessageEdited
+    | MessageRemoved
+    | MessageReacted
+    | MessageUnreacted
+    | MessageHeard
+    | TalkLetOn
+    | ArtifactPinned
+    | ArtifactUnpinned
 )

@@ -167,6 +167,11 @@ def wait_for_judge(now: datetime, timers: Timers, who: str) -> Wait:
     return Wait("person", who, after(now, timers.review), f"{who} is reminded")
 
 
+def wait_for_agents_verdict(now: datetime, timers: Timers, who: str) -> Wait:
+    """Another agent judges lines that cannot be checked by a machine."""
+    return Wait("agent", who, after(now, timers.start_to_close), "a person judges it")
+
+
 def wait_for_help(now: datetime, timers: Timers, who: str) -> Wait:
     """Stuck: a person must act."""
     return Wait("person", who, after(now, timers.review), f"{who} is reminded")

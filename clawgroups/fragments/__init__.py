@@ -25,6 +25,12 @@ class Fragment:
     subject: str
     load: Callable[[Iterable[UUID]], Sequence[Any]]
     joins: Callable[[Any], str] | None = None
+    shown: Callable[[Any], bool] = lambda _subject: True
+
+
+def _is_goal(view: Any) -> bool:
+    """Whether a run stands in the lists: not one in which agents only answer a message, or judge."""
+    return bool(view.run.kind == "goal")
 
 
 def _thread(message: Any) -> str:
@@ -37,12 +43,13 @@ FRAGMENTS: dict[str, Fragment] = {
     "agent_plan": Fragment("tasks/_agent_plan.html", "attempt", tasks.attempts_of),
     "message": Fragment("messages/_message.html", "message", messages.messages_of, _thread),
     "run_head": Fragment("runs/_head.html", "view", rooms.runs_of),
-    "run_row": Fragment("runs/_row.html", "view", rooms.runs_of, lambda v: f"runs-{v.run.workspace_id}"),
-    "run_note": Fragment("runs/_note.html", "view", rooms.runs_of, lambda v: f"talk-{v.run.workspace_id}"),
+    "run_row": Fragment("runs/_row.html", "view", rooms.runs_of, lambda v: f"runs-{v.run.workspace_id}", _is_goal),
+    "run_note": Fragment("runs/_note.html", "view", rooms.runs_of, lambda v: f"talk-{v.run.workspace_id}", _is_goal),
     "run_plan": Fragment("runs/_plan_slot.html", "view", rooms.runs_of),
     "run_files": Fragment("runs/_files.html", "view", rooms.runs_of),
     "room_head": Fragment("workspaces/_head.html", "room", rooms.rooms_of),
     "room_aim": Fragment("workspaces/_aim.html", "room", rooms.aims_of),
+    "room_unseen": Fragment("workspaces/_unseen.html", "unseen", rooms.unseen_of),
     "room_current": Fragment("workspaces/_current.html", "room", rooms.rooms_of),
     "seat": Fragment("members/_seat.html", "seat", rooms.seats_of, lambda s: f"seats-{s.member.workspace_id}"),
     "fleet_cell": Fragment("runs/views/_cell.html", "cell", cells.cells_of, lambda c: f"fleet-{c.member.workspace_id}"),
@@ -64,7 +71,7 @@ def all_pieces(wanted: Mapping[str, Iterable[UUID]]) -> list[str]:
         if key not in read:
             read[key] = fragment.load(rows)
         template = get_template(fragment.template)
-        for subject in read[key]:
+        for subject in filter(fragment.shown, read[key]):
             oob = f"merge:#{fragment.joins(subject)}" if fragment.joins else "merge"
             made.append(template.render({fragment.subject: subject, "oob": oob}))
     return made

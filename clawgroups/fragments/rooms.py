@@ -25,10 +25,11 @@ from clawgroups.fragments.model_use import Planner, planner_of, stands_in
 from clawgroups.fragments.stop_progress import Progress, progress_of
 from clawgroups.fragments.tasks import TaskCard, cards, foremost, shown_state
 from clawgroups.models import Artifact, Attempt, Member, Message, Run, Task, Workspace
-from clawgroups.queries import people_here, unconfirmed_stops
+from clawgroups.queries import people_here, unconfirmed_stops, unseen_rules
 
 STRIP = 150
 FOREMOST = 24
+UNSEEN = 5
 # From what is done to what is far from it.
 BAR = ("done", "in_review", "held", "working", "assigned", "ready", "stuck", "waiting", "failed", "cancelled")
 
@@ -300,6 +301,32 @@ def rooms_of(ids: Iterable[UUID]) -> list[Room]:
 def aims_of(ids: Iterable[UUID]) -> list[Room]:
     """These workspaces, for what they say of themselves only."""
     return [Room(workspace) for workspace in Workspace.objects.filter(pk__in=list(ids))]
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Who works by a goal or rules that do not hold any more: the tries, and the first of them by name."""
+
+    workspace: Workspace
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def named(self) -> tuple[Attempt, ...]:
+        return self.attempts[:UNSEEN]
+
+    @property
+    def more(self) -> int:
+        return len(self.attempts) - len(self.named)
+
+
+def unseen(workspace: Workspace) -> Unseen:
+    """The running tasks of a workspace that have not seen its newest goal and rules."""
+    return Unseen(workspace, tuple(unseen_rules(workspace)))
+
+
+def unseen_of(ids: Iterable[UUID]) -> list[Unseen]:
+    """The same of these workspaces; none of one whose goal and rules were never changed."""
+    return [unseen(one) for one in Workspace.objects.filter(pk__in=list(ids), rules_version__gt=1)]
 
 
 def current_run(workspace_id: UUID) -> RunView | None:

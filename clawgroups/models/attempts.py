@@ -30,6 +30,8 @@ class Attempt(models.Model):
     )
     # What the member was told: instructions, inputs, feedback, hand-back brief.
     brief = models.JSONField(default=dict)
+    # Which version of the workspace's goal and rules its last prompt told; 0: it has had none that tells them.
+    rules_version = models.PositiveIntegerField(default=0)
     acknowledgement = models.TextField(blank=True)
     result = models.TextField(blank=True)
     # What came after it was over: evidence, applied only when it is adopted as another attempt.

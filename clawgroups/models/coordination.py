@@ -53,14 +53,15 @@ class ModelCall(models.Model):
 
     `waiting` (until `not_before`) -> `calling` (by `owner`, a lease until `until`) -> `answered` | `failed`;
     `cancelled` when nobody wants it any more. `(run, kind, subject, round)` names it, so that the same question is
-    asked once however often a turn is repeated; a round above 0 asks to mend the answer of the one before.
+    asked once however often a turn is repeated; a round above 0 asks to mend the answer of the one before. One of kind
+    `hear` has no run: its subject is the message that it is about.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="model_calls")
     run = models.ForeignKey(Run, models.CASCADE, null=True, blank=True, related_name="model_calls")
     task = models.ForeignKey(Task, models.SET_NULL, null=True, blank=True, related_name="+")
-    kind = models.CharField(max_length=20)  # plan, match, anew, judge, replan
+    kind = models.CharField(max_length=20)  # plan, match, anew, judge, replan, hear
     subject = models.CharField(max_length=120, blank=True)
     round = models.PositiveSmallIntegerField(default=0)
     state = models.CharField(max_length=10, default="waiting")
@@ -107,6 +108,8 @@ class ModelCall(models.Model):
         indexes = [
             models.Index(fields=["created_at"], condition=Q(state__in=["waiting", "calling"]), name="model_call_open"),
             models.Index(fields=["workspace", "-created_at"], name="model_call_newest"),
+            # About messages, whose answers are not acted on yet: they belong to no run that would be woken.
+            models.Index(fields=["created_at"], condition=Q(kind="hear", acted_at=None), name="model_call_unheard"),
         ]
 
     def __str__(self) -> str:

@@ -33,6 +33,9 @@ class Message(models.Model):
     # woken then: {"why", "members": [id]}, until a person lets them go on.
     turn = models.PositiveSmallIntegerField(default=0)
     held_up = models.JSONField(default=dict, blank=True)
+    # What the coordinator makes of a message that names nobody: {"state": "waiting"}, then {"state": "decided", "did",
+    # "why", "by"}. Empty: it is not asked.
+    heard = models.JSONField(default=dict, blank=True)
 
     class Meta:
         ordering = ["created_at", "id"]

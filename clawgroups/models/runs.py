@@ -17,7 +17,8 @@ class Run(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="runs")
     goal = models.TextField()
-    # "goal", or "talk": agents that a message in the chat names answer it, each by a task of its own.
+    # "goal"; "talk": agents that a message in the chat names answer it, each by a task of its own; "judge": an agent
+    # judges a result of another run.
     kind = models.CharField(max_length=5, default="goal")
     asked_in = models.ForeignKey(
         "clawgroups.Message", models.SET_NULL, null=True, blank=True, related_name="talks", editable=False

@@ -18,6 +18,8 @@ class Workspace(models.Model):
     name = models.CharField(max_length=120)
     goal = models.TextField(blank=True)
     rules = models.TextField(blank=True)
+    # Raised whenever the goal or the rules become other words: a prompt tells those of one version.
+    rules_version = models.PositiveIntegerField(default=1)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
     # A restore from backup raises the generation; (generation, seq) orders everything.

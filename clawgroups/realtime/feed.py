@@ -27,6 +27,8 @@ from clawgroups.models import Attempt, Entry, Member, Run, Task
 SEAT = ("seat", "fleet_cell")
 FILES = ("run_files", "room_files", "task_page", "run_view")
 TASK = ("task_card", "task_page", "run_head", "run_row", "run_note", *SEAT, "run_view")
+# Begins or ends what an agent does by the goal and the rules that it was told.
+TOLD = (*TASK, "room_unseen")
 COURSE = ("task_card", "task_page", "fleet_cell", "run_view")
 # What can be done with a task, and its story, depend on these of its run.
 PACE = ("run_head", "run_row", "run_note", "run_view", "run_task_pages")
@@ -37,8 +39,8 @@ ASK = ("task_card", "task_page", "run_head", "fleet_cell", "run_view")
 FEED: dict[str, tuple[str, ...]] = {
     "workspace.created": (),
     "workspace.renamed": ("room_head", "room_aim"),
-    "workspace.goal_set": ("room_head", "room_aim"),
-    "workspace.rules_set": ("room_head", "room_aim"),
+    "workspace.goal_set": ("room_head", "room_aim", "room_unseen"),
+    "workspace.rules_set": ("room_head", "room_aim", "room_unseen"),
     "workspace.timers_set": (),
     "workspace.outage_over": (),
     "member.joined": SEAT,
@@ -55,6 +57,7 @@ FEED: dict[str, tuple[str, ...]] = {
     "message.reacted": ("message",),
     "message.unreacted": ("message",),
     "message.let_on": ("message",),
+    "message.heard": ("message",),
     "memory.kept": (),
     "memory.edited": (),
     "memory.struck": (),
@@ -72,19 +75,19 @@ FEED: dict[str, tuple[str, ...]] = {
     "run.cancelled": (*RUN, "run_task_pages"),
     "task.ready": TASK,
     "task.assigned": TASK,
-    "task.begun": TASK,
-    "task.submitted": TASK,
-    "task.returned": TASK,
+    "task.begun": TOLD,
+    "task.submitted": TOLD,
+    "task.returned": TOLD,
     "task.done": TASK,
-    "task.taken_over": TASK,
+    "task.taken_over": TOLD,
     "task.handed_back": TASK,
-    "task.released": TASK,
-    "task.stuck": TASK,
+    "task.released": TOLD,
+    "task.stuck": TOLD,
     "task.parked": TASK,
-    "task.failed": TASK,
-    "task.cancelled": TASK,
-    "attempt.acknowledged": ("task_page",),
-    "task.late_result_adopted": TASK,
+    "task.failed": TOLD,
+    "task.cancelled": TOLD,
+    "attempt.acknowledged": ("task_page", "room_unseen"),
+    "task.late_result_adopted": TOLD,
     "task.regenerated": TASK,
     "task.split": TASK,
     "attempt.quiet": COURSE,

@@ -202,8 +202,6 @@ def _spent(held: Held, fault: Fault, now: datetime) -> list[Write]:
 
 
 def _used(call: ModelCall, spent: base.Usage, cost_micro: int, now: datetime) -> list[Write]:
-    if call.run_id is None:
-        return []
     return usage.used(call.workspace_id, run_id=call.run_id, at=now, calls=1, tokens=spent, cost_micro=cost_micro)
 
 

@@ -65,7 +65,9 @@ def _told(found: Verdict, task: Task) -> Verdict:
     if found.finding is not Finding.OPEN or parse_line(found.line).check:
         return found
     person = name_of(task.run)
-    by_person = read_coordination(task.workspace.coordination).judge == "person"
-    if not by_person and not model_calls.unavailable(task.workspace):
+    by = read_coordination(task.workspace.coordination).judge
+    if by == "agent":
+        return Verdict(found.line, Finding.OPEN, f"another agent reads it; else {person}", "judged later")
+    if by == "model" and not model_calls.unavailable(task.workspace):
         return Verdict(found.line, Finding.OPEN, f"a model reads it; {person} where that is not sure", "judged later")
     return Verdict(found.line, Finding.OPEN, f"{person} reads it and decides", "judged later")

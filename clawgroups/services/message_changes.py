@@ -20,6 +20,7 @@ from clawgroups.core.signs import clean_sign
 from clawgroups.models import Member, Message, Reaction
 from clawgroups.permissions import ADMINS, get_message, require, seat_of
 from clawgroups.services.messages import MAX_MESSAGE, mentions_of
+from clawgroups.services.talking import UNHEARD
 from clawgroups.services.workspaces import clean_text
 
 MESSAGE = "clawgroups.Message"
@@ -65,7 +66,8 @@ def edit_message(message_id: UUID, *, body: str, version: int, actor: Actor, ope
         "body": row.body,
         "said_at": row.edited_at or row.created_at,
     }
-    new = {"body": body, "edited_at": _later(row)}
+    # Whom it is for was not decided about these words.
+    new = {"body": body, "edited_at": _later(row), **({"heard": {}} if row.heard == UNHEARD else {})}
     before = set(mentions_of(row.body, row.workspace_id))
     more = tuple(pk for pk in mentions_of(body, row.workspace_id) if pk not in before)
     fact = MessageEdited(message_id=row.pk, task_id=row.task_id, mentions=more)

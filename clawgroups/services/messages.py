@@ -37,13 +37,14 @@ def post_message(
     reply_to: UUID | None = None,
     files: Sequence[StoredFile] = (),
     within: UUID | None = None,
+    unheard: bool = False,
     provided: tuple[Expect, ...] = (),
     operation: str = "",
 ) -> Future[Outcome]:
     """Say something in the group chat, or in a task's thread, with files or as an answer to another message.
 
     Agents that it names are asked for an answer (`services.talking`). `within`: the task at which an agent is that says
-    it. `provided`: what must still be so when it is said.
+    it. `unheard`: the coordinator is to decide whom it is for. `provided`: what must still be so when it is said.
     """
     expects = require(actor, "message.post", workspace_id)
     if task_id is not None and actor.kind is not ActorKind.SYSTEM:
@@ -54,7 +55,7 @@ def post_message(
     speaker = talking.speaker_of(actor, within)
     decision, pk = spoken(
         workspace_id, body=body, actor=actor, speaker=speaker, task_id=task_id, run_id=run_id, reply_to=reply_to,
-        files=files,
+        files=files, unheard=unheard,
     )  # fmt: skip
     return commit.submit(
         Change(
@@ -81,6 +82,7 @@ def spoken(
     run_id: UUID | None = None,
     reply_to: UUID | None = None,
     files: Sequence[StoredFile] = (),
+    unheard: bool = False,
 ) -> tuple[Decision, UUID]:
     """A message with its files and with what it asks of agents, as part of a larger change; and its id."""
     insert, fact = message(
@@ -91,6 +93,8 @@ def spoken(
     asked, held_up = talking.wake(said, mentions_of(said.body, workspace_id), speaker, actor)
     if held_up:
         insert = replace(insert, values={**insert.values, "held_up": held_up})
+    if unheard:
+        insert = replace(insert, values={**insert.values, "heard": talking.UNHEARD})
     decision = Decision([insert, *_with_files(insert.pk, workspace_id, files)], [fact])
     decision.add(asked)
     return decision, insert.pk

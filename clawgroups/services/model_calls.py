@@ -1,7 +1,7 @@
 """Questions to the model as rows: recorded before they are asked, read after they are answered.
 
-What happens between is `services.consulting`. Every question belongs to a run; the entry `run.model_called` that its
-end writes wakes that run.
+What happens between is `services.consulting`. Every question belongs to a run (the entry `run.model_called` that its
+end writes wakes that run), or to a message that names nobody (`services.hearing`).
 """
 
 from __future__ import annotations
@@ -76,24 +76,8 @@ def record_call(
     expects = require(actor, "run.consult", run.workspace_id)
     if run.state in RUN_TERMINAL:
         raise Conflict(f"The run is {run.state}; nothing is asked about it any more.", code="run_over")
-    now, pk = deadlines.database_now(), new_id()
-    servers = endpoints.enabled()
-    mode = endpoints.mode_of(run.workspace, servers[0] if servers else None, kind)
-    values = {
-        "workspace_id": run.workspace_id,
-        "run_id": run.pk,
-        "task_id": task_id,
-        "kind": kind,
-        "subject": subject,
-        "round": round,
-        "state": "waiting",
-        "mode": mode.value,
-        "priority": PRIORITIES[kind],
-        "digest": digest,
-        "request": request_as_json(replace(request, mode=mode, priority=PRIORITIES[kind])),
-        "created_at": now,
-        "give_up_at": now + timedelta(seconds=PATIENCE[kind] * settings.CLOCK_SCALE),
-    }
+    call = new_call(run.workspace, kind=kind, request=request, digest=digest, subject=subject, round=round)
+    pk, values = call.pk, {**call.values, "run_id": run.pk, "task_id": task_id}
     future = commit.submit(
         Change(
             actor,
@@ -109,10 +93,37 @@ def record_call(
     return future
 
 
+def new_call(
+    workspace: Workspace, *, kind: str, request: Request, digest: str, subject: str = "", round: int = 0
+) -> Insert:
+    """A question to the model as part of a larger change, about no run."""
+    now, servers = deadlines.database_now(), endpoints.enabled()
+    mode = endpoints.mode_of(workspace, servers[0] if servers else None, kind)
+    values = {
+        "workspace_id": workspace.pk,
+        "kind": kind,
+        "subject": subject,
+        "round": round,
+        "state": "waiting",
+        "mode": mode.value,
+        "priority": PRIORITIES[kind],
+        "digest": digest,
+        "request": request_as_json(replace(request, mode=mode, priority=PRIORITIES[kind])),
+        "created_at": now,
+        "give_up_at": now + timedelta(seconds=PATIENCE[kind] * settings.CLOCK_SCALE),
+    }
+    return Insert("clawgroups.ModelCall", new_id(), values)
+
+
 def _send(recorded: Future[Outcome]) -> None:
     """Have a call that is recorded carried out; where this is lost, the sweep finds it."""
     if recorded.exception() is None and recorded.result().applied:
-        bus.enqueue(JOB, str(recorded.result().answer["id"]))
+        send(recorded.result().answer["id"])
+
+
+def send(call_id: UUID | str) -> None:
+    """Have a recorded call carried out soon."""
+    bus.enqueue(JOB, str(call_id))
 
 
 def latest_call(run_id: UUID, kind: str, subject: str = "") -> ModelCall | None:

@@ -23,7 +23,7 @@ from clawgroups.keyed import row_of
 from clawgroups.models import Attempt, Command, Session, Task
 from clawgroups.services.attempts import Decision, end_attempt, release
 from clawgroups.services.ruling import has_critical
-from clawgroups.services.tasks import prompt_command
+from clawgroups.services.tasks import prompt_command, told_rules
 
 LOGIN_MISSING = "the agent needs a login on its own machine"
 SCOPE_DENIED = -32016
@@ -59,13 +59,15 @@ def opened(command: Command, link: Any, result: Mapping[str, Any] | None, error:
         must_ask = has_critical(session.workspace_id, timezone.now())
         for option, value in session_state.wanted_values(told, command.agent.preferences, must_ask=must_ask):
             decision.writes.append(set_command(session, option, value, timezone.now()))
+        prompt = prompt_command(task, attempt.brief, session)
         columns = {
             "agent_id": command.agent_id,
             "attempt_id": attempt.pk,
             "epoch": attempt.epoch,
             "created_at": timezone.now(),
-            **prompt_command(task, attempt.brief, session),
+            **prompt,
         }
+        decision.writes.append(Update("clawgroups.Attempt", attempt.pk, told_rules(task, prompt)))
         decision.writes.append(Insert("clawgroups.Command", new_id(), columns))
         decision.wakes.append(bus.agent_topic(command.agent_id))
     return decision

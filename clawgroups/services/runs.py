@@ -333,6 +333,14 @@ def fail_run(run_id: UUID, *, reason: str, actor: Actor) -> Future[Outcome]:
     return _fail(run, reason, actor, require(actor, "run.plan", run.workspace_id))
 
 
+def withdraw_run(run_id: UUID, *, reason: str, actor: Actor) -> Future[Outcome]:
+    """End a run of the coordinator's own making that nobody needs any more; nothing is said of it in the chat."""
+    run = get_run(actor, run_id, "run.plan")
+    if run.kind == "goal":
+        raise Invalid("What people asked for is theirs to cancel.")
+    return _fail(run, reason, actor, require(actor, "run.plan", run.workspace_id), aloud=False)
+
+
 def expire_run(run_id: UUID) -> Future[Outcome]:
     """The run's own deadline is reached, which rests for nobody: it ends, and says what is there of it."""
     run = Run.objects.select_related("workspace").get(pk=run_id)
@@ -344,7 +352,7 @@ def expire_run(run_id: UUID) -> Future[Outcome]:
     return _fail(run, reason, SYSTEM, ())
 
 
-def _fail(run: Run, reason: str, actor: Actor, expects: tuple[Expect, ...]) -> Future[Outcome]:
+def _fail(run: Run, reason: str, actor: Actor, expects: tuple[Expect, ...], *, aloud: bool = True) -> Future[Outcome]:
     decision = _cancel_tasks(run, "the run ended")
     decision.take(model_calls.cancel_calls(run, "The run ended."))
     values = {
@@ -353,14 +361,16 @@ def _fail(run: Run, reason: str, actor: Actor, expects: tuple[Expect, ...]) -> F
         "reason": reason,
         "open_tasks": 0,
     }
-    said, spoken = message(run.workspace_id, body=reason, actor=actor, run_id=run.pk)
+    if aloud:
+        said, spoken = message(run.workspace_id, body=reason, actor=actor, run_id=run.pk)
+        decision.add(Decision([said], [spoken]))
     return commit.submit(
         Change(
             actor,
             run.workspace_id,
             expects,
-            (*decision.writes, Update("clawgroups.Run", run.pk, values, _unmoved(run)), said),
-            (*decision.facts, spoken, Fact(run.workspace_id, RunFailed(run_id=run.pk, reason=reason))),
+            (*decision.writes, Update("clawgroups.Run", run.pk, values, _unmoved(run))),
+            (*decision.facts, Fact(run.workspace_id, RunFailed(run_id=run.pk, reason=reason))),
             verb="run.fail",
             answer={"id": str(run.pk), "state": "failed"},
             wakes=tuple(decision.wakes),

@@ -11,7 +11,7 @@ from clawgroups.core.addressing import COORDINATOR, named, without
 from clawgroups.core.changes import Outcome
 from clawgroups.models import Member
 from clawgroups.permissions import ACTIONS, seat_of
-from clawgroups.services import messages, runs
+from clawgroups.services import hearing, messages, runs
 from clawgroups.services.files import StoredFile
 
 
@@ -25,16 +25,19 @@ def say(
     files: Sequence[StoredFile] = (),
     operation: str = "",
 ) -> Future[Outcome]:
-    """Post a message; in the group chat, one that a person of the team puts to the coordinator is a goal to plan.
+    """Post a message; in the group chat, one that a person of the team puts to the coordinator is a goal to plan, and
+    about one that names nobody the coordinator decides, where a model may be asked.
 
     Answer: that of the verb; "message", where a goal was given, and else "id" is the message.
     """
     if task_id is None and reply_to is None and is_goal(workspace_id, body, actor):
         goal = without(body, COORDINATOR)
         return runs.draft_run(workspace_id, goal=goal or body, inputs=files, actor=actor, operation=operation)
+    unheard = task_id is None and hearing.is_decided(workspace_id, body, actor)
     return messages.post_message(
-        workspace_id, body=body, actor=actor, task_id=task_id, reply_to=reply_to, files=files, operation=operation
-    )
+        workspace_id, body=body, actor=actor, task_id=task_id, reply_to=reply_to, files=files, unheard=unheard,
+        operation=operation,
+    )  # fmt: skip
 
 
 def is_goal(workspace_id: UUID, body: str, actor: Actor) -> bool:

@@ -30,7 +30,7 @@ from clawgroups.services import acknowledging, breakers, handed, late, openings,
 from clawgroups.services.attempts import TURNS, Decision, fence, release, void_approvals
 from clawgroups.services.deadlines import in_hand, timers_of, waits, waits_in_hand
 from clawgroups.services.hands import on_behalf
-from clawgroups.services.tasks import prompt_command
+from clawgroups.services.tasks import prompt_command, told_rules
 
 MAX_RESULT = 1_000_000
 ENDINGS = {
@@ -229,14 +229,14 @@ def _acknowledged(command: Command, task: Task, attempt: Attempt, text: str) -> 
         "attempt_id": attempt.pk,
         "epoch": attempt.epoch,
         "created_at": timezone.now(),
-        **prompt_command(task, brief, session),
+        **(prompt := prompt_command(task, brief, session)),
     }
     return Decision(
         [
             Update(
                 "clawgroups.Attempt",
                 attempt.pk,
-                {"acknowledgement": text, "brief": brief, "start_by": None},
+                {"acknowledgement": text, "brief": brief, "start_by": None, **told_rules(task, prompt)},
                 {"state": attempt.state},
             ),
             # Nothing of an open question's rest: that task waits for a person still.

@@ -34,8 +34,12 @@ KIND = "talk"
 MOST_NAMED = 20
 MOST_BEFORE = 6
 LONGEST_BEFORE = 2000
+# Of a message that names nobody, until the coordinator has decided whom it is for.
+UNHEARD = {"state": "waiting"}
+TO_YOU = "wrote to you in the workspace"
+TO_NOBODY = "wrote in the workspace without naming anybody; the coordinator chose you to answer"
 WHAT = (
-    "Answer this message, which {who} wrote to you in the workspace. Your last message is posted as your answer, with "
+    "Answer this message, which {who} {how}. Your last message is posted as your answer, with "
     "the files that you leave in the work folder. It is what they ask of you; it gives nobody rights, you included."
 )
 
@@ -87,8 +91,13 @@ def _turns(message: Message) -> list[Turn]:
     return found[::-1]
 
 
-def wake(said: Said, mentions: Sequence[UUID], speaker: Speaker, actor: Actor) -> tuple[Decision, dict[str, Any]]:
-    """Have the agents among `mentions` asked, as part of the change that says it; or why they are not, for its row."""
+def wake(
+    said: Said, mentions: Sequence[UUID], speaker: Speaker, actor: Actor, *, chosen: str = ""
+) -> tuple[Decision, dict[str, Any]]:
+    """Have the agents among `mentions` asked, as part of the change that says it; or why they are not, for its row.
+
+    `chosen`: why the coordinator chose them, where the message names nobody.
+    """
     if not mentions or speaker.asked_by is None:
         return Decision(), {}
     here = Member.objects.filter(workspace=said.workspace_id, left_at=None)
@@ -102,10 +111,10 @@ def wake(said: Said, mentions: Sequence[UUID], speaker: Speaker, actor: Actor) -
     who = (
         f"{actor.name} ({asker.role})" if actor.agent_id is None else f"{actor.name} (an agent, asked by {asker.name})"
     )
-    return _asked(said, members, speaker.asked_by, who, actor), {}
+    return _asked(said, members, speaker.asked_by, who, actor, chosen), {}
 
 
-def _asked(said: Said, members: Sequence[Member], asked_by: int, who: str, actor: Actor) -> Decision:
+def _asked(said: Said, members: Sequence[Member], asked_by: int, who: str, actor: Actor, chosen: str) -> Decision:
     workspace = Workspace.objects.get(pk=said.workspace_id)
     now, pk = timezone.now(), new_id()
     run = Run(pk=pk, workspace=workspace, deadline_at=after(now, timers_of(workspace).run_total))
@@ -119,7 +128,7 @@ def _asked(said: Said, members: Sequence[Member], asked_by: int, who: str, actor
         "created_at": now,
         "started_at": now,
         "deadline_at": run.deadline_at,
-        "planner": "asked in the chat",
+        "planner": "chosen by the coordinator" if chosen else "asked in the chat",
         "open_tasks": len(members),
         "path_length": 1,
     }
@@ -133,29 +142,37 @@ def _asked(said: Said, members: Sequence[Member], asked_by: int, who: str, actor
         decision.facts.append(Fact(workspace.pk, added))
     before = _before(said.reply_to)
     for position, member in enumerate(members):
-        row = _task(run, said, member, position, who, before, now)
+        row = _task(run, said, member, position, who, before, now, chosen)
         decision.writes.append(row)
         decision.facts.append(Fact(workspace.pk, TaskReady(task_id=row.pk, run_id=pk)))
     return decision
 
 
 def _task(
-    run: Run, said: Said, member: Member, position: int, who: str, before: Sequence[Mapping[str, str]], now: datetime
+    run: Run,
+    said: Said,
+    member: Member,
+    position: int,
+    who: str,
+    before: Sequence[Mapping[str, str]],
+    now: datetime,
+    chosen: str,
 ) -> Insert:
     line = " ".join(said.body.split())
+    by = "the coordinator" if chosen else who.split(" (", maxsplit=1)[0]
     values = {
         "workspace_id": run.workspace_id,
         "run_id": run.pk,
         "key": f"answer-{position + 1}",
         "position": position,
         "title": f"Answer {who.split(' (', maxsplit=1)[0]}: {line}"[:200],
-        "instructions": WHAT.format(who=who),
+        "instructions": WHAT.format(who=who, how=TO_NOBODY if chosen else TO_YOU),
         "kind": KIND,
         "skills": [],
         "acceptance": ["not_empty"],
         "state": TaskState.READY.value,
         "proposed_id": member.pk,
-        "proposal": {"reason": "named in the message", "by": who.split(" (", maxsplit=1)[0]},
+        "proposal": {"reason": chosen or "named in the message", "by": by},
         "brief": {"only": str(member.pk), **({"said_before": list(before)} if before else {})},
         "created_at": now,
         **waits_when_ready(run, now),

@@ -141,6 +141,9 @@ def offer(task: Task, member: Member, now: datetime, start_by: datetime) -> tupl
         "offered_at": now,
         "start_by": start_by,
     }
+    prompt = {} if live is None else prompt_command(task, brief, live)
+    if prompt:
+        values |= told_rules(task, prompt)
     decision = Decision([Insert("clawgroups.Attempt", attempt, values)], [], [bus.agent_topic(agent_id)])
     command: dict[str, Any] = {
         "agent_id": agent_id,
@@ -150,8 +153,7 @@ def offer(task: Task, member: Member, now: datetime, start_by: datetime) -> tupl
     }
     if live is not None:
         decision.writes.append(Update("clawgroups.Session", live.pk, {"attempt_id": attempt}, {"state": "open"}))
-        values = {**command, **prompt_command(task, brief, live)}
-        decision.writes.append(Insert("clawgroups.Command", new_id(), values))
+        decision.writes.append(Insert("clawgroups.Command", new_id(), {**command, **prompt}))
         return decision, attempt
     decision.writes += _opening(task, member.agent, command, now)
     return decision, attempt
@@ -212,6 +214,11 @@ def prompt_command(task: Task, brief: dict[str, Any], session: Session) -> dict[
         "method": "session/prompt",
         "params": {"sessionId": session.acp_id, **prompt},
     }
+
+
+def told_rules(task: Task, prompt: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns of an attempt that gets this prompt: which version of the workspace's goal and rules it has read then."""
+    return {"rules_version": task.workspace.rules_version} if prompt["purpose"] == "work" else {}
 
 
 def _brief_for(task: Task, live: Session | None) -> dict[str, Any]:

@@ -22,11 +22,11 @@ from django.utils import timezone
 
 from clawgroups import commit
 from clawgroups.core.actors import SYSTEM
-from clawgroups.core.changes import Change, Count, Fact, Outcome, Update
+from clawgroups.core.changes import Change, Count, Fact, Insert, Outcome, Update
 from clawgroups.core.events import RunPaused
 from clawgroups.core.timers import Timers
 from clawgroups.models import Run, Workspace
-from clawgroups.services import model_calls
+from clawgroups.services import hearing, model_calls
 from clawgroups.services.deadlines import database_now, timers_of
 from clawgroups.services.messages import message
 
@@ -36,8 +36,8 @@ LEAST_SCALE = 0.5
 MOST_DUE = 500
 
 
-def react_to(workspace: Workspace, *, upto: int, runs: Iterable[UUID]) -> Future[Outcome]:
-    """Advance the reactions' cursor and wake these runs' coordinators, in one change."""
+def react_to(workspace: Workspace, *, upto: int, runs: Iterable[UUID], asked: Iterable[Insert] = ()) -> Future[Outcome]:
+    """Advance the reactions' cursor, wake these runs' coordinators and record these questions, in one change."""
     return commit.submit(
         Change(
             SYSTEM,
@@ -45,6 +45,7 @@ def react_to(workspace: Workspace, *, upto: int, runs: Iterable[UUID]) -> Future
             writes=(
                 Update("clawgroups.Workspace", workspace.pk, {"reacted": upto}, {"reacted": workspace.reacted}),
                 *(Count("clawgroups.Run", run, "wanted", 1) for run in runs),
+                *asked,
             ),
             verb="react",
         )
@@ -159,6 +160,10 @@ def due_work() -> dict[tuple[str, UUID], int]:
     due = {("react", pk): reacted for pk, reacted in behind}
     wanting = Run.objects.filter(pk__in=runs_wanting(timezone.now())[:MOST_DUE]).values_list("pk", "turned")
     asked = model_calls.due_calls(database_now(), MOST_DUE)
+    heard = {("hear", pk): n for pk, n in hearing.due(MOST_DUE).items()}
     return (
-        due | {("coordinate", pk): turned for pk, turned in wanting} | {("consult", pk): n for pk, n in asked.items()}
+        due
+        | {("coordinate", pk): turned for pk, turned in wanting}
+        | {("consult", pk): n for pk, n in asked.items()}
+        | heard
     )

@@ -24,7 +24,7 @@ NOTHING = base.Usage()
 def used(
     workspace_id: UUID,
     *,
-    run_id: UUID,
+    run_id: UUID | None,
     at: datetime,
     agent_id: UUID | None = None,
     calls: int = 0,
@@ -32,7 +32,10 @@ def used(
     tokens: base.Usage = NOTHING,
     cost_micro: int = 0,
 ) -> list[Write]:
-    """The writes of a change in which this was used; without `agent_id` by the coordinator."""
+    """The writes of a change in which this was used; without `agent_id` by the coordinator.
+
+    Without `run_id` it was about none: it counts in the workspace's month.
+    """
     amounts = {
         "calls": calls,
         "steps": steps,
@@ -51,13 +54,13 @@ def used(
     return [
         Put("clawgroups.Usage", pk, {}, row),
         *(Count("clawgroups.Usage", pk, column, amount) for column, amount in counted.items()),
-        *(Count("clawgroups.Run", run_id, column, amount) for column, amount in sums.items() if amount),
+        *(Count("clawgroups.Run", run_id, column, amount) for column, amount in sums.items() if amount and run_id),
     ]
 
 
-def usage_id(workspace_id: UUID, run_id: UUID, agent_id: UUID | None, day: date) -> UUID:
+def usage_id(workspace_id: UUID, run_id: UUID | None, agent_id: UUID | None, day: date) -> UUID:
     """The key of the row that counts this."""
-    return uuid5(NAMESPACE_OID, f"usage:{workspace_id}:{run_id}:{agent_id or ''}:{day.isoformat()}")
+    return uuid5(NAMESPACE_OID, f"usage:{workspace_id}:{run_id or ''}:{agent_id or ''}:{day.isoformat()}")
 
 
 def of_month(workspace_id: UUID, now: datetime) -> Spent:

@@ -15,12 +15,16 @@ from agents.ids import new_id
 from agents.models import Agent
 from clawgroups import commit
 from clawgroups.core.actors import Actor, ActorKind, Role
-from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update
+from clawgroups.core.changes import Change, Count, Fact, Insert, Outcome, Update, Write
 from clawgroups.core.errors import Forbidden, Invalid
 from clawgroups.core.events import GoalSet, MemberJoined, RulesSet, TimersSet, WorkspaceCreated, WorkspaceRenamed
 from clawgroups.core.timer_settings import clean_timers
+from clawgroups.models import Workspace
 from clawgroups.permissions import require
 from clawgroups.services.critical_rules import critical_rules
+
+# What each prompt tells of the workspace: other words are another version of it.
+TOLD = frozenset({"goal", "rules"})
 
 
 def clean_text(text: str, *, what: str, limit: int, required: bool = False) -> str:
@@ -152,12 +156,16 @@ def _set(
     operation: str,
 ) -> Future[Outcome]:
     expects = require(actor, action, workspace_id)
+    writes: list[Write] = [Update("clawgroups.Workspace", workspace_id, values)]
+    before = Workspace.objects.filter(pk=workspace_id).values(*values).get()
+    if before != values and values.keys() & TOLD:
+        writes.append(Count("clawgroups.Workspace", workspace_id, "rules_version", 1))
     return commit.submit(
         Change(
             actor,
             workspace_id,
             expects=expects,
-            writes=(Update("clawgroups.Workspace", workspace_id, values),),
+            writes=tuple(writes),
             facts=(Fact(workspace_id, event),),
             operation=operation,
             verb=action,

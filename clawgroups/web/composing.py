@@ -15,6 +15,7 @@ from clawgroups.fragments import rooms
 from clawgroups.models import Member
 from clawgroups.permissions import get_workspace
 from clawgroups.queries import people_here
+from clawgroups.services import hearing
 from clawgroups.services.messages import MAX_MESSAGE
 from clawgroups.web.http import Viewer, actor_of
 
@@ -57,6 +58,7 @@ def wake_preview(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
         "reach": reach(text, members),
         "command": KNOWN[command.name] if (command := command_of(text)) else "",
         "is_empty": not text.strip(),
+        "is_decided": not request.POST.get("task") and hearing.is_decided(found.pk, text, actor),
         "thread": request.POST.get("task", ""),
         "viewer": Viewer(actor, found.pk),
     }

@@ -30,6 +30,10 @@ KINDS = {
     "replan": (gettext_lazy("Changing a plan"), gettext_lazy("When a running plan no longer fits.")),
     "anew": (gettext_lazy("Writing a task anew"), gettext_lazy("After its last try.")),
     "match": (gettext_lazy("Choosing a member"), gettext_lazy("For each task, so it had better be quick.")),
+    "hear": (
+        gettext_lazy("A message that names nobody"),
+        gettext_lazy("People wait for it, so it had better be quick."),
+    ),
     "judge": (gettext_lazy("Judging a result"), gettext_lazy("By acceptance lines that are plain text.")),
 }
 MODE_WORDS = {
@@ -66,7 +70,31 @@ class CoordinationForm(forms.Form):
         help_text=gettext_lazy("Checks always come first. This is about acceptance lines that somebody has to read."),
         choices=[
             ("model", gettext_lazy("The coordinator's model; a person where it is not sure, or there is none")),
+            ("agent", gettext_lazy("Another agent with the skill review, that did none of the work; else a person")),
             ("person", gettext_lazy("Always a person")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    judge_same_owner = forms.TypedChoiceField(
+        required=False,
+        empty_value=False,
+        label=gettext_lazy("Which agents may judge"),
+        help_text=gettext_lazy("Where another agent judges. Never one that had a hand in the work."),
+        coerce=lambda value: value == "yes",
+        choices=[
+            ("no", gettext_lazy("Only agents of another owner than the worker")),
+            ("yes", gettext_lazy("Also agents of the same owner")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    hears = forms.TypedChoiceField(
+        required=False,
+        empty_value=True,
+        label=gettext_lazy("A message that names nobody"),
+        coerce=lambda value: value != "no",
+        choices=[
+            ("yes", gettext_lazy("The model decides: nobody, some agents, a plan to look at, or a short answer")),
+            ("no", gettext_lazy("Wakes nobody")),
         ],
         widget=forms.RadioSelect,
     )
@@ -106,6 +134,8 @@ class CoordinationForm(forms.Form):
             "use_model": typed["use_model"],
             "start_at_once": typed["start_at_once"],
             "judge": typed["judge"] or "model",
+            "judge_same_owner": typed["judge_same_owner"],
+            "hears": typed["hears"],
             "modes": {kind: typed[f"mode_{kind}"] for kind in KINDS},
             "run": limits_said(typed, "run"),
             "month": limits_said(typed, "month"),
@@ -117,6 +147,8 @@ def _typed(said: Coordination) -> dict[str, Any]:
         "use_model": "yes" if said.use_model else "no",
         "start_at_once": "yes" if said.start_at_once else "no",
         "judge": said.judge,
+        "judge_same_owner": "yes" if said.judge_same_owner else "no",
+        "hears": "yes" if said.hears else "no",
         **{f"mode_{kind}": said.mode(kind) for kind in KINDS},
         **limits_typed(said.run, "run"),
         **limits_typed(said.month, "month"),

@@ -19,6 +19,7 @@ ASKED_FOR = {
     "anew": _("Task written anew"),
     "match": _("Matching"),
     "judge": _("Judgement"),
+    "hear": _("A message to nobody"),
 }
 
 

@@ -142,6 +142,7 @@ def show_room(
     context = {
         "follows": follows([found]),
         "room": rooms.Room(found, rooms.current_run(found.pk)),
+        "unseen": rooms.unseen(found),
         **unread_of(actor, found.pk),
         "runs": views[:RUNS],
         "more_runs": len(views) > RUNS,

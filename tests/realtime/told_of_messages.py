@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
+from django.utils import timezone
+
+from clawgroups import commit
 from clawgroups.core.actors import Actor, ActorKind
-from clawgroups.models import Message, Task
-from clawgroups.services import answers, files, message_changes, messages
+from clawgroups.models import Message, ModelCall, Task
+from clawgroups.services import answers, files, hearing, message_changes, messages
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 
@@ -53,10 +56,22 @@ def let_on_after_it_was_held_up(team: Team) -> None:
     perform(answers.let_on, row.pk, actor=team.actor("ada"))
 
 
+def the_coordinator_chooses_who_answers(team: Team) -> None:
+    one = said(team, "How many?", unheard=True)
+    now = timezone.now()
+    call = ModelCall.objects.create(
+        workspace=team.workspace, kind="hear", subject=str(one), state="answered", created_at=now
+    )
+    chosen = hearing.Verdict("ask", "It counts.", "K2", (team.seat("counter").pk,))
+    commit.wait(hearing.decide(call, Message.objects.get(pk=one), chosen))
+    assert Message.objects.get(pk=one).heard["did"] == "ask"
+
+
 TOLD: list[Callable[[Team], None]] = [
     answered_and_reworded,
     marked_with_signs,
     taken_back,
     an_agent_is_asked,
     let_on_after_it_was_held_up,
+    the_coordinator_chooses_who_answers,
 ]

@@ -14,6 +14,7 @@ from clawgroups.realtime.feed import fragments
 from clawgroups.services import messages, presence
 from clawgroups.services.perform import perform
 from tests.conftest import Team
+from tests.services.model_support import server
 from tests.web.conftest import SignIn
 from tests.web.test_feed import entries
 
@@ -54,6 +55,18 @@ def test_the_preview_says_what_a_message_would_do(team: Team, sign_in: SignIn) -
     assert "nobody is told" in text(bob, "wake-preview", room, body="hello")
     assert text(bob, "wake-preview", room, body="  ") == ""
     assert "as a goal" not in text(sign_in("gus"), "wake-preview", room, body="@coordinator")
+
+
+def test_the_preview_says_when_the_coordinator_decides(team: Team, sign_in: SignIn) -> None:
+    server("K2")
+    bob, room = sign_in("bob"), team.workspace.pk
+    decides = "the coordinator decides who is asked, if anybody"
+    assert decides in text(bob, "wake-preview", room, body="hello")
+    in_thread = text(bob, "wake-preview", room, body="hello", task=str(team.one_task().pk))
+    for said in (in_thread, text(sign_in("gus"), "wake-preview", room, body="hello")):
+        assert decides not in said
+        assert "nobody is told" in said
+    assert decides not in text(bob, "wake-preview", room, body="@ada hello")
 
 
 def test_a_room_says_where_what_is_new_begins_until_it_is_read(team: Team, sign_in: SignIn) -> None:
