@@ -129,6 +129,7 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "add-agent": lambda r: {"agent": str(r.ids.get("own_agent", r.ids["agent_id"]))},
     "set-role": lambda r: {"role": "guest"},
     "make-invitation": lambda r: {"role": "member", "most_uses": 1, "seconds": 3600},
+    "join-workspace": lambda r: {"code": r.ids["invite_code"]},
     "share-run": lambda r: {"seconds": 3600},
     "transfer-workspace": lambda r: {"member": str(r.ids["member_id"]), "confirm": r.team.workspace.name},
     "create-token": lambda r: {"name": "New"},
