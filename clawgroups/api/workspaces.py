@@ -144,8 +144,9 @@ def transfer_workspace(
     request: HttpRequest, response: HttpResponse, workspace_id: UUID, body: schemas.TransferIn
 ) -> Answer:
     """Make another member the owner; you stay as an admin. `confirm` is the workspace's name."""
-    said = {"member_id": body.member, "confirm": body.confirm}
-    return write(request, response, ownership.transfer_workspace, workspace_id, **said)
+    return write(
+        request, response, ownership.transfer_workspace, workspace_id, member_id=body.member, confirm=body.confirm
+    )
 
 
 def _member(request: HttpRequest, workspace_id: UUID, member_id: UUID) -> None:

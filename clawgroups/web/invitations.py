@@ -26,17 +26,18 @@ from clawgroups.web.links import LIVES, Link, fresh_code
 from clawgroups.web.undo import offered
 
 PAST = 20
-ROLES = (
-    ("member", _("Member: gives goals, takes tasks, answers agents")),
-    ("guest", _("Guest: reads along and writes messages")),
-    ("admin", _("Admin: the same as members, and settings, people and rules")),
-)
+ROLES = (("member", _("Member")), ("guest", _("Guest")), ("admin", _("Admin")))
+MEANING = {
+    "member": _("gives goals, takes tasks, answers what agents ask"),
+    "guest": _("reads along and writes messages"),
+    "admin": _("does that too, and looks after settings, people and rules"),
+}
 
 
 class InvitationForm(forms.Form):
     """A new invitation."""
 
-    role = forms.ChoiceField(label=_("They join as"), choices=ROLES, initial="member")
+    role = forms.ChoiceField(label=_("They join as"), choices=ROLES, initial="member", widget=forms.RadioSelect)
     most_uses = forms.IntegerField(
         label=_("For how many people"), min_value=1, max_value=invitations.MOST_USES, initial=1
     )
@@ -78,6 +79,7 @@ def _show(
         "workspace": found,
         "form": form,
         "link": link,
+        "meaning": MEANING,
         "open": [one for one in live if one.state == "open"],
         "past": [
             *(one for one in live if one.state != "open"),

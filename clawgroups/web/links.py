@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.urls import reverse
@@ -35,6 +36,11 @@ class Link:
     def url(self) -> str:
         """What is copied and sent."""
         return f"{settings.BASE_URL}{reverse(self.name, args=[self.code])}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it leads to this very machine alone."""
+        return urlsplit(settings.BASE_URL).hostname in {host.strip("[]") for host in settings.LOCAL_HOSTS}
 
     @property
     def picture(self) -> SafeString:
