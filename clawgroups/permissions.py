@@ -63,11 +63,14 @@ ACTIONS: dict[str, Action] = {
         Action("workspace.set_goal", "Set the goal", TEAM),
         Action("workspace.set_rules", "Set the standing rules", ADMINS),
         Action("workspace.set_timers", "Change deadlines", ADMINS),
+        Action("workspace.transfer", "Give the workspace to another member", frozenset({Role.OWNER})),
         Action("workspace.set_coordination", "Change how the coordinator works", ADMINS),
         Action("member.add", "Add a person or an agent", ADMINS),
         Action("member.add_agent", "Bring one's own agent along", TEAM),
         Action("member.set_role", "Change a person's role", ADMINS),
         Action("member.remove", "Remove a member", ADMINS),
+        Action("member.mute", "Have a member write no messages, and let it", ADMINS),
+        Action("member.invite", "Invite people by a link", ADMINS),
         Action("member.set_profile", "Say which tasks one may be asked for", TEAM),
         Action("message.post", "Say something", EVERYONE, coordinator=True, system=True),
         Action("message.edit", "Change what one said", EVERYONE),
@@ -79,6 +82,7 @@ ACTIONS: dict[str, Action] = {
         Action("memory.edit", "Change and strike out what is remembered", TEAM),
         Action("memory.forget", "Remove for good what was remembered and struck out", ADMINS),
         Action("run.view", "See runs", EVERYONE, coordinator=True),
+        Action("run.share", "Show a run to people without an account, by a link", ADMINS),
         Action("run.draft", "Give a goal", TEAM),
         Action("run.plan", "Make or replace a plan", TEAM, coordinator=True),
         Action("run.start", "Start a proposed run", TEAM, coordinator=True),
@@ -148,8 +152,16 @@ HIDDEN_FROM_GUESTS = frozenset(
         "attempt.overstep_seen",
         "rule.made",
         "rule.revoked",
+        "invitation.made",
+        "invitation.revoked",
+        "run.shared",
+        "run.unshared",
     }
 )
+
+
+# What a member that is muted does not do; all else of its role it does.
+SPEAKING = frozenset({"message.post", "message.edit", "message.react"})
 
 
 def may_see_event(role: str, type_: str) -> bool:
@@ -225,7 +237,18 @@ def require(actor: Actor, action_name: str, workspace_id: UUID) -> tuple[Expect,
             action=action_name,
             role=seat.role,
         )
+    if actor.kind is not ActorKind.COORDINATOR and is_silenced(seat, action_name):
+        raise Forbidden(
+            f"You are muted here: you read along, and write no messages. {_whom_to_ask(workspace_id)}",
+            code="muted",
+            action=action_name,
+        )
     return (Expect("clawgroups.Member", seat.pk, {"auth_version": seat.auth_version, "left_at": None}),)
+
+
+def is_silenced(seat: Member, action_name: str) -> bool:
+    """Whether a seat lacks an action of its role because it is muted."""
+    return seat.muted_at is not None and action_name in SPEAKING
 
 
 def _whom_to_ask(workspace_id: UUID) -> str:

@@ -37,6 +37,12 @@ PAGES: dict[str, str] = {
     "add-agent": "member.add_agent",
     "set-role": "member.set_role",
     "remove-member": "member.remove",
+    **dict.fromkeys(("mute-member", "unmute-member"), "member.mute"),
+    "transfer-workspace": "workspace.transfer",
+    **dict.fromkeys(("invitations", "make-invitation", "revoke-invitation"), "member.invite"),
+    # Whoever has the code.
+    **dict.fromkeys(("invitation", "accept-invitation"), "public"),
+    "enter-invited": "signed_in",
     "own-profile": "member.set_profile",
     "set-own-profile": "member.set_profile",
     "learned": "task.view",
@@ -59,6 +65,9 @@ PAGES: dict[str, str] = {
     "run": "run.view",
     # A guest sees the sums.
     "model-calls": "run.view",
+    **dict.fromkeys(("shares", "share-run", "unshare-run"), "run.share"),
+    # Whoever has the link.
+    **dict.fromkeys(("shared-run", "shared-file"), "public"),
     "model-call": "run.view_calls",
     "set-budget": "run.set_budget",
     "run-tasks": "run.view",

@@ -24,6 +24,7 @@ from clawgroups.api import (
     drafts,
     enrol,
     handback,
+    invitations,
     memories,
     messages,
     model_servers,
@@ -130,7 +131,7 @@ for kind in (Exception, HttpError, ValidationError):
     api.add_exception_handler(kind, _on_error)
 ROUTED = (
     workspaces, messages, agents, enrol, dials, runs, plans, tasks, stopping, drafts, steering, handback, control,
-    choices, approvals, artifacts, sessions, memories, coordination, rules, model_servers, notices,
+    choices, approvals, artifacts, sessions, memories, coordination, rules, model_servers, notices, invitations,
 )  # fmt: skip
 for module in ROUTED:
     api.add_router("", module.router)

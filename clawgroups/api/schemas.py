@@ -34,6 +34,13 @@ class RoleIn(Schema):
     role: str
 
 
+class TransferIn(Schema):
+    """The new owner's seat, and the workspace's name, so that it is not done by mistake."""
+
+    member: UUID
+    confirm: str
+
+
 class SkillIn(Schema):
     """A skill by the name that tasks ask for; `title` is what people call it."""
 

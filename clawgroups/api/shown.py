@@ -69,6 +69,7 @@ def member(row: Member) -> Json:
     said = columns(row, "id", "name", "handle", "role", "joined_at")
     if row.user_id is not None:
         said |= columns(row, "skills", "hours", "capacity")
+    said["muted_at"] = moment(row.muted_at)
     return {**said, "user": row.user_id, "agent": str(row.agent_id) if row.agent_id else None}
 
 

@@ -18,7 +18,7 @@ from clawgroups.api.writing import Answer, Verb, write
 from clawgroups.core.errors import Conflict, Invalid, NotFound
 from clawgroups.models import Member, Workspace
 from clawgroups.permissions import get_member, get_workspace, may_see_event, require, seat_of
-from clawgroups.services import members, workspaces
+from clawgroups.services import members, muting, ownership, workspaces
 
 router = Router(tags=["workspaces"])
 
@@ -123,6 +123,30 @@ def remove_member(request: HttpRequest, response: HttpResponse, workspace_id: UU
     """Take a seat away, or leave."""
     _member(request, workspace_id, member_id)
     return write(request, response, members.remove_member, member_id)
+
+
+@router.post("/workspaces/{uuid:workspace_id}/members/{uuid:member_id}/mute")
+def mute_member(request: HttpRequest, response: HttpResponse, workspace_id: UUID, member_id: UUID) -> Answer:
+    """Have a person or an agent write no messages; all else that its role allows it goes on doing."""
+    _member(request, workspace_id, member_id)
+    return write(request, response, muting.mute_member, member_id)
+
+
+@router.post("/workspaces/{uuid:workspace_id}/members/{uuid:member_id}/unmute")
+def unmute_member(request: HttpRequest, response: HttpResponse, workspace_id: UUID, member_id: UUID) -> Answer:
+    """Let a member that was muted write again."""
+    _member(request, workspace_id, member_id)
+    return write(request, response, muting.unmute_member, member_id)
+
+
+@router.post("/workspaces/{uuid:workspace_id}/transfer")
+def transfer_workspace(
+    request: HttpRequest, response: HttpResponse, workspace_id: UUID, body: schemas.TransferIn
+) -> Answer:
+    """Make another member the owner; you stay as an admin. `confirm` is the workspace's name."""
+    return write(
+        request, response, ownership.transfer_workspace, workspace_id, member_id=body.member, confirm=body.confirm
+    )
 
 
 def _member(request: HttpRequest, workspace_id: UUID, member_id: UUID) -> None:

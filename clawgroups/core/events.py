@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic import Field, TypeAdapter
 
+from clawgroups.core.access_events import AccessEvent
 from clawgroups.core.approval_events import ApprovalEvent
 from clawgroups.core.asking_events import AskingEvent
 from clawgroups.core.control_events import ControlEvent
@@ -103,10 +104,12 @@ class MemberJoined(JournalEvent):
     role: str
     agent_id: UUID | None = None
     user_id: int | None = None
+    # By which invitation, of a person who came by a link.
+    invitation_id: UUID | None = None
 
 
 class MemberLeft(JournalEvent):
-    """seat → no seat, by leaving or by removal."""
+    """seat → no seat, by leaving or by removal; the agents of a person leave with them."""
 
     type: Literal["member.left"] = "member.left"
     member_id: UUID
@@ -257,6 +260,7 @@ Event = Annotated[
     | AgentProfileSet
     | AgentRetired
     | BreakerSet
+    | AccessEvent
     | MessagePosted
     | MemoryEvent
     | RunDrafted

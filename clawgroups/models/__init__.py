@@ -7,6 +7,7 @@ from clawgroups.models.attempts import Attempt, Command, Draft, Part, Session, S
 from clawgroups.models.audit import AuditHead, AuditRow
 from clawgroups.models.control import ControlRequest, Watch
 from clawgroups.models.coordination import ModelCall, ModelServer, Override, Usage
+from clawgroups.models.invitations import Invitation, Share
 from clawgroups.models.journal import Entry, Operation
 from clawgroups.models.leases import Lease, WriterMark
 from clawgroups.models.lookups import KeyIn, RelatedKeyIn
@@ -32,6 +33,7 @@ __all__ = [
     "Dependency",
     "Draft",
     "Entry",
+    "Invitation",
     "KeyIn",
     "Lease",
     "Letter",
@@ -57,6 +59,7 @@ __all__ = [
     "Run",
     "Seen",
     "Session",
+    "Share",
     "Step",
     "Task",
     "Usage",

@@ -52,8 +52,10 @@ class Member(models.Model):
     name = models.CharField(max_length=80)
     handle = models.CharField(max_length=150)
     role = models.CharField(max_length=8, choices=[(r.value, r.name.title()) for r in Role])
-    # Raised whenever the role changes or the seat is left: sockets and changes compare it.
+    # Raised whenever the role changes, the seat is left or muted: sockets and changes compare it.
     auth_version = models.PositiveIntegerField(default=1)
+    # Since when it writes no messages; it does everything else that its role allows.
+    muted_at = models.DateTimeField(null=True, blank=True)
     # Of a person who may be asked to do tasks: skills {name: level}, hours {"zone", "days", "from", "to"}, and how many
     # tasks at once; 0: is not asked.
     skills = models.JSONField(default=dict, blank=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from clawgroups.core.errors import Invalid, NotFound
@@ -12,7 +13,7 @@ from clawgroups.permissions import TEAM, get_attempt, get_task, may_see_words, r
 from clawgroups.realtime.entrance import Seats, Visitor
 from clawgroups.realtime.follower import Follower, FragmentFollower, NeedsFollower
 from clawgroups.realtime.frames import Frame, encode
-from clawgroups.realtime.place import enter, identifier, number, place_of
+from clawgroups.realtime.place import enter_page, identifier, number, place_of
 from clawgroups.realtime.room import NEEDS
 from clawgroups.realtime.socket import Socket
 from clawgroups.services.perform import read_async
@@ -38,8 +39,8 @@ class BrowserSocket(Socket):
         self.watched: tuple[UUID, UUID] | None = None
         self._role = ""  # where the attempt is that it watches
         self.hub.company.add(self)
-        # Where it said that somebody types: under which name, and when last.
-        self._typed: dict[tuple[UUID, UUID | None], tuple[str, float]] = {}
+        # Where it said that somebody types: as whom, and when last.
+        self._typed: dict[tuple[UUID, UUID | None], tuple[Speaker, float]] = {}
         self.handlers = {
             "subscribe": self.on_subscribe,
             "unsubscribe": self.on_unsubscribe,
@@ -57,7 +58,7 @@ class BrowserSocket(Socket):
         workspace_id = identifier(frame, "workspace")
         if workspace_id not in self.followers and len(self.followers) >= MAX_WORKSPACES:
             raise Invalid(f"A page follows at most {MAX_WORKSPACES} workspaces.", code="too_many")
-        entry = await read_async(enter, self.visitor, workspace_id, place_of(frame))
+        entry = await read_async(enter_page, self.visitor, workspace_id, place_of(frame))
         said = {"workspace": str(workspace_id), "generation": entry.head.generation, "head": entry.head.seq}
         self.offer(encode({"type": "hello", **said}))
         await self.follow(FragmentFollower, workspace_id, entry)
@@ -95,14 +96,14 @@ class BrowserSocket(Socket):
     async def on_typing(self, frame: Frame) -> None:
         workspace_id = identifier(frame, "workspace")
         place = (workspace_id, identifier(frame, "task") if frame.get("task") else None)
-        # Asked once for each place: whoever loses the seat loses the socket.
-        name, last = self._typed.get(place) or (await read_async(_name_of, self.visitor, *place), float("-inf"))
+        # Asked once for each place: whoever loses the seat loses the socket, and with another seat it is asked again.
+        who, last = self._typed.get(place) or (await read_async(_speaker, self.visitor, *place), float("-inf"))
         if (now := time.monotonic()) - last < self.hub.pace.typing:
             return
         if len(self._typed) >= MAX_PLACES:
             self._typed.clear()
-        self._typed[place] = (name, now)
-        self.hub.company.types(self, *place, name)
+        self._typed[place] = (who, now)
+        self.hub.company.types(self, *place, who.name)
 
     async def on_needs(self, frame: Frame) -> None:
         """Sent again, it takes up seats that are new and leaves those that are lost."""
@@ -135,7 +136,12 @@ class BrowserSocket(Socket):
     def seated(self, seats: Seats) -> bool:
         seat = seats.get((self.watched[1], self.visitor.seat_key)) if self.watched else None
         self._role = seat.role if seat is not None else ""
-        return super().seated(seats)
+        is_seated = super().seated(seats)
+        for place, (who, _) in list(self._typed.items()):
+            found = seats.get((place[0], self.visitor.seat_key))
+            if found is None or found.auth_version != who.auth_version:
+                del self._typed[place]
+        return is_seated
 
     def workspaces(self) -> Iterable[UUID]:
         shown = self.hub.company.pages.get(self, ())
@@ -143,14 +149,22 @@ class BrowserSocket(Socket):
         return {*self.followers, *(self.watched[1:] if self.watched else ()), *shown, *typed}
 
 
-def _name_of(visitor: Visitor, workspace_id: UUID, task_id: UUID | None) -> str:
-    """The name under which somebody may speak there. Raises `NotFound`."""
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """The name under which somebody speaks in a workspace, and the state of the seat that allows it."""
+
+    name: str
+    auth_version: int
+
+
+def _speaker(visitor: Visitor, workspace_id: UUID, task_id: UUID | None) -> Speaker:
+    """As whom somebody may speak there. Raises `NotFound`, `Forbidden`."""
     require(visitor.actor, "message.post", workspace_id)
     if task_id is not None and get_task(visitor.actor, task_id, "task.view").workspace_id != workspace_id:
         raise NotFound("There is no such task in this workspace.")
     seat = seat_of(visitor.actor, workspace_id)
     assert seat is not None
-    return seat.name
+    return Speaker(seat.name, seat.auth_version)
 
 
 def _seats_of(visitor: Visitor) -> dict[UUID, str]:

@@ -23,6 +23,7 @@ class Follower:
         self, room: Room, *, generation: int | None, after: int | None, role: str, wake: Callable[[], None]
     ) -> None:
         self.room, self.role = room, role
+        self.auth_version = 0
         self._wake = wake
         self.generation = room.generation if generation is None else generation
         self.after = after
@@ -44,6 +45,10 @@ class Follower:
     def wake(self) -> None:
         """There is something new to ask for."""
         self._wake()
+
+    def sit(self, role: str, auth_version: int) -> None:
+        """Take note of the seat of whoever follows, as it is now."""
+        self.role, self.auth_version = role, auth_version
 
     def tell(self, text: str) -> None:
         """Say this at the next occasion; only the newest such frame is kept."""
@@ -119,13 +124,23 @@ class FragmentFollower(Follower):
     rendered = True
     language = "en"
     halted = False  # until the page, loaded again, subscribes anew
+    _outdated = False
 
     @property
     def head(self) -> int:
         return self.room.shown
 
+    def sit(self, role: str, auth_version: int) -> None:
+        """With another seat the page shows other buttons, and perhaps less: it is loaded again."""
+        if auth_version != self.auth_version:
+            self._outdated = True
+            self.wake()
+        super().sit(role, auth_version)
+
     async def next_frame(self) -> str | None:
-        return None if self.halted else await super().next_frame()
+        if self.halted:
+            return None
+        return await (self._start_anew() if self._outdated else super().next_frame())
 
     async def piece(self, after: int, limit: int) -> Piece:
         return await self.room.fragments(after, limit, self.role, self.language)

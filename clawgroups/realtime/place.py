@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from clawgroups import journal
 from clawgroups.core.errors import Invalid, NotFound
-from clawgroups.permissions import require
+from clawgroups.models import Entry as JournalEntry
+from clawgroups.permissions import require, seat_of
 from clawgroups.realtime.entrance import Visitor, seats_of
+
+# After these a seat allows something else than before.
+RESEATED = ("member.role_set", "member.muted", "member.unmuted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Entry:
     """A permitted entry into a workspace: with which role, from where, while the journal stands at `head`."""
 
     role: str
+    auth_version: int
     place: Place
     head: journal.Head
 
@@ -65,4 +70,18 @@ def enter(visitor: Visitor, workspace_id: UUID, place: Place) -> Entry:
     head = journal.head_of(workspace_id)
     if place.after is not None and place.after > head.seq:
         place = Place(place.generation, None)
-    return Entry(seat.role, place, head)
+    return Entry(seat.role, seat.auth_version, place, head)
+
+
+def enter_page(visitor: Visitor, workspace_id: UUID, place: Place) -> Entry:
+    """`enter` for a page. One that was drawn for another seat of its viewer than they have now must start anew."""
+    entry = enter(visitor, workspace_id, place)
+    after, head = entry.place.after, entry.head
+    if after is None or after >= head.seq or entry.place.generation != head.generation:
+        return entry
+    later = JournalEntry.objects.filter(workspace=workspace_id, generation=head.generation, seq__gt=after)
+    moved = {said.get("member_id") for said in later.filter(type__in=RESEATED).values_list("payload", flat=True)}
+    seat = seat_of(visitor.actor, workspace_id) if moved else None
+    if seat is None or str(seat.pk) not in moved:
+        return entry
+    return replace(entry, place=Place(head.generation, None))

@@ -171,6 +171,7 @@ class Socket:
         room, place = await self.hub.room(workspace_id), entry.place
         room.stands_in(entry.head.generation)
         follower = make(room, generation=place.generation, after=place.after, role=entry.role, wake=self._wake.set)
+        follower.auth_version = entry.auth_version
         before = self.followers.get(workspace_id)
         self.followers[workspace_id] = follower
         if before is not None:
@@ -198,7 +199,7 @@ class Socket:
         for pk, follower in self.followers.items():
             seat = held.get(pk)
             if seat is not None:
-                follower.role = seat.role
+                follower.sit(seat.role, seat.auth_version)
         return True
 
     async def seated_now(self) -> bool:

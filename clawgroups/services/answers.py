@@ -19,9 +19,12 @@ from clawgroups.services.messages import MAX_MESSAGE, MOST_FILES, spoken
 
 
 def answer_of(task: Task, attempt: Attempt) -> Decision:
-    """The message that an accepted result is, as part of the change that accepts it; nothing where nobody asked."""
+    """The message that an accepted result is, as part of the change that accepts it; nothing where nobody asked.
+
+    Of who was muted meanwhile it is on the task's page alone.
+    """
     run = task.run
-    if run.kind != talking.KIND:
+    if run.kind != talking.KIND or attempt.member.muted_at is not None:
         return Decision()
     asked, member = run.asked_in, attempt.member
     rows = Artifact.objects.filter(task=task, attempt=attempt, kind="result").order_by("created_at")

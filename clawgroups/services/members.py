@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from agents.ids import new_id
 from agents.models import Agent
 from clawgroups import bus, commit
 from clawgroups.core.actors import Actor, Role
-from clawgroups.core.changes import Change, Fact, Outcome, Update, Write
+from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update, Write
 from clawgroups.core.coordination_events import MemberProfileSet
 from clawgroups.core.errors import Conflict, Forbidden, Invalid, NotFound
 from clawgroups.core.events import MemberJoined, MemberLeft, MemberRoleSet
@@ -34,20 +35,11 @@ def add_person(
 ) -> Future[Outcome]:
     """Give a person a seat. Raises `Invalid` for an unknown name or role."""
     expects = require(actor, "member.add", workspace_id)
-    chosen = _role(role)
+    chosen = given_role(role)
     user = User.objects.filter(username=username.strip().lstrip("@"), is_active=True).first()
     if user is None:
         raise Invalid(f"Nobody here is called “{username.strip()}”. Ask them for their user name.", field="username")
-    name = user.get_full_name() or user.get_username()
-    known = Member.objects.filter(workspace_id=workspace_id, user=user).first()
-    pk = known.pk if known else new_id()
-    fact = Fact(workspace_id, MemberJoined(member_id=pk, name=name, role=chosen, user_id=user.pk))
-    now = timezone.now()
-    write: Write
-    if known is not None:
-        write = _return(known, name, chosen, now)
-    else:
-        write = seat(pk, workspace_id, user_id=user.pk, name=name, handle=user.get_username(), role=chosen, now=now)
+    write, fact = seating(workspace_id, user.pk, chosen, timezone.now())
     return commit.submit(
         Change(
             actor,
@@ -57,9 +49,28 @@ def add_person(
             (fact,),
             operation,
             verb="member.add",
-            answer={"id": str(pk)},
+            answer={"id": str(write.pk)},
         )
     )
+
+
+def seating(
+    workspace_id: UUID, user_id: int, role: Role, now: datetime, *, invitation_id: UUID | None = None
+) -> tuple[Insert | Update, Fact]:
+    """A person takes a seat, or the one they left: its row and its fact. Raises `Conflict` for who has one.
+
+    Whoever was muted when they left is muted still.
+    """
+    user = User.objects.get(pk=user_id)
+    name, handle = (user.get_full_name() or user.get_username())[:80], user.get_username()
+    known = Member.objects.filter(workspace_id=workspace_id, user=user).first()
+    write: Insert | Update
+    if known is not None:
+        write = _return(known, name, role, now)
+    else:
+        write = seat(new_id(), workspace_id, user_id=user.pk, name=name, handle=handle, role=role, now=now)
+    joined = MemberJoined(member_id=write.pk, name=name, role=role, user_id=user.pk, invitation_id=invitation_id)
+    return write, Fact(workspace_id, joined)
 
 
 def add_agent(workspace_id: UUID, *, agent_id: UUID, actor: Actor, operation: str = "") -> Future[Outcome]:
@@ -116,7 +127,8 @@ def _return(known: Member, name: str, role: Role, now: object) -> Update:
     return Update("clawgroups.Member", known.pk, values, {"auth_version": known.auth_version})
 
 
-def _role(role: str) -> Role:
+def given_role(role: str) -> Role:
+    """A role that a person can be given. Raises `Invalid`."""
     if role not in {r.value for r in GIVEABLE}:
         raise Invalid("A person can be admin, member or guest.", field="role")
     return Role(role)
@@ -126,7 +138,7 @@ def set_role(member_id: UUID, *, role: str, actor: Actor, operation: str = "") -
     """Change a person's role. The owner's role is not given away here."""
     member = get_member(actor, member_id, "member.set_role")
     expects = require(actor, "member.set_role", member.workspace_id)
-    chosen = _role(role)
+    chosen = given_role(role)
     _guard(member, actor)
     values = {"role": chosen.value, "auth_version": member.auth_version + 1}
     return commit.submit(
@@ -151,7 +163,10 @@ def set_role(member_id: UUID, *, role: str, actor: Actor, operation: str = "") -
 
 
 def remove_member(member_id: UUID, *, actor: Actor, operation: str = "") -> Future[Outcome]:
-    """Take a seat away, or leave. Raises `Conflict` while the member still has work in hand."""
+    """Take a seat away, or leave; a person's agents go with them, so that nobody reads on by one.
+
+    Raises `Conflict` while any of them still has work in hand.
+    """
     member = Member.objects.filter(pk=member_id, left_at=None).first()
     if member is None:
         raise NotFound("There is no such member.")
@@ -159,30 +174,37 @@ def remove_member(member_id: UUID, *, actor: Actor, operation: str = "") -> Futu
     leaving = mine is not None and mine.pk == member.pk
     expects = require(actor, "workspace.view" if leaving else "member.remove", member.workspace_id)
     _guard(member, actor)
-    if Attempt.objects.filter(member=member, state__in=["offered", "working"]).exists():
-        raise Conflict(f"{member.name} has work in hand. Take it over or reassign it first.", code="has_work")
-    values = {"left_at": timezone.now(), "auth_version": member.auth_version + 1}
-    wakes = (bus.agent_topic(member.agent_id),) if member.agent_id else ()
+    going = [member, *agents_of(member)]
+    busy = Attempt.objects.filter(member__in=going, state__in=["offered", "working"]).select_related("member").first()
+    if busy is not None:
+        raise Conflict(f"{busy.member.name} has work in hand. Take it over or reassign it first.", code="has_work")
+    now = timezone.now()
     return commit.submit(
         Change(
             actor,
             member.workspace_id,
             expects,
-            (
-                Update(
-                    "clawgroups.Member",
-                    member.pk,
-                    values,
-                    {"auth_version": member.auth_version, "left_at": None},
-                ),
-            ),
-            (Fact(member.workspace_id, MemberLeft(member_id=member.pk)),),
+            tuple(_gone(one, now) for one in going),
+            tuple(Fact(one.workspace_id, MemberLeft(member_id=one.pk)) for one in going),
             operation,
             verb="member.remove",
             answer={"id": str(member.pk)},
-            wakes=wakes,
+            wakes=tuple(bus.agent_topic(one.agent_id) for one in going if one.agent_id is not None),
         )
     )
+
+
+def agents_of(member: Member) -> list[Member]:
+    """The seats, in the same workspace, of the agents that a person owns; not of those that ship with the product."""
+    if member.user_id is None:
+        return []
+    owned = Member.objects.filter(workspace=member.workspace_id, left_at=None, agent__owner=member.user_id)
+    return list(owned.filter(agent__is_builtin=False).select_related("agent"))
+
+
+def _gone(member: Member, now: datetime) -> Update:
+    values = {"left_at": now, "auth_version": member.auth_version + 1}
+    return Update("clawgroups.Member", member.pk, values, {"auth_version": member.auth_version, "left_at": None})
 
 
 def _guard(member: Member, actor: Actor) -> None:

@@ -1,8 +1,8 @@
 """Agents that a message names answer it: each by a task of its own, in a run of kind "talk".
 
 So an answer can be waited for, watched, taken over, stopped and lost as little as any other work. Whoever is not named
-gets nothing. An agent speaks with the rights of the person who asked it, and talk among agents is held up where it is
-too long or brings nothing new (`core.talk`) until a person lets it go on.
+gets nothing, and whoever is muted is not asked. An agent speaks with the rights of the person who asked it, and talk
+among agents is held up where it is too long or brings nothing new (`core.talk`) until a person lets it go on.
 """
 
 from __future__ import annotations
@@ -101,7 +101,9 @@ def wake(
     if not mentions or speaker.asked_by is None:
         return Decision(), {}
     here = Member.objects.filter(workspace=said.workspace_id, left_at=None)
-    named = here.filter(pk__in=mentions, agent__isnull=False, agent__retired_at=None).exclude(agent=actor.agent_id)
+    named = here.filter(pk__in=mentions, agent__isnull=False, agent__retired_at=None, muted_at=None).exclude(
+        agent=actor.agent_id
+    )
     members = sorted(named[:MOST_NAMED], key=lambda one: mentions.index(one.pk))
     asker = here.filter(user=speaker.asked_by).first()
     if not members or asker is None or asker.role not in ACTIONS["run.draft"].roles:

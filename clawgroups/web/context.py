@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import HttpRequest
 
+from clawgroups.web import invited
+
 THEMES = ("", "light", "dark")
 THEME_COOKIE = "claw_theme"
 KEYS_COOKIE = "claw_keys"
@@ -13,10 +15,12 @@ KEYS_COOKIE = "claw_keys"
 def site(request: HttpRequest) -> dict[str, object]:
     """Template context of the whole site."""
     theme = request.COOKIES.get(THEME_COOKIE, "")
+    came_by = invited.kept(request)
     return {
         "theme": theme if theme in THEMES else "",
         "keys": "off" if request.COOKIES.get(KEYS_COOKIE) == "off" else "",
         "credit": settings.CREDIT,
-        "signup_open": settings.SIGNUP_OPEN,
+        "signup_open": settings.SIGNUP_OPEN or came_by is not None,
+        "invited_to": "" if came_by is None else came_by.room,
         "max_upload": settings.MAX_UPLOAD_BYTES,
     }

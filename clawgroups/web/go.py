@@ -107,6 +107,10 @@ def _of_run(actor: Actor, run_id: UUID) -> Iterator[Place]:
         yield link("stop", _("Stop its agents"), "stop-run", *where, about=about, kind=_("Do"))
     if run.state == "running" and can["run_replan"]:
         yield link("edit", _("Change the plan"), "change-plan", *where, about=about, kind=_("Do"))
+    if can["run_share"]:
+        yield link(
+            "link", _("Show it to others"), "shares", *where, about=about, kind=_("Do"), words="share link public"
+        )
     yield link("board", _("All tasks of the run"), "run-view", *where, "list", about=about, kind=kind)
     yield link("thought", _("Calls of the model, limits"), "model-calls", *where, about=about, kind=kind, words="cost")
 
@@ -123,6 +127,8 @@ def _of_workspace(actor: Actor, workspace_id: UUID) -> Iterator[Place]:
     yield link("chat", _("Chat"), "workspace", pk, more="#talk", kind=kind, **said)
     yield link("goal", _("All runs"), "runs", pk, kind=kind, **said)
     yield link("people", _("Team"), "members", pk, kind=kind, words="members people agents roles", **said)
+    if can["member_invite"]:
+        yield link("link", _("Invite people"), "invitations", pk, kind=_("Do"), words="invitation link qr join", **said)
     yield link("file", _("Files"), "files", pk, kind=kind, words="deliverables", **said)
     yield link("search", _("Search messages"), "search", pk, kind=kind, **said)
     yield link("claw", _("Coordinator"), "coordination", pk, kind=kind, words="settings model", **said)

@@ -36,7 +36,11 @@ class Viewer:
     def can(self) -> dict[str, bool]:
         """For templates: `viewer.can.task_take_over`. Display only; every verb checks by itself."""
         role = Role(self.seat.role) if self.seat else None
-        return {name.replace(".", "_"): role in action.roles for name, action in permissions.ACTIONS.items()}
+        return {
+            name.replace(".", "_"): role in action.roles
+            and not (self.seat and permissions.is_silenced(self.seat, name))
+            for name, action in permissions.ACTIONS.items()
+        }
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -16,17 +16,20 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from clawgroups.core.changes import Change, Delete, Expect, Insert, Outcome, Put, Update
-from clawgroups.models import Member, Memory, ModelServer, Rule, Run, Task, Workspace
+from clawgroups.models import Invitation, Member, Memory, ModelServer, Rule, Run, Share, Task, Workspace
 from clawgroups.services import (
     budgets,
     choices,
     coordination,
+    invitations,
     members,
     memories,
     model_servers,
+    muting,
     pausing,
     rules,
     runs,
+    shares,
     workspaces,
 )
 
@@ -173,6 +176,7 @@ def _moved(pk: UUID, was: Row | None, now: Row | None) -> Verb | None:
 
 _WORKSPACE = by("workspace_id")
 _NOTE = ("workspace_id", "text", "struck_at", "version")
+_MUTED = ("muted_at", "workspace_id")
 _SAID = ("workspace_id", "skills", "hours", "capacity")
 
 # The view's name -> how what it did is taken back.
@@ -214,6 +218,38 @@ INVERSES: dict[str, Inverse] = {
     ),
     "set-role": Inverse(
         _("The role is set."), Member, by("member_id"), ("role", "workspace_id"), _role, _page_of("members")
+    ),
+    "mute-member": Inverse(
+        _("The member is muted: they read along, and write no messages."),
+        Member,
+        by("member_id"),
+        _MUTED,
+        lambda pk, was, now: partial(muting.unmute_member, pk),
+        _page_of("members"),
+    ),
+    "unmute-member": Inverse(
+        _("The member may write again."),
+        Member,
+        by("member_id"),
+        _MUTED,
+        lambda pk, was, now: partial(muting.mute_member, pk),
+        _page_of("members"),
+    ),
+    "revoke-invitation": Inverse(
+        _("The invitation is revoked."),
+        Invitation,
+        by("invitation_id"),
+        ("revoked_at", "workspace_id"),
+        lambda pk, was, now: partial(invitations.restore_invitation, pk),
+        _page_of("invitations"),
+    ),
+    "unshare-run": Inverse(
+        _("The link shows nothing any more."),
+        Share,
+        by("share_id"),
+        ("revoked_at", "workspace_id", "run_id"),
+        lambda pk, was, now: partial(shares.share_again, pk),
+        lambda pk, row: reverse("shares", args=[row["workspace_id"], row["run_id"]]),
     ),
     "set-own-profile": Inverse(_("It is saved."), Member, _own_seat, _SAID, _profile, _page_of("own-profile")),
     "remember": Inverse(_("It is remembered."), Memory, _note, _NOTE, _remembered, _page_of("memories")),

@@ -17,7 +17,7 @@ from clawgroups.core.errors import Invalid, NotFound
 from clawgroups.fragments import rooms
 from clawgroups.models import Member
 from clawgroups.permissions import get_member, get_workspace
-from clawgroups.services import members
+from clawgroups.services import members, ownership
 from clawgroups.services.perform import perform
 from clawgroups.web.forms import PersonForm, carry_out
 from clawgroups.web.http import Viewer, actor_of, done, operation_of, page, sent_to
@@ -44,6 +44,7 @@ def _show(request: HttpRequest, workspace_id: UUID, form: PersonForm, status: in
         "roles": form.fields["role"].choices,  # type: ignore[attr-defined]
         "person_form": form,
         "viewer": Viewer(actor, found.pk),
+        "heirs": ownership.heirs(found.pk),
     }
     return page(request, "members/list.html", context, status)
 

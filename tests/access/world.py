@@ -44,12 +44,14 @@ from clawgroups.services import (
     files,
     finishing,
     goal_questions,
+    invitations,
     members,
     memories,
     messages,
     people,
     rules,
     runs,
+    shares,
     takeover,
     workspaces,
 )
@@ -170,6 +172,7 @@ def room(team: Team, owner: str) -> Room:
         "agent_id": agent.pk,
         "key_id": agent.keys.get().pk,
         "code": code.secret,
+        **_links(team, run_id, owner),
         "artifact_id": Artifact.objects.get(run=run_id, kind="input").pk,
         "message_id": UUID(said.answer["id"]),
         "file_id": MessageFile.objects.get(message=said.answer["id"]).pk,
@@ -180,6 +183,19 @@ def room(team: Team, owner: str) -> Room:
         "assignee": team.workspace.members.get(agent=agent).pk,
     }
     return Room(team, ids, {task.key: task for task in Task.objects.filter(run=run_id)})
+
+
+def _links(team: Team, run_id: UUID, owner: str) -> dict[str, Any]:
+    """An invitation and a read-only link, with their codes."""
+    actor, invite, share = team.actor(owner), tokens.mint_code(), tokens.mint_code()
+    invited = perform(invitations.make_invitation, team.workspace.pk, code=invite, actor=actor)
+    shared = perform(shares.share_run, run_id, code=share, actor=actor)
+    return {
+        "invitation_id": UUID(invited.answer["id"]),
+        "invite_code": invite.secret,
+        "share_id": UUID(shared.answer["id"]),
+        "share_code": share.secret,
+    }
 
 
 def _asked(team: Team, run_id: UUID) -> tuple[ModelServer, ModelCall]:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from clawgroups import reactions
 from clawgroups.core import (
+    access_events,
     approval_events,
     asking_events,
     control_events,
@@ -37,6 +38,7 @@ MODULES = (
     approval_events,
     memory_events,
     message_events,
+    access_events,
     event_base,
 )
 DECLARED = {

@@ -54,6 +54,7 @@ from clawgroups.services.sweep import sweep
 from tests.conftest import Team
 from tests.machine.history import differences
 from tests.realtime import (
+    told_of_access,
     told_of_approvals,
     told_of_control,
     told_of_drafts,
@@ -319,6 +320,7 @@ TOLD: list[Callable[[Team], None]] = [
     stop_unconfirmed, contact_lost_and_restored, quiet_and_stirred, steps_and_plan, planned_paused_and_over,
     done_and_consolidated, after_an_outage, people_and_agents, rephrased, split,
     breaker_opened, failed, a_room_of_its_own, model_chosen, progress_reported, remembered_and_forgotten,
+    *told_of_access.TOLD,
     *told_of_approvals.TOLD, *told_of_control.TOLD, *told_of_drafts.TOLD, *told_of_files.TOLD, *told_of_handing.TOLD,
     *told_of_matching.TOLD, *told_of_messages.TOLD, *told_of_models.TOLD, *told_of_plans.TOLD, *told_of_rules.TOLD,
     *told_of_steering.TOLD, *told_of_stopping.TOLD,

@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 from django.core import signing
-from django.db.models import Model
+from django.db.models import BooleanField, ExpressionWrapper, Model, Q
 from django.test import Client
 from django.urls import reverse
 
+from agents import tokens
 from clawgroups.commit import provided
 from clawgroups.core.changes import Expect
 from clawgroups.core.errors import Conflict
-from clawgroups.models import Entry, Member, Memory, ModelServer, Rule, Run, Task, Workspace
-from clawgroups.services import choices, memories, pausing, runs, workspaces
+from clawgroups.models import Entry, Invitation, Member, Memory, ModelServer, Rule, Run, Share, Task, Workspace
+from clawgroups.services import choices, invitations, memories, muting, pausing, runs, shares, workspaces
 from clawgroups.services.perform import perform
 from clawgroups.web import undo
 from clawgroups.web.inverses import INVERSES
@@ -27,6 +28,7 @@ from tests.web.conftest import SignIn
 from tests.web.test_model_pages import server
 
 pytestmark = pytest.mark.django_db
+SPEAKS = ExpressionWrapper(Q(muted_at=None), BooleanField())
 OFFER = re.compile(r'name="offer" value="([^"]+)"')
 
 
@@ -35,7 +37,7 @@ class Deed:
     """What somebody does: the row that it changes, the address, and what is sent there."""
 
     row: Model | None
-    columns: tuple[str, ...]
+    columns: tuple[Any, ...]
     where: list[Any]
     said: dict[str, Any] = field(default_factory=dict)
     who: str = "ada"
@@ -103,6 +105,32 @@ def of_note(said: dict[str, str], *, struck: bool = False) -> Callable[[Team], D
     return make
 
 
+def muted(team: Team) -> Deed:
+    bob = team.seat("bob")
+    return Deed(bob, (SPEAKS,), [team.workspace.pk, bob.pk])
+
+
+def unmuted(team: Team) -> Deed:
+    perform(muting.mute_member, team.seat("bob").pk, actor=team.actor("ada"))
+    return muted(team)
+
+
+def of_link(row: Model, *where: Any) -> Deed:
+    return Deed(row, ("revoked_at",), [*where, row.pk])
+
+
+def uninvited(team: Team) -> Deed:
+    code = tokens.mint_code()
+    perform(invitations.make_invitation, team.workspace.pk, code=code, actor=team.actor("ada"))
+    return of_link(Invitation.objects.get(), team.workspace.pk)
+
+
+def unshared(team: Team) -> Deed:
+    run = team.run([{"key": "write", "title": "Write", "skills": ["writing"]}])
+    perform(shares.share_run, run.pk, code=tokens.mint_code(), actor=team.actor("ada"))
+    return of_link(Share.objects.get(), team.workspace.pk)
+
+
 def moved(team: Team) -> Deed:
     server(name="first", position=1)
     second = server(name="second", position=2)
@@ -126,6 +154,10 @@ DEEDS: dict[str, Callable[[Team], Deed]] = {
     "set-timers": of_workspace("timers", {"approval": "5 min"}),
     "set-coordination": of_workspace("coordination", {"use_model": "no", "start_at_once": "no"}),
     "set-role": role,
+    "mute-member": muted,
+    "unmute-member": unmuted,
+    "revoke-invitation": uninvited,
+    "unshare-run": unshared,
     "set-own-profile": profile,
     "remember": note,
     "edit-memory": of_note({"text": "Francs."}),
