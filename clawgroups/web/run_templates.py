@@ -83,7 +83,7 @@ def _form(request: HttpRequest, found: Template, place: Place, form: TemplateFor
 
 def _many(found: Template, each: str) -> str:
     """The label of the input that a step is repeated for."""
-    return found.input(each).label if each else ""
+    return _(found.input(each).label) if each else ""
 
 
 @require_POST

@@ -111,7 +111,7 @@ def test_nothing_is_opened_before_all_is_there_and_the_file_need_not_be_sent_aga
     team: Team, sign_in: SignIn, rules: Agent
 ) -> None:
     mallory, address = sign_in("mallory"), reverse("open-template", args=["landing-pages"])
-    answer = mallory.post(address, {"action": "Come by", "workspace_name": "Shops", "start": "yes", "files": shops()})
+    answer = mallory.post(address, {"button": "Come by", "workspace_name": "Shops", "start": "yes", "files": shops()})
     page = answer.content.decode()
     assert answer.status_code == 422
     assert "Name of the website is empty" in page

@@ -18,7 +18,7 @@ TEMPLATE = Template(
             help=gettext_noop("It stands on the first page, above all shops."),
         ),
         Input(
-            "action",
+            "button",
             gettext_noop("What visitors shall do"),
             Kind.LINE,
             required=False,
@@ -47,11 +47,11 @@ TEMPLATE = Template(
                 "Make one landing page, a self-contained HTML file under the name that stands behind “File:”. Use what"
                 " is known and nothing else: no prices, hours, quotes or claims that are not there. What is not known"
                 " is left out, and said in your answer.\n\n"
-                "File: $slug.html\nName: $each\nAction: $action\n\nWhat is known:\n$facts"
+                "File: $slug.html\nName: $each\nAction: $button\n\nWhat is known:\n$facts"
             ),
             kind="page",
             skills=("writing",),
-            acceptance=("not_empty", "file_type: .html", "opens", "contains: $each"),
+            acceptance=("not_empty", "file_type: .html", "opens"),
             minutes=10,
             output="file",
         ),
@@ -77,5 +77,5 @@ TEMPLATE = Template(
     ),
     why="Each page rests on one row of the list, so all are made at the same time; one task puts them together.",
     samples=("shops.csv",),
-    sample_words={"title": "Shops of the old town", "action": "Come by"},
+    sample_words={"title": "Shops of the old town", "button": "Come by"},
 )
