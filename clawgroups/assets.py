@@ -47,6 +47,7 @@ SHEETS = tuple(
         "files",
         "needs",
         "palette",
+        "begin",
         "pages",
     )
 )

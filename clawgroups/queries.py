@@ -7,14 +7,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from agents.models import Agent
 from agents.protocol import version
-from clawgroups.models import Artifact, Attempt, Command, Seen, Task, Workspace
+from clawgroups.models import Artifact, Attempt, Command, Member, Seen, Task, Workspace
 
 # A person is here when their lease was renewed within this many seconds.
 SEEN = 30.0
+# The agents that ship with the product and have no model; sub-agents on the installation's own model are none of them.
+WITHOUT_MODEL = Q(is_builtin=True, model__startswith="none")
 
 
 def newest_files(attempt: Attempt, *kinds: str) -> list[Artifact]:
@@ -76,3 +79,15 @@ def people_here() -> QuerySet[Any, int]:
     """The users who have a page open."""
     since = timezone.now() - timedelta(seconds=SEEN)
     return Seen.objects.filter(seen_at__gte=since).values_list("user_id", flat=True)
+
+
+def seats_by_rules(workspace_id: UUID) -> QuerySet[Member]:
+    """The seats of agents that work by rules and so write nothing freely."""
+    by_rules = Agent.objects.filter(WITHOUT_MODEL, retired_at=None)
+    return Member.objects.filter(workspace_id=workspace_id, left_at=None, agent__in=by_rules)
+
+
+def seats_with_words(workspace_id: UUID) -> QuerySet[Member]:
+    """The seats of agents that can write freely, as far as is known: all but those that work by rules."""
+    others = Agent.objects.filter(retired_at=None).exclude(WITHOUT_MODEL)
+    return Member.objects.filter(workspace_id=workspace_id, left_at=None, agent__in=others)

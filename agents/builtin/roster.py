@@ -7,7 +7,9 @@ import os
 from agents.builtin.acknowledge import acknowledge
 from agents.builtin.agent import BuiltinAgent, Spec, Work
 from agents.builtin.analyst import analyse
+from agents.builtin.pages import make_page, make_site
 from agents.builtin.reviewer import check_report
+from agents.builtin.tailor import tailor
 from agents.builtin.writer import write_report
 
 SPECS = {
@@ -36,7 +38,14 @@ SPECS = {
         ),
     )
 }
-WORKS: dict[str, Work] = {"profile": analyse, "report": write_report, "review": check_report}
+WORKS: dict[str, Work] = {
+    "profile": analyse,
+    "report": write_report,
+    "review": check_report,
+    "page": make_page,
+    "site": make_site,
+    "tailored": tailor,
+}
 PACE = "CLAWGROUPS_BUILTIN_PACE"
 _PACE = 0.15
 

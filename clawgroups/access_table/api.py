@@ -66,6 +66,8 @@ API: dict[str, str] = {
     "api:offer-enrolment": "agent_owner",
     "api:list-runs": "run.view",
     "api:draft-run": "run.draft",
+    "api:list-templates": "signed_in",
+    "api:use-template": "run.draft",
     "api:get-run": "run.view",
     "api:start-run": "run.start",
     "api:answer-question": "run.answer",

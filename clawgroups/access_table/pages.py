@@ -6,6 +6,11 @@ PAGES: dict[str, str] = {
     # Pages (clawgroups.web.urls).
     "workspaces": "signed_in",
     "create-workspace": "signed_in",
+    # What ways there are to begin; which of them one may go is said by the two that follow.
+    **dict.fromkeys(("templates", "template"), "signed_in"),
+    "use-template": "run.draft",
+    # A workspace of one's own, opened for it.
+    **dict.fromkeys(("open-template", "try-example"), "signed_in"),
     "workspace": "workspace.view",
     "set-goal": "workspace.set_goal",
     "set-rules": "workspace.set_rules",

@@ -31,6 +31,7 @@ from clawgroups.api import (
     notices,
     plans,
     rules,
+    run_templates,
     runs,
     sessions,
     steering,
@@ -130,8 +131,9 @@ api = ProblemAPI(
 for kind in (Exception, HttpError, ValidationError):
     api.add_exception_handler(kind, _on_error)
 ROUTED = (
-    workspaces, messages, agents, enrol, dials, runs, plans, tasks, stopping, drafts, steering, handback, control,
-    choices, approvals, artifacts, sessions, memories, coordination, rules, model_servers, notices, invitations,
+    workspaces, messages, agents, enrol, dials, runs, run_templates, plans, tasks, stopping, drafts, steering, handback,
+    control, choices, approvals, artifacts, sessions, memories, coordination, rules, model_servers, notices,
+    invitations,
 )  # fmt: skip
 for module in ROUTED:
     api.add_router("", module.router)

@@ -139,6 +139,14 @@ class RunIn(Schema):
     start: bool | None = None
 
 
+class TemplateIn(Schema):
+    """What a template asks for, by the names of its inputs. `sample`: with its example data instead."""
+
+    inputs: dict[str, str] = Field(default_factory=dict)
+    sample: bool = False
+    start: bool | None = None
+
+
 class AssignIn(Schema):
     member: UUID
     anyway: bool = False

@@ -1,4 +1,4 @@
-"""From the results of a run to its deliverables: an HTML report and the data workbooks."""
+"""From the results of a run to its deliverables: an HTML report, the data workbooks, what its last tasks made."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from clawgroups.services.perform import perform
 from clawgroups.services.talking import KIND
 
 MAX_PICTURE = 2 * 1024 * 1024
+BOOKS = ".xlsx"
+# What people asked for as a whole: a website or documents, together or one by one.
+DOCUMENTS = (".zip", ".html", ".docx", ".pptx", ".pdf")
+REPORT = "report.html"  # is made here
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
 
 
@@ -37,12 +41,12 @@ def consolidate_run(run_id: UUID, actor: Actor) -> None:
         perform(runs.fail_run, run.pk, reason="No task was done, so there is nothing to hand over.", actor=actor)
         return
     report = store([html.render(material)], name="report.html", content_type="text/html")
-    books = _workbooks(run)
-    listed = " and ".join([report.name, *(book.stored.name for book in books)][:4])
-    note = f"The run is done. {listed} {'are' if books else 'is'} ready to download."
+    made = _made(run)
+    listed = " and ".join([report.name, *(one.stored.name for one in made)][:4])
+    note = f"The run is done. {listed} {'are' if made else 'is'} ready to download."
     if material.warnings:
         note += " Note: " + " ".join(material.warnings)
-    perform(runs.finish_run, run.pk, deliverables=[runs.Deliverable(report), *books], note=note, actor=actor)
+    perform(runs.finish_run, run.pk, deliverables=[runs.Deliverable(report), *made], note=note, actor=actor)
 
 
 def _end_talk(run: Run, actor: Actor) -> None:
@@ -127,10 +131,15 @@ def _review_warning(row: Artifact) -> list[str]:
     return [f"The check of the numbers did not pass: {len(wrong)} of them do not agree with the data."]
 
 
-def _workbooks(run: Run) -> list[runs.Deliverable]:
-    """The newest of each workbook that a task was accepted with."""
-    rows = Artifact.objects.filter(run=run, kind="result", name__iendswith=".xlsx", attempt__state="accepted")
-    newest = {(row.task_id, row.name): row for row in rows.order_by("created_at")}
+def _made(run: Run) -> list[runs.Deliverable]:
+    """Of each accepted task the newest of each workbook; of those that nothing builds upon, of each document, too."""
+    rows = Artifact.objects.filter(run=run, kind="result", attempt__state="accepted").exclude(name=REPORT)
+    built_upon = set(Dependency.objects.filter(task__run=run).values_list("parent_id", flat=True))
+    newest = {
+        (row.task_id, row.name): row
+        for row in rows.order_by("created_at")
+        if row.name.lower().endswith(BOOKS) or (row.task_id not in built_upon and row.name.lower().endswith(DOCUMENTS))
+    }
     return [
         runs.Deliverable(StoredFile(r.name, r.size, r.sha256, r.content_type), r.task_id, r.revision)
         for r in newest.values()

@@ -215,6 +215,7 @@ def need_of(task: TaskView) -> Need:
         failed=frozenset(UUID(e["member"]) for e in task.brief.get("dead_ends", []) if _is_id(e.get("member"))),
         refused=frozenset(UUID(m) for m in task.brief.get("refused", []) if _is_id(m)),
         authors=task.authors,
+        by_rules=task.by_rules,
         only=_id_or_none(task.brief.get("only")),
         proposed=task.proposed,
         proposal=task.proposal,

@@ -19,7 +19,7 @@ from clawgroups.core.acceptance import Verdict
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Outcome
 from clawgroups.core.errors import Conflict
-from clawgroups.core.matching import Match, rank
+from clawgroups.core.matching import BY_RULES, Match, rank
 from clawgroups.models import Attempt, Member, Task
 from clawgroups.permissions import get_task
 from clawgroups.services import handback
@@ -69,7 +69,7 @@ class Outlook:
 
 
 def _may_come(one: Match) -> bool:
-    return not one.excluded.startswith(("lacks", "has no right", "refused", "is the author"))
+    return not one.excluded.startswith(("lacks", "has no right", "refused", "is the author", BY_RULES))
 
 
 def _was_before(one: Match) -> bool:
@@ -89,7 +89,7 @@ def outlook(task: Task, attempt: Attempt, only: UUID | None = None) -> Outlook:
     """Who could take the task if it was handed back now; `only`: whether this member could."""
     now = timezone.now()
     seats, people = seats_of(task.workspace_id), people_of(task.workspace_id)
-    around = surroundings_of(Task.objects.filter(pk=task.pk), task.workspace_id, now)
+    around = surroundings_of(Task.objects.filter(pk=task.pk), task.workspace_id, now, {task.kind})
     former = task.attempts.filter(member__agent__isnull=False).last()
     preferred = only or (former.member_id if former else None)
     brief = {**task.brief, "preferred": str(preferred or ""), "only": str(only or "")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,7 +12,9 @@ from django.db.models import QuerySet
 from clawgroups.core import learning
 from clawgroups.core.learning import Chosen
 from clawgroups.core.match_parts import Learned
+from clawgroups.core.plan import PROSE
 from clawgroups.models import Attempt, Override, Session, Task
+from clawgroups.queries import seats_by_rules
 
 OPEN = ("ready", "stuck", "in_review")
 Members = frozenset[UUID]
@@ -25,6 +27,8 @@ class Surroundings:
     authors: Mapping[UUID, Members] = field(default_factory=dict)
     warm: Mapping[UUID, Members] = field(default_factory=dict)
     choices: tuple[Chosen, ...] = ()
+    # Agents that work by rules, where something has to be written freely.
+    by_rules: Members = frozenset()
     _learned: dict[tuple[str, ...], dict[UUID, Learned]] = field(default_factory=dict)
 
     def learned(self, skills: Sequence[str]) -> dict[UUID, Learned]:
@@ -40,14 +44,17 @@ def open_tasks(run_id: UUID) -> QuerySet[Task]:
     return Task.objects.filter(run_id=run_id, state__in=OPEN)
 
 
-def surroundings_of(mine: QuerySet[Task], workspace_id: UUID, now: datetime) -> Surroundings:
-    """Read in three queries, however many tasks."""
+def surroundings_of(
+    mine: QuerySet[Task], workspace_id: UUID, now: datetime, kinds: Collection[str] = ()
+) -> Surroundings:
+    """Read in three queries, however many tasks; in one more where the `kinds` of the tasks hold prose."""
     before = Attempt.objects.filter(task__dependants__task__in=mine, state="accepted")
     opened = Session.objects.filter(task__in=mine, state="open")
     return Surroundings(
         _by_task(before.values_list("task__dependants__task", "member_id")),
         _by_task(opened.values_list("task_id", "attempt__member_id")),
         choices_of(workspace_id, now),
+        frozenset(seats_by_rules(workspace_id).values_list("pk", flat=True)) if PROSE in kinds else frozenset(),
     )
 
 

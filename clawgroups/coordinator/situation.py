@@ -17,6 +17,7 @@ from clawgroups.coordinator.contenders import left_by_others
 from clawgroups.coordinator.needs import Surroundings, open_tasks, surroundings_of
 from clawgroups.core.match_parts import Learned
 from clawgroups.core.matching import Candidate
+from clawgroups.core.plan import PROSE
 from clawgroups.core.replan_asked import id_of, read_asked
 from clawgroups.models import Artifact, Attempt, Run, Task
 from clawgroups.services import agent_judges, budgets, late
@@ -48,6 +49,8 @@ class TaskView:
     instructions: str = ""
     reason: str = ""
     authors: frozenset[UUID] = frozenset()
+    # Of what has to be written freely: who works by rules.
+    by_rules: frozenset[UUID] = frozenset()
     # A late result that may be taken up, as nobody works on the task.
     late: UUID | None = None
     # The attempt in hand or in review.
@@ -171,10 +174,10 @@ def _description(agent: Agent) -> str:
 
 
 def _tasks(run: Run, now: datetime) -> list[TaskView]:
-    rows = open_tasks(run.pk).order_by("position")
+    rows = list(open_tasks(run.pk).order_by("position"))
     waiting = Q(task__run=run, late_at__isnull=False, task__state__in=("ready", "stuck"))
     late_ones = late.adoptable_of(set(Attempt.objects.filter(waiting).values_list("task_id", flat=True)))
-    around = surroundings_of(open_tasks(run.pk), run.workspace_id, now)
+    around = surroundings_of(open_tasks(run.pk), run.workspace_id, now, {task.kind for task in rows})
     return [view_of(task, around, late_ones[task.pk].pk if task.pk in late_ones else None) for task in rows]
 
 
@@ -200,6 +203,7 @@ def view_of(task: Task, around: Surroundings, late_one: UUID | None = None) -> T
         instructions=task.instructions,
         reason=task.reason,
         authors=around.authors.get(task.pk, frozenset()) if "review" in task.skills else frozenset(),
+        by_rules=around.by_rules if task.kind == PROSE else frozenset(),
         late=late_one,
         attempt=task.attempt_id,
         proposed=task.proposed_id,

@@ -33,6 +33,7 @@ SPENT = "has used up its limit of this month"
 OVER_QUOTA = "has used up the quota of its provider"
 OUT_OF_HOURS = "is outside the hours they gave"
 ASKED = "was asked, and did not take it"
+BY_RULES = "works by rules, and writes nothing freely"
 DIGITS = 6  # scores that differ by less are equal
 DOUBTFUL = "has failed lately, and this is the last try"
 
@@ -47,6 +48,8 @@ class Need:
     refused: frozenset[UUID] = frozenset()
     # Authors of what is to be reviewed: nobody reviews their own work.
     authors: frozenset[UUID] = frozenset()
+    # Of what has to be written freely: who works by rules.
+    by_rules: frozenset[UUID] = frozenset()
     # The one member that a person asked for.
     only: UUID | None = None
     last_try: bool = False
@@ -248,11 +251,10 @@ def _exclusion(need: Need, candidate: Candidate, missing: list[str]) -> tuple[st
         return "has no right to work here", False
     if missing:
         return f"lacks {', '.join(missing)}", False
-    if candidate.member_id in need.refused:
-        return "refused it before", False
-    if candidate.member_id in need.authors:
-        return "is the author of what is to be reviewed", False
     away = (
+        (candidate.member_id in need.refused, "refused it before"),
+        (candidate.member_id in need.authors, "is the author of what is to be reviewed"),
+        (candidate.member_id in need.by_rules, BY_RULES),
         (candidate.member_id in need.asked, ASKED),
         (not candidate.online, OFFLINE),
         (candidate.needs_login, NEEDS_LOGIN),

@@ -14,6 +14,8 @@ from clawgroups.core.acceptance import parse_line
 from clawgroups.core.errors import Invalid
 
 MAX_TASKS = 4000
+# The kind of a task that somebody has to write freely; who works by rules is never given one.
+PROSE = "prose"
 _KEY = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}", re.IGNORECASE)
 _SKILL = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 

@@ -169,14 +169,14 @@ class Roster:
             fit = self._fit(need.skills)
             raw = fit.score + FREE * self._free / self._capacity + self._always
             known = self._now[need.skills] = np.round(raw, DIGITS), fit.able
-        mine = need.preferred or need.failed or need.refused or need.authors or need.only
+        mine = need.preferred or need.failed or need.refused or need.authors or need.by_rules or need.only
         if not (mine or need.proposed or need.warm or need.knows or need.asked or need.learned):
             return known
         raw, able = known[0].copy(), known[1].copy()
         for member, worth in _told(need):
             if (number := self._at.get(member)) is not None:
                 raw[number] += worth
-        able[self._places(need.refused | need.authors | need.asked)] = False
+        able[self._places(need.refused | need.authors | need.by_rules | need.asked)] = False
         if need.only:
             able[:] = False
             for number in self._places({need.only}):

@@ -66,10 +66,12 @@ def draft_run(
     actor: Actor,
     inputs: Sequence[StoredFile] = (),
     plan: Sequence[Any] | None = None,
+    planner: str = "given by a person",
+    rationale: str = "",
     start: bool | None = None,
     operation: str = "",
 ) -> Future[Outcome]:
-    """Give a goal with its input files. With `plan` it is proposed at once, else it is planned.
+    """Give a goal with its input files. With `plan` (of this `planner`, with its reason) it is proposed at once.
 
     `start`: begin once the plan stands; None: as the workspace says. Raises `Invalid` for an empty goal or a bad plan.
     """
@@ -92,7 +94,8 @@ def draft_run(
         "created_at": now,
         "deadline_at": deadline_at,
         "start_when_planned": read_coordination(workspace.coordination).start_at_once if start is None else start,
-        "planner": "given by a person" if parsed else "",
+        "planner": planner[:MAX_PLANNER] if parsed else "",
+        "rationale": rationale if parsed else "",
         "open_tasks": len(parsed),
         "path_length": path_length(parsed),
     }
@@ -103,7 +106,7 @@ def draft_run(
         writes.append(row)
         facts.append(Fact(workspace_id, ArtifactAdded(artifact_id=row.pk, run_id=pk, name=stored.name, kind="input")))
     run = Run(pk=pk, workspace=workspace, deadline_at=deadline_at)
-    writes += task_rows(run, parsed, by="given by a person")
+    writes += task_rows(run, parsed, by=planner[:MAX_PLANNER])
     event: Event = RunProposed(run_id=pk, tasks=len(parsed)) if parsed else RunPlanning(run_id=pk)
     facts.append(Fact(workspace_id, event))
     return commit.submit(

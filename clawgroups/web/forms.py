@@ -34,8 +34,8 @@ class WorkspaceForm(forms.Form):
         max_length=20_000,
         required=False,
         label=_("Goal"),
-        help_text=_("What everybody here works toward."),
-        widget=forms.Textarea({"rows": 2}),
+        help_text=_("What everybody here works toward; agents read it at every turn."),
+        widget=forms.Textarea({"rows": 2, "placeholder": _("Know each month what sells where, and why")}),
     )
     rules = forms.CharField(
         max_length=20_000,
@@ -46,8 +46,24 @@ class WorkspaceForm(forms.Form):
     )
 
 
-class GoalForm(forms.Form):
-    """A goal with its files. Files that were already taken in stay with the form on an error."""
+class FilesForm(forms.Form):
+    """A form with files. Those that were already taken in stay with it on an error."""
+
+    # Sent as `files`; here only so that errors have a place (a form has a `files` of its own).
+    uploads = forms.FileField(required=False)
+
+    def __init__(self, *args: Any, kept: Iterable[StoredFile] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kept = list(kept)
+
+    @property
+    def kept_files(self) -> list[dict[str, Any]]:
+        """Files that need not be sent again, each with the token that stands for it."""
+        return [{"name": f.name, "size": f.size, "token": _sealed(f)} for f in self.kept]
+
+
+class GoalForm(FilesForm):
+    """A goal with its files."""
 
     goal = forms.CharField(
         max_length=20_000,
@@ -63,17 +79,6 @@ class GoalForm(forms.Form):
             }
         ),
     )
-    # Sent as `files`; here only so that errors have a place (a form has a `files` of its own).
-    uploads = forms.FileField(required=False)
-
-    def __init__(self, *args: Any, kept: Iterable[StoredFile] = (), **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.kept = list(kept)
-
-    @property
-    def kept_files(self) -> list[dict[str, Any]]:
-        """Files that need not be sent again, each with the token that stands for it."""
-        return [{"name": f.name, "size": f.size, "token": _sealed(f)} for f in self.kept]
 
 
 class PersonForm(forms.Form):
@@ -247,7 +252,7 @@ def blame(form: forms.Form, fault: ClawError) -> None:
     form.add_error(field if field in form.fields else None, fault.message)
 
 
-def take_in(request: HttpRequest, form: GoalForm | None = None) -> list[StoredFile]:
+def take_in(request: HttpRequest, form: FilesForm | None = None) -> list[StoredFile]:
     """Store the files of a request. With a form, a bad file becomes its error and the good ones stay with it."""
     take = store if form is None else store_input
     kept = [f for token in request.POST.getlist("kept") if (f := _unsealed(token))]

@@ -121,6 +121,8 @@ def _of_workspace(actor: Actor, workspace_id: UUID) -> Iterator[Place]:
     said: dict[str, Any] = {"about": found.name}
     if can["run_draft"]:
         yield link("goal", _("Give a goal"), "workspace", pk, more="#mode-goal", kind=_("Do"), words="run plan", **said)
+        begin = f"?w={pk}"
+        yield link("copy", _("Start from a template"), "templates", more=begin, kind=_("Do"), words="run plan", **said)
     if can["workspace_stop"]:
         yield link("stop", _("Stop everything"), "stop-workspace", pk, kind=_("Do"), words="halt", **said)
     yield link("rules", _("Goal and rules"), "workspace", pk, more="#about", kind=kind, words="rename", **said)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from agents.models import Agent
 from clawgroups.core.actors import Actor
+from clawgroups.core.run_templates.library import TEMPLATES
 from clawgroups.models import Member, Run, Task, Workspace
 
 SHOWN = 24
@@ -53,7 +54,7 @@ def search(actor: Actor, query: str, verbs: Iterable[Place], here: UUID | None) 
         return [*offered, *_workspaces(_seats(actor), [])][:SHOWN]
     seats = _seats(actor)
     found = [*offered, *_workspaces(seats, words), *_runs(seats, words), *_tasks(seats, words)]
-    found += [*_members(seats, words), *_agents(actor, words)]
+    found += [*_members(seats, words), *_agents(actor, words), *_templates(here if here in seats else None)]
     fits = [(fit, place) for place in found if (fit := score(words, place, here)) is not None]
     return [place for _fit, place in sorted(fits, key=lambda one: one[0])][:SHOWN]
 
@@ -79,6 +80,7 @@ def pages(actor: Actor) -> Iterator[Place]:
     yield Place("inbox", _("Needs you"), reverse("needs-you"), kind=page, words="inbox approvals questions")
     yield Place("hand", _("My work"), reverse("my-work"), kind=page, words="tasks mine held")
     yield Place("claw", _("Workspaces"), reverse("workspaces"), kind=page, words="home start list")
+    yield Place("copy", _("Templates"), reverse("templates"), kind=page, words="start example begin first")
     yield Place("agent", _("Agents"), reverse("agents"), kind=page)
     yield Place("plus", _("New agent"), reverse("new-agent"), kind=page, words="register connect")
     yield Place("key", _("Tokens and settings"), reverse("me"), kind=page, words="me profile password keyboard")
@@ -150,6 +152,13 @@ def _agents(actor: Actor, words: list[str]) -> Iterator[Place]:
     rows = mine if actor.is_staff else mine.filter(owner=actor.user_id)
     for one in rows.order_by("name").values("pk", "name", "handle")[:ROWS]:
         yield Place("agent", one["name"], reverse("agent", args=[one["pk"]]), f"@{one['handle']}", _("Agent"), rank=3)
+
+
+def _templates(here: UUID | None) -> Iterator[Place]:
+    """Kinds of runs to start; for the workspace one is in."""
+    for one in TEMPLATES:
+        href = reverse("template", args=[one.name]) + (f"?w={here}" if here else "")
+        yield Place(one.icon, _(one.title), href, _(one.about), _("Template"), f"start run {one.name}", rank=5)
 
 
 def link(icon: str, title: str, name: str, *args: Any, more: str = "", **said: Any) -> Place:

@@ -49,6 +49,7 @@ from clawgroups.web import (
     receipts,
     replans,
     rules,
+    run_templates,
     run_views,
     runs,
     search,
@@ -76,11 +77,17 @@ _STEP = "attempts/<uuid:attempt_id>/steps/<uuid:step_id>/"
 _FILE = _ROOM + "files/<uuid:artifact_id>/"
 _REQUEST = _ROOM + "requests/<uuid:request_id>/"
 _MODEL = "model-servers/<uuid:server_id>/"
+_TEMPLATE = "templates/<slug:template_name>/"
 _AGENT = "agents/<uuid:agent_id>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", workspaces.index, name="workspaces"),
     path("w/", workspaces.create_workspace, name="create-workspace"),
+    path("example/", run_templates.try_example, name="try-example"),
+    path("templates/", run_templates.templates, name="templates"),
+    path(_TEMPLATE, run_templates.template, name="template"),
+    path(_TEMPLATE + "open/", run_templates.open_template, name="open-template"),
+    path(_ROOM + _TEMPLATE + "use/", run_templates.use_template, name="use-template"),
     path(_ROOM, workspaces.workspace, name="workspace"),
     path(_ROOM + "goal/", workspaces.set_goal, name="set-goal"),
     path(_ROOM + "rules/", workspaces.set_rules, name="set-rules"),

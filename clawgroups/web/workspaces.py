@@ -14,10 +14,12 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from agents.models import Agent
 from clawgroups.core.actors import Actor
+from clawgroups.core.run_templates.library import TEMPLATES
 from clawgroups.fragments import pieces, rooms
 from clawgroups.fragments.messages import whole
-from clawgroups.models import Member, Message, Workspace
+from clawgroups.models import Member, Message, Run, Workspace
 from clawgroups.permissions import get_workspace
 from clawgroups.services import reading, workspaces
 from clawgroups.services.perform import perform
@@ -87,8 +89,16 @@ def _list(request: HttpRequest, form: WorkspaceForm, status: int = 200) -> HttpR
         "unread": {w.pk: Standing(w, news.number(w.pk), news.mentions(w.pk)) for w in mine},
         "form": form,
         "nav": "workspaces",
+        **(_beginning(actor_of(request)) if not Run.objects.filter(kind="goal", workspace__in=mine).exists() else {}),
     }
     return page(request, "workspaces/list.html", context, status)
+
+
+def _beginning(actor: Actor) -> dict[str, Any]:
+    """Who has never had anything done is shown the ways to begin; and how their own agent stands, if they have one."""
+    own = Agent.objects.filter(owner=actor.user_id, is_builtin=False, retired_at=None).order_by("-created_at").first()
+    present = rooms.presences([own.pk])[own.pk] if own is not None else ""
+    return {"begins": True, "own_agent": own, "presence": present, "templates": TEMPLATES}
 
 
 @require_safe

@@ -87,6 +87,11 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "set-profile": lambda r: {"name": "Scribe", "max_sessions": 1},
     "answer-question": lambda r: {"answer": "For the board."},
     "draft-run": lambda r: {"goal": "Find out"},
+    # Nobody is there to write it, so that only the plan is made.
+    **dict.fromkeys(
+        ("use-template", "open-template"),
+        lambda r: {"question": "Why?", "sides": "One", "inputs": {"question": "Why?", "sides": "One"}},
+    ),
     "edit-plan": lambda r: {"edits": [{"op": "remove", "key": "held"}], "version": 0},
     "ask-replan": lambda r: {"note": "Leave the north out"},
     "propose-replan": lambda r: {"tasks": [], "rationale": "why"},
@@ -156,6 +161,7 @@ OTHER = {
     "uidb36": "x",
     "token": "x",
     "name": "sales.csv",
+    "template_name": "perspectives",
     "app_label": "clawgroups",
     "content_type_id": "1",
     "url": "nothing",

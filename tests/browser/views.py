@@ -84,6 +84,9 @@ def views(claw: Installation, script: Script, done: Figures, *, agents: int = 30
     kinds = ("board", "graph", "timeline", "fleet", "list")
     return [
         View("workspaces", "/"),
+        View("templates", f"/templates/?w={quiet}"),
+        View("template, form", f"/templates/landing-pages/?w={quiet}"),
+        View("template, nobody there", "/templates/perspectives/"),
         View("workspace, empty", f"/w/{quiet}/"),
         View("workspace, done", small),
         View("workspace, 300 agents", room),
