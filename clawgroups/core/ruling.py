@@ -114,8 +114,9 @@ class AnswerRule(Scope):
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What is answered, and by which rule. `doubt`: a rule would have allowed it, had it been clear that nothing
-    denied or critical hides in it. `others`: the rules that the answer rests on beside that one, where it takes several.
+    """What is answered, and by which rule; `others`: those that it rests on, too, where it takes several.
+
+    `doubt`: a rule would have allowed it, had it been clear that nothing denied or critical hides in it.
     """
 
     answer: Answer = "ask"
