@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 
 from agents.policy.paths import is_within
 from agents.policy.wanted import KINDS
+from clawgroups.core.actors import SYSTEM
 from clawgroups.core.approval_events import ApprovalDecided
 from clawgroups.core.changes import Expect, Fact
 from clawgroups.core.ruling import (
@@ -120,7 +121,8 @@ def rule_on(pk: UUID, values: Mapping[str, Any], task: Task, attempt: Attempt, s
     told = {"outcome": {"outcome": "selected", "optionId": settled["option_id"]}} if chosen else cancelled(question)
     decision = reply(question, told, now)
     decided = ApprovalDecided(approval_id=pk, task_id=task.pk, kind=kind, rule_id=rule.id)
-    decision.facts.append(Fact(task.workspace_id, decided))
+    # By the workspace's rule: whoever asks has decided nothing.
+    decision.facts.append(Fact(task.workspace_id, decided, SYSTEM))
     return Ruled(settled, decision, _still_in_force([rule, *ruling.others]))
 
 
