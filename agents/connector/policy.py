@@ -63,14 +63,14 @@ class Policy:
                 return Verdict("never", rule)
         doubt = any(rule.may_be_hidden(asked) for rule in self._of("never"))
         allowing = covering(self._of("allow"), asked)
-        if allowing is not None and not doubt:
-            return Verdict("allow", allowing)
+        if allowing and not doubt:
+            return Verdict("allow", allowing[0])
         for rule in self.rules:
             if rule.answer in ("ask", "ask-here") and rule.maybe(asked):
-                return Verdict(rule.answer, rule, allowing is not None)
+                return Verdict(rule.answer, rule, bool(allowing))
         if self.otherwise == "allow" and doubt:
             return Verdict("ask", None, True)
-        return Verdict(self.otherwise, None, allowing is not None)
+        return Verdict(self.otherwise, None, bool(allowing))
 
     def _of(self, answer: Answer) -> list[Rule]:
         return [rule for rule in self.rules if rule.answer == answer]

@@ -84,14 +84,19 @@ class Scope:
 _Scope = TypeVar("_Scope", bound=Scope)
 
 
-def covering(scopes: Iterable[_Scope], wanted: Wanted) -> _Scope | None:
-    """The first of those that cover the whole of a request, where each kind on each place is covered by one, surely."""
+def covering(scopes: Iterable[_Scope], wanted: Wanted) -> tuple[_Scope, ...]:
+    """Those that together cover the whole of a request, where each kind on each place is covered by one, surely.
+
+    None of them where a part is covered by none.
+    """
     among = list(scopes)
-    first: _Scope | None = None
+    found: list[_Scope] = []
     for kind in sorted(wanted.kinds):
         for place in wanted.reached(kind) or (None,):
+            if any(one.surely(kind, place, wanted) for one in found):
+                continue
             scope = next((one for one in among if one.surely(kind, place, wanted)), None)
             if scope is None:
-                return None
-            first = first or scope
-    return first
+                return ()
+            found.append(scope)
+    return tuple(found)

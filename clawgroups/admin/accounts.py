@@ -1,23 +1,93 @@
-"""People: Django's own pages for users and groups, and their access tokens."""
+"""People: Django's own pages for users and groups, which tell what they change, and access tokens."""
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from clawgroups.admin.reading import ReadOnlyAdmin
 from clawgroups.admin.site import site
+from clawgroups.auth import actor_of_user
+from clawgroups.core.actors import Actor
 from clawgroups.models import AccessToken
-from clawgroups.services import people
+from clawgroups.services import accounts, people
 
-site.register(User, UserAdmin)
-site.register(Group, GroupAdmin)
+if TYPE_CHECKING:
+    Base = admin.ModelAdmin[Any]
+else:
+    Base = object
+
+HERE = "administration"
+
+
+class Told(Base):
+    """What is done here is on the installation's audit trail, in the transaction that does it."""
+
+    def watch(self, over: ExitStack, request: HttpRequest, pk: int) -> None:
+        """Until `over` is left, whatever happens to the row is told."""
+        raise NotImplementedError
+
+    def tell_made(self, request: HttpRequest, row: Any) -> None:
+        """Tell that a row was made."""
+        raise NotImplementedError
+
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        with ExitStack() as over:
+            self._watched(over, request, object_id)
+            return super().changeform_view(request, object_id, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
+        with ExitStack() as over:
+            self._watched(over, request, object_id)
+            return super().delete_view(request, object_id, *args, **kwargs)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        with ExitStack() as over:
+            for pk in queryset.values_list("pk", flat=True):
+                self.watch(over, request, pk)
+            super().delete_queryset(request, queryset)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self.tell_made(request, obj)
+        return super().log_addition(request, obj, message)
+
+    def _watched(self, over: ExitStack, request: HttpRequest, object_id: str | None) -> None:
+        if request.method == "POST" and object_id is not None and object_id.isdecimal():
+            self.watch(over, request, int(object_id))
+
+
+def _actor(request: HttpRequest) -> Actor:
+    return actor_of_user(request.user)
+
+
+@admin.register(User, site=site)
+class AccountAdmin(Told, UserAdmin):  # type: ignore[type-arg]
+    def watch(self, over: ExitStack, request: HttpRequest, pk: int) -> None:
+        over.enter_context(accounts.told(pk, by=_actor(request), where=HERE))
+
+    def tell_made(self, request: HttpRequest, row: Any) -> None:
+        accounts.tell(None, accounts.seen(row.pk), by=_actor(request), where=HERE)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        with ExitStack() as over:
+            self._watched(over, request, id)
+            return super().user_change_password(request, id, form_url)
+
+
+@admin.register(Group, site=site)
+class RightsAdmin(Told, GroupAdmin):
+    def watch(self, over: ExitStack, request: HttpRequest, pk: int) -> None:
+        over.enter_context(accounts.group_told(pk, by=_actor(request)))
+
+    def tell_made(self, request: HttpRequest, row: Any) -> None:
+        accounts.tell_group(None, row.pk, by=_actor(request))
 
 
 @admin.register(AccessToken, site=site)

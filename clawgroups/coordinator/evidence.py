@@ -16,6 +16,7 @@ from django.db.models.functions import Coalesce
 from clawgroups.core.invariants import ActiveRun, OpenApproval, OpenAttempt, OpenTask, Owed, World
 from clawgroups.core.lifecycle import ATTEMPT_OPEN, RUN_TERMINAL, TASK_OPEN
 from clawgroups.models import Approval, Attempt, Command, Dependency, ModelCall, Run, Task
+from clawgroups.services.routing import MAY_ANSWER
 
 OPEN = [state.value for state in TASK_OPEN]
 SHOWN = 120  # characters of a run's goal
@@ -105,12 +106,15 @@ def _attempts() -> Iterator[OpenAttempt]:
 
 
 def _approvals() -> Iterator[OpenApproval]:
-    rows = Approval.objects.filter(state="open").order_by("asked_at")
+    rows: Any = Approval.objects.filter(state="open").order_by("asked_at")
     columns = (
         "pk", "task_id", "task__run_id", "task__title", "expires_at", "attempt__state", "epoch", "task__epoch",
+        "escalates_at", "asked_of_id", "asked_of__left_at", "asked_of__role", "asked_of__user__is_active",
     )  # fmt: skip
     for row in rows.values_list(*columns):
-        yield OpenApproval(*row)
+        asked_of, left_at, role, is_active = row[9:]
+        able = left_at is None and role in MAY_ANSWER and is_active
+        yield replace(OpenApproval(*row[:9]), asked_of_unable=asked_of is not None and not able)
 
 
 def _runs() -> Iterator[ActiveRun]:

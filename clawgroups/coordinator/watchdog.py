@@ -21,8 +21,8 @@ from clawgroups.core.actors import SYSTEM
 from clawgroups.core.changes import Outcome
 from clawgroups.core.errors import ClawError
 from clawgroups.core.invariants import ActiveRun, Allowance, Breach, Kind, World, breaches
-from clawgroups.models import Lease, Task
-from clawgroups.services import repairs, tasks, turns
+from clawgroups.models import Approval, Lease, Task
+from clawgroups.services import approvals, escalating, repairs, tasks, turns
 from clawgroups.services.deadlines import name_of
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def watch(now: datetime, *, quiet: bool = False) -> bool:
             log.error("the proof has an exception: %s (%s): %s", breach.kind.counted(1), breach.title, breach.sentence)
     # Before it is recorded: a proof says what was found, and a repair that fails is tried at the next one.
     for breach in lasting[:REPAIRED]:
-        _repair(breach)
+        _repair(breach, now)
     Lease.objects.filter(name=NAME).update(
         owner=bus.PROCESS, until=now + EVERY, done_at=now, detail=proof(world, found, before, now)
     )
@@ -119,16 +119,16 @@ def _since(run: ActiveRun, known: Sequence[Any] | None, now: datetime) -> Active
     return replace(run, wanting_since=datetime.fromisoformat(known[1]) if same and known else now)
 
 
-def _repair(breach: Breach) -> None:
+def _repair(breach: Breach, now: datetime) -> None:
     try:
-        future = _remedy(breach)
+        future = _remedy(breach, now)
         if future is not None and commit.wait(future).applied:
             log.warning("repaired: %s (%s)", breach.kind.counted(1), breach.title)
     except ClawError as moved:
         log.info("not repaired, it has moved on: %s: %s", breach.title, moved)
 
 
-def _remedy(breach: Breach) -> Future[Outcome] | None:
+def _remedy(breach: Breach, now: datetime) -> Future[Outcome] | None:
     """The safe thing to do about an exception; None where only a person can know."""
     match breach.kind:
         case Kind.STILL | Kind.OVERDUE if breach.run_id is not None:
@@ -141,8 +141,18 @@ def _remedy(breach: Breach) -> Future[Outcome] | None:
             return _give_on(breach.task_id, breach.sentence)
         case Kind.OWED_TO_NOBODY if breach.row_id is not None:
             return repairs.void_owed(breach.row_id)
+        case Kind.NOT_PASSED_ON if breach.row_id is not None:
+            return escalating.escalate(breach.row_id, now, to_all=True)
+        case Kind.BAD_APPROVAL if breach.row_id is not None:
+            return _end_question(breach.row_id, now)
         case _:
             return None
+
+
+def _end_question(approval_id: UUID, now: datetime) -> Future[Outcome]:
+    """Nobody can answer it: its agent is told so, as if its time were over, or its attempt."""
+    expires_at = Approval.objects.values_list("expires_at", flat=True).get(pk=approval_id)
+    return approvals.expire_approval(approval_id, at=now) if expires_at <= now else approvals.void_approval(approval_id)
 
 
 def _give_on(task_id: UUID, reason: str) -> Future[Outcome] | None:

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     WRONG_PARENTS = "task{s} with a wrong count of earlier tasks"
     WRONG_TASKS = "run{s} with a wrong count of open tasks"
     BAD_APPROVAL = "open question{s} that nobody can answer any more"
+    NOT_PASSED_ON = "open question{s} that should have been put to others"
     STILL = "active run{s} that nothing will move"
     OLD_TURN = "wanted turn{s} that nobody takes"
     OWED_TO_NOBODY = "retired agent{s} still owed frames"
@@ -103,6 +104,9 @@ class OpenApproval:
     attempt_state: str
     epoch: int
     task_epoch: int
+    # Until when it is put to one person alone; and whether that person may not answer any more.
+    escalates_at: datetime | None = None
+    asked_of_unable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,8 +293,9 @@ def counts(world: World, now: datetime, allowance: Allowance) -> Iterator[Breach
 
 
 def approvals(world: World, now: datetime, allowance: Allowance) -> Iterator[Breach]:
-    """An open question has an end, and an attempt that still waits for its answer."""
+    """An open question has an end, an attempt that still waits for its answer, and somebody who is asked now."""
     for asked in world.approvals:
+        kind = Kind.BAD_APPROVAL
         live = asked.attempt_state in ("offered", "working") and asked.epoch == asked.task_epoch
         if asked.expires_at is None:
             sentence = "It never expires."
@@ -300,9 +305,20 @@ def approvals(world: World, now: datetime, allowance: Allowance) -> Iterator[Bre
             sentence = f"Its attempt is {asked.attempt_state}."
         elif asked.expires_at + allowance.overdue <= now:
             sentence = f"It expired {(now - asked.expires_at).total_seconds():.0f} s ago and is still open."
+        elif (not_passed_on := _not_passed_on(asked, now, allowance.overdue)) is not None:
+            kind, sentence = Kind.NOT_PASSED_ON, not_passed_on
         else:
             continue
-        yield Breach(Kind.BAD_APPROVAL, sentence, asked.title, asked.run_id, asked.task_id, row_id=asked.id)
+        yield Breach(kind, sentence, asked.title, asked.run_id, asked.task_id, row_id=asked.id)
+
+
+def _not_passed_on(asked: OpenApproval, now: datetime, overdue: timedelta) -> str | None:
+    if asked.asked_of_unable:
+        return "It is put to one person, who may not answer any more."
+    if asked.escalates_at is None or asked.escalates_at + overdue > now:
+        return None
+    late = (now - asked.escalates_at).total_seconds()
+    return f"It should have been put to the next people {late:.0f} s ago."
 
 
 def moving(world: World, now: datetime, allowance: Allowance) -> Iterator[Breach]:

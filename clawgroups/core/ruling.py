@@ -114,13 +114,15 @@ class AnswerRule(Scope):
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What is answered, and by which rule. `doubt`: a rule would have allowed it, had it been clear that nothing
-    denied or critical hides in it.
+    """What is answered, and by which rule; `others`: those that it rests on, too, where it takes several.
+
+    `doubt`: a rule would have allowed it, had it been clear that nothing denied or critical hides in it.
     """
 
     answer: Answer = "ask"
     rule: AnswerRule | None = None
     doubt: bool = False
+    others: tuple[AnswerRule, ...] = ()
 
 
 def judge(rules: Iterable[AnswerRule], asked: Asked) -> Ruling:
@@ -140,9 +142,9 @@ def judge(rules: Iterable[AnswerRule], asked: Asked) -> Ruling:
     allowing = covering(by["allow"], asked.wanted)
     guarding = [one for one in (*by["deny"], *by["critical"]) if not one.exactly]
     doubt = any(one.may_be_hidden(asked.wanted) for one in guarding)
-    if allowing is not None and not doubt:
-        return Ruling("allow", allowing)
-    return Ruling("ask", next((one for one in by["ask"] if one.may_be(asked)), None), allowing is not None)
+    if allowing and not doubt:
+        return Ruling("allow", allowing[0], others=allowing[1:])
+    return Ruling("ask", next((one for one in by["ask"] if one.may_be(asked)), None), bool(allowing))
 
 
 def critical_of(rules: Iterable[AnswerRule], asked: Asked, *, surely: bool = False) -> AnswerRule | None:

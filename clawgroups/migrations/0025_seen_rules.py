@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('clawgroups', '0023_memory_search'),
+        ('clawgroups', '0024_invitations'),
     ]
 
     operations = [

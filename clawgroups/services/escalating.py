@@ -27,11 +27,14 @@ def due(now: datetime, limit: int) -> list[Callable[[], Future[Outcome]]]:
     return [partial(escalate, pk, now) for pk in rows.values_list("pk", flat=True)[:limit]]
 
 
-def escalate(approval_id: UUID, now: datetime) -> Future[Outcome]:
-    """Put a question to the next ones, too. An answer at this very moment counts, whichever is first."""
+def escalate(approval_id: UUID, now: datetime, *, to_all: bool = False) -> Future[Outcome]:
+    """Put a question to the next ones, too; `to_all`: to everybody who may answer, whoever would be next.
+
+    An answer at this very moment counts, whichever is first.
+    """
     related = ("task__run", "task__workspace", "attempt", "session__agent")
     approval = Approval.objects.select_related(*related).get(pk=approval_id)
-    values = put_next(approval, now)
+    values = {"asked_of_id": None, "escalates_at": None} if to_all else put_next(approval, now)
     seen = {"state": "open", "asked_of_id": approval.asked_of_id, "escalates_at": approval.escalates_at}
     writes: list[Write] = [Update("clawgroups.Approval", approval.pk, values, seen)]
     task = approval.task

@@ -12,16 +12,18 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 
 from agents import tokens
 from clawgroups import commit
 from clawgroups.auth import actor_of_user
-from clawgroups.core.actors import Actor
+from clawgroups.core.actors import SYSTEM, Actor
 from clawgroups.core.audit import Audit
 from clawgroups.core.changes import Change
 from clawgroups.core.errors import Invalid, NotFound, Unauthenticated
 from clawgroups.models import AccessToken, LoginLink
+from clawgroups.services import accounts
 
 FIRST = "owner"
 LINK_HOURS = 24
@@ -31,9 +33,11 @@ def ensure_first_person() -> User:
     """The first person of the installation, `owner`, made when nobody is here yet."""
     user = User.objects.order_by("pk").first()
     if user is None:
-        user = User.objects.create_user(FIRST, is_staff=True, is_superuser=True)
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
+        with transaction.atomic():
+            user = User.objects.create_user(FIRST, is_staff=True, is_superuser=True)
+            user.set_unusable_password()
+            user.save(update_fields=["password"])
+            accounts.tell(None, accounts.seen(user.pk), by=SYSTEM, where="first start")
     return user
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 
 from agents.policy.paths import is_within
 from agents.policy.wanted import KINDS
+from clawgroups.core.actors import SYSTEM
 from clawgroups.core.approval_events import ApprovalDecided
 from clawgroups.core.changes import Expect, Fact
 from clawgroups.core.ruling import (
@@ -26,7 +27,7 @@ from clawgroups.core.ruling import (
     read_call,
     scope_of,
 )
-from clawgroups.models import Approval, Attempt, Rule, Session, Task
+from clawgroups.models import Approval, Attempt, Member, Rule, Session, Task
 from clawgroups.permissions import ACTIONS
 from clawgroups.services.attempts import Decision, cancelled, reply
 
@@ -94,7 +95,7 @@ def folder_of(session: Session) -> str:
 def rule_on(pk: UUID, values: Mapping[str, Any], task: Task, attempt: Attempt, session: Session) -> Ruled:
     """What the rules make of a permission that is asked for with these columns.
 
-    One that answers is expected to be in force still when that is committed. An answer that the agent does not offer
+    Those that answer are expected to be in force still when that is committed. An answer that the agent does not offer
     beyond doubt is left to people, but for a rejection: without one to choose, it is told `cancelled`.
     """
     now: datetime = values["asked_at"]
@@ -120,8 +121,19 @@ def rule_on(pk: UUID, values: Mapping[str, Any], task: Task, attempt: Attempt, s
     told = {"outcome": {"outcome": "selected", "optionId": settled["option_id"]}} if chosen else cancelled(question)
     decision = reply(question, told, now)
     decided = ApprovalDecided(approval_id=pk, task_id=task.pk, kind=kind, rule_id=rule.id)
-    decision.facts.append(Fact(task.workspace_id, decided))
-    return Ruled(settled, decision, (Expect("clawgroups.Rule", rule.id, {"revoked_at": None}),))
+    # By the workspace's rule: whoever asks has decided nothing.
+    decision.facts.append(Fact(task.workspace_id, decided, SYSTEM))
+    return Ruled(settled, decision, _still_in_force([rule, *ruling.others]))
+
+
+def _still_in_force(rules: Sequence[AnswerRule]) -> tuple[Expect, ...]:
+    """That none of them is revoked, and that whoever made one that allows may still answer agents here."""
+    expects = [Expect("clawgroups.Rule", one.id, {"revoked_at": None}) for one in rules]
+    allowing = [one.id for one in rules if one.answer == "allow"]
+    makers = Member.objects.filter(pk__in=Rule.objects.filter(pk__in=allowing).values("made_by"))
+    for pk, version in makers.values_list("pk", "auth_version"):
+        expects.append(Expect("clawgroups.Member", pk, {"auth_version": version, "left_at": None}))
+    return tuple(expects)
 
 
 def asked_in(question: Approval) -> Asked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from clawgroups.web import (
+    account,
     agent_cards,
     agent_page,
     agent_requests,
@@ -310,5 +311,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("me/tokens/", people.create_token, name="create-token"),
     path("me/tokens/<uuid:token_id>/revoke/", people.revoke_token, name="revoke-token"),
     path("enter/<str:token>/", people.enter, name="enter"),
+    path("accounts/email/", account.addresses, name="account_email"),
     path("accounts/", include("allauth.account.urls")),
 ]

@@ -76,7 +76,7 @@ def _played(scene: Scene, row: Row, line: FaultProxy) -> None:
     scene.crew.cue(CHANGE)
     until(lambda: len(_changed(scene)) == changing, seconds=MINUTES, what="everybody who changes it")
     changed = _changed(scene)
-    _all_answer(scene, people, line)
+    _all_answer(scene, people, line, row)
     said = [one for person in people for one in person.said]
     scene.silent += [person.fault for person in people if person.fault]
     _measure_changed(row, changed, people)
@@ -117,25 +117,44 @@ def _changed(scene: Scene) -> list[Question]:
     return [row for row in rows if (row.state, row.why) == ("void", "changed")]
 
 
-def _all_answer(scene: Scene, people: Sequence[Person], line: FaultProxy) -> None:
+def _all_answer(scene: Scene, people: Sequence[Person], line: FaultProxy, row: Row) -> None:
     """Both answer; the server is killed and the line is cut meanwhile, until the run is over."""
     for person in people:
         person.start()
     wait: Callable[[float], bool] = people[0].over.wait
-    for _ in range(scene.size.blows):
-        wait(scene.dice.uniform(0.2, 1.0))
+    killed_at = []
+    for number in range(scene.size.blows):
+        _given(scene, people, 2 * number + 1)
+        killed_at.append(_answers(people))
         scene.stack.kill("web")
         scene.stack.back("web")
         Script(scene.room.script.url, "").reachable()
-        wait(scene.dice.uniform(0.2, 1.0))
+        _given(scene, people, 2 * number + 2)
         line.cut()
         wait(CUT)
         line.heal()
+    whole = sum(person.begins_with for person in people)
+    row.check(f"killed after {', '.join(map(str, killed_at))} of {whole} answers", all(n < whole for n in killed_at))
     scene.followers[0].ended(scene.run, seconds=10 * MINUTES)
     for person in people:
         person.over.set()
     for person in people:
         person.join(MINUTES)
+
+
+def _given(scene: Scene, people: Sequence[Person], blow: int) -> None:
+    """Wait until this blow's share of the answers is given: by a clock it would fall when all is over, or before."""
+    share = (blow + scene.dice.uniform(-0.4, 0.4)) / (2 * scene.size.blows + 1)
+    wanted = int(share * sum(person.begins_with for person in people))
+
+    def enough() -> bool:
+        return _answers(people) >= wanted or not all(person.is_alive() for person in people)
+
+    until(enough, seconds=10 * MINUTES, what=f"{wanted} answers")
+
+
+def _answers(people: Sequence[Person]) -> int:
+    return sum(len(person.said) for person in people)
 
 
 def _measure_changed(row: Row, changed: Sequence[Question], people: Sequence[Person]) -> None:

@@ -82,6 +82,7 @@ class Person(threading.Thread):
         self.over = threading.Event()
         self._dice = random.Random(f"{seed}:{name}")
         self._read = reading(script, workspace)
+        self.begins_with = len(self._read)
 
     def run(self) -> None:
         try:

@@ -10,7 +10,7 @@ from tests.chaos.history import Verdict
 from tests.chaos.long_life import long_life
 from tests.chaos.rows import FULL, Row
 from tests.chaos.takeover import taken_over
-from tests.machine.full import Report, hands_full, machine_full
+from tests.machine.full import Report, machine_full, variant_full
 from tests.tooling.refusals import refusals
 
 
@@ -44,7 +44,17 @@ def played_through(size: str, seed: int) -> Row:
 def held_through(size: str, seed: int) -> Row:
     """T21m: the same, mostly over who has a task in hand, and what is decided at the same moment."""
     row = Row("T21m", "state machine of takeovers", "PostgreSQL", seed)
-    return _played(row, hands_full(seed=seed) if size == FULL else hands_full(examples=30, steps=20, seed=seed))
+    return _played(row, _variant("hands", size, seed))
+
+
+def asked_through(size: str, seed: int) -> Row:
+    """T22m: the same, mostly over what agents ask, and who answers."""
+    row = Row("T22m", "state machine of questions", "PostgreSQL", seed)
+    return _played(row, _variant("asking", size, seed))
+
+
+def _variant(name: str, size: str, seed: int) -> Report:
+    return variant_full(name, seed=seed) if size == FULL else variant_full(name, examples=30, steps=20, seed=seed)
 
 
 def _played(row: Row, found: Report) -> Row:
@@ -61,5 +71,6 @@ OTHERS: dict[str, Callable[[str, int], Row]] = {
     "T14": crashed_turns,
     "T21": taken_over,
     "T21m": held_through,
+    "T22m": asked_through,
     "T23": played_through,
 }

@@ -17,10 +17,12 @@ from clawgroups.coordinator.evidence import look
 from clawgroups.coordinator.watchdog import summary, watch
 from clawgroups.core.invariants import breaches
 from clawgroups.jobs import Sweeper
-from clawgroups.models import Attempt, Command, Lease, Member, Run, Task, Workspace
+from clawgroups.models import Approval, Attempt, Command, Lease, Member, Run, Task, Workspace
 from clawgroups.services import agents, repairs, review, takeover
 from clawgroups.services.perform import perform
 from tests.conftest import Team
+from tests.services.ask_support import NO, asks, told
+from tests.services.ask_support import now as asked_now
 
 pytestmark = pytest.mark.django_db
 
@@ -166,6 +168,34 @@ def test_the_work_of_a_retired_agent_is_given_on_at_once(team: Team) -> None:
     twice()
     task.refresh_from_db()
     assert task.state == "ready"
+
+
+def test_a_question_that_stays_with_one_person_past_their_time_is_put_to_everybody(team: Team) -> None:
+    question = asks(team, team.working())
+    assert question.escalates_at is not None
+    watch(question.escalates_at + timedelta(seconds=14))
+    assert kinds(proof()) == []
+    twice(question.escalates_at + timedelta(seconds=25))
+    assert (asked_now(question).asked_of, asked_now(question).escalates_at) == (None, None)
+    assert team.journal()[-1] == "approval.escalated"
+
+
+def test_a_question_that_stays_with_somebody_who_may_not_answer_is_put_to_everybody(team: Team) -> None:
+    question = asks(team, team.working())
+    Member.objects.filter(pk=team.seat("ada").pk).update(role="guest")
+    twice()
+    assert asked_now(question).asked_of is None
+    assert breaches(look(), timezone.now()) == []
+
+
+def test_a_question_that_nobody_can_answer_any_more_is_ended_and_its_agent_told(team: Team) -> None:
+    task = team.working()
+    one, two = asks(team, task), asks(team, task, "make", request_id=2, call="c2")
+    Approval.objects.filter(pk=one.pk).update(expires_at=timezone.now() - timedelta(minutes=1))
+    Approval.objects.filter(pk=two.pk).update(epoch=0)
+    twice()
+    assert (asked_now(one).state, asked_now(two).state, asked_now(two).why) == ("expired", "void", "over")
+    assert sorted(told(task)) == [(1, NO), (2, {"outcome": {"outcome": "cancelled"}})]
 
 
 def test_a_repair_leaves_what_has_moved_on_meanwhile(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,6 +135,8 @@ WRONG: list[tuple[World, Kind]] = [
     (approval(expires_at=LONG_AGO), Kind.BAD_APPROVAL),
     (approval(attempt_state="expired"), Kind.BAD_APPROVAL),
     (approval(task_epoch=4), Kind.BAD_APPROVAL),
+    (approval(escalates_at=LONG_AGO), Kind.NOT_PASSED_ON),
+    (approval(asked_of_unable=True), Kind.NOT_PASSED_ON),
     (ONLY_WAITING, Kind.STILL),
     (run(state="planning"), Kind.STILL),
     (run(state="consolidating"), Kind.STILL),
@@ -168,6 +170,7 @@ def test_an_open_task_of_a_run_that_is_over_is_told() -> None:
 FINE: list[World] = [
     task(deadline=NOW - timedelta(seconds=14)),
     later(deadline=LONG_AGO, run_state="proposed"),
+    approval(escalates_at=NOW - timedelta(seconds=14)),
     run(paused=True),
     run(state="proposed"),
     run(state="planning", wanted=5),

@@ -43,6 +43,14 @@ CRITICAL_RULES = [rule("critical", kinds=one.kinds, commands=one.commands) for o
 # One over the other
 
 
+def test_an_answer_names_every_rule_that_it_rests_on() -> None:
+    src, docs, other = (rule("allow", kinds=["edit"], paths=[f"{name}/**"]) for name in ("src", "docs", "other"))
+    both = {"kind": "edit", "locations": [{"path": f"{FOLDER}/{name}/x"} for name in ("docs", "src", "docs/more")]}
+    ruling = judge([other, src, docs], read_call(both, "", FOLDER))
+    assert {ruling.rule, *ruling.others} == {src, docs}
+    assert judge([src, other], read_call(both, "", FOLDER)).others == ()
+
+
 def test_the_first_kind_that_has_a_fitting_rule_counts() -> None:
     every = {name: rule(name, commands=["make *"]) for name in ("deny", "critical", "allow", "ask")}
     assert answer(run("make all"), *every.values()) == "deny"

@@ -1,8 +1,8 @@
 """T23 at full size on one database: `python -m tests.machine [--examples N] [--steps N] [--seed S] [--pure N]`.
 
-`--hands` plays mostly takeovers, drafts and hand-backs (T21m). The database is what DATABASE_URL names, or a fresh
-SQLite file; it is migrated and left as it was found. The last line is a report as JSON; a failure prints the steps
-and the seed that lead to it.
+`--hands` plays mostly takeovers, drafts and hand-backs (T21m), `--asking` questions and answers (T22m). The database is
+what DATABASE_URL names, or a fresh SQLite file; it is migrated and left as it was found. The last line is a report as
+JSON; a failure prints the steps and the seed that lead to it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from django.db import connection, transaction  # noqa: E402
 from clawgroups import commit  # noqa: E402
 from clawgroups.core.garbage import settle  # noqa: E402
 from tests.conftest import make_team, make_users  # noqa: E402
-from tests.machine.engine import Engine, Hands, run, walk  # noqa: E402
+from tests.machine.engine import Asking, Engine, Hands, run, walk  # noqa: E402
 from tests.machine.pure import play  # noqa: E402
 
 CHUNK = 100  # examples, or walks, in one transaction
@@ -75,8 +75,9 @@ def main(arguments: list[str]) -> int:
     options.add_argument("--walks", type=int, default=0)
     options.add_argument("--pure", type=int, default=0)
     options.add_argument("--hands", action="store_true", help="mostly takeovers, drafts and hand-backs")
+    options.add_argument("--asking", action="store_true", help="mostly questions, answers and rules")
     given = options.parse_args(arguments)
-    machine = Hands if given.hands else Engine
+    machine = Asking if given.asking else Hands if given.hands else Engine
     call_command("migrate", verbosity=0)
     settle()
     if connection.vendor == "sqlite":

@@ -31,13 +31,11 @@ from clawgroups.gateway import reads
 from clawgroups.models import Attempt, Command, Member, Run, Session
 from clawgroups.reactions import react
 from clawgroups.services import (
-    approvals,
     artifacts,
     breakers,
     contact,
     late,
     members,
-    putting,
     runs,
     sessions,
     steering,
@@ -55,6 +53,7 @@ BEGIN = datetime(2026, 5, 4, 8, tzinfo=UTC)
 AGENTS = ("scribe", "counter", "judge")
 PEOPLE = ("ada", "bob", "carol")
 ASKED = ("bob", "carol")  # who may be asked for tasks
+FOLDER = "/home/ann/work"
 PROMPTS = ("work", "acknowledge", "steer")
 ENDS: dict[str, Mapping[str, Any]] = {
     "end_turn": {"result": {"stopReason": "end_turn"}},
@@ -64,7 +63,6 @@ ENDS: dict[str, Mapping[str, Any]] = {
     "error": {"error": {"code": -32603, "message": "it broke"}},
     "login": {"error": {"code": -32000, "message": "sign in"}},
 }
-OPTIONS = [{"optionId": "y", "kind": "allow_once"}, {"optionId": "n", "kind": "reject_once"}]
 PLANS: tuple[list[dict[str, Any]], ...] = (
     [{"key": "a", "title": "A"}],
     [{"key": "a", "title": "A"}, {"key": "b", "title": "B", "depends_on": ["a"]}],
@@ -98,6 +96,8 @@ class Acts:
         self.up = set(AGENTS)
         self.wanted: dict[str, None] = {}
         self._stack = ExitStack()
+        self.sent: dict[UUID, list[tuple[str, UUID | None, UUID]]] = {}
+        """Of each frame what it is for, the link that it is for, and each link it was handed to."""
         self.taken: list[str] = []
         """Texts of which their writers were told that they are saved, or kept."""
         self._words = 0
@@ -229,6 +229,8 @@ class Acts:
         for command in steering.in_order(sessions.owed_commands(self.team.agents[name].pk, link)):
             busy = Command.objects.filter(session=command.session, state="sent", purpose__in=PROMPTS)
             if command.state == "open" and not (command.purpose in PROMPTS and busy.exists()):
+                # A reply is bound to the link on which was asked: its number means something else on any other one.
+                self.sent[command.pk] = [*self.sent.get(command.pk, []), (command.purpose, command.link, link)]
                 self.do(sessions.command_sent, command.pk, link=link)
 
     def requests(self, name: str) -> list[Command]:
@@ -239,7 +241,8 @@ class Acts:
     def answer(self, name: str, command: Command, end: str, text: str, *, later: bool) -> None:
         link = self.links[name]
         opened = command.purpose == "open" and end in ("end_turn", "refusal")
-        said = {"result": {"sessionId": f"acp-{command.session_id}"}} if opened else ENDS[end]
+        session = {"sessionId": f"acp-{command.session_id}", "_meta": {"clawgroups": {"cwd": FOLDER}}}
+        said = {"result": session} if opened else ENDS[end]
         row = Connection.objects.get(pk=link)
         how = self.decide if later else self.do
         how(
@@ -273,18 +276,6 @@ class Acts:
         transcript.record(
             link.pk, epoch=link.epoch, since=since, received=since + 1, batches=[batch], actor=ear.actor
         ).result()
-
-    def ask(self, name: str, number: int) -> None:
-        """An agent asks for permission in one of its sessions."""
-        session = Session.objects.filter(agent=self.team.agents[name], state="open").order_by("-opened_at").first()
-        if session is not None:
-            me = self.agent(name)
-            self.do(putting.request_approval, session.pk, request_id=number, tool_call={}, options=OPTIONS, actor=me)
-
-    def withdraw(self, name: str, number: int) -> None:
-        session = Session.objects.filter(agent=self.team.agents[name], state="open").order_by("-opened_at").first()
-        if session is not None:
-            self.do(approvals.withdraw_approval, session.pk, request_id=number, actor=self.agent(name))
 
     def deliver(self, name: str, pick: int) -> None:
         """An agent delivers a file in one of its sessions, be that over or not."""
@@ -349,10 +340,6 @@ class Acts:
     def clear(self, name: str) -> None:
         """An agent's owner vouches for it."""
         self.do(breakers.clear_breaker, self.team.agents[name].pk, actor=self.person("ada"))
-
-    def decide_approval(self, approval_id: UUID, option: str, who: str, *, later: bool) -> None:
-        how = self.decide if later else self.do
-        how(approvals.decide_approval, approval_id, option_id=option, actor=self.person(who))
 
     def leave(self, name: str, *, later: bool) -> None:
         """A member's seat is taken away."""

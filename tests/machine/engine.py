@@ -18,10 +18,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from clawgroups.core.invariants import Allowance
 from tests.conftest import Team
+from tests.machine import by_asking
 from tests.machine.acts import AGENTS, ENDS, PEOPLE, PLANS, Acts
+from tests.machine.answers import Answers
+from tests.machine.by_asking import OF_ASKING
 from tests.machine.by_hand import BY_HAND, HANDS
 from tests.machine.cases import Case, about
 from tests.machine.history import History
+from tests.machine.questions import Questions
 from tests.machine.together import together
 from tests.machine.words import Words
 
@@ -48,6 +52,8 @@ class Engine(RuleBasedStateMachine):
         self.acts.begin()
         self.history = History(self.team.workspace.pk)
         self.words = Words(self.team.workspace.pk)
+        self.asks = Questions(self.acts)
+        self.answers = Answers(self.team.workspace.pk, self.asks)
         self.told: list[str] = []
         self.tasks: list[UUID] = []
         self.approvals: list[UUID] = []
@@ -63,10 +69,11 @@ class Engine(RuleBasedStateMachine):
 
     @invariant()
     def everything_holds(self) -> None:
-        swept = self._swept
+        swept, before = self._swept, len(self.history.entries)
         found = self.history.check(self.acts.now, AFTER_A_SWEEP if swept else AT_ANY_TIME)
         found += self.words.check(self.acts.taken)
         found += together(self.team.workspace.pk, swept=swept)
+        found += self.answers.check(self.history.entries[before:], swept=swept)
         self._swept = False
         assert not found, "\n".join(found)
         self.tasks = [task.id for task in self.history.world.tasks]
@@ -133,7 +140,7 @@ class Engine(RuleBasedStateMachine):
         if waiting:
             end = chance.choice(sorted(ENDS))
             self._tell(f"    {name}: {waiting[0].purpose} {end}")
-            self.acts.answer(name, waiting[0], end, chance.choice("xy "), later=self._later(chance))
+            self.acts.answer(name, waiting[0], end, chance.choice("xy "), later=self.later(chance))
 
     def an_agent_answers_late_or_again(self, chance: Random) -> None:
         name = chance.choice(AGENTS)
@@ -149,12 +156,6 @@ class Engine(RuleBasedStateMachine):
     def an_agent_speaks(self, chance: Random) -> None:
         if self.acts.ears:
             self.acts.speak(chance.randrange(30), "word")
-
-    def an_agent_asks(self, chance: Random) -> None:
-        self.acts.ask(chance.choice(self.acts.at_work()), chance.randrange(3))
-
-    def an_agent_takes_its_question_back(self, chance: Random) -> None:
-        self.acts.withdraw(chance.choice(AGENTS), chance.randrange(3))
 
     def an_agent_delivers_a_file(self, chance: Random) -> None:
         self.acts.deliver(chance.choice(self.acts.at_work()), chance.randrange(100))
@@ -191,26 +192,21 @@ class Engine(RuleBasedStateMachine):
         if chance.random() < 0.8:
             case = replace(case, who=BY_HAND[verb].by(case))
         self._tell(f"    {case.who}: {verb}")
-        self.acts.by_hand(verb, case, later=self._later(chance))
-
-    def a_person_answers(self, chance: Random) -> None:
-        if self.approvals:
-            approval, option, who = chance.choice(self.approvals), chance.choice("yn"), chance.choice(PEOPLE)
-            self.acts.decide_approval(approval, option, who, later=self._later(chance))
+        self.acts.by_hand(verb, case, later=self.later(chance))
 
     def a_late_result_is_taken_up(self, chance: Random) -> None:
         if known := self.acts.late_results():
-            self.acts.adopt(chance.choice(known), chance.choice(PEOPLE), later=self._later(chance))
+            self.acts.adopt(chance.choice(known), chance.choice(PEOPLE), later=self.later(chance))
 
     def a_member_leaves(self, chance: Random) -> None:
-        self.acts.leave(chance.choice(["bob", *AGENTS]), later=self._later(chance))
+        self.acts.leave(chance.choice(["bob", *AGENTS]), later=self.later(chance))
 
     def a_member_comes_back(self, chance: Random) -> None:
         self.acts.join(chance.choice(["bob", *AGENTS]))
 
     # Others were quicker
 
-    def _later(self, chance: Random) -> bool:
+    def later(self, chance: Random) -> bool:
         """Whether what is decided now is written only after other things have happened."""
         return chance.random() < self.crossing
 
@@ -230,8 +226,6 @@ WAYS: dict[Callable[[Engine, Random], None], int] = {
     Engine.an_agent_answers_late_or_again: 6,
     Engine.somebody_listens: 4,
     Engine.an_agent_speaks: 4,
-    Engine.an_agent_asks: 4,
-    Engine.an_agent_takes_its_question_back: 1,
     Engine.an_agent_delivers_a_file: 3,
     Engine.a_step_is_over: 1,
     Engine.a_socket_closes: 2,
@@ -239,7 +233,7 @@ WAYS: dict[Callable[[Engine, Random], None], int] = {
     Engine.an_agent_breaks_the_protocol: 1,
     Engine.its_owner_vouches_for_an_agent: 1,
     Engine.a_person_acts: 20,
-    Engine.a_person_answers: 3,
+    **OF_ASKING,
     Engine.a_late_result_is_taken_up: 4,
     Engine.a_member_leaves: 2,
     Engine.a_member_comes_back: 2,
@@ -271,7 +265,7 @@ class Hands(Engine):
         idle: dict[Callable[[Engine, Random], None], bool] = {
             Engine.a_decision_of_before_is_committed: not self.acts.pending,
             Engine.an_agent_speaks: not self.acts.ears,
-            Engine.a_person_answers: not self.approvals,
+            by_asking.a_person_answers: not self.approvals,
         }
         return {way: 0 if idle.get(way) else weight for way, weight in WAYS_OF_HANDS.items()}
 
@@ -285,19 +279,26 @@ WAYS_OF_HANDS = {
     Engine.an_agent_answers_late_or_again: 10,
     Engine.somebody_listens: 8,
     Engine.an_agent_speaks: 12,
-    Engine.an_agent_asks: 6,
+    by_asking.an_agent_asks: 6,
     Engine.an_agent_delivers_a_file: 6,
     Engine.a_step_is_over: 3,
     Engine.a_person_acts: 80,
     Engine.what_is_owed_is_sent: 10,
     Engine.a_socket_closes: 1,
-    Engine.a_person_answers: 5,
+    by_asking.a_person_answers: 5,
     Engine.a_decision_of_before_is_committed: 20,
     Engine.an_agent_breaks_the_protocol: 0,
     Engine.a_person_steers_the_run: 2,
     Engine.a_late_result_is_taken_up: 2,
     Engine.a_member_leaves: 1,
 }
+
+
+class Asking(Hands):
+    """Agents that ask, and all that can become of a question; much of it is decided at the same moment."""
+
+    def ways(self) -> dict[Callable[[Engine, Random], None], int]:
+        return {way: by_asking.MOSTLY.get(way, min(weight, 4)) for way, weight in super().ways().items()}
 
 
 def run(*, examples: int, steps: int, seed: int, machine: type[Engine] = Engine) -> None:

@@ -1,6 +1,7 @@
 """T23 at full size: `machine_full()` runs the state machine on SQLite and on a real PostgreSQL, and the pure core.
 
-T21m: `hands_full()` runs its variant that is all about who has a task in hand, on a real PostgreSQL.
+`variant_full()` runs a variant of it on a real PostgreSQL: T21m is all about who has a task in hand, T22m about what
+agents ask and who answers.
 """
 
 from __future__ import annotations
@@ -66,12 +67,12 @@ def machine_full(
         return _report([run.result() for run in runs])
 
 
-def hands_full(*, examples: int = EXAMPLES, steps: int = STEPS, seed: int | None = None) -> Report:
-    """Run the variant about takeovers on PostgreSQL, with as many walks as `machine_full` has."""
+def variant_full(variant: str, *, examples: int = EXAMPLES, steps: int = STEPS, seed: int | None = None) -> Report:
+    """Run a variant ("hands", "asking") on PostgreSQL, with as many walks as `machine_full` has."""
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     size = ["--examples", str(examples), "--walks", str(examples // EXAMPLES_A_WALK), "--steps", str(steps)]
     with servers.postgres() as database:
-        return _report([_run([*size, "--seed", str(seed), "--hands"], {"DATABASE_URL": database})])
+        return _report([_run([*size, "--seed", str(seed), f"--{variant}"], {"DATABASE_URL": database})])
 
 
 def _report(found: list[dict[str, Any]]) -> Report:

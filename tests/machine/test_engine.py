@@ -12,9 +12,9 @@ from clawgroups.models import Attempt, Task
 from clawgroups.services import review, takeover
 from tests.conftest import Team
 from tests.machine import engine
-from tests.machine.engine import Engine, Hands, run, walk
+from tests.machine.engine import Asking, Engine, Hands, run, walk
 
-EXAMPLES, WALKS, STEPS = 6, 5, 30
+EXAMPLES, WALKS, STEPS = 5, 3, 30
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +44,12 @@ def test_a_task_is_in_one_hand_at_most_whatever_is_decided_at_the_same_moment() 
     seed = chosen(" --hands")
     for one in range(seed, seed + WALKS):
         walk(seed=one, steps=STEPS, machine=Hands)
+
+
+def test_a_question_ends_once_and_as_a_person_or_a_rule_says_whatever_is_decided_at_the_same_moment() -> None:
+    seed = chosen(" --asking")
+    for one in range(seed, seed + WALKS):
+        walk(seed=one, steps=STEPS, machine=Asking)
 
 
 def forgetful(attempt: Attempt) -> str:

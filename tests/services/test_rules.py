@@ -36,8 +36,10 @@ def test_a_rule_answers_before_anybody_is_asked_and_says_so(team: Team) -> None:
     assert "approval.requested" not in types
     entry = Entry.objects.get(workspace=team.workspace, type="approval.decided")
     assert entry.payload["rule_id"] == str(rule.pk)
+    # Whoever asks has decided nothing.
+    assert entry.actor["kind"] == "system"
     assert Task.objects.get(pk=task.pk).blocked_on == "agent"
-    assert AuditRow.objects.filter(action="approval.decided").exists()
+    assert AuditRow.objects.get(action="approval.decided").who == "Claw Groups"
 
 
 def test_a_question_that_is_put_again_is_answered_once(team: Team) -> None:

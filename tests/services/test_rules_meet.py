@@ -6,12 +6,14 @@ import pytest
 
 from clawgroups.core.errors import Conflict
 from clawgroups.models import Approval, Entry, Overstep, Rule, Session, Task, Vote
-from clawgroups.services import rules
+from clawgroups.services import members, rules
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 from tests.services import ask_support
 from tests.services.ask_support import NO, YES, asks, decides, now, tells, told
 from tests.services.conftest import Clock, fresh
+from tests.services.races import between
+from tests.services.rule_support import FOLDER, ask, make, working
 
 pytestmark = pytest.mark.django_db
 ALWAYS = [{"optionId": "a", "name": "Always", "kind": "allow_always"}, *ask_support.OPTIONS]
@@ -111,3 +113,28 @@ def test_what_was_allowed_as_critical_is_no_overstep(team: Team) -> None:
     decides(team, "ada", asks(team, task, "fly deploy"))
     tells(team, task, status="completed", raw_output={"code": 0})
     assert not Overstep.objects.exists()
+
+
+# What an answer rests on, when it is committed
+
+BOTH = {"toolCallId": "b", "kind": "edit", "locations": [{"path": f"{FOLDER}/{name}/x.py"} for name in ("a", "b")]}
+
+
+@pytest.mark.parametrize("revoked", [0, 1])
+def test_of_several_rules_that_allow_together_each_is_in_force_when_that_is_committed(
+    team: Team, monkeypatch: pytest.MonkeyPatch, revoked: int
+) -> None:
+    made = [make(team, "allow", kinds=["edit"], paths=[f"{name}/**"]) for name in ("a", "b")]
+    task = working(team)
+    assert ask(team, task, BOTH, 1).state == "decided"
+    between(monkeypatch, lambda: perform(rules.revoke_rule, made[revoked].pk, actor=team.actor("ada")))
+    assert ask(team, task, BOTH, 2).state == "open"
+
+
+def test_nobody_allows_by_a_rule_who_loses_the_right_before_that_is_committed(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(team, "allow", by="carol", kinds=["edit"], paths=["**"])
+    task, carol = working(team), team.seat("carol").pk
+    between(monkeypatch, lambda: perform(members.set_role, carol, role="guest", actor=team.actor("ada")))
+    assert ask(team, task, BOTH).state == "open"
