@@ -77,7 +77,7 @@ class CoordinationForm(forms.Form):
     )
     judge_same_owner = forms.TypedChoiceField(
         required=False,
-        empty_value=False,
+        empty_value=False,  # type: ignore[arg-type]  # whatever `coerce` gives
         label=gettext_lazy("Which agents may judge"),
         help_text=gettext_lazy("Where another agent judges. Never one that had a hand in the work."),
         coerce=lambda value: value == "yes",
@@ -89,7 +89,7 @@ class CoordinationForm(forms.Form):
     )
     hears = forms.TypedChoiceField(
         required=False,
-        empty_value=True,
+        empty_value=True,  # type: ignore[arg-type]  # whatever `coerce` gives
         label=gettext_lazy("A message that names nobody"),
         coerce=lambda value: value != "no",
         choices=[

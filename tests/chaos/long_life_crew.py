@@ -110,8 +110,9 @@ class FarAgent:
         """What the gateway does about an agent's other links."""
         elsewhere = reads.sessions_elsewhere(self.pk, self.link)
         self._world.sessions_lost = max(self._world.sessions_lost, len(elsewhere))
-        for session_id in elsewhere:
-            perform(sessions.session_lost, session_id, reason="another process of the agent came")
+        for session_id, attempt_id in elsewhere:
+            why = "another process of the agent came"
+            perform(sessions.session_lost, session_id, attempt_id=attempt_id, reason=why)
         forgotten = late.forget_told(self.pk, self.link)
         if forgotten is not None:
             commit.wait(forgotten)

@@ -217,8 +217,9 @@ class Acts:
         self.do(contact.connection_ready, link, epoch=opened.answer["epoch"], announced={"name": name})
         self.up.add(name)
         if not same:
-            for session_id in reads.sessions_elsewhere(agent.pk, link):
-                self.do(sessions.session_lost, session_id, reason="another process of the agent came")
+            for session_id, attempt_id in reads.sessions_elsewhere(agent.pk, link):
+                why = "another process of the agent came"
+                self.do(sessions.session_lost, session_id, attempt_id=attempt_id, reason=why)
 
     def _epoch(self, link: UUID) -> int:
         return Connection.objects.get(pk=link).epoch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -31,11 +32,11 @@ def built_in(team: Team, name: str) -> None:
     Agent.objects.filter(pk=team.agents[name].pk).update(is_builtin=True, model="none: computes by rules")
 
 
-def use(team: Team, name: str, by: str = "ada", **said: object) -> Run:
+def use(team: Team, name: str, by: str = "ada", **said: Any) -> Run:
     words = said.pop("words", {})
     outcome = perform(
         run_templates.use_template, team.workspace.pk, name=name, words=words, actor=team.actor(by), **said
-    )  # type: ignore[arg-type]
+    )
     return Run.objects.get(pk=UUID(str(outcome.answer["id"])))
 
 

@@ -59,8 +59,8 @@ def test_a_turn_that_was_out_when_its_task_ended_is_over_with_its_program(team: 
     assert states(task) == ["closed"]
     Attempt.objects.filter(task=task).update(stop="unconfirmed")
     assert contact.unconfirmed([agent.pk])
-    for session in links_lost(agent.pk, new_id()):
-        perform(session_lost, session, reason="the agent was restarted")
+    for session, attempt in links_lost(agent.pk, new_id()):
+        perform(session_lost, session, attempt_id=attempt, reason="the agent was restarted")
     assert not contact.unconfirmed([agent.pk])
     assert Attempt.objects.get(task=task).stop == "done"
     assert states(task) == ["closed"]
