@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
@@ -23,7 +22,6 @@ from clawgroups.services.perform import perform_async, read_async
 log = logging.getLogger(__name__)
 
 MAX_ASKED = 256 * 1024
-MAX_IDS = 10_000
 
 
 class Questions:
@@ -44,8 +42,6 @@ class Questions:
         self._intake = intake
         self._flush = flush
         self._send = send
-        self._put_here: OrderedDict[str, None] = OrderedDict()
-        """The ids under which something was asked on this socket, on which nothing ever comes a second time."""
 
     async def handle(self, item: Asked | Withdrawn) -> None:
         """Store a question, or its withdrawal."""
@@ -83,18 +79,8 @@ class Questions:
         await self._intake.take(session_id, asked.tool_call, size, item.frame)
         await self._flush()
 
-    def _is_again(self, request_id: object) -> bool:
-        """Whether the agent uses an id again: what it asked before under it, and was answered, is another question."""
-        key = json.dumps(request_id)
-        if key in self._put_here:
-            return True
-        self._put_here[key] = None
-        if len(self._put_here) > MAX_IDS:
-            self._put_here.popitem(last=False)
-        return False
-
     async def _put(self, session_id: UUID, item: Asked, asked: PermissionAsked) -> None:
-        call, is_again = asked.tool_call, self._is_again(asked.request_id)
+        call = asked.tool_call
         try:
             await patiently(
                 perform_async,
@@ -104,7 +90,6 @@ class Questions:
                 tool_call={"toolCallId": call.tool_call_id, **call.given},
                 options=[{"optionId": o.option_id, "name": o.name, "kind": o.kind} for o in asked.options],
                 actor=self._actor,
-                is_again=is_again,
             )
         except ClawError as refusal:
             log.info("permission request of agent %s refused: %s", self._held.agent_id, refusal)
@@ -120,7 +105,6 @@ class Questions:
         if self._intake.has_left(session_id, item.frame):
             await self._send(peer.result(item.request_id, {"action": "cancel"}))
             return
-        is_again = self._is_again(asked.request_id)
         try:
             await patiently(
                 perform_async,
@@ -131,7 +115,6 @@ class Questions:
                 form=asked.form,
                 tool_call_id=asked.tool_call_id,
                 actor=self._actor,
-                is_again=is_again,
             )
         except ClawError as refusal:
             log.info("form of agent %s refused: %s", self._held.agent_id, refusal)

@@ -45,12 +45,10 @@ def request_approval(
     options: Sequence[Mapping[str, Any]],
     actor: Actor,
     form: Mapping[str, Any] | None = None,
-    is_again: bool = False,
 ) -> Future[Outcome]:
     """Store an agent's question before anybody is asked. The same request id on the same link is the same question.
 
     With other arguments it is not: while it is open it is void then, the agent is told a rejection, and may ask again.
-    Nor is it once it is closed and the agent asks under its id once more (`is_again`), not its connector.
     `form`: the schema of what it wants to be told, where it asks for more than a yes or no. Answer: {"id", "open"};
     `open` is False when the attempt is over, and the agent is told so (-32010). A rule of the workspace may answer it.
     Raises `Invalid` for options without ids or kinds, `NotFound` for a foreign session.
@@ -66,8 +64,6 @@ def request_approval(
     before, pk = newest(session, request_id)
     live = attempt.state in ("offered", "working") and attempt.epoch == task.epoch
     decision = Decision()
-    if is_again and before is not None and before.state != "open":
-        before = None
     if before is not None and before.attempt_id == attempt.pk and not _is_else(before, tool_call, offered, form):
         pk = before.pk
     elif before is not None and before.state == "open":
@@ -231,7 +227,6 @@ def request_form(
     form: Mapping[str, Any],
     tool_call_id: str,
     actor: Actor,
-    is_again: bool = False,
 ) -> Future[Outcome]:
     """Store a form that an agent asks people to fill in, as a question like any other.
 
@@ -248,5 +243,4 @@ def request_form(
         options=FORM_OPTIONS,
         actor=actor,
         form=form,
-        is_again=is_again,
     )

@@ -58,6 +58,7 @@ NEEDS = st.builds(
     MEMBERS,
     MEMBERS,
     MEMBERS,
+    MEMBERS,
     st.none() | st.none() | st.sampled_from(IDS),
     st.booleans(),
     proposed=st.none() | st.sampled_from(IDS),

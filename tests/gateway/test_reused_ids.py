@@ -29,18 +29,6 @@ async def asked_and_allowed(team: Team, agent: Socket, task: Task, session: str)
     assert (await agent.answered(0))["result"] == YES
 
 
-async def test_the_same_question_under_the_same_id_is_put_again_once_it_was_answered(team: Team, key: str) -> None:
-    task = await read_async(team.assigned)
-    async with connected(key) as agent:
-        session = (await agent.asked("session/prompt"))["params"]["sessionId"]
-        await asked_and_allowed(team, agent, task, session)
-        asks(agent, session, 0, "make")
-        [again] = await until_open(task)
-        await answers(team, again, "no")
-        await agent.until(lambda: len(frames_for([agent], 0)) == 2)
-        assert [frame["result"] for frame in frames_for([agent], 0)] == [YES, NO]
-
-
 async def test_an_old_answer_is_not_repeated_on_a_new_line_while_its_id_is_asked_again(team: Team, key: str) -> None:
     task, link = await read_async(team.assigned), uuid4()
     async with connected(key, link=link) as first:
