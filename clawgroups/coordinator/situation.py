@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -123,6 +123,7 @@ def situation_of(run: Run, now: datetime) -> Situation:
     candidates = candidates_of(run.workspace, seats, people, now)
     working = [c for c in candidates if not c.is_person]
     planning = run.state == "planning"
+    tasks = tuple(_tasks(run, now))
     agents = _agents([s.agent_id for s in seats]) if planning else {}
     return Situation(
         run_id=run.pk,
@@ -133,7 +134,7 @@ def situation_of(run: Run, now: datetime) -> Situation:
         goal=run.goal,
         asked_by=run.created_by_id,
         now=now,
-        tasks=tuple(_tasks(run, now)),
+        tasks=tasks,
         candidates=candidates,
         allowance=left_by_others(run, {s.agent_id: s.pk for s in seats}, working, now),
         descriptions={s.pk: _description(agents[s.agent_id]) for s in seats if planning}
@@ -146,16 +147,16 @@ def situation_of(run: Run, now: datetime) -> Situation:
         question=run.question,
         answers=tuple(run.answers),
         asking=pending(run),
-        judged=_judged(run),
+        judged=_judged(tasks),
         used_up=run.budget_stop or budgets.stop_of(run, now),
         wish=id_of(run.replan) if read_asked(run.replan) else "",
     )
 
 
-def _judged(run: Run) -> frozenset[UUID]:
+def _judged(tasks: Iterable[TaskView]) -> frozenset[UUID]:
     """The attempts in review that wait for the verdict of another agent."""
-    waiting = Task.objects.filter(run=run, state="in_review", blocked_on="agent").exclude(attempt=None)
-    attempts = [pk for pk in waiting.values_list("attempt_id", flat=True) if pk is not None]
+    waiting = [task for task in tasks if task.state == "in_review" and task.blocked_on == "agent"]
+    attempts = [task.attempt for task in waiting if task.attempt is not None]
     return frozenset(agent_judges.under_way(attempts)) if attempts else frozenset()
 
 
