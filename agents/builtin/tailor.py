@@ -139,7 +139,9 @@ def _text(parts: Sequence[Part], stems: set[str], fitting: Sequence[str]) -> str
     order = sorted(range(len(groups)), key=lambda number: (-_weight(groups[number], stems), number))
     opening = "\n\n".join(_blocks([unit for part in head for unit in part.units]))
     rest = [part.text() for number in order for part in groups[number]]
-    return "\n\n".join(text for text in (opening, lead, *rest) if text)
+    # A text without sections has no opening: what fits stands above all of it.
+    whole = (opening, lead, *rest) if groups else (lead, opening)
+    return "\n\n".join(text for text in whole if text)
 
 
 def _weight(group: Sequence[Part], stems: set[str]) -> float:

@@ -137,6 +137,11 @@ def test_a_version_has_what_fits_first_loses_nothing_and_says_what_is_missing(tm
     assert "<h1>Mira Sommer</h1>" in page
 
 
+def test_in_a_text_without_sections_what_fits_stands_above_all_of_it() -> None:
+    text = version_of("# Mira\n\n- Led a team.\n- Wrote tests.\n", "Who writes tests", read_told("")).text
+    assert text == "## What fits best\n\n- Wrote tests.\n\n- Led a team.\n- Wrote tests."
+
+
 def test_a_version_of_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NoInputError, match="no text here"):
         done(tailor, tmp_path, brief_of("Name: Lead\nSource: mira.md"))
