@@ -77,7 +77,7 @@ def brief_of(instructions: str, **more: Any) -> Brief:
 def test_a_page_holds_every_fact_of_its_row_as_text_and_nothing_that_acts(tmp_path: Path) -> None:
     said = done(make_page, tmp_path, brief_of(SHOP))
     page = (tmp_path / "aurora.html").read_text()
-    assert [path.name for path in tmp_path.iterdir()] == ["aurora.html"]
+    assert {path.name for path in tmp_path.iterdir()} == {"aurora.html", "aurora.missing.txt"}
     for part in ("Café &lt;Aurora&gt;", "Slow coffee", "Porto", "8:00-18:00", "Espresso", "Filter", ">Come by</a>"):
         assert part in page
     assert 'href="https://aurora.example/?a=1&amp;b=2"' in page
@@ -110,6 +110,8 @@ def test_a_website_leads_to_each_page_and_the_same_pages_give_the_same_bytes(tmp
     assert '<a href="aurora.html">Café &lt;Aurora&gt;</a>' in index
     assert "Slow coffee" in index
     assert "holds 1 page;" in said
+    # What the list lacks is said to who asked, and stands on no page.
+    assert "Not known: what it is about, address and phone." in said
     done(make_site, tmp_path, asked)
     assert (tmp_path / "site.zip").read_bytes() == first
 
