@@ -7,7 +7,7 @@ import re
 import zipfile
 from collections.abc import Sequence
 from html import escape, unescape
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from agents.builtin.brief import Brief
 from agents.builtin.failures import NoInputError
@@ -38,6 +38,7 @@ USUAL = {
     "phone": "phone",
     "web": "website",
 }
+MISSING = ".missing.txt"
 LISTED = ("hours", "address", "city", "phone", "mail", "web", "other")
 SITE_SUFFIXES = frozenset({".html", ".htm", ".css", ".svg", ".png", ".jpg", ".jpeg", ".webp", ".pdf", ".docx"})
 MOST_SITE = 64 * 1024 * 1024
@@ -62,10 +63,12 @@ async def make_page(turn: Turn, brief: Brief) -> None:
     await turn.plan(["Sort what is known", "Make the page"])
     parts = sorted_facts(told, title)
     await turn.advance()
+    missing = [said for part, said in USUAL.items() if part not in parts]
     async with turn.step(f"Write {file}", "edit", file) as step:
         await turn.work(write, turn.folder, file, page_of(title, told, parts))
+        await turn.work(note_missing, turn.folder, file, missing)
         step.note(f"{len(told.facts)} {plural(len(told.facts), 'fact')} of the list are on it.")
-    await turn.say(_said(title, file, parts))
+    await turn.say(_said(title, file, parts, missing))
     await turn.advance()
 
 
@@ -125,9 +128,18 @@ def _tel(value: str) -> str:
     return f"tel:{digits}" if re.fullmatch(r"\+?\d{5,15}", digits) else ""
 
 
-def _said(title: str, file: str, parts: dict[str, list[tuple[str, str]]]) -> str:
+def note_missing(folder: Path, file: str, missing: Sequence[str]) -> None:
+    """Leave word of what a page lacks for whoever puts the pages together; it is no part of the page."""
+    if missing:
+        write(folder, _note_of(file), "\n".join(missing) + "\n")
+
+
+def _note_of(file: str) -> str:
+    return str(PurePosixPath(file).with_suffix(MISSING))
+
+
+def _said(title: str, file: str, parts: dict[str, list[tuple[str, str]]], missing: Sequence[str]) -> str:
     facts = [column for found in parts.values() for column, _ in found]
-    missing = [said for part, said in USUAL.items() if part not in parts]
     lines = [f"The page of {name(title)} is in `{file}`."]
     lines.append(f"On it: {joined([name(column) for column in facts])}." if facts else "Only its name is known.")
     if missing:
@@ -151,11 +163,24 @@ async def make_site(turn: Turn, brief: Brief) -> None:
         content = await turn.work(_packed, turn.folder, files, index_of(title, cards))
         await turn.work(write, turn.folder, archive, content)
         step.note(f"{len(pages)} {plural(len(pages), 'page')} and index.html.")
-    listed = "\n".join(f"- {name(shown)} (`{file}`){f': {about}' if about else ''}" for file, shown, about in cards)
+    noted = await turn.work(_noted, turn.folder, pages)
+    listed = "\n".join(_line(card, noted) for card in cards)
     await turn.say(
         f"`{archive}` holds {len(pages)} {plural(len(pages), 'page')}; index.html leads to each.\n\n{listed}\n"
     )
     await turn.advance()
+
+
+def _noted(folder: Path, pages: Sequence[str]) -> dict[str, list[str]]:
+    """What each page lacks, as far as whoever made it left word."""
+    notes = {file: folder / _note_of(file) for file in pages}
+    return {file: note.read_text(encoding="utf-8").splitlines() for file, note in notes.items() if note.is_file()}
+
+
+def _line(card: tuple[str, str, str], noted: dict[str, list[str]]) -> str:
+    file, shown, about = card
+    missing = f" Not known: {joined(noted[file])}." if noted.get(file) else ""
+    return f"- {name(shown)} (`{file}`){f': {about}' if about else ''}.{missing}"
 
 
 def _site_files(folder: Path) -> list[str]:

@@ -10,6 +10,7 @@ from agents.builtin.brief import Brief
 from agents.builtin.failures import NoInputError
 from agents.builtin.figures import joined, name, plural
 from agents.builtin.material import REPORT, gather, write
+from agents.builtin.pages import note_missing
 from agents.builtin.roles import words_of
 from agents.builtin.told import Told, read_told
 from agents.builtin.turn import Turn
@@ -77,6 +78,7 @@ async def tailor(turn: Turn, brief: Brief) -> None:
     await turn.advance()
     async with turn.step(f"Write {file}", "edit", file) as step:
         await turn.work(write, turn.folder, file, page_of(version, role))
+        await turn.work(note_missing, turn.folder, file, version.missing)
         step.note(f"{len(version.fitting)} {plural(len(version.fitting), 'passage')} fit the role.")
     await turn.say(_said(version, role, file, source))
     await turn.advance()
@@ -139,7 +141,9 @@ def _text(parts: Sequence[Part], stems: set[str], fitting: Sequence[str]) -> str
     order = sorted(range(len(groups)), key=lambda number: (-_weight(groups[number], stems), number))
     opening = "\n\n".join(_blocks([unit for part in head for unit in part.units]))
     rest = [part.text() for number in order for part in groups[number]]
-    return "\n\n".join(text for text in (opening, lead, *rest) if text)
+    # A text without sections has no opening: what fits stands above all of it.
+    whole = (opening, lead, *rest) if groups else (lead, opening)
+    return "\n\n".join(text for text in whole if text)
 
 
 def _weight(group: Sequence[Part], stems: set[str]) -> float:

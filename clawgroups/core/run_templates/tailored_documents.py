@@ -62,7 +62,7 @@ TEMPLATE = Template(
     ),
     deliverables=(
         gettext_noop("A document for each role, in one archive (documents.zip)"),
-        gettext_noop("What each role asks for that the document does not say (in each document)"),
+        gettext_noop("What each role asks for that the document does not say (report.html)"),
     ),
     why="Each version rests on the document and one row of the list, so all are made at the same time.",
     samples=("profile.md", "roles.csv"),

@@ -77,7 +77,7 @@ def brief_of(instructions: str, **more: Any) -> Brief:
 def test_a_page_holds_every_fact_of_its_row_as_text_and_nothing_that_acts(tmp_path: Path) -> None:
     said = done(make_page, tmp_path, brief_of(SHOP))
     page = (tmp_path / "aurora.html").read_text()
-    assert [path.name for path in tmp_path.iterdir()] == ["aurora.html"]
+    assert {path.name for path in tmp_path.iterdir()} == {"aurora.html", "aurora.missing.txt"}
     for part in ("Café &lt;Aurora&gt;", "Slow coffee", "Porto", "8:00-18:00", "Espresso", "Filter", ">Come by</a>"):
         assert part in page
     assert 'href="https://aurora.example/?a=1&amp;b=2"' in page
@@ -110,6 +110,8 @@ def test_a_website_leads_to_each_page_and_the_same_pages_give_the_same_bytes(tmp
     assert '<a href="aurora.html">Café &lt;Aurora&gt;</a>' in index
     assert "Slow coffee" in index
     assert "holds 1 page;" in said
+    # What the list lacks is said to who asked, and stands on no page.
+    assert "Not known: what it is about, address and phone." in said
     done(make_site, tmp_path, asked)
     assert (tmp_path / "site.zip").read_bytes() == first
 
@@ -135,6 +137,11 @@ def test_a_version_has_what_fits_first_loses_nothing_and_says_what_is_missing(tm
     page = (tmp_path / "lead.html").read_text()
     assert page.index("What fits best") < page.index("Elbe Freight")
     assert "<h1>Mira Sommer</h1>" in page
+
+
+def test_in_a_text_without_sections_what_fits_stands_above_all_of_it() -> None:
+    text = version_of("# Mira\n\n- Led a team.\n- Wrote tests.\n", "Who writes tests", read_told("")).text
+    assert text == "## What fits best\n\n- Wrote tests.\n\n- Led a team.\n- Wrote tests."
 
 
 def test_a_version_of_nothing_is_refused(tmp_path: Path) -> None:
