@@ -103,7 +103,7 @@ def test_whoever_says_explicitly_whether_to_start_has_the_last_word(team: Team) 
 
 
 def test_who_judges_and_whether_messages_are_heard_are_settings(team: Team) -> None:
-    own = {"judge": "agent", "judge_same_owner": True, "hears": False}
+    own: dict[str, Any] = {"judge": "agent", "judge_same_owner": True, "hears": False}
     assert set_to(team, **own) == own
     read = read_coordination(own)
     assert (read.judge, read.judge_same_owner, read.hears) == ("agent", True, False)
