@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import Any
+from datetime import datetime
 from uuid import UUID, uuid5
 
 from django.db.models import Q
@@ -18,7 +18,7 @@ from django.utils import timezone
 from agents.ids import new_id
 from clawgroups import commit
 from clawgroups.core.actors import Actor
-from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, Write
+from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import Conflict
 from clawgroups.core.events import RunDrafted, RunStarted
 from clawgroups.core.lifecycle import RunState, TaskState
@@ -27,7 +27,7 @@ from clawgroups.core.task_events import ArtifactAdded, TaskParked, TaskReady
 from clawgroups.core.timers import after, wait_for_agents_verdict
 from clawgroups.models import Artifact, Attempt, Member, Run, Session, Task
 from clawgroups.permissions import get_task, require
-from clawgroups.services.attempts import fence
+from clawgroups.services.attempts import Decision, fence
 from clawgroups.services.deadlines import timers_of, waits, waits_when_ready
 from clawgroups.services.file_rows import artifact
 from clawgroups.services.files import StoredFile
@@ -103,43 +103,55 @@ def ask_agent(
     attempt = task.attempt
     if attempt is None or task.state != "in_review":
         raise Conflict(f"This task is {task.state.replace('_', ' ')}; there is no result to judge now.")
-    now, pk, workspace = timezone.now(), new_id(), task.workspace
-    timers = timers_of(workspace)
-    run = Run(pk=pk, workspace=workspace, deadline_at=after(now, timers.run_total))
-    goal = f"Judge the result of “{task.title}”"
-    values = {
-        "workspace_id": workspace.pk, "goal": goal, "kind": KIND, "state": RunState.RUNNING.value,
-        "created_by_id": task.run.created_by_id, "created_at": now, "started_at": now,
-        "deadline_at": run.deadline_at, "planner": "a result to be judged", "open_tasks": 1, "path_length": 1,
-    }  # fmt: skip
-    waiting = waits(task, wait_for_agents_verdict(now, timers, member.name), now)
+    now, workspace = timezone.now(), task.workspace
+    decision = _judging_run(task, attempt, member, lines, files, actor, now)
     reason = f"{member.name} judges it: {_listed(lines)}"[:500]
-    writes: list[Write] = [
-        Insert("clawgroups.Run", pk, values),
-        *(_given(run, row, actor) for row in files),
-        _task(run, task, attempt, member, lines, files, now),
-        Update("clawgroups.Task", task.pk, {"reason": reason, **waiting}, fence(task)),
-    ]
-    facts = [Fact(workspace.pk, RunDrafted(run_id=pk, goal=goal[:500])), Fact(workspace.pk, RunStarted(run_id=pk))]
-    facts += [
-        Fact(workspace.pk, ArtifactAdded(artifact_id=one.pk, run_id=pk, name=one.values["name"], kind="input"))
-        for one in writes
-        if isinstance(one, Insert) and one.model == "clawgroups.Artifact"
-    ]
-    facts.append(Fact(workspace.pk, TaskReady(task_id=_key(attempt.pk), run_id=pk)))
-    facts.append(Fact(workspace.pk, TaskParked(task_id=task.pk, reason=reason)))
+    waiting = waits(task, wait_for_agents_verdict(now, timers_of(workspace), member.name), now)
+    decision.writes.append(Update("clawgroups.Task", task.pk, {"reason": reason, **waiting}, fence(task)))
+    decision.facts.append(Fact(workspace.pk, TaskParked(task_id=task.pk, reason=reason)))
     seat = Expect("clawgroups.Member", member.pk, {"left_at": None})
     return commit.submit(
         Change(
             actor,
             workspace.pk,
             (*expects, seat, Expect("clawgroups.Attempt", attempt.pk, {"state": "submitted"})),
-            tuple(writes),
-            tuple(facts),
+            tuple(decision.writes),
+            tuple(decision.facts),
             verb="task.ask_agent_to_judge",
             answer={"id": str(_key(attempt.pk))},
         )
     )
+
+
+def _judging_run(
+    task: Task,
+    attempt: Attempt,
+    member: Member,
+    lines: Sequence[str],
+    files: Sequence[Artifact],
+    actor: Actor,
+    now: datetime,
+) -> Decision:
+    """A run of one task, with the result's files as its inputs."""
+    pk, workspace = new_id(), task.workspace
+    run = Run(pk=pk, workspace=workspace, deadline_at=after(now, timers_of(workspace).run_total))
+    goal = f"Judge the result of “{task.title}”"
+    values = {
+        "workspace_id": workspace.pk, "goal": goal, "kind": KIND, "state": RunState.RUNNING.value,
+        "created_by_id": task.run.created_by_id, "created_at": now, "started_at": now,
+        "deadline_at": run.deadline_at, "planner": "a result to be judged", "open_tasks": 1, "path_length": 1,
+    }  # fmt: skip
+    decision = Decision([Insert("clawgroups.Run", pk, values)])
+    decision.facts.append(Fact(workspace.pk, RunDrafted(run_id=pk, goal=goal[:500])))
+    decision.facts.append(Fact(workspace.pk, RunStarted(run_id=pk)))
+    for file in files:
+        row = _given(run, file, actor)
+        decision.writes.append(row)
+        added = ArtifactAdded(artifact_id=row.pk, run_id=pk, name=file.name, kind="input")
+        decision.facts.append(Fact(workspace.pk, added))
+    decision.writes.append(_task(run, task, attempt, member, lines, files, now))
+    decision.facts.append(Fact(workspace.pk, TaskReady(task_id=_key(attempt.pk), run_id=pk)))
+    return decision
 
 
 def _listed(lines: Sequence[str]) -> str:
@@ -152,7 +164,13 @@ def _given(run: Run, row: Artifact, actor: Actor) -> Insert:
 
 
 def _task(
-    run: Run, task: Task, attempt: Attempt, member: Member, lines: Sequence[str], files: Sequence[Artifact], now: Any
+    run: Run,
+    task: Task,
+    attempt: Attempt,
+    member: Member,
+    lines: Sequence[str],
+    files: Sequence[Artifact],
+    now: datetime,
 ) -> Insert:
     told = {
         "title": task.title,

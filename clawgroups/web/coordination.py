@@ -77,7 +77,6 @@ class CoordinationForm(forms.Form):
     )
     judge_same_owner = forms.TypedChoiceField(
         required=False,
-        empty_value=False,  # type: ignore[arg-type]  # whatever `coerce` gives
         label=gettext_lazy("Which agents may judge"),
         help_text=gettext_lazy("Where another agent judges. Never one that had a hand in the work."),
         coerce=lambda value: value == "yes",
@@ -89,7 +88,6 @@ class CoordinationForm(forms.Form):
     )
     hears = forms.TypedChoiceField(
         required=False,
-        empty_value=True,  # type: ignore[arg-type]  # whatever `coerce` gives
         label=gettext_lazy("A message that names nobody"),
         coerce=lambda value: value != "no",
         choices=[
@@ -134,8 +132,8 @@ class CoordinationForm(forms.Form):
             "use_model": typed["use_model"],
             "start_at_once": typed["start_at_once"],
             "judge": typed["judge"] or "model",
-            "judge_same_owner": typed["judge_same_owner"],
-            "hears": typed["hears"],
+            "judge_same_owner": typed["judge_same_owner"] is True,
+            "hears": typed["hears"] is not False,
             "modes": {kind: typed[f"mode_{kind}"] for kind in KINDS},
             "run": limits_said(typed, "run"),
             "month": limits_said(typed, "month"),

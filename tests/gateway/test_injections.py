@@ -70,8 +70,8 @@ def a_tools_output(world: World) -> None:
 
 def a_note_that_is_kept(world: World) -> None:
     """Something that another agent had remembered for everybody."""
-    text = order(world.what)
-    perform(memories.remember, world.team.workspace.pk, key="sales figures", text=text, actor=other(world.team))
+    room, said = world.team.workspace.pk, order(world.what)
+    perform(memories.remember, room, key="sales figures", text=said, actor=other(world.team))
     by_the_agent(world, one_task(world))
 
 

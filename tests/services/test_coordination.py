@@ -100,3 +100,13 @@ def test_whoever_says_explicitly_whether_to_start_has_the_last_word(team: Team) 
     assert draft(team, plan=PLAN, start=True).start_when_planned
     set_to(team, start_at_once=True)
     assert not draft(team, plan=PLAN, start=False).start_when_planned
+
+
+def test_who_judges_and_whether_messages_are_heard_are_settings(team: Team) -> None:
+    own: dict[str, Any] = {"judge": "agent", "judge_same_owner": True, "hears": False}
+    assert set_to(team, **own) == own
+    read = read_coordination(own)
+    assert (read.judge, read.judge_same_owner, read.hears) == ("agent", True, False)
+    assert set_to(team, judge="model", judge_same_owner=False, hears=True) == {}
+    with pytest.raises(Invalid):
+        set_to(team, judge="the worker")
