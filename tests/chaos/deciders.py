@@ -14,7 +14,7 @@ from tests.chaos.asking import NOBODY
 from tests.stories.script import Answer, Script
 
 Json = dict[str, Any]
-PATIENCE = 90.0
+PATIENCE = 400.0
 PAUSE = 0.1
 AGAIN = (429, 500, 502, 503, 504)
 # How often each answer is tried: an “always” now and then, which is kept as a rule of the workspace.

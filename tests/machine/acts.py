@@ -214,7 +214,9 @@ class Acts:
         opened = self.do(contact.open_connection, agent.pk, key_id=key, link=link, extensions=["link"])
         if opened is None:
             return
-        self.do(contact.connection_ready, link, epoch=opened.answer["epoch"], announced={"name": name})
+        # One of them goes on in a session that it has stored, on whichever line it is by then.
+        told = {"name": name, "resume": name == "counter"}
+        self.do(contact.connection_ready, link, epoch=opened.answer["epoch"], announced=told)
         self.up.add(name)
         if not same:
             for session_id, attempt_id in reads.sessions_elsewhere(agent.pk, link):

@@ -148,9 +148,9 @@ class Script:
             if not page["entries"]:
                 return entries
 
-    def reachable(self) -> None:
+    def reachable(self, *, seconds: float = 60) -> None:
         """Wait until the server answers again."""
-        until(self._answers, seconds=60, what="the server")
+        until(self._answers, seconds=seconds, what="the server")
 
     def _answers(self) -> bool:
         try:
