@@ -21,7 +21,7 @@ site.register(Group, GroupAdmin)
 
 
 @admin.register(User, site=site)
-class PersonAdmin(UserAdmin):
+class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: Any) -> None:
         super().save_model(request, obj, form, change)
         # An account that was closed is closed on open pages, too: seen by others once it is committed.
