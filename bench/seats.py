@@ -3,7 +3,7 @@
 Starts the web server on SQLite, and opens as many pages' sockets of one person. Then an admin mutes the person, lowers
 the role, and takes the seat away; the person signs a script out by revoking its token. Prints, as JSON, milliseconds
 from before the deed was asked for until the sockets knew, and what was taken from them afterwards; it fails where the
-last of them took longer than a second (a revoked token is found by looking, every two seconds).
+last of them took longer than a second.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.realtime.real_server import ROOT, Server, serving
 
 Json = dict[str, Any]
 AT_ONCE = 50
-LIMITS = {"muted": 1.0, "lowered": 1.0, "removed": 1.0, "token revoked": 2.0}
+LIMITS = {"muted": 1.0, "lowered": 1.0, "removed": 1.0, "token revoked": 1.0}
 SETUP = """
 import json
 from django.contrib.auth.models import User
@@ -40,9 +40,12 @@ row, secret = people.create_token(user, name="pages")
 print(json.dumps([str(row.pk), secret]))
 """
 REVOKE = """
+import time
 from django.contrib.auth.models import User
 from clawgroups.services import people
-people.revoke_token(User.objects.get(username="bob"), "{}")
+bob, began = User.objects.get(username="bob"), time.time()
+people.revoke_token(bob, "{}")
+print(began)
 """
 
 
@@ -102,17 +105,18 @@ async def knows(socket: ClientConnection, type_: str) -> float:
     """When the socket was told to begin anew (`type_`), or was closed."""
     with contextlib.suppress(ConnectionClosed):
         await until(socket, type_)
-    return time.monotonic()
+    return time.time()
 
 
 async def measured(stage: Stage, what: str, deed: Callable[[], Any], after: Callable[[], Awaitable[int]]) -> Json:
     """How soon all sockets know of a deed, and how many frames were taken from them afterwards."""
     waiting = [asyncio.create_task(knows(socket, "reset")) for socket in stage.sockets]
-    began = time.monotonic()
-    await asyncio.to_thread(deed)
-    answered = time.monotonic() - began
+    began = time.time()
+    said = await asyncio.to_thread(deed)
+    # A shell takes a while to start, and says when it began.
+    began = float(said.splitlines()[-1]) if isinstance(said, str) else began
     took = sorted(at - began for at in await asyncio.wait_for(asyncio.gather(*waiting), 60))
-    found = {"median": median(took), "last": took[-1], "answered": answered}
+    found = {"median": median(took), "last": took[-1]}
     return {
         "what": what,
         "sockets": len(took),

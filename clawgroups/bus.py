@@ -2,7 +2,7 @@
 
 The only place below the doors that knows Redis and Celery. Topics are `workspace:<id>` (value: the
 journal's head), `agent:<id>` (commands are owed), `live:<attempt>` (streaming text), `here:<workspace>`
-and `typing:<workspace>` (people; these three may be lost).
+and `typing:<workspace>` (people; these three may be lost), `passes` (who may be here).
 A hint is delivered to the subscribers of this process at once and to other processes through one
 Redis channel; when Redis is away, it is lost, and readers find out by looking at the head.
 """
@@ -84,6 +84,11 @@ def here_topic(workspace_id: UUID) -> str:
 def typing_topic(workspace_id: UUID) -> str:
     """Who types a message at this moment; may be lost."""
     return f"typing:{workspace_id}"
+
+
+def passes_topic() -> str:
+    """A token, session, password or account is not what it was: look who may still be here."""
+    return "passes"
 
 
 def live_topic(attempt_id: UUID) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
@@ -75,10 +76,17 @@ class AccountAdmin(Told, UserAdmin):  # type: ignore[type-arg]
     def tell_made(self, request: HttpRequest, row: Any) -> None:
         accounts.tell(None, accounts.seen(row.pk), by=_actor(request), where=HERE)
 
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: Any) -> None:
+        super().save_model(request, obj, form, change)
+        # An account that was closed is closed on open pages, too: seen by others once it is committed.
+        transaction.on_commit(people.passes_changed)
+
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         with ExitStack() as over:
             self._watched(over, request, id)
-            return super().user_change_password(request, id, form_url)
+            response = super().user_change_password(request, id, form_url)
+        people.passes_changed()
+        return response
 
 
 @admin.register(Group, site=site)

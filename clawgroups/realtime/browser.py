@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -133,13 +133,14 @@ class BrowserSocket(Socket):
     def sees(self, kind: str) -> bool:
         return may_see_words(self._role, kind)
 
-    def seated(self, seats: Seats) -> bool:
-        seat = seats.get((self.watched[1], self.visitor.seat_key)) if self.watched else None
-        self._role = seat.role if seat is not None else ""
-        is_seated = super().seated(seats)
+    def seated(self, seats: Seats, asked: Collection[UUID]) -> bool:
+        if self.watched and self.watched[1] in asked:
+            seat = seats.get((self.watched[1], self.visitor.seat_key))
+            self._role = seat.role if seat is not None else ""
+        is_seated = super().seated(seats, asked)
         for place, (who, _) in list(self._typed.items()):
             found = seats.get((place[0], self.visitor.seat_key))
-            if found is None or found.auth_version != who.auth_version:
+            if place[0] in asked and (found is None or found.auth_version != who.auth_version):
                 del self._typed[place]
         return is_seated
 

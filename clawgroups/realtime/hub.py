@@ -1,7 +1,8 @@
 """Everything live in one process: its rooms, its streams of text and its sockets (design.md 6).
 
-One hub per event loop. Rooms and streams exist while somebody follows them; one task looks every two seconds
-whether each socket's pass and seats still hold, and whether a socket has fallen too far behind.
+One hub per event loop. Rooms and streams exist while somebody follows them; one task looks every two seconds, and
+when it is told that a pass or a seat has changed, whether each socket's pass and seats still hold, and whether a
+socket has fallen too far behind.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Protocol
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -39,8 +40,8 @@ class Peer(Protocol):
     def workspaces(self) -> Iterable[UUID]:
         """Every workspace it is shown something of."""
 
-    def seated(self, seats: Seats) -> bool:
-        """Take note of its seats; False when it has lost one."""
+    def seated(self, seats: Seats, asked: Collection[UUID]) -> bool:
+        """Take note of its seats in the workspaces that were `asked` about; False when it has lost one."""
 
     def sees(self, kind: str) -> bool:
         """Whether it is shown words of this kind of the attempt that it watches."""
@@ -115,6 +116,8 @@ class Hub:
         self.company = Company(self.pace)
         self._look = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._deaf: Callable[[], None] | None = None
 
     # Coming and going
 
@@ -122,15 +125,17 @@ class Hub:
         self.peers.add(peer)
         if self._task is None:
             self._task = asyncio.create_task(self._watch_standing(), name="hub")
+            self._deaf = bus.subscribe(bus.passes_topic(), self._on_passes)
 
     def remove(self, peer: Peer) -> None:
         self.peers.discard(peer)
         self.company.remove(peer)
         for attempt_id in [key for key, stream in self.streams.items() if peer in stream.peers]:
             self.unwatch(attempt_id, peer)
-        if not self.peers and self._task is not None:
+        if not self.peers and self._task is not None and self._deaf is not None:
             self._task.cancel()
             self._task = None
+            self._deaf()
 
     async def room(self, workspace_id: UUID) -> Room:
         """The room of a workspace, open. Whoever adds no follower before the next await calls `left`."""
@@ -172,6 +177,11 @@ class Hub:
 
     # Standing
 
+    def _on_passes(self, topic: str, value: Any) -> None:
+        # From whichever thread; the loop may be closing in a test or at shutdown.
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._look.set)
+
     async def _watch_standing(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
@@ -185,13 +195,17 @@ class Hub:
     async def check_standing(self) -> None:
         """Close every socket whose pass or seat is gone, and those that have been behind for too long."""
         peers = list(self.peers)
-        valid, seats = await read_shared(_standing, peers)
+        # Of what a peer comes to be shown while we look, nothing is known yet.
+        asked = {peer: frozenset(peer.workspaces()) for peer in peers}
+        valid, seats = await read_shared(
+            _standing, {peer.visitor for peer in peers}, frozenset().union(*asked.values())
+        )
         now = time.monotonic()
         for peer in peers:
             since = peer.behind_since()
             if peer.visitor.by not in valid:
                 await peer.close(4401, "signed out")
-            elif not peer.seated(seats):
+            elif not peer.seated(seats, asked[peer]):
                 await peer.close(4403, "no longer a member")
             elif since is not None and now - since > self.pace.behind:
                 # Whoever reads that slowly is seldom told: the code stands behind all that is on the way.
@@ -206,9 +220,7 @@ class Hub:
         await asyncio.gather(*(peer.close(1012, "restarting") for peer in list(self.peers)))
 
 
-def _standing(peers: list[Peer]) -> tuple[set[Pass], Seats]:
-    visitors = {peer.visitor for peer in peers}
-    workspaces = {pk for peer in peers for pk in peer.workspaces()}
+def _standing(visitors: Collection[Visitor], workspaces: Collection[UUID]) -> tuple[set[Pass], Seats]:
     return still_valid({visitor.by for visitor in visitors}), seats_of(workspaces, visitors)
 
 

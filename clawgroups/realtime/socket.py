@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -192,8 +192,8 @@ class Socket:
     def workspaces(self) -> Iterable[UUID]:
         return list(self.followers)
 
-    def seated(self, seats: Seats) -> bool:
-        held = {pk: seats.get((pk, self.visitor.seat_key)) for pk in self.workspaces()}
+    def seated(self, seats: Seats, asked: Collection[UUID]) -> bool:
+        held = {pk: seats.get((pk, self.visitor.seat_key)) for pk in self.workspaces() if pk in asked}
         if any(seat is None for seat in held.values()):
             return False
         for pk, follower in self.followers.items():
@@ -204,7 +204,8 @@ class Socket:
 
     async def seated_now(self) -> bool:
         """Whether the visitor still has every seat, asked at this moment."""
-        return self.seated(await read_async(seats_of, list(self.workspaces()), [self.visitor]))
+        asked = list(self.workspaces())
+        return self.seated(await read_async(seats_of, asked, [self.visitor]), asked)
 
     def sees(self, kind: str) -> bool:
         """It watches no attempt."""

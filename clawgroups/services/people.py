@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents import tokens
-from clawgroups import commit
+from clawgroups import bus, commit
 from clawgroups.auth import actor_of_user
 from clawgroups.core.actors import SYSTEM, Actor
 from clawgroups.core.audit import Audit
@@ -93,4 +93,10 @@ def revoke_token(user: User, token_id: UUID, *, actor: Actor | None = None) -> N
 def _audit(user: User, action: str, *, actor: Actor | None = None, **detail: Any) -> None:
     """On the installation's audit trail: what was done to a person's tokens, by themselves unless said otherwise."""
     told = Audit(action, {"user": user.get_username(), **detail})
-    commit.wait(commit.submit(Change(actor or actor_of_user(user), verb=action, audits=(told,))))
+    wakes = (bus.passes_topic(),) if action == "token.revoked" else ()
+    commit.wait(commit.submit(Change(actor or actor_of_user(user), verb=action, audits=(told,), wakes=wakes)))
+
+
+def passes_changed() -> None:
+    """Somebody signed out, has another password or no account any more: sockets that came in by it are closed soon."""
+    bus.wake(bus.passes_topic())

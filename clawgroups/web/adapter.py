@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from clawgroups.auth import actor_of_user
 from clawgroups.core.actors import Actor
-from clawgroups.services import accounts
+from clawgroups.services import accounts, people
 from clawgroups.web import invited
 
 HERE = "account pages"
@@ -38,9 +38,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return made
 
     def set_password(self, user: User, password: str) -> None:
-        """Set a password: one's own, known or by a letter's link."""
+        """Set a password: one's own, known or by a letter's link. What is open by the old one is closed at once."""
         with accounts.told(user.pk, by=self._who(user), where=HERE):
             super().set_password(user, password)
+        people.passes_changed()
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Take an address as its person's: they have followed the link in the letter."""
@@ -49,10 +50,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             return bool(super().confirm_email(request, email_address))
 
     def logout(self, request: HttpRequest) -> None:
-        """End a browser's session."""
+        """End a browser's session; what is open by it is closed at once."""
         if isinstance(request.user, User) and request.user.is_active:
             accounts.tell_of(request.user, "account.session_ended", where=HERE)
         super().logout(request)
+        people.passes_changed()
 
     def _who(self, user: User) -> Actor:
         """Who is signed in; whoever follows a letter's link without that is the person it was sent to."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from allauth.account.adapter import get_adapter
+from django.http import HttpRequest
 
+from clawgroups.realtime import hub as hub_module
 from clawgroups.realtime.hub import Hub
-from clawgroups.services import members, muting
+from clawgroups.services import members, muting, people
 from clawgroups.services.perform import perform, read_async
 from tests.realtime.conftest import Client, Connect, Frame, Person, Room
 
+# Whatever is drawn first in a process takes long on a machine that has much to do.
+DRAWN = 60.0
 Verb = Callable[[Room], Any]
 
 
@@ -52,14 +59,14 @@ async def test_the_page_of_another_seat_is_loaded_again_at_once_and_others_are_n
     await read_async(deed, room)
     said = await bob.until("reset")
     assert said["workspace"] == str(room.id)
-    assert await guest.until("fragments")
+    assert await guest.until("fragments", DRAWN)
     # Nothing more is sent to a page that is void, until it stands anew.
     head = await read_async(room.say)
     assert await bob.quiet()
     await bob.send(type="subscribe", workspace=str(room.id), generation=1, after=head)
     assert (await bob.until("hello"))["head"] == head
     await read_async(room.say)
-    assert (await bob.until("fragments"))["seq"] == head + 1
+    assert (await bob.until("fragments", DRAWN))["seq"] == head + 1
 
 
 @pytest.mark.parametrize("deed", [lowered, muted])
@@ -71,7 +78,7 @@ async def test_a_page_that_was_away_meanwhile_is_loaded_again_when_it_is_back(
     await read_async(room.say)
     bob, guest = await page(room, connect, room.bob, before), await page(room, connect, room.guest, before)
     assert (await bob.until("reset"))["head"] == before + 2
-    assert (await guest.until("fragments"))["seq"] == before + 2
+    assert (await guest.until("fragments", DRAWN))["seq"] == before + 2
 
 
 @pytest.mark.usefixtures("unpolled")
@@ -91,7 +98,7 @@ async def test_whoever_is_muted_does_not_even_type(room: Room, connect: Connect,
     await read_async(muted, room)
     await bob.until("reset")
     assert (await types())["code"] == "muted"
-    assert await ada.until("fragments")
+    assert await ada.until("fragments", DRAWN)
     assert await ada.quiet()
 
 
@@ -102,3 +109,60 @@ async def test_a_page_of_two_workspaces_is_closed_by_the_loss_of_one_seat(room: 
     await script.until("hello")
     await read_async(removed, room)
     assert [await bob.closed(), await script.closed()] == [4403, 4403]
+
+
+def revoked(room: Room) -> None:
+    people.revoke_token(room.bob.user, room.bob.user.access_tokens.get().pk)
+
+
+def signed_out(room: Room) -> None:
+    request = HttpRequest()
+    request.session, request.user = room.bob.session, room.bob.user
+    get_adapter(request).logout(request)
+
+
+def given_another_password(room: Room) -> None:
+    get_adapter().set_password(room.bob.user, "another-9371")
+
+
+@pytest.mark.parametrize("deed", [revoked, signed_out, given_another_password])
+@pytest.mark.usefixtures("unpolled")
+async def test_a_pass_that_is_void_closes_what_came_in_by_it_at_once_and_nothing_else(
+    room: Room, connect: Connect, deed: Verb
+) -> None:
+    bob = connect("/ws/", room.bob.bearer if deed is revoked else room.bob.cookie)
+    await bob.open()
+    ada = connect(f"/ws/workspaces/{room.id}/?generation=1&after={await read_async(room.head)}", room.ada.bearer)
+    await ada.open()
+    await ada.until("hello")
+    await read_async(deed, room)
+    assert await bob.closed() == 4401
+    head = await read_async(room.say)
+    assert [entry["seq"] for entry in await ada.entries(head)] == [head]
+
+
+async def test_who_comes_while_standing_is_looked_at_is_not_closed_for_a_seat_that_nobody_asked_about(
+    room: Room, connect: Connect, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.pace.standing = 60
+    began, come = threading.Event(), threading.Event()
+    look = hub_module._standing
+
+    def slow(*asked: Any) -> Any:
+        began.set()
+        assert come.wait(60)
+        return look(*asked)
+
+    bob = connect("/ws/", room.bob.cookie)
+    await bob.open()
+    monkeypatch.setattr(hub_module, "_standing", slow)
+    looking = asyncio.create_task(hub.check_standing())
+    assert await asyncio.to_thread(began.wait, 60)
+    head = await read_async(room.head)
+    await bob.send(type="subscribe", workspace=str(room.id), generation=1, after=head)
+    while not next(iter(hub.peers)).followers:  # type: ignore[attr-defined]
+        await asyncio.sleep(0.01)
+    come.set()
+    await looking
+    await bob.send(type="no-such-message")
+    assert (await bob.until("error"))["code"] == "unknown_type"
