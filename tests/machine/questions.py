@@ -96,9 +96,6 @@ class Questions:
             if "raw_input" in call:
                 call["raw_input"] = {**call["raw_input"], **more}
             self.tells(name, session, call)
-            for key, (asked, options) in self.wanted.items():
-                if key[0] == session.pk and asked["toolCallId"] == call["toolCallId"]:
-                    self.wanted[key] = ({**asked, **call}, options)
 
     def asks_in_words(self, name: str, chance: Random) -> None:
         """An agent wants a form filled in, or asks people by a tool."""
@@ -146,7 +143,14 @@ class Questions:
             self.wanted[session.pk, self.acts.links[name], number] = asked
 
     def tells(self, name: str, session: Session, call: Call) -> None:
-        """The process that holds its socket records a call; what moved meanwhile is looked at again."""
+        """The process that holds its socket records a call; what moved meanwhile is looked at again.
+
+        What it asked about that call before, under any number, is what the call says from now on.
+        """
+        about = [key for key, (asked, _) in self.wanted.items() if asked["toolCallId"] == call["toolCallId"]]
+        for key in about:
+            if key[0] == session.pk:
+                del self.wanted[key]
         given = {key: value for key, value in call.items() if key != "toolCallId"}
         for _ in range(3):
             row = Connection.objects.get(pk=self.acts.links[name])
