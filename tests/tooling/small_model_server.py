@@ -1,7 +1,7 @@
 """Stands in for SGLang's server where only its life matters: answers /health, and has started a process of its own.
 
-Run as `python small_model_server.py HOW PORT [flags ...]`; HOW is "runs", or "fails": it ends at once with a line, as a
-server without room does.
+Run as `python small_model_server.py HOW PORT [flags ...]`; HOW is "runs", "alone" (it starts nothing), or "fails": it
+ends at once with a line, as a server without room does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def main() -> None:
     how, port = sys.argv[1:3]
     if how == "fails":
         sys.exit("There is no room for the model.")
-    subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    if how == "runs":
+        subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
     http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Well).serve_forever()
 
 

@@ -145,7 +145,7 @@ def test_a_server_does_not_outlive_tests_that_are_killed(tmp_path: Path) -> None
     code = (
         "import pathlib, signal, sys\n"
         "from tests.model.serving import launch\n"
-        f"with launch.running({small('runs')!r}) as server:\n"
+        f"with launch.running({small('alone')!r}) as server:\n"
         "    print(server.pid, server.folder, flush=True)\n"
         "    signal.pause()\n"
     )
