@@ -10,7 +10,7 @@ import pytest
 from clawgroups.core.critical import CRITICAL
 from clawgroups.core.ruling import Answer, AnswerRule, judge, once_for, option_of, read_call, scope_of
 
-FOLDER = "/srv/ann/work/task"
+FOLDER = "/srv/ann/desk/task"
 Call = dict[str, Any]
 
 
@@ -185,7 +185,7 @@ def test_what_is_denied_is_found_wherever_it_stands_in_a_command(command: Any) -
 def test_a_denied_place_is_found_by_any_way_to_write_it() -> None:
     keys = rule("deny", paths=["~/.ssh", "*.pem", "secrets"])
     allowed = [rule("allow", kinds=["read", "execute"]), rule("allow", kinds=["read"], paths=["**"])]
-    for path in ("/srv/ann/.ssh/id", "/root/.SSH", "/data/ann/.ssh/x", "a/B.PEM", "secrets/x", "x/../secrets"):
+    for path in ("/srv/ann/.ssh/id", "/data/.SSH", "/data/ann/.ssh/x", "a/B.PEM", "secrets/x", "x/../secrets"):
         assert answer(touch(path, "read"), keys, *allowed) == "deny", path
     assert answer(run("cat /srv/ann/.ssh/id"), keys, *allowed) == "deny"
     # Whose home that is, nobody here knows: it is not rejected, and not allowed.

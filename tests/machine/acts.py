@@ -53,7 +53,7 @@ BEGIN = datetime(2026, 5, 4, 8, tzinfo=UTC)
 AGENTS = ("scribe", "counter", "judge")
 PEOPLE = ("ada", "bob", "carol")
 ASKED = ("bob", "carol")  # who may be asked for tasks
-FOLDER = "/srv/ann/work"
+FOLDER = "/srv/ann/desk"
 PROMPTS = ("work", "acknowledge", "steer")
 ENDS: dict[str, Mapping[str, Any]] = {
     "end_turn": {"result": {"stopReason": "end_turn"}},

@@ -11,7 +11,7 @@ from clawgroups.services import approvals, putting, rules
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 
-FOLDER = "/srv/ann/work"
+FOLDER = "/srv/ann/desk"
 OPTIONS = [
     {"optionId": "always", "kind": "allow_always", "name": "Always"},
     {"optionId": "yes", "kind": "allow_once", "name": "Yes"},

@@ -90,7 +90,7 @@ def test_a_call_that_turns_out_to_be_critical_needs_as_many_as_that_says(team: T
 def test_beside_another_question_a_rule_that_answers_leaves_the_task_waiting_for_that(team: Team) -> None:
     rule(team, "allow", "make *")
     task = team.working()
-    Session.objects.filter(task=task).update(told={"folder": "/srv/ann/work"})
+    Session.objects.filter(task=task).update(told={"folder": "/srv/ann/desk"})
     other = asks(team, task, "ls", request_id=7, call="c7")
     bare(team, task)
     tells(team, task, raw_input={"command": "make all"}, kind="execute")

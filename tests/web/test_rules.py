@@ -37,7 +37,7 @@ def client_of(team: Team, name: str) -> Client:
 def asked(team: Team, call: dict[str, Any] | None = None) -> Approval:
     task = team.assigned()
     team.send("scribe")
-    team.answer("scribe", {"sessionId": "s", "_meta": {"clawgroups": {"cwd": "/srv/ann/work"}}})
+    team.answer("scribe", {"sessionId": "s", "_meta": {"clawgroups": {"cwd": "/srv/ann/desk"}}})
     team.send("scribe")
     task.refresh_from_db()
     me = Actor(ActorKind.AGENT, "Scribe", agent_id=team.agents["scribe"].pk)
@@ -92,7 +92,7 @@ def test_the_form_is_filled_in_from_a_question(team: Team) -> None:
 
 
 def test_the_form_takes_paths_from_a_question_that_names_some(team: Team) -> None:
-    edit = {"toolCallId": "c", "kind": "edit", "locations": [{"path": "/srv/ann/work/src/a.py"}, {"path": "b.py"}]}
+    edit = {"toolCallId": "c", "kind": "edit", "locations": [{"path": "/srv/ann/desk/src/a.py"}, {"path": "b.py"}]}
     question = asked(team, edit)
     text = client_of(team, "ada").get(url(team, "new-rule"), {"from": str(question.pk)}).content.decode()
     assert "src/a.py\nb.py</textarea>" in text
