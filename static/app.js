@@ -19,6 +19,7 @@
     }, breath);
   }
   function toast(text) {
+    $$("#toasts .toast").filter((el) => $("span", el)?.textContent === text).forEach((el) => el.remove());
     const el = $("#toast").content.firstElementChild.cloneNode(true);
     $("span", el).textContent = text;
     $("#toasts").append(el);
@@ -79,7 +80,9 @@
     $("summary", fold).focus();
   }
   // Only what a person asked for is worth a word; what the page loads by itself it tries again.
-  const byItself = ({ requestConfig }) => ["reload", "save"].includes(requestConfig.triggeringEvent?.type);
+  const itself = ["save", "reload", "reload-needs", "reload-work", "stale"];
+  const byItself = ({ elt, requestConfig: { triggeringEvent } }) =>
+    triggeringEvent ? itself.includes(triggeringEvent.type) : /load|every/.test(elt.getAttribute("hx-trigger"));
   addEventListener("htmx:sendError", ({ detail }) => byItself(detail) || toast(words.unsent));
   addEventListener("htmx:responseError", ({ detail }) => byItself(detail) || detail.xhr.responseText.includes("toast") || toast(words.failed));
   addEventListener("input", ({ target }) => target.matches("[data-keep]") && sessionStorage.setItem(key(target), target.value));
