@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from agents.protocol import version
-from tests.rig import life
+from tests.rig import life, pair
 from tests.rig.trial import NotItsWay, Trial, said_by
 from tests.stories import installation
 from tests.stories.script import Json
@@ -166,6 +166,8 @@ CHECKS: dict[str, Callable[[Trial], str]] = {
     "image": image,
     "returned": returned,
     "taken over": life.taken_over,
+    "two people, in text": pair.in_text,
+    "two people, in tool": pair.in_tool,
     "line cut": life.line_cut,
     "server killed": life.server_killed,
     "server restarted": life.server_restarted,

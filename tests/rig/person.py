@@ -19,10 +19,23 @@ class Person:
 
     def __init__(self, product: Installation, url: str, browser: Browser, shots: Path | None) -> None:
         # By the address that the product knows as its own: on another one its pages are not live.
-        self._url, self._shots = url, shots
+        self._url, self._shots, self._product = url, shots, product
+        self._others = dict[str, Page]()
         self._people = People(product, browser, {})
         self.desk = self._people.signed_in(viewport=DESK, permissions=["clipboard-read", "clipboard-write"])
         self.phone = self._people.signed_in(viewport=PHONE)
+
+    def brings(self, name: str) -> None:
+        """Let somebody else have an account, where they have none."""
+        self._product.manage(
+            "shell", "-c", f"from django.contrib.auth.models import User; User.objects.get_or_create(username={name!r})"
+        )
+
+    def other_phone(self, name: str) -> Page:
+        """The phone of somebody else, signed in."""
+        if name not in self._others:
+            self._others[name] = self._people.signed_in(name, viewport=PHONE)
+        return self._others[name]
 
     def leave(self) -> None:
         self._people.leave()

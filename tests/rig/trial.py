@@ -82,6 +82,11 @@ class Work:
     def path(self) -> str:
         return f"/api/v1/tasks/{self.task['id']}"
 
+    @property
+    def draft(self) -> str:
+        """What a person has in their draft of it by now."""
+        return str((self.trial.agent.script.get(self.path)["draft"] or {}).get("text", ""))
+
     def until(self, look: Callable[[], T], what: str, *, seconds: float = SLOW) -> T:
         """Look again and again; a failure says how the task stands by then."""
         try:
