@@ -47,6 +47,36 @@ def test_every_style_and_script_of_ours_is_loaded_by_the_pages_that_need_it() ->
     assert [name for name in scripts if name not in assets.SCRIPTS and f"'{name}'" not in said] == []
 
 
+def selectors(sheet: str) -> Iterator[str]:
+    """Every selector of a style sheet, by itself."""
+    for block in re.findall(r"([^{};]*)\{", re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)):
+        if not block.strip().startswith("@"):
+            yield from parts(block, ",")
+
+
+def parts(text: str, *marks: str) -> list[str]:
+    """The text, cut where one of these stands outside of brackets."""
+    depth, found = 0, [""]
+    for letter in text.strip():
+        depth += (letter in "([") - (letter in ")]")
+        if letter in marks and not depth:
+            found.append("")
+        else:
+            found[-1] += letter
+    return [part.strip() for part in found if part.strip()]
+
+
+def test_what_depends_on_what_is_in_an_element_names_whom_it_is_for() -> None:
+    # Else a browser works out the style of the whole page anew whenever something comes in anywhere: 65 instead of 3 ms
+    # for the fleet view of 300 agents.
+    asking = [one for path in STATIC.glob("css/*.css") for one in selectors(path.read_text()) if ":has(" in one]
+    assert len(asking) > 50
+    for selector in asking:
+        (*_, subject) = parts(selector, " ", ">", "+", "~")
+        named = re.sub(r":(has|not)\(.*\)", "", subject)
+        assert re.search(r"^[a-z]|[.#\[]|:is\([a-z.#\[]|:root", named), f"{selector}: say what “{subject}” is"
+
+
 @pytest.mark.django_db
 def test_a_page_loads_one_style_and_one_script_which_are_kept_for_ever(
     team: Team, sign_in: SignIn, collected: Path
