@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -19,6 +19,16 @@ def named(text: str) -> tuple[str, ...]:
     for name in _MENTION.findall(_CODE.sub(" ", text)):
         found.setdefault(name.casefold(), name)
     return tuple(found.values())
+
+
+def marked(text: str) -> Iterator[tuple[str, bool]]:
+    """The text in pieces, each with whether it is a mention, for text that is no code."""
+    at = 0
+    for found in _MENTION.finditer(text):
+        yield text[at : found.start()], False
+        yield found.group(), True
+        at = found.end()
+    yield text[at:], False
 
 
 def mentioned(text: str, handles: Mapping[str, UUID]) -> tuple[UUID, ...]:

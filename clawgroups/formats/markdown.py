@@ -17,11 +17,13 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
+from clawgroups.core.addressing import marked
 from clawgroups.formats.highlight import CLASSES, in_language
 
 LIMIT = 200_000
 SHORT = 4_000
 DEEPEST = 20
+MENTION = "mention"
 BELOW = 2
 """Levels that a page has for itself: its title and its parts."""
 _TAGS = {
@@ -34,23 +36,23 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"“”]{1,1000}")
 _CLOSING = ".,;:!?'’*_~"
 
 
-def to_html(text: str) -> str:
-    """Render and then clean; the cleaner has the last word."""
-    return _kept(text) if len(text) <= SHORT else _made(text)
+def to_html(text: str, *, mentions: bool = False) -> str:
+    """Render and then clean; the cleaner has the last word. In a message, names after an @ are marked as mentions."""
+    return _kept(text, mentions) if len(text) <= SHORT else _made(text, mentions)
 
 
 @lru_cache(maxsize=1024)
-def _kept(text: str) -> str:
+def _kept(text: str, mentions: bool) -> str:
     # A page shows the same messages again and again, and rendering one costs more than reading it.
-    return _made(text)
+    return _made(text, mentions)
 
 
-def _made(text: str) -> str:
+def _made(text: str, mentions: bool) -> str:
     return nh3.clean(
-        _markdown.render(text[:LIMIT]),
+        _markdown.render(text[:LIMIT], {"mentions": mentions}),
         tags=_TAGS,
         attributes=_ATTRIBUTES,
-        allowed_classes={"span": set(CLASSES)},
+        allowed_classes={"span": {*CLASSES, MENTION}},
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
     )
@@ -77,6 +79,24 @@ def _link_addresses(state: StateCore) -> None:
             inside += {"link_open": 1, "link_close": -1}.get(token.type, 0)
             made += _linked(token) if token.type == "text" and not inside else [token]
         block.children = made
+
+
+def _mark_mentions(state: StateCore) -> None:
+    """Names after an @, outside of links and code."""
+    for block in state.tokens if state.env.get("mentions") else ():
+        made: list[Token] = []
+        inside = 0
+        for token in block.children or ():
+            inside += {"link_open": 1, "link_close": -1}.get(token.type, 0)
+            made += _mentioning(token) if token.type == "text" and not inside and "@" in token.content else [token]
+        block.children = made if block.children else block.children
+
+
+def _mentioning(token: Token) -> Iterator[Token]:
+    for piece, is_mention in marked(token.content):
+        opened = Token("mention_open", "span", 1, attrs={"class": MENTION}, level=token.level)
+        text = _text(piece, token.level)
+        yield from (opened, text, Token("mention_close", "span", -1, level=token.level)) if is_mention else (text,)
 
 
 def _keep_shallow(state: StateCore) -> None:
@@ -131,6 +151,7 @@ def _highlight(content: str, language: str, _attributes: str) -> str:
 _markdown = MarkdownIt("commonmark", {"html": False, "breaks": True, "linkify": False, "highlight": _highlight})
 _markdown.enable(["table", "strikethrough"])
 _markdown.core.ruler.push("addresses", _link_addresses)
+_markdown.core.ruler.push("mentions", _mark_mentions)
 _markdown.core.ruler.push("shallow", _keep_shallow)
 _markdown.core.ruler.push("lower", _lower_headings)
 _markdown.add_render_rule("image", _picture)

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from clawgroups.core.excerpts import excerpt
 from clawgroups.core.pictures import Picture
 from clawgroups.formats.highlight import of_file
+from clawgroups.formats.markdown import to_html
 from clawgroups.fragments.messages import Sign, asked_of, signs_on
 from clawgroups.models import Message, MessageFile, Task
 from clawgroups.services.pictures import picture_of
@@ -75,6 +76,12 @@ def one_line(message: Message) -> str:
 def plain(text: str) -> str:
     """Markdown without the signs that stand for nothing in one line of text."""
     return _MARKUP.sub("", text)
+
+
+@register.filter
+def spoken(message: Message) -> SafeString:
+    """What a message says, as harmless HTML, with those it names marked."""
+    return mark_safe(to_html(message.body, mentions=True))  # noqa: S308  cleaned by nh3
 
 
 @register.filter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
@@ -75,6 +76,13 @@ def test_a_state_is_told_by_a_shape_and_a_word() -> None:
     said = Template("{% state 'stuck' %}").render(Context())
     assert "icon--stuck" in said
     assert "Stuck" in said
+
+
+def test_whom_a_message_names_is_marked_outside_of_code_and_links() -> None:
+    said = to_html("@ada-1, **@bob** `@code` https://a.example/@c me@mail.example\n\n```\n@block\n```", mentions=True)
+    marks = re.findall(r'<span class="mention">(.*?)</span>', said)
+    assert marks == ["@ada-1", "@bob"]
+    assert "<span" not in to_html("@ada")
 
 
 @pytest.mark.parametrize(("name", "letters"), [("Ada Lovelace", "AL"), ("kimi-cli", "kc"), ("", "?"), ("<b>", "?")])
