@@ -83,7 +83,7 @@
   const itself = ["save", "reload", "reload-needs", "reload-work", "stale"];
   const byItself = ({ elt, requestConfig: { triggeringEvent } }) =>
     triggeringEvent ? itself.includes(triggeringEvent.type) : /load|every/.test(elt.getAttribute("hx-trigger"));
-  addEventListener("htmx:sendError", ({ detail }) => byItself(detail) || toast(words.unsent));
+  addEventListener("htmx:sendError", ({ detail }) => byItself(detail) || toast(navigator.onLine ? words.unsure : words.unsent));
   addEventListener("htmx:responseError", ({ detail }) => byItself(detail) || detail.xhr.responseText.includes("toast") || toast(words.failed));
   addEventListener("input", ({ target }) => target.matches("[data-keep]") && sessionStorage.setItem(key(target), target.value));
   addEventListener("submit", ({ target }) => $$("[data-keep]", target).forEach((el) => target.hasAttribute("hx-post") || sessionStorage.removeItem(key(el))));
