@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec
 
 from django import forms
+from django.conf import settings
 from django.core import signing
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
@@ -100,6 +101,21 @@ class TokenForm(forms.Form):
     )
     days = forms.IntegerField(
         min_value=1, max_value=3650, required=False, label=_("Ends after days"), help_text=_("Empty: it does not end.")
+    )
+
+
+class PreferencesForm(forms.Form):
+    """A language and a time zone; empty for what the browser says."""
+
+    language = forms.ChoiceField(
+        required=False, choices=[("", _("As the browser says")), *settings.LANGUAGES], label=_("Language")
+    )
+    zone = forms.CharField(
+        max_length=60,
+        required=False,
+        label=_("Time zone"),
+        help_text=_("Like Europe/Berlin. Empty: as the browser says."),
+        widget=forms.TextInput({"list": "zones", "autocomplete": "off", "spellcheck": "false"}),
     )
 
 
