@@ -21,23 +21,40 @@ LONGEST = 2000  # characters of what is looked at
 DEEP = 3  # sentences in sentences
 _PLACE = re.compile(r"(\{[a-z_0-9]*\})")
 _BETWEEN = re.compile(r"(?<=[.!?]) (?=[A-Z“])")
+_LIST = re.compile(r", (?=“)|(?=; and \d)")
+_PHRASE = re.compile(r"[a-z] [a-z0-9“]|^(?:[a-z]+_)?[a-z]{4,}$|^[;,“] ?")
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """A sentence with values in it: its longest part of its own, by which most others are told apart at once."""
+    """A sentence with values in it: what stands around them, and their names; values side by side are one."""
 
-    mark: str
-    form: re.Pattern[str]
+    own: tuple[str, ...]
     names: tuple[str, ...]
     translation: str
 
-    def said(self, text: str, deep: int) -> str | None:
-        found = self.form.fullmatch(text) if self.mark in text else None
-        if found is None:
+    @property
+    def weight(self) -> int:
+        """How much it says by itself."""
+        return sum(map(len, self.own))
+
+    def values(self, text: str) -> list[str] | None:
+        """The values of a text that has this pattern. Looks at each place once, however the text is made."""
+        first, last = self.own[0], self.own[-1]
+        if not (text.startswith(first) and text.endswith(last)) or len(text) < self.weight:
             return None
-        values = {name: _inner(value, deep) for name, value in zip(self.names, found.groups(), strict=True)}
-        return _PLACE.sub(lambda place: values.get(place[0], place[0]), self.translation)
+        found, at, end = [], len(first), len(text) - len(last)
+        for part in self.own[1:-1]:
+            place = text.find(part, at, end)
+            if place < 0:
+                return None
+            found.append(text[at:place])
+            at = place + len(part)
+        return [*found, text[at:end]] if at <= end else None
+
+    def said(self, values: list[str]) -> str:
+        known = dict(zip(self.names, values, strict=True))
+        return _PLACE.sub(lambda place: known.get(place[0], ""), self.translation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +83,22 @@ def _told(book: _Book, text: str, deep: int) -> str | None:
     """The text in another language; None where nothing of it is known."""
     bare = text.strip()
     known = book.plain.get(bare)
+    if known is None and len(parts := _LIST.split(bare)) > 1:
+        told = [_told(book, part, deep) for part in parts]
+        known = "、".join(one for one in told if one) if all(told) else None
     for pattern in book.patterns if known is None and deep else ():
-        known = pattern.said(bare, deep)
-        if known is not None:
-            break
+        values = pattern.values(bare)
+        if values is not None:
+            return pattern.said([_inner(book, value, deep) for value in values])
     if known is None and len(parts := _BETWEEN.split(bare)) > 1:
         told = [_told(book, part, deep) for part in parts]
         known = "".join(one or part for one, part in zip(told, parts, strict=True)) if any(told) else None
     return known
 
 
-def _inner(value: str, deep: int) -> str:
+def _inner(book: _Book, value: str, deep: int) -> str:
     """What stands in a sentence: said as well where it is a phrase, and not a name."""
-    if not re.search(r"[a-z] [a-z0-9]|^(?:[a-z]+_)?[a-z]{4,}$|^; |^, ", value):
-        return value
-    return _told(_book(get_language() or settings.LANGUAGE_CODE), value, deep - 1) or value
+    return (_told(book, value, deep - 1) if _PHRASE.search(value) else None) or value
 
 
 @lru_cache(maxsize=8)
@@ -90,12 +108,17 @@ def _book(language: str) -> _Book:
     plain = {one.text: one.translation for one in entries if not _PLACE.search(one.text)}
     patterns = [_pattern(one.text, one.translation) for one in entries if _PLACE.search(one.text)]
     # Of two that fit, the one that says more by itself.
-    return _Book(plain, tuple(sorted(patterns, key=lambda one: -len(_PLACE.sub("", one.form.pattern)))))
+    return _Book(plain, tuple(sorted(patterns, key=lambda one: -one.weight)))
 
 
 def _pattern(text: str, translation: str) -> _Pattern:
     parts = _PLACE.split(text)
-    names = tuple(part for part in parts if _PLACE.fullmatch(part))
-    own = [part for part in parts if not _PLACE.fullmatch(part)]
-    form = "".join("(.*?)" if _PLACE.fullmatch(part) else re.escape(part) for part in parts)
-    return _Pattern(max(own, key=len), re.compile(form, re.DOTALL), names, translation)
+    own, names = [parts[0]], []
+    for name, part in zip(parts[1::2], parts[2::2], strict=True):
+        # What stands side by side cannot be told apart: the first is all of it.
+        if names and not own[-1]:
+            own[-1] = part
+        else:
+            names.append(name)
+            own.append(part)
+    return _Pattern(tuple(own), tuple(names), translation)

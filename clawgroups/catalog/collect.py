@@ -15,7 +15,7 @@ from pathlib import Path
 from django.utils.translation.template import templatize
 
 from clawgroups.catalog.po import Entry
-from clawgroups.catalog.sources import LEFT_OUT, PHRASES, SENTENCES
+from clawgroups.catalog.sources import LEFT_OUT, PHRASES, SENTENCES, WORDS
 
 CALLS = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop"), 1),
@@ -40,6 +40,7 @@ def collect(root: Path) -> list[Entry]:
             tree = ast.parse(path.read_text(encoding="utf-8"))
             _add(found, name, of_calls(tree))
             _add(found, name, of_sentences(tree, name))
+    _add(found, "clawgroups/catalog/sources.py", (Entry(word, is_pattern=True) for word in WORDS))
     return list(found.values())
 
 

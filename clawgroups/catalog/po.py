@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import json
 import re
 import struct
 from collections.abc import Iterable
@@ -64,7 +64,7 @@ def read(path: Path) -> list[Entry]:
                 flags = line
             elif (match := _LINE.fullmatch(line)) is not None:
                 name = match[1] or name
-                said[name] = said.get(name, "") + ast.literal_eval(match[2])
+                said[name] = said.get(name, "") + json.loads(match[2])
         if said.get("msgid") and "fuzzy" not in flags:
             translation = said.get("msgstr[0]", said.get("msgstr", ""))
             texts = (said["msgid"], said.get("msgid_plural", ""), said.get("msgctxt", ""), translation)

@@ -10,7 +10,7 @@ SENTENCES = (
 PHRASES = frozenset(
     {
         "core/acceptance", "core/breaker", "core/clocks", "core/failures", "core/match_parts", "core/matching",
-        "core/sentences", "core/telling", "core/timers", "services/checks", "services/takeable",
+        "core/sentences", "core/telling", "core/timers", "permissions", "services/checks", "services/takeable",
     }
 )  # fmt: skip
 # Words for models, agents, operators and files, which are English; and names that only programs read.
@@ -31,4 +31,12 @@ LEFT_OUT = frozenset(
         "core/run_templates/market_report", "core/run_templates/perspectives", "core/run_templates/project",
         "core/run_templates/tailored_documents", "core/run_templates/shape", "services/template_texts",
     }
+)  # fmt: skip
+# Words that stand in such sentences.
+WORDS = (
+    "waiting", "ready", "assigned", "working", "in_review", "in review", "done", "failed", "cancelled", "held", "stuck",
+    "paused", "running", "draft", "planning", "proposed", "consolidating", "returned", "submitted", "accepted",
+    "expired", "decided", "voided", "open", "nobody", "Somebody", "answered", "refused", "pause", "resume", "stop",
+    "owner", "member", "guest", "admin", "offline", "is done {ago} ago", "has failed {ago} ago",
+    "was cancelled {ago} ago",
 )  # fmt: skip

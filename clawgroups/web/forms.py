@@ -20,6 +20,7 @@ from clawgroups.core.errors import ClawError, Forbidden, NotFound, Unauthenticat
 from clawgroups.services.files import StoredFile, store
 from clawgroups.services.inputs import store_input
 from clawgroups.services.perform import perform
+from clawgroups.wording import say
 
 P = ParamSpec("P")
 _KEPT = "clawgroups.web.kept"
@@ -261,11 +262,11 @@ def blame(form: forms.Form, fault: ClawError) -> None:
     """Put a refusal where it belongs in the form."""
     field = str(fault.fields.get("field", ""))
     if field == "skills" and isinstance(form, AgentForm):
-        form.skills_error = fault.message
+        form.skills_error = say(fault.message)
         form.add_error(None, "")
         form.errors.pop("__all__", None)
         return
-    form.add_error(field if field in form.fields else None, fault.message)
+    form.add_error(field if field in form.fields else None, say(fault.message))
 
 
 def take_in(request: HttpRequest, form: FilesForm | None = None) -> list[StoredFile]:
@@ -279,7 +280,7 @@ def take_in(request: HttpRequest, form: FilesForm | None = None) -> list[StoredF
         except ClawError as fault:
             if form is None:
                 raise
-            form.add_error("uploads", fault.message)
+            form.add_error("uploads", say(fault.message))
     if form is not None:
         form.kept = kept
     return kept

@@ -25,6 +25,7 @@ from clawgroups.services.perform import perform
 from clawgroups.web.context import KEYS_COOKIE, THEME_COOKIE, THEMES
 from clawgroups.web.forms import PreferencesForm, TokenForm, blame
 from clawgroups.web.http import actor_of, done, page, see
+from clawgroups.wording import say
 
 YEAR = 31_536_000
 
@@ -39,7 +40,7 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
         # The link may be opened a second time by the person it has just signed in.
         if request.user.is_authenticated:
             return see(reverse("workspaces"))
-        return render(request, "people/enter.html", {"message": fault.message}, status=403)
+        return render(request, "people/enter.html", {"message": say(fault.message)}, status=403)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     return see(reverse("workspaces"))
 
