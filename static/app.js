@@ -25,11 +25,16 @@
     $("#toasts").append(el);
   }
 
-  // Times in the reader's zone; deadlines count down.
-  const second = new Intl.DateTimeFormat([], { timeStyle: "medium" });
-  const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" });
-  const full = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "short" });
-  const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+  // Times in the reader's language and zone: their own, else the browser's; deadlines count down.
+  const { lang, dataset: { zoneOfPerson: timeZone } } = document.documentElement;
+  // A browser set to another kind of the page's language, as British English, knows better how its reader writes times.
+  const tongue = navigator.languages.find((one) => one.split("-")[0] === lang.split("-")[0]) || lang;
+  const times = (how) => { try { return new Intl.DateTimeFormat(tongue, { ...how, timeZone }); } catch { return new Intl.DateTimeFormat(tongue, how); } };
+  const second = times({ timeStyle: "medium" });
+  const clock = times({ hour: "2-digit", minute: "2-digit" });
+  const full = times({ dateStyle: "medium", timeStyle: "short" });
+  const day = times({ dateStyle: "short" });
+  const relative = new Intl.RelativeTimeFormat(tongue, { numeric: "auto" });
   const lasted = (seconds) => {
     for (const [unit, size] of [["d", 86400], ["h", 3600], ["m", 60]])
       if (seconds >= size) return `${Math.floor(seconds / size)}${unit}`;
@@ -44,7 +49,7 @@
         ? size < 90 ? relative.format(Math.round(seconds), "second") : size < 5400 ? relative.format(Math.round(seconds / 60), "minute")
           : size < 129600 ? relative.format(Math.round(seconds / 3600), "hour") : relative.format(Math.round(seconds / 86400), "day")
         : "clock" in el.dataset ? second.format(at)
-        : at.toDateString() === new Date().toDateString() ? clock.format(at) : full.format(at);
+        : day.format(at) === day.format(new Date()) ? clock.format(at) : full.format(at);
       if (el.textContent !== text) el.textContent = text;
     }
   }
@@ -148,7 +153,7 @@
   const tabs = () => $$(".tabs a").forEach((a) => a.setAttribute("aria-current", a.hash === (location.hash || "#talk")));
   addEventListener("hashchange", tabs);
 
-  window.claw = { $, $$, words, say, localise };
+  window.claw = { $, $$, words, say, localise, clock };
   $$("[data-keep]").forEach((el) => (el.value ||= sessionStorage.getItem(key(el)) || ""));
   $$(".talk").forEach((el) => (el.scrollTop = el.scrollHeight));
   localise(document);

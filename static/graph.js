@@ -1,7 +1,7 @@
 /* The drawn plan: it opens where the work is, what hangs together stands out, and it can be pulled about. The timeline tells. */
 (() => {
   "use strict";
-  const { $, $$ } = window.claw, on = addEventListener, seen = new WeakSet();
+  const { $, $$, clock } = window.claw, on = addEventListener, seen = new WeakSet();
   let lit = null, pull = null;
 
   // What comes before and after the task that is looked at.
@@ -19,7 +19,6 @@
     }
   }
   // What a bar of the timeline says, with times in the reader's zone.
-  const clock = new Intl.DateTimeFormat([], { timeStyle: "short" });
   function tell(bar) {
     const out = $("[data-said]"), at = (when) => (when ? clock.format(new Date(when)) : "…");
     if (out) out.textContent = bar ? `${bar.getAttribute("aria-label")} · ${at(bar.dataset.from)} – ${at(bar.dataset.to)}` : "";

@@ -180,7 +180,7 @@
   const cursors = new Map();
   let socket, timer, slow, leads = false, tries = 0, pause = 0, watched = "", heard = 0;
   const send = (message) => socket?.readyState === 1 && socket.send(JSON.stringify(message));
-  const subscribe = (c, workspace) => send({ type: "subscribe", workspace, generation: c.generation, after: c.seq });
+  const subscribe = (c, workspace) => send({ type: "subscribe", workspace, generation: c.generation, after: c.seq, language: document.documentElement.lang });
 
   function readCursors() {
     for (const one of ($("#page").dataset.workspaces || "").split(" ").filter(Boolean)) {

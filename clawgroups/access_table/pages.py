@@ -225,6 +225,7 @@ PAGES: dict[str, str] = {
     "send-test-letter": "signed_in",
     "notices-waiting": "signed_in",
     "set-theme": "public",
+    "set-language": "public",
     "set-keys": "public",
     "create-token": "signed_in",
     "revoke-token": "signed_in",

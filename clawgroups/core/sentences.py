@@ -36,7 +36,8 @@ def _taken_over(told: Telling) -> tuple[str, tuple[str, ...]]:
     if not told["superseded_id"] and told.before.state != "held" and told.who != told.member:
         return f"It is back in the hands of {told.member}.", ()
     stopped = told.known.worker(told["superseded_id"]) if told["superseded_id"] else ""
-    return f"{told.member} took it over{' from ' + stopped if stopped not in ('', told.member) else ''}.", ()
+    whose = f" from {stopped}" if stopped not in ("", told.member) else ""
+    return f"{told.member} took it over{whose}.", ()
 
 
 def _handed_back(told: Telling) -> tuple[str, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from clawgroups.models.messages import Message, MessageFile, MessageVersion, Rea
 from clawgroups.models.notices import Letter, Notifying
 from clawgroups.models.oversteps import Overstep
 from clawgroups.models.plans import PlanEdit
+from clawgroups.models.preferences import Preferences
 from clawgroups.models.runs import Run
 from clawgroups.models.tasks import Dependency, Task
 from clawgroups.models.workspaces import Member, Workspace
@@ -52,6 +53,7 @@ __all__ = [
     "Overstep",
     "Part",
     "PlanEdit",
+    "Preferences",
     "Reaction",
     "ReadMark",
     "RelatedKeyIn",

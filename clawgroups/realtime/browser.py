@@ -17,6 +17,7 @@ from clawgroups.realtime.place import enter_page, identifier, number, place_of
 from clawgroups.realtime.room import NEEDS
 from clawgroups.realtime.socket import Socket
 from clawgroups.services.perform import read_async
+from clawgroups.services.preferences import LANGUAGES
 
 MAX_WORKSPACES = 20
 MAX_NEEDS = 50  # workspaces, the newest
@@ -26,7 +27,7 @@ MAX_PLACES = 50  # where one socket may type
 class BrowserSocket(Socket):
     """Fragments of the workspaces that a page subscribed to, and the text of the attempt that it watches.
 
-    Client: subscribe{workspace, generation, after}, unsubscribe{workspace}, ack{workspace, seq},
+    Client: subscribe{workspace, generation, after, language}, unsubscribe{workspace}, ack{workspace, seq},
     watch{attempt} (instead of the one before), unwatch, people{workspace} (tell who is here and who types from now on),
     typing{workspace, task}, needs (tell from now on that what waits for this person may be another, in all their
     workspaces). Server: hello{workspace, generation, head},
@@ -61,7 +62,9 @@ class BrowserSocket(Socket):
         entry = await read_async(enter_page, self.visitor, workspace_id, place_of(frame))
         said = {"workspace": str(workspace_id), "generation": entry.head.generation, "head": entry.head.seq}
         self.offer(encode({"type": "hello", **said}))
-        await self.follow(FragmentFollower, workspace_id, entry)
+        follower = await self.follow(FragmentFollower, workspace_id, entry)
+        if frame.get("language") in LANGUAGES:
+            follower.language = str(frame["language"])
 
     async def on_unsubscribe(self, frame: Frame) -> None:
         self.unfollow(identifier(frame, "workspace"))

@@ -7,6 +7,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from django.conf import settings
+
 from clawgroups.realtime.frames import encode
 from clawgroups.realtime.room import NEEDS, Piece, Room
 
@@ -122,7 +124,7 @@ class FragmentFollower(Follower):
     """For pages: fragments, and where they would be too many the order to load the page again."""
 
     rendered = True
-    language = "en"
+    language = settings.LANGUAGE_CODE  # of the page, which says it
     halted = False  # until the page, loaded again, subscribes anew
     _outdated = False
 

@@ -10,7 +10,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from django.db import DatabaseError
@@ -30,6 +30,7 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Handler = Callable[[Frame], Awaitable[None]]
+F = TypeVar("F", bound=Follower)
 
 CLOSE_GRACE = 5.0
 
@@ -166,7 +167,7 @@ class Socket:
 
     # Following
 
-    async def follow(self, make: type[Follower], workspace_id: UUID, entry: Entry) -> Follower:
+    async def follow(self, make: type[F], workspace_id: UUID, entry: Entry) -> F:
         """Follow a workspace from the place of this entry on; replaces an earlier place in it."""
         room, place = await self.hub.room(workspace_id), entry.place
         room.stands_in(entry.head.generation)

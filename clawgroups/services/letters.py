@@ -28,6 +28,7 @@ from clawgroups.core.errors import Conflict, Invalid, TooOften
 from clawgroups.models import Letter, Member, Notifying
 from clawgroups.permissions import TEAM
 from clawgroups.services.notifying import is_quiet, person_of
+from clawgroups.services.preferences import in_language_of
 from clawgroups.services.waits_for import Waiting, waiting_for
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,9 @@ def post(now: datetime) -> int:
         due = _due(user, how, now)
         claimed = None if due is None else _claim(due, now)
         if due is not None and claimed is not None:
-            sent += _deliver(claimed, user, _words(due), now)
+            with in_language_of(user.pk):
+                words = _words(due)
+            sent += _deliver(claimed, user, words, now)
     return sent
 
 
@@ -209,7 +212,8 @@ def send_test(*, actor: Actor, now: datetime) -> str:
     except Conflict:
         raise TooOften("You were sent one just now. Look for it, and try again in a minute.", retry_after=60) from None
     letter = Letter(pk=pk, user=user, **values)
-    words = _("A test letter"), _text("letters/test.txt", user, {})
+    with in_language_of(user.pk):
+        words = _("A test letter"), _text("letters/test.txt", user, {})
     if not _deliver(letter, user, words, now):
         raise Conflict(f"The mail server did not take it: {letter.problem}", code="not_sent")
     return user.email

@@ -17,6 +17,7 @@ from clawgroups.services import cards
 from clawgroups.services.cards import ReadCard
 from clawgroups.web.agents import edit_page, new_page, profile_of
 from clawgroups.web.http import actor_of
+from clawgroups.wording import say
 
 
 @never_cache
@@ -38,7 +39,7 @@ def read_card(request: HttpRequest) -> HttpResponse:
         text = given(request)
         read = cards.read(text)
     except ClawError as fault:
-        return new_page(request, {"card_error": fault.message, "card_text": text}, status=422)
+        return new_page(request, {"card_error": say(fault.message), "card_text": text}, status=422)
     initial = {"workspace": request.POST.get("workspace", ""), "max_sessions": 1, **fields_of(read)}
     return new_page(request, {"read": read}, initial=initial, skills=read.profile.get("skills", []))
 
@@ -52,7 +53,7 @@ def read_card_for(request: HttpRequest, agent_id: UUID) -> HttpResponse:
         text = given(request)
         read = cards.read(text, levels=cards.levels_of(found))
     except ClawError as fault:
-        return edit_page(request, found, {"card_error": fault.message, "card_text": text}, status=422)
+        return edit_page(request, found, {"card_error": say(fault.message), "card_text": text}, status=422)
     profile = profile_of(found)
     skills = read.profile.get("skills") or profile.pop("skills")
     return edit_page(request, found, {"read": read}, initial={**profile, **fields_of(read)}, skills=skills)

@@ -1,4 +1,4 @@
-"""What every page shows: theme, keys, model credit, whether sign-up is open."""
+"""What every page shows: theme, keys, languages, time zone, model credit, whether sign-up is open."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ def site(request: HttpRequest) -> dict[str, object]:
     return {
         "theme": theme if theme in THEMES else "",
         "keys": "off" if request.COOKIES.get(KEYS_COOKIE) == "off" else "",
+        "zone": getattr(request, "zone", ""),
+        "languages": settings.LANGUAGES,
         "credit": settings.CREDIT,
         "signup_open": settings.SIGNUP_OPEN or came_by is not None,
         "invited_to": "" if came_by is None else came_by.room,

@@ -21,6 +21,7 @@ from clawgroups.services.perform import perform
 from clawgroups.web.forms import take_in
 from clawgroups.web.http import Viewer, actor_of, operation_of, page, see
 from clawgroups.web.task_doors import changed, task_of
+from clawgroups.wording import say
 
 _CELL = re.compile(r"c-(\d{1,4})-(\d{1,4})", re.ASCII)
 
@@ -64,13 +65,13 @@ def save_draft_file(request: HttpRequest, workspace_id: UUID, task_id: UUID, art
     try:
         stored = _edited(request, row, do)
     except Invalid as wrong:
-        return _page(request, actor, task, row, error=wrong.message, typed=request.POST.get("text"), status=422)
+        return _page(request, actor, task, row, error=say(wrong.message), typed=request.POST.get("text"), status=422)
     try:
         said = perform(draft_files.save_file, task_id, stored=stored, base=row.pk, actor=actor).answer
     except Conflict as why:
         if why.code != draft_files.MOVED:
             raise
-        return _page(request, actor, task, row, error=why.message, status=why.status)
+        return _page(request, actor, task, row, error=say(why.message), status=why.status)
     here = reverse("draft-file", args=[workspace_id, task_id, said["id"]])
     if do:
         return see(f"{here}#cell-{_beside(do)}")

@@ -20,6 +20,7 @@ from django.views import defaults
 from clawgroups.commit.faults import outage
 from clawgroups.core.errors import Busy, ClawError, Unauthenticated
 from clawgroups.web.http import is_htmx, see
+from clawgroups.wording import say
 
 # These answer in their own form (problem+json, JSON-RPC).
 OTHER_DOORS = ("/api/", "/mcp", "/acp")
@@ -82,7 +83,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def _too_much(request: HttpRequest, message: str) -> HttpResponse:
-    context = {"message": message, "status": 413, "title": HTTPStatus(413).phrase, "typed": [], "back": ""}
+    context = {"message": say(message), "status": 413, "title": HTTPStatus(413).phrase, "typed": [], "back": ""}
     back = request.headers.get("Referer", "")
     if url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
         context["back"] = back
@@ -108,7 +109,7 @@ def _one_moment(request: HttpRequest, away: Busy) -> HttpResponse:
 
 def toast(request: HttpRequest, message: str, status: int) -> HttpResponse:
     """The failure as one out-of-band fragment; nothing else of the page changes."""
-    return render(request, "_toast.html", {"message": message, "id": uuid4().hex, "bad": True}, status=status)
+    return render(request, "_toast.html", {"message": say(message), "id": uuid4().hex, "bad": True}, status=status)
 
 
 def explain(request: HttpRequest, message: str, status: int) -> HttpResponse:
@@ -117,7 +118,7 @@ def explain(request: HttpRequest, message: str, status: int) -> HttpResponse:
     if not url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
         back = "/"
     context = {
-        "message": message,
+        "message": say(message),
         "status": status,
         "title": TITLES.get(status) or HTTPStatus(status).phrase,
         "typed": _typed(request),

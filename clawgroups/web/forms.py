@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec
 
 from django import forms
+from django.conf import settings
 from django.core import signing
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
@@ -19,6 +20,7 @@ from clawgroups.core.errors import ClawError, Forbidden, NotFound, Unauthenticat
 from clawgroups.services.files import StoredFile, store
 from clawgroups.services.inputs import store_input
 from clawgroups.services.perform import perform
+from clawgroups.wording import say
 
 P = ParamSpec("P")
 _KEPT = "clawgroups.web.kept"
@@ -100,6 +102,21 @@ class TokenForm(forms.Form):
     )
     days = forms.IntegerField(
         min_value=1, max_value=3650, required=False, label=_("Ends after days"), help_text=_("Empty: it does not end.")
+    )
+
+
+class PreferencesForm(forms.Form):
+    """A language and a time zone; empty for what the browser says."""
+
+    language = forms.ChoiceField(
+        required=False, choices=[("", _("As the browser says")), *settings.LANGUAGES], label=_("Language")
+    )
+    zone = forms.CharField(
+        max_length=60,
+        required=False,
+        label=_("Time zone"),
+        help_text=_("Like Europe/Berlin. Empty: as the browser says."),
+        widget=forms.TextInput({"list": "zones", "autocomplete": "off", "spellcheck": "false"}),
     )
 
 
@@ -245,11 +262,11 @@ def blame(form: forms.Form, fault: ClawError) -> None:
     """Put a refusal where it belongs in the form."""
     field = str(fault.fields.get("field", ""))
     if field == "skills" and isinstance(form, AgentForm):
-        form.skills_error = fault.message
+        form.skills_error = say(fault.message)
         form.add_error(None, "")
         form.errors.pop("__all__", None)
         return
-    form.add_error(field if field in form.fields else None, fault.message)
+    form.add_error(field if field in form.fields else None, say(fault.message))
 
 
 def take_in(request: HttpRequest, form: FilesForm | None = None) -> list[StoredFile]:
@@ -263,7 +280,7 @@ def take_in(request: HttpRequest, form: FilesForm | None = None) -> list[StoredF
         except ClawError as fault:
             if form is None:
                 raise
-            form.add_error("uploads", fault.message)
+            form.add_error("uploads", say(fault.message))
     if form is not None:
         form.kept = kept
     return kept

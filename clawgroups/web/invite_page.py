@@ -27,6 +27,7 @@ from clawgroups.services.guessing import asker, guesses
 from clawgroups.services.perform import perform
 from clawgroups.web import invited
 from clawgroups.web.http import actor_of, page, see
+from clawgroups.wording import say
 
 BRINGS_AGENTS = ACTIONS["member.add_agent"].roles
 
@@ -38,7 +39,7 @@ def invitation(request: HttpRequest, invite_code: str) -> HttpResponse:
     try:
         row = _found(request, invite_code)
     except NotFound as fault:
-        return _ended(request, fault.message, 404)
+        return _ended(request, say(fault.message), 404)
     return _show(request, row, invite_code)
 
 
@@ -87,7 +88,7 @@ def accept_invitation(request: HttpRequest, invite_code: str) -> HttpResponse:
     try:
         row = _found(request, invite_code)
     except NotFound as fault:
-        return _ended(request, fault.message, 404)
+        return _ended(request, say(fault.message), 404)
     with_agent = request.POST.get("with") == "agent" and Role(row.role) in BRINGS_AGENTS
     if request.user.is_authenticated:
         return _joined(request, row.digest, with_agent)
@@ -117,7 +118,7 @@ def _joined(request: HttpRequest, digest: str, with_agent: bool) -> HttpResponse
         workspace_id = UUID(str(said["workspace"]))
     except (Conflict, Forbidden, NotFound) as fault:
         if fault.code != "already_here":
-            return _ended(request, fault.message, _status(fault))
+            return _ended(request, say(fault.message), _status(fault))
         return see(_onward(actor, UUID(str(fault.fields["workspace"])), with_agent))
     invited.forget(request)
     messages.success(request, _("Welcome! You are in."))

@@ -23,6 +23,7 @@ from clawgroups.services.perform import perform
 from clawgroups.web.forms import take_in
 from clawgroups.web.http import Viewer, actor_of, done, fresh_operation, is_htmx, operation_of, page, paged, see
 from clawgroups.web.workspaces import TALK, follows
+from clawgroups.wording import say
 
 PAGE = 100
 THREAD = 200
@@ -183,7 +184,7 @@ def _editor(
     request: HttpRequest, row: Message, typed: str, version: int, *, fault: ClawError | None = None, now: str = ""
 ) -> HttpResponse:
     status = 422 if fault else 200
-    context = {"typed": typed, "version": version, "error": fault.message if fault else "", "now": now}
+    context = {"typed": typed, "version": version, "error": say(fault.message) if fault else "", "now": now}
     return _about(request, row, "messages/_edit.html", context, status=status)
 
 

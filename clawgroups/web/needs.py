@@ -28,6 +28,7 @@ from clawgroups.web.approvals import answers_of
 from clawgroups.web.http import Viewer, actor_of, done, is_htmx, operation_of, page
 from clawgroups.web.need_cards import GROUPS, Card, cards_of, settled_lately
 from clawgroups.web.workspaces import follows, id_of, workspaces_of
+from clawgroups.wording import say
 
 STEP = 25
 FOLLOWED = 20
@@ -220,7 +221,7 @@ def _kept(request: HttpRequest, told: Sequence[Told], answer: Answer) -> str:
     try:
         perform(fanning.keep_answer, first, kind=answer.kind, actor=actor_of(request), operation=_own(request))
     except ClawError as fault:
-        return fault.message
+        return say(fault.message)
     return "kept"
 
 

@@ -1,10 +1,13 @@
-"""How a person comes in, and what is theirs alone: tokens, theme, keys."""
+"""How a person comes in, and what is theirs alone: tokens, language, theme, keys."""
 
 from __future__ import annotations
 
+from functools import cache
 from ipaddress import ip_address
 from uuid import UUID
+from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
@@ -15,12 +18,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from clawgroups.core.errors import ClawError, Unauthenticated
+from clawgroups.core.errors import ClawError, Invalid, Unauthenticated
 from clawgroups.models import AccessToken
-from clawgroups.services import people
+from clawgroups.services import people, preferences
+from clawgroups.services.perform import perform
 from clawgroups.web.context import KEYS_COOKIE, THEME_COOKIE, THEMES
-from clawgroups.web.forms import TokenForm, blame
+from clawgroups.web.forms import PreferencesForm, TokenForm, blame
 from clawgroups.web.http import actor_of, done, page, see
+from clawgroups.wording import say
 
 YEAR = 31_536_000
 
@@ -35,7 +40,7 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
         # The link may be opened a second time by the person it has just signed in.
         if request.user.is_authenticated:
             return see(reverse("workspaces"))
-        return render(request, "people/enter.html", {"message": fault.message}, status=403)
+        return render(request, "people/enter.html", {"message": say(fault.message)}, status=403)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     return see(reverse("workspaces"))
 
@@ -62,9 +67,22 @@ def me(request: HttpRequest) -> HttpResponse:
     return _show(request, TokenForm(), "")
 
 
-def _show(request: HttpRequest, form: TokenForm, secret: str, status: int = 200) -> HttpResponse:
-    found = AccessToken.objects.filter(user=_person(request), revoked_at=None).order_by("-created_at")
-    return page(request, "people/me.html", {"form": form, "tokens": found, "secret": secret, "nav": "me"}, status)
+def _show(
+    request: HttpRequest, form: TokenForm, secret: str, status: int = 200, chosen: PreferencesForm | None = None
+) -> HttpResponse:
+    user = _person(request)
+    found = AccessToken.objects.filter(user=user, revoked_at=None).order_by("-created_at")
+    if chosen is None:
+        row = preferences.preferences_of(user.pk)
+        chosen = PreferencesForm(initial={"language": row.language, "zone": row.zone})
+    context = {"form": form, "tokens": found, "secret": secret, "nav": "me", "chosen": chosen, "zones": _zones()}
+    return page(request, "people/me.html", context, status)
+
+
+@cache
+def _zones() -> list[str]:
+    """The time zones that are named after places."""
+    return sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
 
 
 @never_cache
@@ -87,6 +105,23 @@ def revoke_token(request: HttpRequest, token_id: UUID) -> HttpResponse:
     """Make one of the viewer's tokens void."""
     people.revoke_token(_person(request), token_id)
     return done(request, reverse("me"), (), _("The token is revoked."))
+
+
+@require_POST
+def set_language(request: HttpRequest) -> HttpResponse:
+    """Choose a language and a time zone: kept with the person, and by the browser for whoever signs out again."""
+    form = PreferencesForm(request.POST)
+    if not request.user.is_authenticated:
+        return _kept(request, settings.LANGUAGE_COOKIE_NAME, form["language"].value() if form.is_valid() else "")
+    try:
+        if form.is_valid():
+            said = {name: form.cleaned_data[name] for name in ("language", "zone") if name in request.POST}
+            perform(preferences.set_preferences, **said, actor=actor_of(request))
+    except Invalid as fault:
+        blame(form, fault)
+    if form.errors:
+        return _show(request, TokenForm(), "", 422, form)
+    return _kept(request, settings.LANGUAGE_COOKIE_NAME, form.cleaned_data["language"])
 
 
 @require_POST

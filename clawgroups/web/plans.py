@@ -31,6 +31,7 @@ from clawgroups.web.plan_forms import PlanTaskForm, initial_of, typed_parts
 from clawgroups.web.plan_page import Fit, fits_for, mark_of, plan_page
 from clawgroups.web.running_plan import running_plan
 from clawgroups.web.workspaces import follows
+from clawgroups.wording import say
 
 Verb = Callable[..., Future[Outcome]]
 
@@ -162,7 +163,7 @@ def edit_task(request: HttpRequest, workspace_id: UUID, run_id: UUID, task_id: U
         return _moved_on(request, actor, run, task_id, moved)
     except Invalid as wrong:
         field = {"depends_on": "after"}.get(str(wrong.fields.get("field")), wrong.fields.get("field"))
-        form.add_error(field if field in form.fields else None, wrong.message)
+        form.add_error(field if field in form.fields else None, say(wrong.message))
         return _panel(request, actor, run, task_id, form)
 
 
@@ -179,7 +180,7 @@ def _moved_on(request: HttpRequest, actor: Actor, run: Run, task_id: UUID, moved
     typed = request.POST.copy()
     typed.setlist("after", [key for key in typed.getlist("after") if key in {other.key for other in others}])
     form = _form(run, task, others, typed)
-    panel = _panel(request, actor, run, task_id, form, moved.message)
+    panel = _panel(request, actor, run, task_id, form, say(moved.message))
     panel.status_code = moved.status
     if is_htmx(request):
         context = {**slot(actor, run, request.POST.get("page", "1")), "oob": "merge"}

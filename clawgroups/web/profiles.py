@@ -21,6 +21,7 @@ from clawgroups.services.perform import perform
 from clawgroups.web.forms import LEVELS, blame
 from clawgroups.web.http import Viewer, actor_of, done, operation_of, page
 from clawgroups.web.undo import offered
+from clawgroups.wording import say
 
 DAY_WORDS = dict(
     zip(
@@ -97,7 +98,7 @@ class PersonProfileForm(forms.Form):
     def refuse(self, fault: ClawError) -> None:
         """Put what the verb refuses beside the field."""
         if fault.fields.get("field") == "skills":
-            self.skills_error = fault.message
+            self.skills_error = say(fault.message)
             return
         names = {"from": "begin", "to": "end"}
         fault.fields["field"] = names.get(str(fault.fields.get("field")), fault.fields.get("field"))

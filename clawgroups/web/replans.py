@@ -27,6 +27,7 @@ from clawgroups.web.http import actor_of, done, is_htmx, operation_of, page, see
 from clawgroups.web.plan_forms import CHECKS, lines
 from clawgroups.web.plans import run_of, slot
 from clawgroups.web.workspaces import follows
+from clawgroups.wording import say
 
 MOST = 60
 NEW = 3
@@ -134,7 +135,7 @@ def propose_replan(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> Ht
         operation = operation_of(request)
         perform(replan.propose_replan, run.pk, tasks=tasks, rationale=rationale, actor=actor, operation=operation)
     except (Invalid, Conflict) as wrong:
-        return _show(request, run, wrong.message, wrong.status, typed=request.POST)
+        return _show(request, run, say(wrong.message), wrong.status, typed=request.POST)
     return _to_plan(run)
 
 
@@ -148,7 +149,7 @@ def ask_replan(request: HttpRequest, workspace_id: UUID, run_id: UUID) -> HttpRe
         perform(replan_asks.ask_replan, run.pk, note=note, actor=actor, operation=operation_of(request))
     except (Invalid, Conflict) as wrong:
         run.refresh_from_db()
-        return _show(request, run, wrong.message, wrong.status, note=note)
+        return _show(request, run, say(wrong.message), wrong.status, note=note)
     return _to_plan(run)
 
 

@@ -24,6 +24,7 @@ from clawgroups.services.files import open_file
 from clawgroups.services.guessing import asker, guesses
 from clawgroups.services.sending import Pieces, streamed
 from clawgroups.web.http import is_htmx, page
+from clawgroups.wording import say
 
 MOST = 500
 OVER = 286  # htmx asks no more after it
@@ -37,7 +38,7 @@ def shared_run(request: HttpRequest, share_code: str) -> HttpResponse:
         context = _seen(_found(request, share_code), share_code)
         status = 200
     except NotFound as fault:
-        context, status = {"why": fault.message}, 404
+        context, status = {"why": say(fault.message)}, 404
     if is_htmx(request):
         return render(request, "runs/_shared.html", context, status=OVER if status == 404 else 200)
     response = page(request, "runs/shared.html", context, status)

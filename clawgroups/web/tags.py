@@ -23,6 +23,7 @@ from clawgroups.core.answer_form import Field, fields_of
 from clawgroups.core.errors import ClawError
 from clawgroups.core.looks import suffix_of
 from clawgroups.formats.markdown import to_html
+from clawgroups.wording import say
 
 register = template.Library()
 
@@ -143,6 +144,12 @@ def word(value: str) -> Any:
 def tool_icon(kind: str) -> SafeString:
     """The icon of an ACP tool kind."""
     return _svg(TOOL_ICONS.get(kind, "tool"))
+
+
+@register.filter("say")
+def say_it(text: Any) -> str:
+    """What the program says in English, such as a reason, in the reader's language."""
+    return say(text)
 
 
 @register.filter

@@ -25,6 +25,7 @@ from clawgroups.core.errors import Conflict, Forbidden, Invalid
 from clawgroups.services.perform import perform
 from clawgroups.web.http import actor_of, is_htmx, sent_to
 from clawgroups.web.inverses import INVERSES, Row
+from clawgroups.wording import say
 
 SECONDS = 600
 SALT = "clawgroups.undo"
@@ -90,7 +91,7 @@ def undo(request: HttpRequest) -> HttpResponse:
         try:
             perform(verb, actor=actor, operation=f"undo:{sha256(given.encode()).hexdigest()[:40]}")
         except Conflict as fault:
-            raise Conflict(_("Nothing was undone. %s") % fault.message, code=fault.code, **fault.fields) from None
+            raise Conflict(_("Nothing was undone. %s") % say(fault.message), code=fault.code, **fault.fields) from None
     if is_htmx(request) and request.POST.get("here"):
         return HttpResponse(_toast(request, _("Undone.")))
     messages.success(request, _("Undone."))

@@ -307,6 +307,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("me/notices/test/", notices.send_test_letter, name="send-test-letter"),
     path("me/notices/waiting/", notices.waiting, name="notices-waiting"),
     path("me/keys/", people.set_keys, name="set-keys"),
+    path("me/language/", people.set_language, name="set-language"),
     path("me/theme/", people.set_theme, name="set-theme"),
     path("me/tokens/", people.create_token, name="create-token"),
     path("me/tokens/<uuid:token_id>/revoke/", people.revoke_token, name="revoke-token"),

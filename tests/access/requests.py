@@ -151,6 +151,7 @@ BODIES: dict[str, Callable[[Room], Json]] = {
     "try-rule": lambda r: {"answer": "critical"},
     "set-budget": lambda r: {"tokens": "5000"},
     "set-notices": lambda r: {"browser": "on"},
+    "set-language": lambda r: {"language": "en"},
     "set-theme": lambda r: {"theme": "dark"},
     "set-keys": lambda r: {"keys": "on"},
 }

@@ -1,0 +1,1 @@
+"""The catalogue of translations: what is collected from the sources, kept in `locale/`, and compiled; no gettext tools."""
