@@ -17,7 +17,7 @@ import threading
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -166,6 +166,28 @@ def answers() -> bool:
             return bool(connection.ping())
     except (redis.RedisError, OSError):
         return False
+
+
+def lengths(queues: Iterable[str]) -> dict[str, int] | None:
+    """How many messages wait in each queue of the workers; None where there is no Redis, or it does not answer."""
+    if not settings.REDIS_URL:
+        return None
+    try:
+        with client() as connection:
+            return {queue: int(connection.llen(queue)) for queue in queues}  # type: ignore[arg-type]
+    except (redis.RedisError, OSError):
+        return None
+
+
+def workers(patience: float = 0.5) -> list[str]:
+    """The workers that answer within so many seconds; none without Redis."""
+    if not settings.REDIS_URL:
+        return []
+    try:
+        said_by = current_app.control.ping(timeout=patience)
+    except (redis.RedisError, OSError, kombu.exceptions.OperationalError):
+        return []
+    return sorted(name for said in said_by or () for name in said)
 
 
 class _Sender:

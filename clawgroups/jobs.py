@@ -28,7 +28,7 @@ from clawgroups.core import deadline
 from clawgroups.core.clock import utc_now
 from clawgroups.models import Lease
 from clawgroups.reactions import react as react_to_journal
-from clawgroups.services import knocking, letters, model_calls, outage
+from clawgroups.services import housekeeping, knocking, letters, model_calls, outage
 from clawgroups.services.deadlines import database_now
 from clawgroups.services.model_servers import adopt_environment
 from clawgroups.services.sweep import sweep
@@ -40,10 +40,12 @@ EVERY = 2.0
 SOONEST = 0.25
 LEASE = 10.0
 POST = 10.0  # seconds between two looks at which letters are due
+TIDY = 5.0  # and at whether an archive is asked for, or something is over
 REACTION = 60.0
 DEAF = timedelta(minutes=3)
 LEAVE = 2.5  # seconds in which calls to models are put back for other processes
 EX_TEMPFAIL = 75
+Work = Callable[[datetime], object]
 pace = Pace()
 
 
@@ -109,7 +111,10 @@ class Sweeper:
         self._thread: threading.Thread | None = None
         self._by_hand = ByHand()
         self._ear: Ear | None = None
-        self._post = Post()
+        self._beside = (
+            Beside("post", letters.post, lambda _now: letters.is_set_up(), POST),
+            Beside("housekeeping", housekeeping.tidy, housekeeping.is_due, TIDY),
+        )
         self._knocked = -knocking.EVERY
 
     def start(self, ear: Ear | None = None) -> None:
@@ -127,7 +132,7 @@ class Sweeper:
 
     def rest(self, seconds: float) -> bool:
         """Wait until nothing is done beside the sweeps any more; False when that took longer."""
-        return self._by_hand.rest(seconds) and self._post.rest(seconds)
+        return self._by_hand.rest(seconds) and all(each.rest(seconds) for each in self._beside)
 
     def _run(self) -> None:
         adopted = False
@@ -163,7 +168,8 @@ class Sweeper:
         sweep(now, quiet=ours.is_quiet(now), away=ours.away_since is not None)
         watch(now, quiet=ours.is_quiet(now) or ours.away_since is not None)
         self._knock(now)
-        self._post.look(now)
+        for each in self._beside:
+            each.look(now)
         Lease.objects.filter(name="sweep", owner=bus.PROCESS).update(done_at=database_now())
         return True
 
@@ -175,20 +181,22 @@ class Sweeper:
                 consultant.knock(server_id)
 
 
-class Post:
-    """Sends letters, one round after another, beside the sweeps: a mail server may take its time."""
+class Beside:
+    """Does something beside the sweeps, one round after another: it may take its time."""
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="post")
+    def __init__(self, name: str, work: Work, due: Callable[[datetime], bool], every: float) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._name, self._work, self._due, self._every = name, work, due, every
         self._round: Future[None] | None = None
-        self._looked = -POST
+        self._looked = -every
 
     def look(self, now: datetime) -> None:
-        """Begin a round, unless one is under way or was only just begun."""
+        """Begin a round where there is something to do, unless one is under way or was only just looked for."""
         idle = self._round is None or self._round.done()
-        if letters.is_set_up() and idle and time.monotonic() - self._looked >= POST:
+        if idle and time.monotonic() - self._looked >= self._every:
             self._looked = time.monotonic()
-            self._round = self._pool.submit(self._go, now)
+            if self._due(now):
+                self._round = self._pool.submit(self._go, now)
 
     def rest(self, seconds: float) -> bool:
         """Wait for the end of a round that is under way; False when that took longer."""
@@ -196,9 +204,9 @@ class Post:
 
     def _go(self, now: datetime) -> None:
         try:
-            letters.post(now)
+            self._work(now)
         except Exception:
-            log.exception("letters could not be sent, trying again")
+            log.exception("%s could not be done, trying again", self._name)
         finally:
             connections.close_all()
 

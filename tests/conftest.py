@@ -27,7 +27,18 @@ from clawgroups.commit import Collected
 from clawgroups.core.actors import Actor
 from clawgroups.core.changes import Outcome
 from clawgroups.models import Command, Entry, Member, Run, Task, Workspace
-from clawgroups.services import agents, breakers, contact, members, overstepping, runs, sessions, tasks, workspaces
+from clawgroups.services import (
+    agents,
+    breakers,
+    contact,
+    installation,
+    members,
+    overstepping,
+    runs,
+    sessions,
+    tasks,
+    workspaces,
+)
 from clawgroups.services.guessing import guesses
 from clawgroups.services.perform import let_go, perform
 from tests.template import Template, is_real_time
@@ -58,8 +69,9 @@ def writer(request: pytest.FixtureRequest) -> Iterator[Collected | None]:
 
 @pytest.fixture(autouse=True)
 def no_guesses() -> None:
-    """What another test has guessed, or read of rules, is forgotten."""
+    """What another test has guessed, read of rules, or set of the installation, is forgotten."""
     guesses.forget()
+    installation.kept.hold({})
     overstepping.forget_rules()
 
 

@@ -9,16 +9,16 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from clawgroups.admin.reading import ReadOnlyAdmin
+from clawgroups.admin.reading import Acting, ReadOnlyAdmin, standing
 from clawgroups.admin.site import site
 from clawgroups.auth import actor_of_user
 from clawgroups.core.actors import Actor
 from clawgroups.models import AccessToken
-from clawgroups.services import accounts, people
+from clawgroups.services import accounts, admission, people
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]
@@ -69,7 +69,29 @@ def _actor(request: HttpRequest) -> Actor:
 
 
 @admin.register(User, site=site)
-class AccountAdmin(Told, UserAdmin):  # type: ignore[type-arg]
+class AccountAdmin(Told, Acting, UserAdmin):  # type: ignore[type-arg]
+    list_display = ("username", "email", "seats", "is_staff", "is_superuser", "is_active", "last_login", "date_joined")
+    actions = ("close", "reopen", "sign_out")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).annotate(seated=Count("seats", filter=Q(seats__left_at=None)))
+
+    @admin.display(description=_("workspaces"), ordering="seated")
+    def seats(self, user: Any) -> int:
+        return int(user.seated)
+
+    @admin.action(description=_("Close the selected accounts"), permissions=["act"])
+    def close(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        self.act(request, rows, lambda row, actor: admission.close_account(row.pk, actor=actor), _("Closed"))
+
+    @admin.action(description=_("Open the selected accounts again"), permissions=["act"])
+    def reopen(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        self.act(request, rows, lambda row, actor: admission.open_account(row.pk, actor=actor), _("Opened"))
+
+    @admin.action(description=_("Sign the selected people out everywhere"), permissions=["act"])
+    def sign_out(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        self.act(request, rows, lambda row, actor: admission.sign_out(row.pk, actor=actor), _("Signed out"))
+
     def watch(self, over: ExitStack, request: HttpRequest, pk: int) -> None:
         over.enter_context(accounts.told(pk, by=_actor(request), where=HERE))
 
@@ -100,11 +122,15 @@ class RightsAdmin(Told, GroupAdmin):
 
 @admin.register(AccessToken, site=site)
 class AccessTokenAdmin(ReadOnlyAdmin):
-    list_display = ("name", "user", "public_id", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_display = ("name", "user", "public_id", "standing", "created_at", "expires_at", "last_used_at", "revoked_at")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
     search_fields = ("name", "user__username", "public_id")
     list_select_related = ("user",)
     actions = ("revoke",)
+
+    @admin.display(description=_("state"))
+    def standing(self, token: AccessToken) -> str:
+        return standing(token)
 
     @admin.action(description=_("Revoke the selected tokens"), permissions=["act"])
     def revoke(self, request: HttpRequest, rows: QuerySet[Any]) -> None:

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent, AgentKey
-from clawgroups.admin.reading import ReadOnlyAdmin
+from clawgroups.admin.reading import ReadOnlyAdmin, standing
 from clawgroups.admin.site import site
 from clawgroups.fragments import rooms
 from clawgroups.services import agents, breakers
@@ -57,11 +57,19 @@ class AgentAdmin(ReadOnlyAdmin):
 
 @admin.register(AgentKey, site=site)
 class AgentKeyAdmin(ReadOnlyAdmin):
-    list_display = ("public_id", "agent", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_display = ("public_id", "agent", "owner", "standing", "created_at", "expires_at", "last_used_at", "revoked_at")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
     search_fields = ("public_id", "agent__name", "agent__handle")
-    list_select_related = ("agent",)
+    list_select_related = ("agent__owner",)
     actions = ("revoke",)
+
+    @admin.display(description=_("owner"))
+    def owner(self, key: AgentKey) -> str:
+        return key.agent.owner.get_username()
+
+    @admin.display(description=_("state"))
+    def standing(self, key: AgentKey) -> str:
+        return standing(key)
 
     @admin.action(description=_("Revoke the selected keys"), permissions=["act"])
     def revoke(self, request: HttpRequest, rows: QuerySet[Any]) -> None:

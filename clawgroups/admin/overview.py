@@ -18,6 +18,7 @@ from clawgroups.coordinator import watchdog
 from clawgroups.core.lifecycle import TASK_OPEN
 from clawgroups.fragments import model_use, rooms
 from clawgroups.models import Approval, Command, Lease, Run, Task, Workspace
+from clawgroups.services import trying_again
 
 SHOWN = 10
 SWEEP = "sweep"
@@ -79,6 +80,8 @@ class Overview:
     turns: Listing
     parts: list[Part]
     models: list[Model]
+    failed: int
+    """What failed and can be tried again, as far as it is listed."""
 
 
 def overview() -> Overview:
@@ -104,6 +107,7 @@ def overview() -> Overview:
         turns=_listing(Run.objects.filter(wanted__gt=F("turned")).select_related("workspace"), "created_at"),
         parts=[_writer(), _redis(), _worker(now), *_queues(now), _watchdog(now)],
         models=[_model(view) for view in model_use.servers()],
+        failed=sum(len(rows) for rows in trying_again.found(now).values()),
     )
 
 

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.urls import URLPattern, URLResolver, path
 from django.utils.translation import gettext_lazy as _
 
+from clawgroups.admin import panel
 from clawgroups.admin.overview import overview
 from clawgroups.admin.proof import shown
 
@@ -41,17 +42,22 @@ class Administration(admin.AdminSite):
         return guarded
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        ours = [path("proof/", self.admin_view(self.proof), name="proof")]
+        ours = [path("proof/", self.admin_view(self.proof), name="proof"), *panel.urls(self)]
         theirs = super().get_urls()
         return [*ours, *(r for r in theirs if not (isinstance(r, URLPattern) and r.name in LEFT_OUT))]
 
     def proof(self, request: HttpRequest) -> HttpResponse:
         """What is open, whom it waits for, and what does not fit."""
-        found = {"title": _("Proof"), "proof": shown(request.GET.get("page", 1)), **self.each_context(request)}
+        found = {
+            "title": _("Proof"),
+            "panel": "proof",
+            "proof": shown(request.GET.get("page", 1)),
+            **self.each_context(request),
+        }
         return render(request, "admin/proof.html", found)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        return super().index(request, {**(extra_context or {}), "overview": overview()})
+        return super().index(request, {**(extra_context or {}), "overview": overview(), "panel": "index"})
 
 
 site = Administration()

@@ -10,17 +10,19 @@ import hashlib
 import hmac
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 FORMAT = "clawgroups.bundle/1"
+WORKSPACE = "clawgroups.workspace/1"  # an export of a whole workspace, made and held by the same rules
 MANIFEST = "manifest.json"
 RECEIPTS = "receipts/"
 PIECE = 1024 * 1024
 MOST_TOLD = 64 * 1024 * 1024  # bytes of a manifest or a receipt that are read at once
-MOST_ENTRIES = 20_000
+MOST_ENTRIES = {FORMAT: 20_000, WORKSPACE: 1_000_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +71,22 @@ def _json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
 
 
 def _faults(archive: zipfile.ZipFile, manifest: Mapping[str, Any]) -> Iterator[str]:
-    if manifest.get("format") != FORMAT:
+    most = MOST_ENTRIES.get(str(manifest.get("format")))
+    if most is None:
         yield f"the manifest is not of the format {FORMAT}"
         return
     infos = archive.infolist()
-    if len(infos) > MOST_ENTRIES:
-        yield f"it has more than {MOST_ENTRIES} entries"
+    if len(infos) > most:
+        yield f"it has more than {most} entries"
         return
     names = [info.filename for info in infos]
-    yield from (f"{name}: stands in it more than once" for name in sorted({n for n in names if names.count(n) > 1}))
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
+    yield from (f"{name}: stands in it more than once" for name in twice)
     listed = {str(one["path"]): one for one in (*manifest["files"], *manifest["documents"])}
+    there = set(names)
     yield from (f"{name}: is not in the manifest" for name in names if name not in listed and name != MANIFEST)
     for name, said in listed.items():
-        yield from _entry_faults(archive, name, said, name in names)
+        yield from _entry_faults(archive, name, said, name in there)
     yield from _receipt_faults(archive, manifest, listed)
 
 

@@ -7,6 +7,7 @@ from clawgroups.models.attempts import Attempt, Command, Draft, Part, Session, S
 from clawgroups.models.audit import AuditHead, AuditRow
 from clawgroups.models.control import ControlRequest, Watch
 from clawgroups.models.coordination import ModelCall, ModelServer, Override, Usage
+from clawgroups.models.installation import Export, Setting
 from clawgroups.models.invitations import Invitation, Share
 from clawgroups.models.journal import Entry, Operation
 from clawgroups.models.leases import Lease, WriterMark
@@ -34,6 +35,7 @@ __all__ = [
     "Dependency",
     "Draft",
     "Entry",
+    "Export",
     "Invitation",
     "KeyIn",
     "Lease",
@@ -61,6 +63,7 @@ __all__ = [
     "Run",
     "Seen",
     "Session",
+    "Setting",
     "Share",
     "Step",
     "Task",

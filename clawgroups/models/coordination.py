@@ -108,6 +108,8 @@ class ModelCall(models.Model):
         indexes = [
             models.Index(fields=["created_at"], condition=Q(state__in=["waiting", "calling"]), name="model_call_open"),
             models.Index(fields=["workspace", "-created_at"], name="model_call_newest"),
+            # What was asked of late, for the administration; and what is over, for retention.
+            models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="model_call_ended"),
             # About messages, whose answers are not acted on yet: they belong to no run that would be woken.
             models.Index(fields=["created_at"], condition=Q(kind="hear", acted_at=None), name="model_call_unheard"),
         ]

@@ -26,6 +26,7 @@ from clawgroups.core.errors import Forbidden, Invalid, NotFound
 from clawgroups.core.events import AgentProfileSet, AgentRetired, Event, MemberJoined
 from clawgroups.models import Member
 from clawgroups.permissions import get_agent, require
+from clawgroups.services import installation
 from clawgroups.services.workspaces import clean_name, clean_text, seat
 
 MAX_SKILLS = 40
@@ -110,6 +111,9 @@ def register_agent(
     """Register an agent of the actor's and seat it in `workspace_id` if given; without `key` its machine brings one."""
     if actor.kind is not ActorKind.PERSON or actor.user_id is None:
         raise Forbidden("Only a person can register an agent.")
+    if not is_builtin:
+        own = Agent.objects.filter(owner=actor.user_id, retired_at=None, is_builtin=False)
+        installation.require_room("agents_each", own, "agents of one person")
     name = clean_name(name, limit=80)
     handle = _free_handle(handle, name)
     if not 1 <= max_sessions <= MOST_SESSIONS:

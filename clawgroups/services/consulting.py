@@ -28,7 +28,7 @@ from clawgroups.core.coordination import read_coordination
 from clawgroups.core.errors import Busy, ClawError, Invalid, OutcomeUnknown
 from clawgroups.core.lifecycle import RUN_TERMINAL
 from clawgroups.models import ModelCall, ModelServer
-from clawgroups.services import budgets, call_ends, deadlines, endpoints, model_calls, model_images
+from clawgroups.services import budgets, call_ends, deadlines, endpoints, installation, model_calls, model_images
 from clawgroups.services.call_ends import Held
 
 log = logging.getLogger(__name__)
@@ -115,6 +115,8 @@ def _refusal(call: ModelCall, now: datetime) -> Verb | None:
         return partial(call_ends.cancel, call, f"The run is {call.run.state}.")
     if call.give_up_at is not None and call.give_up_at <= now:
         return partial(call_ends.give_up, call)
+    if none := installation.model_stop(now):
+        return partial(call_ends.fail, call, model_calls.OFF, none)
     if not read_coordination(call.workspace.coordination).use_model:
         return partial(call_ends.fail, call, model_calls.OFF, model_calls.SWITCHED_OFF)
     if call.run is not None:

@@ -20,6 +20,7 @@ from clawgroups.core.actors import SYSTEM
 from clawgroups.core.changes import Change, Outcome, Update
 from clawgroups.core.errors import NotFound
 from clawgroups.core.retries import back_off
+from clawgroups.services import installation
 from clawgroups.services.deadlines import database_now
 
 LEASE = 30.0  # seconds that a dial is a silent process's
@@ -36,6 +37,8 @@ class Look:
 
 def look(held: Mapping[UUID, int], free: int) -> Look:
     """What the rows say to a process that is at these dials (agent -> epoch) and has room for `free` more."""
+    if not installation.is_on("dialling"):
+        return Look(tuple(held), ())
     epochs = dict(Dial.objects.filter(pk__in=list(held)).values_list("pk", "epoch"))
     moved = tuple(agent_id for agent_id, epoch in held.items() if epoch and epochs.get(agent_id) != epoch)
     due = _due(database_now()).exclude(pk__in=list(held)).order_by("next_at").values_list("pk", flat=True)
@@ -57,7 +60,7 @@ def _due(now: datetime) -> QuerySet[Dial, Dial]:
 def claim_dial(agent_id: UUID, *, process: str) -> Future[Outcome]:
     """Take a dial. Answer: {"epoch"}. Raises `NotFound` where there is nothing to be done, or another is at it."""
     now = database_now()
-    dial = _due(now).filter(pk=agent_id).first()
+    dial = _due(now).filter(pk=agent_id).first() if installation.is_on("dialling") else None
     if dial is None:
         raise NotFound("There is nobody to be dialled.")
     epoch = dial.epoch + 1

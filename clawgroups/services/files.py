@@ -15,6 +15,7 @@ from typing import BinaryIO
 from django.conf import settings
 
 from clawgroups.core.errors import Invalid, NotFound, TooLarge
+from clawgroups.services import installation
 
 MAX_NAME = 200
 # They turn the order of letters round: a name with them reads otherwise than it is.
@@ -54,7 +55,7 @@ def store(
     The file appears under its hash only when it is whole, on disk and checked; a failed upload leaves nothing.
     """
     cleaned = clean_name(name)
-    limit = settings.MAX_UPLOAD_BYTES if limit is None else limit
+    limit = installation.upload_bytes() if limit is None else limit
     root = Path(settings.MEDIA_ROOT)
     root.mkdir(parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0

@@ -27,6 +27,7 @@ from clawgroups.core.changes import Change, Insert, Update, Write
 from clawgroups.core.errors import Conflict, Invalid, TooOften
 from clawgroups.models import Letter, Member, Notifying
 from clawgroups.permissions import TEAM
+from clawgroups.services import installation
 from clawgroups.services.notifying import is_quiet, person_of
 from clawgroups.services.preferences import in_language_of
 from clawgroups.services.waits_for import Waiting, waiting_for
@@ -60,8 +61,8 @@ class Due:
 
 
 def is_set_up() -> bool:
-    """Whether this installation sends letters (EMAIL_URL)."""
-    return bool(settings.SENDS_LETTERS)
+    """Whether this installation sends letters: EMAIL_URL is set, and nobody has switched them off."""
+    return installation.is_on("mail")
 
 
 def post(now: datetime) -> int:
@@ -96,7 +97,7 @@ def _people() -> Iterator[tuple[User, Notifying]]:
 def _due(user: User, how: Notifying, now: datetime) -> Due | None:
     """What is to be told this person now; None while there is nothing, or it is not the time."""
     last = letters_of(user.pk).exclude(subjects=TEST).first()
-    if is_quiet(how, now) or (last is not None and now < _next_at(last)):
+    if is_quiet(how, now) or (last is not None and now < next_at(last)):
         return None
     waiting = waiting_for(user.pk)
     told = _told(user.pk, waiting)
@@ -110,7 +111,7 @@ def letters_of(user_id: int) -> Any:
     return Letter.objects.filter(user=user_id).order_by("-made_at", "-id")
 
 
-def _next_at(last: Letter) -> datetime:
+def next_at(last: Letter) -> datetime:
     """From when on something may be sent: the same letter again, or the next one."""
     return last.made_at + (APART if last.sent_at is not None else AGAIN[min(last.tries, len(AGAIN)) - 1])
 

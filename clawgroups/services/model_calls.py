@@ -30,7 +30,7 @@ from clawgroups.core.errors import Conflict, Invalid, NotFound
 from clawgroups.core.lifecycle import RUN_TERMINAL
 from clawgroups.models import ModelCall, Run, Workspace
 from clawgroups.permissions import get_run, require
-from clawgroups.services import budgets, deadlines, endpoints
+from clawgroups.services import budgets, deadlines, endpoints, installation
 
 JOB = "clawgroups.consult"
 OPEN = ("waiting", "calling")
@@ -199,7 +199,7 @@ def unavailable(workspace: Workspace) -> str:
     if not read_coordination(workspace.coordination).use_model:
         return SWITCHED_OFF
     now = deadlines.database_now()
-    return endpoints.why_none(now) or budgets.month_stop(workspace, now)
+    return installation.model_stop(now) or endpoints.why_none(now) or budgets.month_stop(workspace, now)
 
 
 def plainly(call: ModelCall) -> str:

@@ -18,9 +18,11 @@ from clawgroups.core.run_templates.shape import Template
 from clawgroups.fragments.rooms import presences
 from clawgroups.permissions import require
 from clawgroups.queries import WITHOUT_MODEL, seats_by_rules, seats_with_words
-from clawgroups.services import template_inputs
+from clawgroups.services import installation, template_inputs
 from clawgroups.services.files import StoredFile
 from clawgroups.services.runs import draft_run
+
+OFF = "An administrator has switched templates off on this installation. Give a goal in your own words."
 
 NOBODY = (
     "Nobody in this workspace can write this: the built-in agents work by rules. Connect an agent of yours and add it"
@@ -129,6 +131,7 @@ def use_template(
     operation: str = "",
 ) -> Future[Outcome]:
     """Draft a run from a template that is filled in so; see `fill_in` and `runs.draft_run`."""
+    installation.require_on("templates", OFF)
     require(actor, "run.draft", workspace_id)
     ready = fill_in(workspace_id, name, words, files, sample=sample, start=start)
     template = ready.standing.template

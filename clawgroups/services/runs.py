@@ -30,6 +30,7 @@ from clawgroups.core.events import (
     RunStarted,
 )
 from clawgroups.core.lifecycle import (
+    RUN_TERMINAL,
     TASK_OPEN,
     AttemptVerb,
     RunState,
@@ -44,7 +45,7 @@ from clawgroups.core.task_events import ArtifactAdded, TaskCancelled, TaskReady
 from clawgroups.core.timers import Bounds, after, wait_for_parents
 from clawgroups.models import Attempt, Run, Session, Task
 from clawgroups.permissions import get_run, get_workspace, require
-from clawgroups.services import model_calls
+from clawgroups.services import installation, model_calls
 from clawgroups.services.attempts import Decision, end_attempt, end_sessions
 from clawgroups.services.deadlines import CLOSED, rest_of_ready, timers_of, waits_when_ready
 from clawgroups.services.file_rows import artifact
@@ -80,6 +81,8 @@ def draft_run(
     if actor.user_id is None:
         raise Forbidden("Only a person can give a goal.")
     goal = clean_text(goal, what="Goal", limit=20_000, required=True)
+    going = Run.objects.filter(workspace=workspace, kind="goal").exclude(state__in=RUN_TERMINAL)
+    installation.require_room("open_runs_each", going, "open runs in one workspace")
     if len(inputs) > MAX_INPUTS:
         raise Invalid(f"At most {MAX_INPUTS} files at once.", field="files")
     parsed = parse_plan(plan) if plan is not None else ()

@@ -20,8 +20,10 @@ from clawgroups.core.errors import Conflict, Forbidden, Invalid, NotFound
 from clawgroups.core.lifetimes import USUAL, life
 from clawgroups.models import Artifact, Share
 from clawgroups.permissions import ACTIONS, get_run, require, seat_of
+from clawgroups.services import installation
 
 MOST_OPEN = 20
+OFF = "An administrator has switched read-only links off on this installation."
 MAY_SHARE = tuple(role.value for role in ACTIONS["run.share"].roles)
 NONE = "No run is shown by this link: it was taken back, its time is over, or there never was one."
 
@@ -30,6 +32,7 @@ def share_run(
     run_id: UUID, *, code: MintedKey, seconds: int = USUAL, actor: Actor, operation: str = ""
 ) -> Future[Outcome]:
     """Show a run to whoever has `code` (`tokens.mint_code`). Answer: {"id", "expires_at"}."""
+    installation.require_on("sharing", OFF)
     run = get_run(actor, run_id, "run.share")
     expects, holds = require(actor, "run.share", run.workspace_id), life(seconds)
     if run.kind != "goal":
@@ -68,7 +71,12 @@ def open_ones(run_id: UUID, now: datetime) -> QuerySet[Share]:
 
 
 def is_void(row: Share) -> bool:
-    """Whether whoever made a link may not show runs any more: it is their right that is handed on."""
+    """Whether a link shows nothing: they are switched off, or whoever made it may not show runs any more.
+
+    It is their right that is handed on.
+    """
+    if not installation.is_on("sharing"):
+        return True
     maker = row.made_by
     return maker.left_at is not None or maker.role not in MAY_SHARE or not (maker.user and maker.user.is_active)
 

@@ -21,6 +21,7 @@ from clawgroups.core.events import GoalSet, MemberJoined, RulesSet, TimersSet, W
 from clawgroups.core.timer_settings import clean_timers
 from clawgroups.models import Workspace
 from clawgroups.permissions import require
+from clawgroups.services import installation
 from clawgroups.services.critical_rules import critical_rules
 
 # What each prompt tells of the workspace: other words are another version of it.
@@ -62,6 +63,8 @@ def create_workspace(
     name = clean_text(name, what="Name", limit=120, required=True)
     goal = clean_text(goal, what="Goal", limit=20_000)
     rules = clean_text(rules, what="Rules", limit=20_000)
+    own = Workspace.objects.filter(created_by=actor.user_id)
+    installation.require_room("workspaces_each", own, "workspaces of one person")
     now, pk, owner = timezone.now(), new_id(), new_id()
     user = User.objects.get(pk=actor.user_id)
     writes: list[Insert] = [

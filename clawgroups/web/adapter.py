@@ -6,14 +6,13 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest
 
 from clawgroups.auth import actor_of_user
 from clawgroups.core.actors import Actor
-from clawgroups.services import accounts, people
+from clawgroups.services import accounts, installation, people
 from clawgroups.web import invited
 
 HERE = "account pages"
@@ -27,7 +26,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Whether a stranger may make an account."""
-        return bool(settings.SIGNUP_OPEN) or invited.is_open(request)
+        return installation.is_on("signup") or invited.is_open(request)
 
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
         """Make an account, by whoever signs up."""

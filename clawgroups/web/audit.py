@@ -28,7 +28,21 @@ from clawgroups.web.http import actor_of, page, paged, typed
 PAGE = 50
 # What there is to choose from, by what the kinds begin with.
 KINDS = tuple(sorted({kind.partition(".")[0] + "." for kind in AUDITED}))
-OF_INSTALLATION = ("account.", "agent.", "token.", "dial.", "model_server.")
+OF_INSTALLATION = (
+    "account.",
+    "agent.",
+    "token.",
+    "dial.",
+    "model_server.",
+    "setting.",
+    "retention.",
+    "export.",
+    "model.",
+    "turn.",
+    "react.",
+    "letter.",
+    "panel.",
+)
 
 
 @dataclass(frozen=True, slots=True)

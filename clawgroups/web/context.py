@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import HttpRequest
 
+from clawgroups.services import installation
 from clawgroups.web import invited
 
 THEMES = ("", "light", "dark")
@@ -22,7 +23,8 @@ def site(request: HttpRequest) -> dict[str, object]:
         "zone": getattr(request, "zone", ""),
         "languages": settings.LANGUAGES,
         "credit": settings.CREDIT,
-        "signup_open": settings.SIGNUP_OPEN or came_by is not None,
+        # Asked where a page says so, and not for every page.
+        "signup_open": lambda: came_by is not None or installation.is_on("signup"),
         "invited_to": "" if came_by is None else came_by.room,
         "max_upload": settings.MAX_UPLOAD_BYTES,
     }

@@ -18,6 +18,7 @@ from agents.models import Agent
 from clawgroups.core.actors import Actor
 from clawgroups.core.run_templates.library import TEMPLATES
 from clawgroups.models import Member, Run, Task, Workspace
+from clawgroups.services import installation
 
 SHOWN = 24
 ROWS = 60
@@ -80,7 +81,8 @@ def pages(actor: Actor) -> Iterator[Place]:
     yield Place("inbox", _("Needs you"), reverse("needs-you"), kind=page, words="inbox approvals questions")
     yield Place("hand", _("My work"), reverse("my-work"), kind=page, words="tasks mine held")
     yield Place("claw", _("Workspaces"), reverse("workspaces"), kind=page, words="home start list")
-    yield Place("copy", _("Templates"), reverse("templates"), kind=page, words="start example begin first")
+    if installation.is_on("templates"):
+        yield Place("copy", _("Templates"), reverse("templates"), kind=page, words="start example begin first")
     yield Place("agent", _("Agents"), reverse("agents"), kind=page)
     yield Place("plus", _("New agent"), reverse("new-agent"), kind=page, words="register connect")
     yield Place("key", _("Tokens and settings"), reverse("me"), kind=page, words="me profile password keyboard")

@@ -17,7 +17,7 @@ from clawgroups.core.run_templates.library import EXAMPLE, TEMPLATES, template_o
 from clawgroups.core.run_templates.shape import Template
 from clawgroups.models import Workspace
 from clawgroups.permissions import get_workspace
-from clawgroups.services import run_templates, workspaces
+from clawgroups.services import installation, run_templates, workspaces
 from clawgroups.services.perform import perform
 from clawgroups.web.forms import blame, carry_out, take_in
 from clawgroups.web.http import Viewer, actor_of, operation_of, page, see
@@ -51,6 +51,7 @@ def _place(request: HttpRequest, actor: Actor) -> Place:
 @require_safe
 def templates(request: HttpRequest) -> HttpResponse:
     """All templates, with who is there for each."""
+    installation.require_on("templates", run_templates.OFF)
     actor = actor_of(request)
     place = _place(request, actor)
     standings = [run_templates.standing_of(template, place.pk) for template in TEMPLATES]

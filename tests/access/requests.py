@@ -168,6 +168,7 @@ OTHER = {
     "url": "nothing",
     "inside": "",
     "kind": "board",
+    "export_id": "00000000-0000-0000-0000-000000000007",
     "number": 0,
     "side": "now",
 }

@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from agents import tokens
 from agents.models import Agent, AgentKey
 from clawgroups.admin.overview import overview
 from clawgroups.admin.proof import shown
@@ -27,14 +28,17 @@ from clawgroups.models import (
     Attempt,
     Command,
     Entry,
+    Invitation,
     Lease,
     Member,
     Run,
     Session,
+    Share,
     Task,
     Workspace,
 )
-from clawgroups.services import people
+from clawgroups.services import invitations, people, shares
+from clawgroups.services.perform import perform
 from tests.access.markup import INLINE
 from tests.conftest import Team, quarantine
 
@@ -64,6 +68,9 @@ def full(team: Team) -> Team:
         created_at=now,
     )
     people.create_token(team.users["ada"], name="laptop")
+    ada = team.actor("ada")
+    perform(invitations.make_invitation, team.workspace.pk, code=tokens.mint_code(), role="member", actor=ada)
+    perform(shares.share_run, task.run_id, code=tokens.mint_code(), actor=ada)
     return team
 
 
@@ -79,6 +86,7 @@ def row_of(model: type[models.Model]) -> models.Model:
 
 def test_every_kind_of_row_that_the_issue_names_is_registered() -> None:
     named = {Workspace, Member, Agent, AgentKey, Run, Task, Attempt, Approval, Artifact, Entry, AccessToken}
+    named |= {Invitation, Share}
     assert set(OURS) == named
 
 

@@ -1,4 +1,4 @@
-"""`manage.py bundle verify FILE`: a run's bundle held against its own manifest, and the manifest against our seal."""
+"""`manage.py bundle verify FILE`: a run's bundle, or an exported workspace, held against its manifest and our seal."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from clawgroups.core import bundles
 
 class Command(BaseCommand):
     help = (
-        "Verify a run's bundle: every entry has the size and hash that its manifest says, nothing was put in or taken "
-        "out, and every receipt names files that are in it. Says, too, whether this installation made it."
+        "Verify a run's bundle or an exported workspace: every entry has the size and hash that its manifest says, "
+        "nothing was put in or taken out, and every receipt names files that are in it. "
+        "Says, too, whether this installation made it."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -28,7 +29,12 @@ class Command(BaseCommand):
         if not found.holds:
             raise CommandError(f"The bundle does not hold: {len(found.faults)} faults.")
         said = found.manifest
-        self.stdout.write(f"{found.entries} entries hold; run {said['run']} of “{said['goal'][:80]}”")
+        about = (
+            f"workspace “{said['name']}” up to entry {said['head']}"
+            if said.get("format") == bundles.WORKSPACE
+            else f"run {said['run']} of “{said['goal'][:80]}”"
+        )
+        self.stdout.write(f"{found.entries} entries hold; {about}")
         if bundles.is_sealed(trail.key(), said):
             self.stdout.write("This installation made it, and its manifest is as it was written.")
         else:
