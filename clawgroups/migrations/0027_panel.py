@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('clawgroups', '0025_seen_rules'),
+        ('clawgroups', '0026_preferences'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
