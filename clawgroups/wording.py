@@ -21,7 +21,7 @@ LONGEST = 2000  # characters of what is looked at
 DEEP = 3  # sentences in sentences
 _PLACE = re.compile(r"(\{[a-z_0-9]*\})")
 _BETWEEN = re.compile(r"(?<=[.!?]) (?=[A-Z“])")
-_LIST = re.compile(r", (?=“)|(?=; and \d)")
+_LIST = re.compile(r", (?=“)|(?<=.)(?=; and \d)")
 _PHRASE = re.compile(r"[a-z] [a-z0-9“]|^(?:[a-z]+_)?[a-z]{4,}$|^[;,“] ?")
 
 
@@ -83,15 +83,15 @@ def _told(book: _Book, text: str, deep: int) -> str | None:
     """The text in another language; None where nothing of it is known."""
     bare = text.strip()
     known = book.plain.get(bare)
-    if known is None and len(parts := _LIST.split(bare)) > 1:
-        told = [_told(book, part, deep) for part in parts]
-        known = "、".join(one for one in told if one) if all(told) else None
+    if known is None and deep and len(parts := _LIST.split(bare)) > 1:
+        told = [_told(book, part, deep - 1) for part in parts]
+        known = "、".join(one for one in told if one).replace("、；", "；") if all(told) else None
     for pattern in book.patterns if known is None and deep else ():
         values = pattern.values(bare)
         if values is not None:
             return pattern.said([_inner(book, value, deep) for value in values])
-    if known is None and len(parts := _BETWEEN.split(bare)) > 1:
-        told = [_told(book, part, deep) for part in parts]
+    if known is None and deep and len(parts := _BETWEEN.split(bare)) > 1:
+        told = [_told(book, part, deep - 1) for part in parts]
         known = "".join(one or part for one, part in zip(told, parts, strict=True)) if any(told) else None
     return known
 
