@@ -175,7 +175,7 @@ def _by_skill(situation: Situation) -> Planned:
         "acceptance": ["not_empty"],
     }
     why = (
-        f"{candidate.name}'s profile shares {fit} words with the goal, more than anybody else's."
+        f"{candidate.name}'s profile shares {fit} word{'s' * (fit > 1)} with the goal, more than anybody else's."
         if fit
         else f"No profile names this kind of work; {candidate.name} is the first that could try."
     )

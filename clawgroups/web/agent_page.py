@@ -133,12 +133,14 @@ def present(found: Agent) -> dict[str, Any]:
     """What may change while somebody looks."""
     told = found.announced if isinstance(found.announced, dict) else {}
     login = told.get("needs_login")
+    # Looked up before its line: whoever is seen to be here has one by then.
+    presence = rooms.presences([found.pk]).get(found.pk, "never")
     link = Connection.objects.filter(agent=found).order_by("-epoch").first()
     return {
         "agent": found,
         "breaker": breakers.breaker_of(found),
         "ignores_stop": next((at for _agent, _room, at in unconfirmed_stops([found.pk])), None),
-        "presence": rooms.presences([found.pk]).get(found.pk, "never"),
+        "presence": presence,
         "link": link,
         "software": {
             "name": announced.fact(told, "title") or announced.fact(told, "name"),

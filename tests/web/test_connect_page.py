@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -15,6 +16,7 @@ from agents import tokens
 from agents.ids import new_id
 from agents.models import Agent, Enrolment
 from agents.protocol.acp import parse_initialize
+from clawgroups.fragments import rooms
 from clawgroups.gateway.hello import announced
 from clawgroups.services import contact, enrolling
 from clawgroups.services.perform import perform
@@ -159,6 +161,25 @@ def test_the_light_follows_the_machine_from_the_code_to_the_end(team: Team, sign
     assert reverse("workspace", args=[team.workspace.pk]) in live
     perform(contact.close_connection, link, epoch=opened.answer["epoch"], reason="The laptop sleeps.")
     assert "The laptop sleeps." in shown(client, agent, "connect-live")
+
+
+def test_a_machine_that_comes_in_while_the_page_is_made_is_shown_whole(
+    team: Team, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = sign_in("bob")
+    agent = registered(team, client)
+    let_in(agent, code_on(shown(client, agent)))
+    looked = rooms.presences
+
+    def come_in(pks: list[UUID]) -> dict[UUID, str]:
+        if not agent.connections.exists():
+            link = new_id()
+            opened = perform(contact.open_connection, agent.pk, key_id=agent.keys.get().pk, link=link, extensions=[])
+            perform(contact.connection_ready, link, epoch=opened.answer["epoch"], announced={})
+        return looked(pks)
+
+    monkeypatch.setattr(rooms, "presences", come_in)
+    assert "Newcomer is online" in shown(client, agent, "connect-live")
 
 
 def test_while_one_looks_the_line_comes_again_only_where_it_has_changed(team: Team, sign_in: SignIn) -> None:
