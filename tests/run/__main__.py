@@ -29,6 +29,7 @@ from types import FrameType
 from clawgroups.supervisor.say import CannotRun
 from tests.run import browser, servers
 from tests.run.beside import Beside
+from tests.run.forked import reports
 from tests.run.limited import finish
 from tests.run.results import Results
 
@@ -36,10 +37,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # The tests that must hold on every database; a folder that does not exist is an error of pytest's.
 ON_POSTGRES = ("tests/services", "tests/commit", "tests/machine")
 # Most tests wait for a process, a socket or a disk.
-SIDE_BY_SIDE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
-# One more than there are cores, since some wait. Files as they come: with those of few tests, which take long, at the
-# end, one process would be left alone with the last of them.
-IN_PROCESS = ("-n", str(min(os.cpu_count() or 1, 4) + 1), "--dist", "loadfile", "--no-loadscope-reorder")
+CORES = min(os.cpu_count() or 1, 4)
+SIDE_BY_SIDE = ("-p", "tests.run.forked", "--workers", str(max(CORES, 2)))
+# One more than there are cores, since some wait.
+IN_PROCESS = ("-p", "tests.run.forked", "--workers", str(CORES + 1))
 # What has a stage of its own.
 CHAOS = tuple(
     f"tests/chaos/test_{name}.py"
@@ -80,7 +81,7 @@ class Run:
         slow = ("--durations=15", "--durations-min=8")
         command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *slow, *arguments, *self._extra]
         status = finish(command, cwd=ROOT, environment={**self.environment, **extra}, within=self._limit)
-        self.results.read(report, status=status)
+        self.results.read(report, *reports(report), status=status)
 
 
 def lint(run: Run) -> None:
