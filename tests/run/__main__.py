@@ -1,4 +1,4 @@
-"""Runs the stages, the last four two by two, and ends with one line: `N passed, N failed`.
+"""Runs the stages, two at a time, and ends with one line: `N passed, N failed`.
 
     lint      ruff check and ruff format --check
     types     mypy, strict
@@ -29,6 +29,7 @@ from types import FrameType
 from clawgroups.supervisor.say import CannotRun
 from tests.run import browser, servers
 from tests.run.beside import Beside
+from tests.run.forked import reports
 from tests.run.limited import finish
 from tests.run.results import Results
 
@@ -36,10 +37,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # The tests that must hold on every database; a folder that does not exist is an error of pytest's.
 ON_POSTGRES = ("tests/services", "tests/commit", "tests/machine")
 # Most tests wait for a process, a socket or a disk.
-SIDE_BY_SIDE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
-# One more than there are cores, since some wait. Files as they come: with those of few tests, which take long, at the
-# end, one process would be left alone with the last of them.
-IN_PROCESS = ("-n", str(min(os.cpu_count() or 1, 4) + 1), "--dist", "loadfile", "--no-loadscope-reorder")
+CORES = min(os.cpu_count() or 1, 4)
+SIDE_BY_SIDE = ("-p", "tests.run.forked", "--workers", str(max(CORES, 2)))
+# One more than there are cores, since some wait.
+IN_PROCESS = ("-p", "tests.run.forked", "--workers", str(CORES + 1))
 # What has a stage of its own.
 CHAOS = tuple(
     f"tests/chaos/test_{name}.py"
@@ -64,7 +65,7 @@ class Run:
 
     def __init__(self, folder: Path, extra: list[str], limit: float = LIMIT) -> None:
         self.folder = folder
-        self._extra = extra
+        self.extra = extra
         self._limit = limit
         self.results = Results(strict=os.environ.get("CI", "").lower() in ("1", "true"))
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_BEHIND)}
@@ -78,9 +79,9 @@ class Run:
         """One pytest run of its own, counted from its report."""
         report = self.folder / f"{name}.xml"
         slow = ("--durations=15", "--durations-min=8")
-        command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *slow, *arguments, *self._extra]
+        command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *slow, *arguments, *self.extra]
         status = finish(command, cwd=ROOT, environment={**self.environment, **extra}, within=self._limit)
-        self.results.read(report, status=status)
+        self.results.read(report, *reports(report), status=status)
 
 
 def lint(run: Run) -> None:
@@ -143,13 +144,24 @@ STAGES: dict[str, Callable[[Run], None]] = {
 }
 
 
-# Those that need every core come first. The rest mostly waits, so that half of it runs beside the other half.
-FIRST = ("lint", "types", "unit", "services")
+# Two halves, each beside the other. mypy has one core only, and what comes at last mostly waits; but nobody who waits
+# for an answer in time does so beside those that need every core.
+FIRST = (("unit", "services"), ("lint", "types"))
 AT_LAST = (("chaos", "stories"), ("bench", "browser"))
 
 
 def terminated(_number: int, _frame: FrameType | None) -> None:
     sys.exit(143)
+
+
+def side_by_side(run: Run, here: Sequence[str], there: Sequence[str]) -> None:
+    """Some stages here, and others in a process of their own, whose words come when both have ended."""
+    beside = Beside([*there, *run.extra], cwd=ROOT, said=run.folder / "beside.txt")
+    try:
+        one_after_the_other(run, here)
+        beside.finish(run.results, within=len(there) * LIMIT)
+    finally:
+        beside.end()
 
 
 def one_after_the_other(run: Run, names: Sequence[str]) -> None:
@@ -170,19 +182,15 @@ def main(arguments: list[str]) -> int:
         names.append(arguments.pop(0))
     folder = Path(tempfile.mkdtemp(prefix="claw-run-"))
     run = Run(folder, arguments)
-    beside: Beside | None = None
     try:
         if arguments and not names:
             run.pytest("chosen", "-p", "no:playwright")
+        elif names:
+            one_after_the_other(run, names)
         else:
-            one_after_the_other(run, names or FIRST)
-            if not names:
-                beside = Beside([*AT_LAST[1], *arguments], cwd=ROOT, said=folder / "beside.txt")
-                one_after_the_other(run, AT_LAST[0])
-                beside.finish(run.results, within=len(AT_LAST[1]) * LIMIT)
+            for halves in (FIRST, AT_LAST):
+                side_by_side(run, *halves)
     finally:
-        if beside is not None:
-            beside.end()
         shutil.rmtree(folder, ignore_errors=True)
     print("\n".join(["", *run.results.summary()]), flush=True)
     return 1 if run.results.failures else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 SKIPPED = "skipped: "
@@ -25,14 +26,10 @@ class Results:
         self.passed += ok
         self.failed += not ok
 
-    def read(self, report: Path, *, status: int) -> None:
+    def read(self, *reports: Path, status: int) -> None:
         """Count one pytest run. A run that broke before it could count anything is one failure."""
         before = self.failed
-        try:
-            cases = list(ET.parse(report).iter("testcase"))
-        except (OSError, ET.ParseError):
-            cases = []
-        for case in cases:
+        for case in chain.from_iterable(map(_cases, reports)):
             kinds = {child.tag: child for child in case}
             name = f"{case.get('classname', '')}.{case.get('name', '')}"
             if "failure" in kinds or "error" in kinds:
@@ -68,3 +65,10 @@ class Results:
         if self.skipped and not self.strict:
             count += f", {len(self.skipped)} skipped"
         return [*lines, count]
+
+
+def _cases(report: Path) -> list[ET.Element]:
+    try:
+        return list(ET.parse(report).iter("testcase"))
+    except (OSError, ET.ParseError):
+        return []
