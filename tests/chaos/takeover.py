@@ -22,7 +22,7 @@ from tests.chaos.rows import FULL, Row
 from tests.run import servers
 
 EACH = {FULL: 25}
-FEW = 4
+FEW = 2
 
 
 @dataclass(frozen=True)
