@@ -20,6 +20,7 @@ def site(request: HttpRequest) -> dict[str, object]:
         "theme": theme if theme in THEMES else "",
         "keys": "off" if request.COOKIES.get(KEYS_COOKIE) == "off" else "",
         "credit": settings.CREDIT,
+        "outside": settings.OIDC_NAME if settings.OIDC_URL else "",
         "signup_open": settings.SIGNUP_OPEN or came_by is not None,
         "invited_to": "" if came_by is None else came_by.room,
         "max_upload": settings.MAX_UPLOAD_BYTES,
