@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from ipaddress import ip_address
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
@@ -15,6 +17,8 @@ from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.errors import Unauthenticated
 from clawgroups.models import AccessToken, Session
 
+# How often the last use of a token is written down, at most.
+NOTED_EACH = timedelta(minutes=1)
 EVIDENCE_TAKEN = timedelta(days=7)
 
 
@@ -49,11 +53,14 @@ def bearer_of(header: str | None) -> str:
     return token.strip()
 
 
-def credential_of_bearer(header: str | None) -> Credential:
-    """Look a bearer header up. Raises `Unauthenticated` with the same words for wrong and unknown."""
+def credential_of_bearer(header: str | None, *, peer: str = "") -> Credential:
+    """Look a bearer header up. Raises `Unauthenticated` with the same words for wrong and unknown.
+
+    `peer` is the address it came from, which a person sees beside the last use of their token.
+    """
     token = bearer_of(header)
     prefix = token.split("_", 1)[0]
-    finders = {tokens.PERSON: _of_access_token, tokens.AGENT: _of_agent_key, tokens.SESSION: _of_session}
+    finders = {tokens.PERSON: partial(_of_access_token, peer), tokens.AGENT: _of_agent_key, tokens.SESSION: _of_session}
     finder = finders.get(prefix)
     public_id = tokens.public_id_of(token, prefix) if finder else None
     credential = finder(token, public_id) if finder and public_id else None
@@ -67,16 +74,26 @@ def actor_of_bearer(header: str | None) -> Actor:
     return credential_of_bearer(header).actor
 
 
-def _of_access_token(token: str, public_id: str) -> Credential | None:
+def _of_access_token(peer: str, token: str, public_id: str) -> Credential | None:
     row = AccessToken.objects.select_related("user").filter(public_id=public_id, revoked_at=None).first()
     if row is None or not tokens.verify(token, row.digest) or not row.user.is_active:
         return None
     now = timezone.now()
     if row.expires_at is not None and row.expires_at <= now:
         return None
-    if row.last_used_at is None or (now - row.last_used_at).total_seconds() > 60:
-        AccessToken.objects.filter(pk=row.pk).update(last_used_at=now)
-    return Credential(actor_of_user(row.user), "person", row.pk)
+    _note_use(row, now, peer)
+    actor = replace(actor_of_user(row.user), scopes=frozenset(row.scopes))
+    return Credential(actor, "person", row.pk)
+
+
+def _note_use(row: AccessToken, now: datetime, peer: str) -> None:
+    """When a token was last used, and from where; a socket's repeated check has no address, and leaves the last."""
+    try:
+        address = str(ip_address(peer)) if peer else row.last_used_from
+    except ValueError:
+        address = row.last_used_from
+    if row.last_used_at is None or now - row.last_used_at > NOTED_EACH or address != row.last_used_from:
+        AccessToken.objects.filter(pk=row.pk).update(last_used_at=now, last_used_from=address)
 
 
 def _of_agent_key(token: str, public_id: str) -> Credential | None:

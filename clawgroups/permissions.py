@@ -19,6 +19,7 @@ from agents.models import Agent
 from clawgroups.core.actors import Actor, ActorKind, Role
 from clawgroups.core.changes import Expect
 from clawgroups.core.errors import Forbidden, NotFound
+from clawgroups.core.scopes import Scope, scope_of
 from clawgroups.keyed import row_of
 from clawgroups.models import (
     Approval,
@@ -237,6 +238,7 @@ def require(actor: Actor, action_name: str, workspace_id: UUID) -> tuple[Expect,
             action=action_name,
             role=seat.role,
         )
+    require_scope(actor, scope_of(action_name))
     if actor.kind is not ActorKind.COORDINATOR and is_silenced(seat, action_name):
         raise Forbidden(
             f"You are muted here: you read along, and write no messages. {_whom_to_ask(workspace_id)}",
@@ -244,6 +246,18 @@ def require(actor: Actor, action_name: str, workspace_id: UUID) -> tuple[Expect,
             action=action_name,
         )
     return (Expect("clawgroups.Member", seat.pk, {"auth_version": seat.auth_version, "left_at": None}),)
+
+
+def require_scope(actor: Actor, scope: Scope) -> None:
+    """Raises `Forbidden`, which says the scope, for whoever came in by a token that lacks it."""
+    if actor.scopes and scope not in actor.scopes:
+        held = [one.value for one in Scope if one in actor.scopes]
+        raise Forbidden(
+            f"This token lacks the scope “{scope}”; it has: {', '.join(held)}. Make a token that has it.",
+            code="scope_missing",
+            scope=scope.value,
+            held=held,
+        )
 
 
 def is_silenced(seat: Member, action_name: str) -> bool:

@@ -67,6 +67,10 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "channels",
     "csp",
     "django_htmx",
@@ -87,6 +91,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "clawgroups.web.seen.SeenMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "clawgroups.web.unkept.UnkeptMiddleware",
     "clawgroups.web.errors.ErrorMiddleware",
@@ -164,6 +169,55 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_ADAPTER = "clawgroups.web.adapter.AccountAdapter"
 ACCOUNT_SESSION_REMEMBER = True
+# Attempts are counted where every process sees them, and none of it is lost with Redis (see docs/accounts.md).
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "clawgroups_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
+_BEHIND_PROXY = env.bool("CLAWGROUPS_BEHIND_PROXY", False)
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if _BEHIND_PROXY else 0
+# Wrong passwords and codes: from one address, for one account from one address (see `AccountAdapter`).
+ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip,5/300s/key", "login_in_all": "100/h/key"}
+
+# The second factor, and passkeys: they are of the host of CLAWGROUPS_BASE_URL, and need its TLS (or http://localhost).
+MFA_ADAPTER = "clawgroups.web.factors.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+# Accounts need no address here, so that an unconfirmed one keeps nobody from protecting theirs.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_TOTP_ISSUER = "Claw Groups"
+MFA_TOTP_TOLERANCE = 1
+USERSESSIONS_ADAPTER = "clawgroups.web.factors.SessionsAdapter"
+# Whether the administration asks staff for a second factor.
+_SAID = env("CLAWGROUPS_ADMIN_MFA", default="")
+ADMIN_MFA = env.bool("CLAWGROUPS_ADMIN_MFA") if _SAID else _BASE.scheme == "https"
+
+# A provider of OpenID Connect, where the environment names one.
+OIDC_URL = env("CLAWGROUPS_OIDC_URL", default="").rstrip("/")
+OIDC_NAME = env("CLAWGROUPS_OIDC_NAME", default="") or "OpenID Connect"
+OIDC_SIGNUP = env.bool("CLAWGROUPS_OIDC_SIGNUP", default=False)
+SOCIALACCOUNT_ADAPTER = "clawgroups.web.oidc.OutsideAdapter"
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_PROVIDERS: dict[str, object] = {}
+if OIDC_URL:
+    _CLIENT, _SECRET = (env(f"CLAWGROUPS_OIDC_CLIENT_{name}", default="") for name in ("ID", "SECRET"))
+    if not (_CLIENT and _SECRET) or urlsplit(OIDC_URL).scheme not in ("http", "https"):
+        raise ImproperlyConfigured("CLAWGROUPS_OIDC_URL needs https://…, _CLIENT_ID and _CLIENT_SECRET beside it.")
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": OIDC_NAME,
+                "client_id": _CLIENT,
+                "secret": _SECRET,
+                "settings": {"server_url": OIDC_URL},
+            }
+        ],
+    }
 EMAIL_CONFIG = env.email("EMAIL_URL", default="dummymail://")
 vars().update(EMAIL_CONFIG)
 SENDS_LETTERS = not EMAIL_CONFIG["EMAIL_BACKEND"].endswith(".dummy.EmailBackend")
@@ -177,7 +231,7 @@ SESSION_COOKIE_NAME = "__Host-claw_session" if _TLS else "claw_session"
 CSRF_COOKIE_NAME = "__Host-claw_csrf" if _TLS else "claw_csrf"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = 31_536_000 if _TLS else 0
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("CLAWGROUPS_BEHIND_PROXY", False) else None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _BEHIND_PROXY else None
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -230,6 +230,7 @@ PAGES: dict[str, str] = {
     "create-token": "signed_in",
     "revoke-token": "signed_in",
     "enter": "public",
+    **dict.fromkeys(("security", "end-session", "end-other-sessions"), "signed_in"),
     # Accounts (django-allauth).
     "account_signup": "public",
     "account_login": "public",
@@ -246,6 +247,18 @@ PAGES: dict[str, str] = {
     "account_reset_password_done": "public",
     "account_reset_password_from_key": "public",
     "account_reset_password_from_key_done": "public",
+    # In the middle of signing in; whoever is not has nothing there.
+    **dict.fromkeys(("mfa_authenticate", "mfa_login_webauthn"), "public"),
+    **dict.fromkeys(("mfa_index", "mfa_reauthenticate", "mfa_reauthenticate_webauthn"), "signed_in"),
+    **dict.fromkeys(("mfa_activate_totp", "mfa_deactivate_totp"), "signed_in"),
+    **dict.fromkeys(("mfa_list_webauthn", "mfa_add_webauthn"), "signed_in"),
+    **dict.fromkeys(("mfa_edit_webauthn", "mfa_remove_webauthn"), "signed_in"),
+    **dict.fromkeys(("mfa_view_recovery_codes", "mfa_generate_recovery_codes"), "signed_in"),
+    "mfa_download_recovery_codes": "signed_in",
+    # Signing in by a provider outside (OpenID Connect): a 404 where there is none.
+    **dict.fromkeys(("openid_connect_login", "openid_connect_callback", "socialaccount_signup"), "public"),
+    **dict.fromkeys(("socialaccount_login_cancelled", "socialaccount_login_error"), "public"),
+    "socialaccount_connections": "signed_in",
     # The administration: staff only, all of it. These two lead on to where everybody signs in and out.
     "admin:*": "staff",
     "admin:login": "public",

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
+from allauth.account.authentication import get_authentication_records
 from allauth.account.decorators import secure_admin_login
-from django.contrib import admin
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
-from django.urls import URLPattern, URLResolver, path
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from clawgroups.admin import panel
@@ -36,6 +41,8 @@ class Administration(admin.AdminSite):
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.user.is_authenticated and not self.has_permission(request):
                 raise PermissionDenied
+            if settings.ADMIN_MFA and request.user.is_authenticated and (asked := _factor_to_ask(request)):
+                return asked
             answer: HttpResponseBase = inner(request, *args, **kwargs)
             return answer
 
@@ -58,6 +65,18 @@ class Administration(admin.AdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return super().index(request, {**(extra_context or {}), "overview": overview(), "panel": "index"})
+
+
+def _factor_to_ask(request: HttpRequest) -> HttpResponseBase | None:
+    """Where a second factor is given that this session has not shown yet. Who has none is led to where one is made."""
+    if not is_mfa_enabled(request.user, [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]):
+        messages.warning(request, _("The administration needs a second factor. Add a passkey or an app first."))
+        return redirect("security")
+    if any(one.get("method") == "mfa" for one in get_authentication_records(request, request.user)):
+        return None
+    has_app = is_mfa_enabled(request.user, [Authenticator.Type.TOTP])
+    name = "mfa_reauthenticate" if has_app else "mfa_reauthenticate_webauthn"
+    return redirect(f"{reverse(name)}?{urlencode({'next': request.get_full_path()})}")
 
 
 site = Administration()

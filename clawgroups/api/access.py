@@ -10,10 +10,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.middleware.csrf import CsrfViewMiddleware
 from ninja.security import HttpBearer
 
+from clawgroups.access_table import ROUTES
 from clawgroups.auth import Credential, actor_of_user, credential_of_bearer
 from clawgroups.core.actors import Actor
 from clawgroups.core.errors import Forbidden, NotFound, Unauthenticated
+from clawgroups.core.scopes import Scope, scope_of
 from clawgroups.models import Member
+from clawgroups.permissions import ACTIONS, STAFF, require_scope
+from clawgroups.services.guessing import asker
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -38,14 +42,23 @@ def has_csrf_token(request: HttpRequest) -> bool:
 
 
 class Caller(HttpBearer):
-    """A person's access token, an agent's key, or a signed-in page (which writes with its CSRF token)."""
+    """A person's access token, an agent's key, or a signed-in page (which writes with its CSRF token).
+
+    `scope` is what a token must have at this address; what a verb asks for besides, the verb requires.
+    """
+
+    def __init__(self, scope: Scope | None = None) -> None:
+        super().__init__()
+        self.scope = scope
 
     def __call__(self, request: HttpRequest) -> Actor:
         header = request.headers.get("Authorization")
         if header is not None:
-            credential = credential_of_bearer(header)
+            credential = credential_of_bearer(header, peer=asker(request.META))
             if credential.kind == "session":
                 raise Unauthenticated("A session's key opens its files only.")
+            if self.scope is not None:
+                require_scope(credential.actor, self.scope)
             return credential.actor
         actor = actor_of_user(request.user)
         if request.method not in SAFE and not has_csrf_token(request):
@@ -54,6 +67,15 @@ class Caller(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> Any:
         raise NotImplementedError
+
+
+def scope_at(name: str, method: str) -> Scope:
+    """The scope that a token needs at an address of the API, by its row in the access table."""
+    row = ROUTES.get(name, "")
+    if row in ACTIONS:
+        return scope_of(row)
+    # What is written beside workspaces is of agents, settings and the installation; so is what only staff see.
+    return Scope.READ if method in SAFE and row != STAFF else Scope.MANAGE
 
 
 class SessionKey(HttpBearer):

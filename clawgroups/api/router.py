@@ -39,7 +39,7 @@ from clawgroups.api import (
     tasks,
     workspaces,
 )
-from clawgroups.api.access import Caller
+from clawgroups.api.access import Caller, scope_at
 from clawgroups.api.forms import StrictParser, watch_uploads
 from clawgroups.api.problems import CONTENT_TYPE, answer_for, speaking_problems
 
@@ -47,6 +47,7 @@ DESCRIPTION = """Everything a page does can be done here.
 
 Send `Authorization: Bearer <token>`. Every write takes an `Idempotency-Key`: the same key again gives the first
 answer, with `Idempotency-Replayed: true`. Errors are `application/problem+json` (RFC 9457) with a stable `code`.
+A token does what its scopes say (`read`, `work`, `manage`): 403 `scope_missing` names the one that lacks.
 Lists give `items` and `next`; send `next` back as `cursor`."""
 
 PROBLEM = {
@@ -89,11 +90,23 @@ class ProblemAPI(NinjaAPI):
 
     def _get_urls(self) -> list[URLResolver | URLPattern]:
         # Two patterns of one path differ by method only, and ninja gives both the same view.
+        self._ask_for_scopes()
         found = super()._get_urls()
         for pattern in found:
             assert isinstance(pattern, URLPattern)
             pattern.callback = _counting(speaking_problems(pattern.callback))
         return found
+
+    def _ask_for_scopes(self) -> None:
+        # One address may read by one method and write by another, so each operation has a caller of its own.
+        for router in self._get_bound_routers():
+            for view in router.path_operations.values():
+                for operation in view.operations:
+                    name = f"api:{self.get_operation_url_name(operation, router)}"
+                    operation.auth_callbacks = [
+                        Caller(scope_at(name, operation.methods[0])) if isinstance(one, Caller) else one
+                        for one in operation.auth_callbacks
+                    ]
 
     def get_openapi_schema(self, **kwargs: Any) -> Any:
         schema = super().get_openapi_schema(**kwargs)

@@ -24,6 +24,7 @@ from clawgroups.auth import actor_of_user, credential_of_bearer
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.errors import Forbidden, Unauthenticated
 from clawgroups.models import Member
+from clawgroups.services.guessing import asker
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +73,22 @@ def admit(scope: dict[str, Any]) -> Visitor:
     if bearers:
         if len(bearers) > 1:
             raise Unauthenticated("Send one Authorization header.")
-        return _by_bearer(bearers[0])
+        return _by_bearer(bearers[0], peer_of(scope))
     origins = headers_of(scope, b"origin")
     if len(origins) != 1 or origins[0] not in settings.ORIGINS:
         raise Forbidden("This page is not of this server.", code="foreign_origin")
     return _by_cookie("; ".join(headers_of(scope, b"cookie")))
 
 
-def _by_bearer(header: str) -> Visitor:
-    credential = credential_of_bearer(header)
+def peer_of(scope: dict[str, Any]) -> str:
+    """Whose address a handshake comes from."""
+    client = scope.get("client") or ("",)
+    forwarded = ",".join(headers_of(scope, b"x-forwarded-for"))
+    return asker({"REMOTE_ADDR": client[0], **({"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {})})
+
+
+def _by_bearer(header: str, peer: str) -> Visitor:
+    credential = credential_of_bearer(header, peer=peer)
     if credential.kind == "session":
         raise Unauthenticated("A session's key opens its files only.")
     return Visitor(credential.actor, Pass("bearer", header, credential.actor.user_id))

@@ -7,6 +7,7 @@ workspace.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from clawgroups.core.actors import SYSTEM, Actor
 from clawgroups.core.audit import Audit
 from clawgroups.core.changes import Change
 from clawgroups.core.errors import Invalid, NotFound, Unauthenticated
+from clawgroups.core.scopes import Scope, chosen
 from clawgroups.models import AccessToken, LoginLink
 from clawgroups.services import accounts
 
@@ -64,11 +66,14 @@ def use_login_link(token: str, *, loopback: bool) -> User:
     return link.user
 
 
-def create_token(user: User, *, name: str, days: int | None = None) -> tuple[AccessToken, str]:
-    """A new access token and its secret, to be shown once."""
+def create_token(
+    user: User, *, name: str, days: int | None = None, scopes: Collection[str] | None = None
+) -> tuple[AccessToken, str]:
+    """A new access token and its secret, to be shown once. Without `scopes` it may do whatever its person may."""
     name = name.replace("\x00", "").strip()
     if not name or len(name) > 80:
         raise Invalid("Give the token a name of 1 to 80 characters.", field="name")
+    granted = [] if scopes is None else chosen(scopes)
     minted = tokens.mint(tokens.PERSON)
     now = timezone.now()
     row = AccessToken.objects.create(
@@ -76,10 +81,11 @@ def create_token(user: User, *, name: str, days: int | None = None) -> tuple[Acc
         name=name,
         public_id=minted.public_id,
         digest=minted.digest,
+        scopes=granted,
         created_at=now,
         expires_at=now + timedelta(days=days) if days else None,
     )
-    _audit(user, "token.made", token=minted.public_id, name=name, days=days)
+    _audit(user, "token.made", token=minted.public_id, name=name, days=days, scopes=granted or [*Scope])
     return row, minted.secret
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import record_authentication
 from allauth.account.models import EmailAddress
+from allauth.core.internal import ratelimit
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest
@@ -16,6 +18,17 @@ from clawgroups.services import accounts, installation, people
 from clawgroups.web import invited
 
 HERE = "account pages"
+JUST_SHOWN = frozenset({"mfa/email/totp_activated", "mfa/email/webauthn_added"})
+# What django-allauth tells by a letter, and what the trail calls it.
+TOLD_OF = {
+    "mfa/email/totp_activated": ("account.factor_added", "app"),
+    "mfa/email/totp_deactivated": ("account.factor_removed", "app"),
+    "mfa/email/webauthn_added": ("account.factor_added", "passkey"),
+    "mfa/email/webauthn_removed": ("account.factor_removed", "passkey"),
+    "mfa/email/recovery_codes_generated": ("account.factor_added", "recovery codes"),
+    "socialaccount/email/account_connected": ("account.outside_added", ""),
+    "socialaccount/email/account_disconnected": ("account.outside_removed", ""),
+}
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -55,7 +68,39 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         super().logout(request)
         people.passes_changed()
 
+    def send_notification_mail(self, template_prefix: str, user: User, *args: Any, **kwargs: Any) -> None:
+        """The one hook that every change of a second factor comes by: told, and sent where letters are on."""
+        if template_prefix in TOLD_OF:
+            action, factor = TOLD_OF[template_prefix]
+            accounts.tell_of(user, action, where=HERE, **({"factor": factor} if factor else {}))
+        if template_prefix in JUST_SHOWN:
+            # Else whoever adds their first factor would be asked for it before they see its recovery codes.
+            record_authentication(self.request, user, "mfa", reauthenticated=True)
+        super().send_notification_mail(template_prefix, user, *args, **kwargs)
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Refuse who tries too often: from one address, one account from one address, and one account in all."""
+        super().pre_authenticate(request, **credentials)
+        self._in_all = ratelimit.consume(
+            request, app="allauth.account", action="login_in_all", key=_login_of(credentials)
+        )
+        if not self._in_all:
+            raise self.validation_error("too_many_login_attempts")
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        super()._rollback_login_failed_rl_usage()
+        if usage := getattr(self, "_in_all", None):
+            usage.rollback()
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        # By the address, too: whoever guesses from elsewhere locks nobody out.
+        return f"{_login_of(credentials)}:{ratelimit.get_ip(request)}"
+
     def _who(self, user: User) -> Actor:
         """Who is signed in; whoever follows a letter's link without that is the person it was sent to."""
         signed_in = getattr(self.request, "user", None)
         return actor_of_user(signed_in if isinstance(signed_in, User) else user)
+
+
+def _login_of(credentials: dict[str, Any]) -> str:
+    return str(credentials.get("email") or credentials.get("username") or "").casefold()

@@ -25,6 +25,7 @@ def site(request: HttpRequest) -> dict[str, object]:
         "credit": settings.CREDIT,
         # Asked where a page says so, and not for every page.
         "signup_open": lambda: came_by is not None or installation.is_on("signup"),
+        "outside": settings.OIDC_NAME if settings.OIDC_URL else "",
         "invited_to": "" if came_by is None else came_by.room,
         "max_upload": settings.MAX_UPLOAD_BYTES,
     }

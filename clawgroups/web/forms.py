@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from agents.protocol.card import MOST_SESSIONS
 from clawgroups.core.changes import Outcome
 from clawgroups.core.errors import ClawError, Forbidden, NotFound, Unauthenticated
+from clawgroups.core.scopes import Scope
 from clawgroups.services.files import StoredFile, store
 from clawgroups.services.inputs import store_input
 from clawgroups.services.perform import perform
@@ -100,8 +101,22 @@ class TokenForm(forms.Form):
     name = forms.CharField(
         max_length=80, label=_("Name"), help_text=_("Where it is used, so that you know which to revoke.")
     )
-    days = forms.IntegerField(
-        min_value=1, max_value=3650, required=False, label=_("Ends after days"), help_text=_("Empty: it does not end.")
+    scopes = forms.MultipleChoiceField(
+        label=_("What it may do"),
+        initial=[Scope.READ, Scope.WORK],
+        choices=[
+            (Scope.READ, _("Read: see what you see, always")),
+            (Scope.WORK, _("Work: write messages, give goals, do and judge tasks, answer agents")),
+            (Scope.MANAGE, _("Manage: members, rules, settings, agents, and what staff may")),
+        ],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Never more than you may yourself."),
+    )
+    days = forms.TypedChoiceField(
+        label=_("Ends after"),
+        initial=90,
+        coerce=int,
+        choices=[(7, _("7 days")), (30, _("30 days")), (90, _("90 days")), (365, _("1 year")), (0, _("Never"))],
     )
 
 

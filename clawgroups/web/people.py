@@ -93,7 +93,7 @@ def create_token(request: HttpRequest) -> HttpResponse:
     form = TokenForm(request.POST)
     if form.is_valid():
         try:
-            _row, secret = people.create_token(user, name=form.cleaned_data["name"], days=form.cleaned_data["days"])
+            _row, secret = people.create_token(user, **form.cleaned_data)
             return _show(request, TokenForm(), secret)
         except ClawError as fault:
             blame(form, fault)

@@ -339,3 +339,9 @@ def shown_json(value: Any, limit: int = 20_000) -> str:
 
 def _dump(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@register.filter
+def as_data(value: Any) -> str:
+    """A value as JSON, for a script to read out of an attribute."""
+    return json.dumps(value, default=str)

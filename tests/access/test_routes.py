@@ -10,6 +10,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
@@ -31,6 +33,7 @@ pytestmark = pytest.mark.django_db
 # What Django's admin adds after everything else: addresses without a name that only lead on.
 UNNAMED = frozenset({"admin:"})
 NAMES = [name for name, _ in routes() if name not in UNNAMED]
+FACTORS: dict[str, dict[str, Any]] = {"totp": {}, "recovery_codes": {}, "webauthn": {"name": "Phone"}}
 CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|X-CSRFToken": "[^"]*"|toast-[0-9a-f]+')
 METHODS = {
     f"api:{operation['operationId'].replace('_', '-')}": method.upper()
@@ -56,10 +59,13 @@ def wrong(world: World, who: str, door: Door, *, foreign: bool) -> Iterator[str]
 
 
 def own_rows(user: User) -> dict[str, Any]:
-    """What is everybody's own: a token, and an agent to bring along."""
+    """What is everybody's own: a token, an agent to bring along, a second factor, and another browser."""
     token, _ = people.create_token(user, name="mine")
     agent = Agent.objects.create(owner=user, name="Mine", handle=f"of-{user.username}", created_at=timezone.now())
-    return {"token_id": token.pk, "own_agent": agent.pk}
+    # A second factor as they lie in rows; whoever has one is asked for it before anything of it changes.
+    made = [Authenticator.objects.create(user=user, type=type, data=data) for type, data in FACTORS.items()]
+    other = UserSession.objects.create(user=user, session_key=f"of {user.pk}", ip="127.0.0.1")
+    return {"token_id": token.pk, "own_agent": agent.pk, "pk": made[-1].pk, "session_pk": other.pk}
 
 
 def _wrong_at(world: World, client: Client, name: str, who: str, own: dict[str, Any], foreign: bool) -> Iterator[str]:

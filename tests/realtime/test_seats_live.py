@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from allauth.account.adapter import get_adapter
+from allauth.usersessions.models import UserSession
 from django.http import HttpRequest
 
 from clawgroups.realtime import hub as hub_module
 from clawgroups.realtime.hub import Hub
-from clawgroups.services import members, muting, people
+from clawgroups.services import members, muting, people, sign_ins
 from clawgroups.services.perform import perform, read_async
 from tests.realtime.conftest import Client, Connect, Frame, Person, Room
 
@@ -125,7 +126,13 @@ def given_another_password(room: Room) -> None:
     get_adapter().set_password(room.bob.user, "another-9371")
 
 
-@pytest.mark.parametrize("deed", [revoked, signed_out, given_another_password])
+def signed_out_elsewhere(room: Room) -> None:
+    listed = {"ip": "127.0.0.1", "session_key": room.bob.session.session_key}
+    row = UserSession.objects.create(user=room.bob.user, **listed)
+    sign_ins.end_session(room.bob.user, row.pk, where="test")
+
+
+@pytest.mark.parametrize("deed", [revoked, signed_out, signed_out_elsewhere, given_another_password])
 @pytest.mark.usefixtures("unpolled")
 async def test_a_pass_that_is_void_closes_what_came_in_by_it_at_once_and_nothing_else(
     room: Room, connect: Connect, deed: Verb

@@ -26,6 +26,7 @@ class Command(BaseCommand):
             with connection.cursor() as cursor:
                 cursor.execute("SET statement_timeout = 0")
         call_command("migrate", interactive=False, verbosity=0)
+        call_command("createcachetable", verbosity=0)
         call_command("seed_demo", stdout=self.stdout)
         adopt_environment()
         call_command("login_link", stdout=self.stdout)
