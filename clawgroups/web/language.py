@@ -6,10 +6,12 @@ from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 
+from clawgroups.core.errors import ClawError
 from clawgroups.models import Preferences
 from clawgroups.services.preferences import LANGUAGES, is_zone, preferences_of
 
@@ -27,7 +29,7 @@ class LanguageMiddleware:
         if request.path.startswith(OTHER_DOORS):
             with translation.override(settings.LANGUAGE_CODE):
                 return self.get_response(request)
-        chosen = preferences_of(request.user.pk) if request.user.is_authenticated else Preferences()
+        chosen = _chosen(request)
         request.zone = chosen.zone  # type: ignore[attr-defined]
         zone = ZoneInfo(chosen.zone) if chosen.zone and is_zone(chosen.zone) else None
         language = chosen.language if chosen.language in LANGUAGES else of_browser(request)
@@ -36,6 +38,14 @@ class LanguageMiddleware:
         response.headers.setdefault("Content-Language", language)
         patch_vary_headers(response, ("Cookie", "Accept-Language"))
         return response
+
+
+def _chosen(request: HttpRequest) -> Preferences:
+    """What the person has chosen; nothing while the database is away, which the page itself finds and tells."""
+    try:
+        return preferences_of(request.user.pk) if request.user.is_authenticated else Preferences()
+    except (DatabaseError, ClawError):
+        return Preferences()
 
 
 def of_browser(request: HttpRequest) -> str:

@@ -1,0 +1,183 @@
+"""Pages, letters and live fragments in the reader's language; and a catalogue that leaves nothing out."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+from django.utils import translation
+
+from clawgroups.catalog import collect, po
+from clawgroups.models import Preferences, Task
+from clawgroups.services import letters, preferences
+from clawgroups.services.perform import perform
+from clawgroups.wording import say
+from tests.conftest import Team
+from tests.web.conftest import SignIn
+
+ROOT = Path(settings.BASE_DIR)
+CHINESE = ROOT / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
+# A sentence of English on a Chinese page: four words of small letters in a row.
+ENGLISH = re.compile(r"\b[A-Za-z]?[a-z]+(?: [a-z’']+){3,}")
+TAG = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", re.DOTALL)
+TRANSLATED = re.compile(r"\{% (blocktranslate|comment)\b.*?\{% end\1 %\}", re.DOTALL)
+WORDS = re.compile(r"[A-Za-z]{2,}(?: [a-z]{2,})+")
+
+
+class Shown(HTMLParser):
+    """The words of a page that its reader sees or hears, without what is code or data."""
+
+    DATA = frozenset({"code", "pre", "textarea", "script", "style", "template", "option", "kbd"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self._inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in self.DATA:
+            self._inside.append(tag)
+        self.words += [value for name, value in attrs if name in ("title", "aria-label", "placeholder", "alt") and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._inside:
+            self._inside.remove(tag)
+
+    def handle_data(self, data: str) -> None:
+        if not self._inside:
+            self.words.append(data)
+
+
+def english(html: str) -> list[str]:
+    page = Shown()
+    page.feed(html)
+    return [found[0] for words in page.words if (found := ENGLISH.search(" ".join(words.split())))]
+
+
+@pytest.fixture
+def chinese(team: Team, sign_in: SignIn) -> Client:
+    """Ada, who reads Chinese."""
+    perform(preferences.set_preferences, language="zh-hans", zone="Asia/Shanghai", actor=team.actor("ada"))
+    return sign_in("ada")
+
+
+def test_every_text_is_in_the_catalogue_with_a_translation_that_holds_the_same_values() -> None:
+    wanted = {entry.key: entry for entry in collect.collect(ROOT)}
+    known = {entry.key: entry for entry in po.read(CHINESE)}
+    assert not wanted.keys() - known.keys(), "run `manage.py words`, and translate what it lists"
+    assert not known.keys() - wanted.keys(), "run `manage.py words`: these are said no more"
+    assert [(entry.text, entry.fault) for entry in known.values() if entry.fault] == []
+
+
+def test_what_django_reads_is_the_catalogue_that_people_edit() -> None:
+    compiled = po.compiled(po.read(CHINESE), language="zh_Hans", plurals="nplurals=1; plural=0;")
+    assert CHINESE.with_suffix(".mo").read_bytes() == compiled, "run `manage.py words`"
+
+
+def test_a_catalogue_is_written_and_read_without_loss(tmp_path: Path) -> None:
+    odd = [po.Entry('a "b"\n\tc\\', context="x", translation="甲\n"), po.Entry("%(n)s a", "%(n)s as", "", "%(n)s 个")]
+    po.write(tmp_path / "django.po", odd, language="zh_Hans", plurals="nplurals=1; plural=0;")
+    assert po.read(tmp_path / "django.po") == odd
+
+
+def test_a_translation_that_lost_a_value_is_seen() -> None:
+    assert po.Entry("It failed: {reason}.", translation="失败了。").fault
+    assert not po.Entry("It failed: {reason}.", translation="失败了：{reason}。").fault
+
+
+def test_no_template_has_words_outside_its_translate_tags() -> None:
+    bare = []
+    for path in sorted((ROOT / "templates").rglob("*.html")):
+        if "style" in path.parts:
+            continue  # the style page is for who makes the product
+        page = Shown()
+        page.feed(TAG.sub("", TRANSLATED.sub("", path.read_text(encoding="utf-8"))))
+        bare += [(path.name, found) for words in page.words for found in WORDS.findall(words)]
+    # A command is no word.
+    assert [one for one in bare if one[1] != "agent acp"] == []
+
+
+def test_a_sentence_is_known_again_by_its_pattern_and_what_people_write_is_left_alone() -> None:
+    said = {
+        "There is no such task in this workspace.": "本工作区没有这样的任务。",
+        "It failed: no progress for too long.": "它失败了：太久没有进展。",
+        "ada took it over from scribe.": "ada 接管了它（来自 scribe）。",
+        "Buy oranges, then pears.": "Buy oranges, then pears.",
+    }
+    with translation.override("zh-hans"):
+        assert {text: say(text) for text in said} == said
+    assert say("It is ready again.") == "It is ready again."
+
+
+def test_a_hostile_text_costs_no_time() -> None:
+    with translation.override("zh-hans"):
+        assert say("“” " * 600) and say("; and 3 more" * 150) and say("It is. " * 280)
+
+
+@pytest.mark.django_db
+def test_main_pages_speak_the_readers_language(team: Team, chinese: Client) -> None:
+    task = Task.objects.select_related("run").get(pk=team.working().pk)
+    here = {"workspace_id": team.workspace.pk}
+    addresses = [
+        *(reverse(name) for name in ("workspaces", "me", "notices", "needs-you", "agents")),
+        *(reverse(name, kwargs=here) for name in ("workspace", "runs", "members")),
+        reverse("run", kwargs={**here, "run_id": task.run_id}),
+        reverse("task", kwargs={**here, "task_id": task.pk}),
+    ]
+    found = {}
+    for address in addresses:
+        answer = chinese.get(address)
+        assert answer.status_code == 200
+        html = answer.content.decode()
+        assert '<html lang="zh-hans"' in html
+        assert 'data-zone-of-person="Asia/Shanghai"' in html
+        if sentences := english(html):
+            found[address] = sentences
+    assert found == {}
+
+
+@pytest.mark.django_db
+def test_a_choice_is_kept_with_the_person_and_a_wrong_one_is_refused_beside_its_field(
+    team: Team, sign_in: SignIn
+) -> None:
+    ada, to = sign_in("ada"), reverse("set-language")
+    assert ada.post(to, {"language": "zh-hans", "zone": "Asia/Shanghai"}).status_code == 303
+    row = Preferences.objects.get(user=team.users["ada"])
+    assert (row.language, row.zone) == ("zh-hans", "Asia/Shanghai")
+    # In another browser, too.
+    assert sign_in("ada").get(reverse("me"))["Content-Language"] == "zh-hans"
+    answer = ada.post(to, {"language": "zh-hans", "zone": "Nowhere/At_All"})
+    assert answer.status_code == 422
+    assert "没有时区“Nowhere/At_All”" in answer.content.decode()
+    assert ada.post(to, {"language": "", "zone": ""}).status_code == 303
+    assert sign_in("ada").get(reverse("me"))["Content-Language"] == "en"
+
+
+@pytest.mark.django_db
+def test_a_stranger_is_met_in_the_language_of_the_browser_or_of_the_page() -> None:
+    stranger = Client(headers={"Accept-Language": "zh-CN,zh;q=0.9"})
+    answer = stranger.get(reverse("account_login"))
+    assert answer["Content-Language"] == "zh-hans"
+    assert "Accept-Language" in answer["Vary"]
+    stranger.post(reverse("set-language"), {"language": "en", "next": reverse("account_login")})
+    assert stranger.get(reverse("account_login"))["Content-Language"] == "en"
+
+
+@pytest.mark.django_db
+def test_refusals_come_in_the_persons_language_and_scripts_are_told_in_english(team: Team, chinese: Client) -> None:
+    task = team.working()
+    address = reverse("task", kwargs={"workspace_id": team.workspace.pk, "task_id": team.workspace.pk})
+    assert "这里没有这样的内容，或你无权查看。" in chinese.get(address).content.decode()
+    assert chinese.get(f"/api/v1/tasks/{task.pk}")["Content-Type"].startswith("application/")
+
+
+@pytest.mark.django_db
+def test_a_letter_is_written_in_the_language_of_whom_it_is_to(team: Team, chinese: Client) -> None:
+    with preferences.in_language_of(team.users["ada"].pk):
+        words = letters._text("letters/test.txt", team.users["ada"], {})
+    assert words.startswith("你好") or "ada" in words and not english(words)
