@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.axe import violations
 from tests.browser.people import People
-from tests.browser.views import SIZES, Figures, View, views
+from tests.browser.views import SIZES, Figures, View, aside, outside, views
 from tests.stories.installation import Installation
 from tests.stories.script import Script
 
@@ -100,6 +102,8 @@ FAINT = """() => {
   }
   return [...found];
 }"""
+AXE = (("1440", "light"), ("390", "dark"))
+FULL = os.environ.get("BROWSER_FULL") == "1"
 PAPER = "() => getComputedStyle(document.body).backgroundColor"
 
 
@@ -108,7 +112,7 @@ def every(claw: Installation, script: Script, figured: Figures) -> list[View]:
     return views(claw, script, figured.done(), agents=40, tasks=120)
 
 
-def faults(page: Page, themes: dict[str, str]) -> dict[str, Any]:
+def faults(page: Page, width: str, themes: dict[str, str]) -> dict[str, Any]:
     """What is wrong with a page in one theme after the other; `themes` learns what each has behind everything."""
     found: dict[str, Any] = {}
     spoken = page.evaluate(SPOKEN)
@@ -120,25 +124,60 @@ def faults(page: Page, themes: dict[str, str]) -> dict[str, Any]:
             found[f"cut off, {theme}"] = cut
         if faint := page.evaluate(FAINT):
             found[f"faint, {theme}"] = faint
+        # Its rules about colours are the same at each width, all others in each theme.
+        if (FULL or (width, theme) in AXE) and (broken := violations(page)):
+            found[f"axe, {theme}"] = broken
         themes.setdefault(theme, page.evaluate(PAPER))
         if page.evaluate(PAPER) != themes[theme]:
             found[f"paper, {theme}"] = page.evaluate(PAPER)
     return found
 
 
+def magnified(page: Page) -> dict[str, Any]:
+    """What is lost at 200 %: of everything, which is a window of half the width, and of the letters alone."""
+    found = {}
+    sizes = page.context.new_cdp_session(page)
+    page.set_viewport_size({"width": 720, "height": 450})
+    for name, letters in (("zoomed", {}), ("large letters", {"standard": 32, "fixed": 26})):
+        if letters:
+            page.set_viewport_size({"width": 1440, "height": 900})
+            sizes.send("Page.setFontSizes", {"fontSizes": letters})
+        if (cut := page.evaluate(CUT_OFF)) != {"over": 0, "out": []}:
+            found[name] = cut
+    sizes.send("Page.setFontSizes", {"fontSizes": {"standard": 16, "fixed": 13}})
+    sizes.detach()
+    return found
+
+
+def looked_at(page: Page, url: str, every: list[View]) -> dict[str, Any]:
+    """What is wrong with which of these views, at which width."""
+    themes: dict[str, str] = {}
+    wrong = {}
+    for view in every:
+        page.goto(url + view.address)
+        # No script of ours asks for the width: what is drawn at one is what is loaded there.
+        for width, (across, down) in SIZES.items():
+            page.set_viewport_size({"width": across, "height": down})
+            if found := faults(page, width, themes):
+                wrong[f"{view.name}, {width}"] = found
+        if found := magnified(page):
+            wrong[f"{view.name}, 200 %"] = found
+    assert len(set(themes.values())) == 2
+    return wrong
+
+
 def test_every_view_is_whole_legible_and_named_in_both_themes_at_both_widths(
     people: People, claw: Installation, every: list[View]
 ) -> None:
     people.allow("404")  # one view is of an address that is not there
-    page = people.signed_in(at=None, reduced_motion="reduce")
-    themes: dict[str, str] = {}
-    wrong = {}
-    for view in every:
-        page.goto(claw.url + view.address)
-        # No script of ours asks for the width: what is drawn at one is what is loaded there.
-        for width, (across, down) in SIZES.items():
-            page.set_viewport_size({"width": across, "height": down})
-            if found := faults(page, themes):
-                wrong[f"{view.name}, {width}"] = found
+    wrong = looked_at(people.signed_in(at=None, reduced_motion="reduce"), claw.url, every)
     assert not wrong, json.dumps(wrong, indent=1, ensure_ascii=False)
-    assert len(set(themes.values())) == 2
+
+
+def test_so_are_the_pages_that_few_see_and_those_for_strangers(
+    people: People, claw: Installation, script: Script, figured: Figures
+) -> None:
+    people.allow("404")
+    wrong = looked_at(people.stranger(reduced_motion="reduce"), claw.url, outside(script, figured.done()))
+    wrong |= looked_at(people.signed_in(at=None, reduced_motion="reduce"), claw.url, aside(script, figured))
+    assert not wrong, json.dumps(wrong, indent=1, ensure_ascii=False)

@@ -126,3 +126,35 @@ def views(claw: Installation, script: Script, done: Figures, *, agents: int = 30
         View("notices", "/me/notices/"),
         View("not found", "/nowhere/"),
     ]
+
+
+def aside(script: Script, done: Figures) -> list[View]:
+    """Pages that no sheet shows, as few look at them: forms, settings, lists, the administration."""
+    small, run = f"/w/{done.workspace}/", f"/w/{done.workspace}/runs/{done.run}/"
+    task = f"{small}tasks/{script.task(done.run, 'report')['id']}/"
+    mine = script.post("/api/v1/agents", {"name": "Of mine"})["id"]
+    return [
+        *(View(name, f"{small}{name}/") for name in ("coordinator", "choices", "memory", "stop", "invitations")),
+        View("profile", f"{small}members/me/"),
+        *(View(f"run, {name}", f"{run}{name}/") for name in ("share", "model-calls", "stop", "plan/change")),
+        *(View(f"task, {name}", f"{task}{name}/") for name in ("match", "attempts", "drafts")),
+        *(View(f"agent, {name}", f"/agents/{mine}/{name}/") for name in ("edit", "dial")),
+        View("model servers", "/model-servers/"),
+        View("audit trail of all", "/audit/"),
+        View("administration", "/admin/"),
+        View("administration, tasks", "/admin/clawgroups/task/"),
+        *(View(f"account, {name}", f"/accounts/{name}/") for name in ("email", "password/change", "logout")),
+    ]
+
+
+def outside(script: Script, done: Figures) -> list[View]:
+    """Pages of those who have not signed in."""
+    room = {"role": "member", "seconds": 3600}
+    invited = script.post(f"/api/v1/workspaces/{done.workspace}/invitations", room)["link"]
+    shared = script.post(f"/api/v1/runs/{done.run}/shares", {"seconds": 3600})["link"]
+    return [
+        View("invitation", invited.removeprefix(script.url)),
+        View("invitation that is over", "/invite/aaaa-bbbb-cccc-dddd/"),
+        View("shared run", shared.removeprefix(script.url)),
+        *(View(f"account, {name}", f"/accounts/{name}/") for name in ("login", "signup", "password/reset")),
+    ]

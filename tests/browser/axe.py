@@ -1,0 +1,33 @@
+"""What axe-core says against a page: WCAG 2.2 at A and AA, and the best practices that it knows."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from playwright.sync_api import Page
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+RUN = """async (tags) => {
+  const told = { runOnly: { type: "tag", values: tags }, resultTypes: ["violations"] };
+  const { violations } = await axe.run(document, told);
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, html, any, all, none }) => {
+      const [why] = [...any, ...all, ...none];
+      return `${id}: ${target.join(" ")} ${html.slice(0, 160)} (${why ? why.message : ""})`;
+    }));
+}"""
+
+
+@cache
+def source() -> str:
+    """The script, as its package brings it."""
+    return files("axe_playwright_python").joinpath("axe.min.js").read_text()
+
+
+def violations(page: Page) -> list[str]:
+    """Each element of the page that breaks a rule, as it stands now."""
+    if page.evaluate("() => !window.axe"):
+        page.evaluate(source())
+    found: list[str] = page.evaluate(RUN, TAGS)
+    return found
