@@ -1,1 +1,1 @@
-"""The catalogue of translations: what is collected from the sources, kept in `locale/`, and compiled; no gettext tools."""
+"""The catalogue of translations: collected from the sources, kept in `locale/`, compiled; without gettext tools."""

@@ -22,7 +22,8 @@ CALLS = {
     **dict.fromkeys(("ngettext", "ngettext_lazy"), 2),
     "pgettext": -1,
 }
-_IN_TEMPLATE = re.compile(r"""\b(n?gettext|_)\((u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))(?:, ?(u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")))?""")
+_STRING = r"""u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_IN_TEMPLATE = re.compile(rf"\b(n?gettext|_)\(({_STRING})(?:, ?({_STRING}))?")
 _SENTENCE = re.compile(r"(?s)[A-Z“{].*\w.*[.!?:…”}]")
 _PLACE = re.compile(r"\{[a-z_0-9]*\}")
 LETTERS = 6  # of its own that a pattern has at least, to be known by
@@ -88,7 +89,7 @@ def of_sentences(tree: ast.AST, name: str) -> Iterator[Entry]:
         if "CLAWGROUPS_KEY=" in text or "\n" in text:
             continue
         letters = len(re.findall("[A-Za-z]", _PLACE.sub("", text)))
-        wanted = _SENTENCE.fullmatch(text) and " " in text or module in PHRASES and re.search("[a-z]{2}", text)
+        wanted = module in PHRASES or _SENTENCE.fullmatch(text)
         if letters >= (LETTERS if module not in PHRASES else 3) and wanted and " " in text:
             yield Entry(text.strip(), is_pattern=True)
 

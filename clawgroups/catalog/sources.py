@@ -9,8 +9,9 @@ SENTENCES = (
 # Of these also phrases without a beginning and an end: they come to stand in sentences, or beside words.
 PHRASES = frozenset(
     {
-        "core/acceptance", "core/breaker", "core/clocks", "core/failures", "core/match_parts", "core/matching",
-        "core/sentences", "core/telling", "core/timers", "permissions", "services/checks", "services/takeable",
+        "core/acceptance", "core/board_moves", "core/breaker", "core/clocks", "core/failures", "core/match_parts",
+        "core/matching", "core/sentences", "core/telling", "core/timers", "fragments/tasks", "permissions",
+        "services/checks", "services/takeable",
     }
 )  # fmt: skip
 # Words for models, agents, operators and files, which are English; and names that only programs read.
@@ -38,5 +39,5 @@ WORDS = (
     "paused", "running", "draft", "planning", "proposed", "consolidating", "returned", "submitted", "accepted",
     "expired", "decided", "voided", "open", "nobody", "Somebody", "answered", "refused", "pause", "resume", "stop",
     "owner", "member", "guest", "admin", "offline", "is done {ago} ago", "has failed {ago} ago",
-    "was cancelled {ago} ago",
+    "was cancelled {ago} ago", "given by a person", "built-in coordinator",
 )  # fmt: skip

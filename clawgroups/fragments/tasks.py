@@ -19,6 +19,7 @@ from clawgroups.fragments.ranking import Ranked, ranking_of
 from clawgroups.fragments.stops import Overrun, overruns_of
 from clawgroups.models import Approval, Artifact, Attempt, ControlRequest, Dependency, Draft, Step, Task
 from clawgroups.queries import asked_now
+from clawgroups.wording import say
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -314,7 +315,7 @@ def line_words(text: str) -> str:
         line = parse_line(text)
     except ValueError:
         return text
-    return CHECK_WORDS[line.check].format(line.argument) if line.check in CHECK_WORDS else line.text
+    return say(CHECK_WORDS[line.check].format(line.argument)) if line.check in CHECK_WORDS else line.text
 
 
 def steps_of(ids: Iterable[UUID]) -> list[Step]:

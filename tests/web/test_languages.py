@@ -34,6 +34,8 @@ class Shown(HTMLParser):
 
     DATA = frozenset({"code", "pre", "textarea", "script", "style", "template", "option", "kbd"})
 
+    SAID = frozenset({"title", "aria-label", "placeholder", "alt"})
+
     def __init__(self) -> None:
         super().__init__()
         self.words: list[str] = []
@@ -42,7 +44,7 @@ class Shown(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in self.DATA:
             self._inside.append(tag)
-        self.words += [value for name, value in attrs if name in ("title", "aria-label", "placeholder", "alt") and value]
+        self.words += [value for name, value in attrs if name in self.SAID and value]
 
     def handle_endtag(self, tag: str) -> None:
         if tag in self._inside:
@@ -116,7 +118,8 @@ def test_a_sentence_is_known_again_by_its_pattern_and_what_people_write_is_left_
 
 def test_a_hostile_text_costs_no_time() -> None:
     with translation.override("zh-hans"):
-        assert say("“” " * 600) and say("; and 3 more" * 150) and say("It is. " * 280)
+        for text in ("“” " * 600, "; and 3 more" * 150, "It is. " * 280):
+            assert say(text)
 
 
 @pytest.mark.django_db
@@ -138,7 +141,7 @@ def test_main_pages_speak_the_readers_language(team: Team, chinese: Client) -> N
         assert 'data-zone-of-person="Asia/Shanghai"' in html
         if sentences := english(html):
             found[address] = sentences
-    assert found == {}
+    assert not found, repr(found)
 
 
 @pytest.mark.django_db
@@ -180,4 +183,5 @@ def test_refusals_come_in_the_persons_language_and_scripts_are_told_in_english(t
 def test_a_letter_is_written_in_the_language_of_whom_it_is_to(team: Team, chinese: Client) -> None:
     with preferences.in_language_of(team.users["ada"].pk):
         words = letters._text("letters/test.txt", team.users["ada"], {})
-    assert words.startswith("你好") or "ada" in words and not english(words)
+    assert "ada" in words
+    assert not english(words)
