@@ -38,4 +38,4 @@ def test_a_passkey_is_made_and_signs_its_person_in(claw: Installation, people: P
     page.get_by_role("button", name="Sign out").last.click()
     page.goto(f"{here}/accounts/login/")
     page.get_by_role("button", name="Sign in with a passkey").click()
-    expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
+    expect(page.get_by_role("button", name="Menu of kay")).to_be_visible()
