@@ -174,7 +174,7 @@ def lengths(queues: Iterable[str]) -> dict[str, int] | None:
         return None
     try:
         with client() as connection:
-            return {queue: int(connection.llen(queue)) for queue in queues}  # type: ignore[arg-type]
+            return {queue: int(connection.llen(queue)) for queue in queues}
     except (redis.RedisError, OSError):
         return None
 

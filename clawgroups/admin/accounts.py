@@ -74,7 +74,9 @@ class AccountAdmin(Told, Acting, UserAdmin):  # type: ignore[type-arg]
     actions = ("close", "reopen", "sign_out")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).annotate(seated=Count("seats", filter=Q(seats__left_at=None)))
+        rows: QuerySet[Any] = super().get_queryset(request)
+        found: QuerySet[Any] = rows.annotate(seated=Count("seats", filter=Q(seats__left_at=None)))
+        return found
 
     @admin.display(description=_("workspaces"), ordering="seated")
     def seats(self, user: Any) -> int:

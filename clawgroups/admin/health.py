@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Count, F, Min, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
@@ -58,7 +59,7 @@ def queues() -> Queues:
         workers=bus.workers() if messages is not None else [],
         sweep=Lease.objects.filter(name="sweep").first(),
         processes=sorted((str(process), int(number)) for process, number in held),
-        has_redis=bool(bus.settings.REDIS_URL),
+        has_redis=bool(settings.REDIS_URL),
     )
 
 

@@ -78,7 +78,11 @@ def _to(name: str) -> HttpResponseRedirect:
 def health_page(request: HttpRequest, site: Any) -> HttpResponse:
     """What waits, who is there, and how models do."""
     hours = HOURS.get(request.GET.get("hours", ""), 24)
-    found = {"queues": health.queues(), "health": health.coordinator(timezone.now(), hours), "hours": health.HOURS}
+    found: dict[str, Any] = {
+        "queues": health.queues(),
+        "health": health.coordinator(timezone.now(), hours),
+        "hours": health.HOURS,
+    }
     return _show(request, site, "health", _("Queues and coordinator"), **found)
 
 

@@ -31,19 +31,15 @@ class WorkspaceAdmin(ReadOnlyAdmin):
         going = Run.objects.filter(workspace=here).exclude(state__in=RUN_TERMINAL).order_by().values("workspace")
         size = Artifact.objects.filter(workspace=here).order_by().values("workspace").values(all=Sum("size"))
         newest = Entry.objects.filter(workspace=here).order_by("-generation", "-seq").values("at")[:1]
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                seated=Subquery(seats.values(n=Count("pk"))),
-                going=Subquery(going.values(n=Count("pk"))),
-                kept=Subquery(size),
-                told_at=Subquery(newest),
-            )
-            .prefetch_related(
-                Prefetch("members", Member.objects.filter(role="owner", left_at=None), to_attr="owned_by")
-            )
+        owners = Prefetch("members", Member.objects.filter(role="owner", left_at=None), to_attr="owned_by")
+        rows: QuerySet[Any] = super().get_queryset(request).prefetch_related(owners)
+        found: QuerySet[Any] = rows.annotate(
+            seated=Subquery(seats.values(n=Count("pk"))),
+            going=Subquery(going.values(n=Count("pk"))),
+            kept=Subquery(size),
+            told_at=Subquery(newest),
         )
+        return found
 
     @admin.display(description=_("owners"))
     def owners(self, room: Any) -> str:

@@ -54,7 +54,8 @@ def _get(user_id: int, actor: Actor) -> User:
     user = User.objects.filter(pk=user_id).first()
     if user is None:
         raise NotFound("There is no such account.")
-    if user.is_superuser and not User.objects.filter(pk=actor.user_id, is_superuser=True).exists():
+    mighty = User.objects.filter(is_superuser=True).values_list("pk", flat=True)
+    if user.is_superuser and actor.user_id not in mighty:
         raise Forbidden("Only somebody who may do everything can do this to an account that may.")
     return user
 
