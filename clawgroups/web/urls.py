@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from allauth.mfa.webauthn.views import edit_webauthn, remove_webauthn
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from clawgroups.web import (
@@ -321,6 +322,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", security.to_security, name="mfa_index"),
     path("accounts/2fa/webauthn/", security.to_security, name="mfa_list_webauthn"),
+    path("accounts/2fa/webauthn/keys/<int:pk>/edit/", edit_webauthn, name="mfa_edit_webauthn"),
+    path("accounts/2fa/webauthn/keys/<int:pk>/remove/", remove_webauthn, name="mfa_remove_webauthn"),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("accounts/outside/", include("allauth.socialaccount.urls")),
     path("accounts/outside/<slug:provider_id>/login/", oidc.login, name="openid_connect_login"),

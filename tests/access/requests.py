@@ -218,7 +218,8 @@ _parameters: dict[str, list[str]] = {}
 
 def learn(name: str, keys: list[str]) -> None:
     """Remember which ids an address takes."""
-    _parameters[name] = keys
+    # The first one counts: of an address that is inside another, only its end is known here.
+    _parameters.setdefault(name, keys)
 
 
 def parameters(name: str) -> list[str]:

@@ -46,6 +46,7 @@ def told() -> list[str]:
 def test_browsers_are_listed_and_signed_out_one_by_one_and_all_together(team: Team, sign_in: SignIn) -> None:
     bob = team.users["bob"]
     here = sign_in("bob")
+    here.get(reverse("workspaces"))
     for address in ("192.0.2.5", "192.0.2.6", "192.0.2.7"):
         there = Client(headers={"User-Agent": FIREFOX}, REMOTE_ADDR=address)
         there.force_login(bob, backend="django.contrib.auth.backends.ModelBackend")
@@ -64,6 +65,7 @@ def test_browsers_are_listed_and_signed_out_one_by_one_and_all_together(team: Te
     assert told()[-3:] == ["account.session_ended"] * 3
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_code_is_asked_for_after_the_password_once_an_app_is_added(team: Team) -> None:
     bob = team.users["bob"]
     client = came_in(bob)
@@ -87,6 +89,7 @@ def test_a_code_is_asked_for_after_the_password_once_an_app_is_added(team: Team)
     assert told().count("account.factor_added") == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_who_came_in_by_a_link_has_no_password_and_is_locked_out_of_nothing() -> None:
     owner = people.ensure_first_person()
     client = Client()
@@ -103,6 +106,7 @@ def test_who_came_in_by_a_link_has_no_password_and_is_locked_out_of_nothing() ->
     assert anew.get(reverse("mfa_view_recovery_codes"))["Location"].startswith(reverse("mfa_reauthenticate"))
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_administration_asks_staff_for_a_second_factor_only_where_the_installation_says_so(
     sign_in: SignIn, team: Team, settings: Any
 ) -> None:
