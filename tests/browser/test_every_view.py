@@ -38,7 +38,8 @@ CUT_OFF = """() => {
 SPOKEN = """() => {
   const seen = (el) => el.checkVisibility({ visibilityProperty: true });
   const name = (el) => el.ariaLabel || el.title || el.innerText?.trim() || el.value || el.alt ||
-    el.getAttribute("aria-labelledby") || el.labels?.[0]?.innerText.trim() || el.querySelector("img[alt], title");
+    el.getAttribute("aria-labelledby") || el.labels?.[0]?.innerText.trim() ||
+    el.labels?.[0]?.querySelector("img[alt]") || el.querySelector("img[alt], title");
   const nameless = [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
     .filter((el) => el.type !== "hidden" && seen(el) && !name(el)).map((el) => el.outerHTML.slice(0, 160));
   const ids = [...document.querySelectorAll("[id]")].map((el) => el.id);

@@ -22,6 +22,7 @@ SCRIBE = ROOT / "tests" / "stories" / "agents" / "scribe.py"
 PASSWORD = "seven lamps at night"
 SENTENCE = " Each has a switch."
 PICTURES = os.environ.get("WALK_PICTURES", "")
+OVER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 MOST = 300.0
 Machine = Callable[[str], None]
 
@@ -86,8 +87,9 @@ class Walk:
         self.number = 0
 
     def look(self, name: str) -> None:
-        """A picture, where somebody wants to look at the stations."""
+        """Nothing lies beside the window; and a picture, where somebody wants to look at the stations."""
         self.number += 1
+        assert self.page.evaluate(OVER) <= 0, name
         if PICTURES:
             self.page.screenshot(path=f"{PICTURES}/{self.hand.name}-{self.number:02}-{name}.png")
 
@@ -133,6 +135,7 @@ class Walk:
 
     def give_a_goal(self) -> None:
         self.hand.press(self.page.get_by_role("link", name="A goal in Letters"))
+        self.see(self.page.get_by_role("heading", name="Letters by", level=1))
         self.look("workspace")
         self.hand.press(self.page.get_by_role("radio", name="Give a goal"))
         self.hand.write(self.page.get_by_role("textbox", name="The goal"), "Write letters to our readers")
