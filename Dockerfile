@@ -16,6 +16,7 @@ COPY agents agents
 COPY clawgroups clawgroups
 COPY static static
 COPY templates templates
+COPY locale locale
 ENV PATH=/opt/claw/bin:$PATH \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
