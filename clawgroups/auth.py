@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -45,6 +46,9 @@ def session_key(session_id: UUID) -> tokens.MintedKey:
     return tokens.derive(tokens.SESSION, str(session_id))
 
 
+_Finder = Callable[[str, str], Credential | None]
+
+
 def bearer_of(header: str | None) -> str:
     """The token of an Authorization header. Raises `Unauthenticated` for anything else."""
     scheme, _, token = (header or "").partition(" ")
@@ -60,7 +64,11 @@ def credential_of_bearer(header: str | None, *, peer: str = "") -> Credential:
     """
     token = bearer_of(header)
     prefix = token.split("_", 1)[0]
-    finders = {tokens.PERSON: partial(_of_access_token, peer), tokens.AGENT: _of_agent_key, tokens.SESSION: _of_session}
+    finders: dict[str, _Finder] = {
+        tokens.PERSON: partial(_of_access_token, peer),
+        tokens.AGENT: _of_agent_key,
+        tokens.SESSION: _of_session,
+    }
     finder = finders.get(prefix)
     public_id = tokens.public_id_of(token, prefix) if finder else None
     credential = finder(token, public_id) if finder and public_id else None

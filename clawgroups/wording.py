@@ -113,7 +113,7 @@ def _book(language: str) -> _Book:
 
 def _pattern(text: str, translation: str) -> _Pattern:
     parts = _PLACE.split(text)
-    own, names = [parts[0]], []
+    own, names = [parts[0]], list[str]()
     for name, part in zip(parts[1::2], parts[2::2], strict=True):
         # What stands side by side cannot be told apart: the first is all of it.
         if names and not own[-1]:

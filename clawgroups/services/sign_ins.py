@@ -48,7 +48,7 @@ def end(rows: Iterable[UserSession], *, by: Actor, where: str) -> None:
 def remove_factors(user: User, *, where: str) -> int:
     """Take all second factors of somebody who has lost them, and end their sessions; how many there were."""
     with transaction.atomic():
-        removed, _ = Authenticator.objects.filter(user=user).delete()
+        removed: int = Authenticator.objects.filter(user=user).delete()[0]
         accounts.tell_of(user, "account.factor_removed", by=SYSTEM, where=where, factor="all")
     end(UserSession.objects.filter(user=user), by=SYSTEM, where=where)
     return removed

@@ -72,7 +72,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """The one hook that every change of a second factor comes by: told, and sent where letters are on."""
         if template_prefix in TOLD_OF:
             action, factor = TOLD_OF[template_prefix]
-            accounts.tell_of(user, action, where=HERE, **({"factor": factor} if factor else {}))
+            told: dict[str, Any] = {"factor": factor} if factor else {}
+            accounts.tell_of(user, action, where=HERE, **told)
         if template_prefix in JUST_SHOWN:
             # Else whoever adds their first factor would be asked for it before they see its recovery codes.
             record_authentication(self.request, user, "mfa", reauthenticated=True)

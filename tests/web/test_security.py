@@ -36,7 +36,7 @@ def came_in(user: User, *, browser: str = FIREFOX, address: str = "192.0.2.4") -
 
 def code_of(secret: str) -> str:
     counters = list(yield_hotp_counters_from_time())
-    return format_hotp_value(hotp_value(secret, counters[len(counters) // 2]))
+    return str(format_hotp_value(hotp_value(secret, counters[len(counters) // 2])))
 
 
 def told() -> list[str]:
