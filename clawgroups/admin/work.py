@@ -41,7 +41,7 @@ class RunAdmin(ReadOnlyAdmin):
 class Named(admin.AllValuesFieldListFilter):
     """Each value by its word; the empty one has a word, too."""
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         for one in super().choices(changelist):
             yield {**one, "display": one["display"] or _("nobody")}
 
