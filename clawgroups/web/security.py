@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.webauthn.views import ReauthenticateWebAuthnView
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
+from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -25,6 +29,17 @@ MACHINES = (
     ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS", "Mac"),
     ("CrOS", "ChromeOS"), ("Linux", "Linux"),
 )  # fmt: skip
+
+
+class _ByPasskey(ReauthenticateWebAuthnView):  # type: ignore[misc]
+    """Confirming by a passkey that it is oneself; who fails is asked again, and not to sign in."""
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        super().form_invalid(form)  # says why
+        return redirect("mfa_reauthenticate_webauthn")
+
+
+confirm_by_passkey = login_required(_ByPasskey.as_view())
 
 
 def _person(request: HttpRequest) -> User:

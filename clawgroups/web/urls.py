@@ -324,6 +324,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/2fa/webauthn/", security.to_security, name="mfa_list_webauthn"),
     path("accounts/2fa/webauthn/keys/<int:pk>/edit/", edit_webauthn, name="mfa_edit_webauthn"),
     path("accounts/2fa/webauthn/keys/<int:pk>/remove/", remove_webauthn, name="mfa_remove_webauthn"),
+    path("accounts/2fa/webauthn/reauthenticate/", security.confirm_by_passkey, name="mfa_reauthenticate_webauthn"),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("accounts/outside/", include("allauth.socialaccount.urls")),
     path("accounts/outside/<slug:provider_id>/login/", oidc.login, name="openid_connect_login"),

@@ -10,7 +10,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from allauth.mfa.webauthn.internal.auth import WebAuthn
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -24,6 +26,7 @@ from clawgroups.api.router import api
 from clawgroups.models import Task
 from clawgroups.routing import urlpatterns as sockets
 from clawgroups.services import people
+from tests.access import passkey
 from tests.access.expect import Answer, Door, door_of, expected, given, row_of
 from tests.access.requests import ask, client_of, learn
 from tests.access.world import CAST, Room, World, routes
@@ -33,7 +36,6 @@ pytestmark = pytest.mark.django_db
 # What Django's admin adds after everything else: addresses without a name that only lead on.
 UNNAMED = frozenset({"admin:"})
 NAMES = [name for name, _ in routes() if name not in UNNAMED]
-FACTORS: dict[str, dict[str, Any]] = {"totp": {}, "recovery_codes": {}, "webauthn": {"name": "Phone"}}
 CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|X-CSRFToken": "[^"]*"|toast-[0-9a-f]+')
 METHODS = {
     f"api:{operation['operationId'].replace('_', '-')}": method.upper()
@@ -63,9 +65,11 @@ def own_rows(user: User) -> dict[str, Any]:
     token, _ = people.create_token(user, name="mine")
     agent = Agent.objects.create(owner=user, name="Mine", handle=f"of-{user.username}", created_at=timezone.now())
     # A second factor as they lie in rows; whoever has one is asked for it before anything of it changes.
-    made = [Authenticator.objects.create(user=user, type=type, data=data) for type, data in FACTORS.items()]
+    TOTP.activate(user, generate_totp_secret())
+    RecoveryCodes.activate(user)
+    key = WebAuthn.add(user, **passkey.made())
     other = UserSession.objects.create(user=user, session_key=f"of {user.pk}", ip="127.0.0.1")
-    return {"token_id": token.pk, "own_agent": agent.pk, "pk": made[-1].pk, "session_pk": other.pk}
+    return {"token_id": token.pk, "own_agent": agent.pk, "pk": key.instance.pk, "session_pk": other.pk}
 
 
 def _wrong_at(world: World, client: Client, name: str, who: str, own: dict[str, Any], foreign: bool) -> Iterator[str]:
