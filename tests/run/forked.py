@@ -7,6 +7,7 @@ that was asked for. Processes that collect for themselves took a minute of CPU e
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import random
 import sys
@@ -115,6 +116,11 @@ def _begin(config: pytest.Config, name: str) -> None:
     capture.stop_global_capturing()
     capture.start_global_capturing()
     capture.suspend_global_capture()
+    # What was set up while tests were collected writes to that file, too; else each line of a log told of its failure.
+    for logger in (logging.root, *logging.root.manager.loggerDict.values()):
+        for handler in getattr(logger, "handlers", ()):
+            if type(handler) is logging.StreamHandler:
+                handler.stream = sys.stderr  # what it wrote to is closed
     for plugin in config.pluginmanager.get_plugins():
         if type(plugin).__name__ == "LogXML":
             plugin.logfile = str(_own(Path(plugin.logfile), name))

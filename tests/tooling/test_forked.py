@@ -13,6 +13,12 @@ from tests.run.results import Results
 
 COLLECTED = "with open('collected', 'a') as out: out.write(f'{__name__} ')\n"
 SOUND = "import os\nMINE = os.getpid()\ndef test_of_a_fork():\n    print('aloud')\n    assert os.getppid() == MINE\n"
+LOGGED = """import logging, sys
+logging.getLogger("of.us").addHandler(logging.StreamHandler(sys.stderr))
+def test_a_line(capfd):
+    logging.getLogger("of.us").warning("aloud")
+    assert capfd.readouterr().err == "aloud\\n"
+"""
 UNSOUND = "def test_one(): assert 0\ndef test_two(): pass\n"
 DEAD = "import os\ndef test_the_end_of_the_process(): os._exit(0)\n"
 
@@ -37,6 +43,11 @@ def test_each_is_run_once_and_collected_once_and_counted(tmp_path: Path) -> None
     assert found == "4 passed, 1 failed", said
     assert (tmp_path / "collected").read_text() == "a.test_a b.test_b c.test_c d.test_d "
     assert "aloud" not in said
+
+
+def test_a_log_that_was_set_up_meanwhile_is_written_on(tmp_path: Path) -> None:
+    found, said = ran(tmp_path, a=LOGGED, b=SOUND)
+    assert found == "2 passed, 0 failed", said
 
 
 def test_a_process_that_is_gone_is_a_failure_although_it_says_that_all_is_well(tmp_path: Path) -> None:
