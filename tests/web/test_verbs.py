@@ -326,7 +326,7 @@ def test_an_agents_profile_keys_and_end(team: Team, sign_in: SignIn) -> None:
 
 def test_a_token_is_shown_once_and_revoked(sign_in: SignIn) -> None:
     client = sign_in("bob")
-    made = post(client, "create-token", name="script", days="")
+    made = post(client, "create-token", name="script", scopes="read", days="0")
     token = AccessToken.objects.get(name="script")
     assert f"ct_{token.public_id}_" in made.content.decode()
     assert f"ct_{token.public_id}_" not in client.get(reverse("me")).content.decode()
