@@ -16,7 +16,7 @@ from clawgroups.models import Preferences
 from clawgroups.services.preferences import LANGUAGES, is_zone, preferences_of
 
 # These speak to programs, which read English.
-OTHER_DOORS = ("/api/", "/mcp", "/acp", "/healthz", "/readyz")
+OTHER_DOORS = ("/api/", "/mcp", "/acp", "/healthz", "/readyz", "/connect.pyz")
 
 
 class LanguageMiddleware:

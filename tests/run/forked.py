@@ -115,12 +115,12 @@ def _begin(config: pytest.Config, name: str) -> None:
     capture = config.pluginmanager.getplugin("capturemanager")
     capture.stop_global_capturing()
     capture.start_global_capturing()
-    capture.suspend_global_capture()
     # What was set up while tests were collected writes to that file, too; else each line of a log told of its failure.
     for logger in (logging.root, *logging.root.manager.loggerDict.values()):
         for handler in getattr(logger, "handlers", ()):
             if type(handler) is logging.StreamHandler:
                 handler.stream = sys.stderr  # what it wrote to is closed
+    capture.suspend_global_capture()
     for plugin in config.pluginmanager.get_plugins():
         if type(plugin).__name__ == "LogXML":
             plugin.logfile = str(_own(Path(plugin.logfile), name))
