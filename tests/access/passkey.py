@@ -16,7 +16,8 @@ ID = bytes(16)
 
 def made() -> dict[str, Any]:
     """What a browser sent when it was made (WebAuthn 3, 5.8.3 RegistrationResponseJSON), and its name."""
-    key = ES256.from_cryptography_key(ec.generate_private_key(ec.SECP256R1()).public_key())
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    key = ES256.from_cryptography_key(public)  # type: ignore[no-untyped-call]
     flags = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.UV | AuthenticatorData.FLAG.AT
     whose = AttestedCredentialData.create(bytes(16), ID, key)
     data = AuthenticatorData.create(hashlib.sha256(HOST.encode()).digest(), flags, 1, whose)
