@@ -36,9 +36,9 @@ from tests.run.results import Results
 ROOT = Path(__file__).resolve().parent.parent.parent
 # The tests that must hold on every database; a folder that does not exist is an error of pytest's.
 ON_POSTGRES = ("tests/services", "tests/commit", "tests/machine")
-# Most tests wait for a process, a socket or a disk.
 CORES = min(os.cpu_count() or 1, 4)
-SIDE_BY_SIDE = ("-p", "tests.run.forked", "--workers", str(max(CORES, 2)))
+# Most tests wait for a process, a socket or a disk.
+SIDE_BY_SIDE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 # One more than there are cores, since some wait.
 IN_PROCESS = ("-p", "tests.run.forked", "--workers", str(CORES + 1))
 # What has a stage of its own.
