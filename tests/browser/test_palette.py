@@ -111,7 +111,7 @@ def test_single_keys_are_shown_work_outside_of_fields_and_are_turned_off(
     page.goto(f"{script.url}/me/")
     expect(page.locator("html")).to_have_attribute("data-keys", "off")
     page.get_by_role("main").get_by_label("Single keys do something").check()
-    page.get_by_role("main").get_by_role("button", name="Save").click()
+    page.locator("form", has_text="Single keys do").get_by_role("button", name="Save").click()
     expect(page.locator("html")).not_to_have_attribute("data-keys", "off")
     page.locator("h1").click()
     page.keyboard.press("g")
