@@ -78,13 +78,7 @@ def login(request: HttpRequest, provider_id: str) -> HttpResponse:
 
     Not by a redirect: under `form-action 'self'` Chromium refuses one that follows a form.
     """
-    view = OAuth2LoginView.adapter_view(Provider(request, provider_id))
-    try:
-        answer: HttpResponse = view(request)
-    except SocialApp.DoesNotExist:
-        raise Http404 from None
-    except RequestException:
-        return render(request, "socialaccount/authentication_error.html", {"away": True}, status=502)
+    answer = _asked(OAuth2LoginView, request, provider_id)
     if request.method == "POST" and answer.status_code == 302:
         return render(request, "socialaccount/leading.html", {"to": answer["Location"], "outside": settings.OIDC_NAME})
     return answer
@@ -92,9 +86,13 @@ def login(request: HttpRequest, provider_id: str) -> HttpResponse:
 
 def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Come back from the provider."""
-    view = OAuth2CallbackView.adapter_view(Provider(request, provider_id))
+    return _asked(OAuth2CallbackView, request, provider_id)
+
+
+def _asked(view: Any, request: HttpRequest, provider_id: str) -> HttpResponse:
+    """What allauth's view answers; a page that says so where the provider is away."""
     try:
-        answer: HttpResponse = view(request)
+        answer: HttpResponse = view.adapter_view(Provider(request, provider_id))(request)
     except SocialApp.DoesNotExist:
         raise Http404 from None
     except RequestException:
