@@ -34,7 +34,7 @@ def collect(root: Path) -> list[Entry]:
     found: dict[tuple[str, str], Entry] = {}
     for path in sorted((root / "templates").rglob("*.*")):
         if path.suffix in (".html", ".txt"):
-            _add(found, path.relative_to(root).as_posix(), of_template(path.read_text(encoding="utf-8")))
+            _add(found, path.relative_to(root / "templates").as_posix(), of_template(path.read_text(encoding="utf-8")))
     for path in sorted((root / "clawgroups").rglob("*.py")):
         name = path.relative_to(root).as_posix()
         if "/migrations/" not in name and "/catalog/" not in name:
