@@ -210,7 +210,7 @@ class Page:
         name = call.tool_call_id[:200]
         decision = changing.told_otherwise(self.standing.attempt_id, name, before, after, self.now)
         self.writes += decision.writes
-        self.facts += [replace(fact, actor=self.actor) for fact in decision.facts]
+        self.facts += [replace(fact, actor=fact.actor or self.actor) for fact in decision.facts]
         self.wakes += decision.wakes
 
     def _fold(self, step: dict[str, Any], call: ToolCall) -> None:

@@ -14,6 +14,7 @@ from clawgroups.services.takeover import take_over
 from tests.conftest import Team
 from tests.services.ask_support import NO, YES, asks, decides, now, scribe, tells, told
 from tests.services.conftest import Clock, fresh
+from tests.services.rule_support import make
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +83,16 @@ def test_a_call_of_which_more_becomes_known_is_put_anew_as_it_is(clock: Clock, t
         decides(team, "ada", bare)
     decides(team, "ada", full)
     assert told(task) == [(1, YES)]
+
+
+def test_what_a_rule_answers_once_more_is_known_was_decided_by_the_rule_and_not_by_its_agent(team: Team) -> None:
+    task = team.working()
+    make(team, "deny", commands=["rm *"])
+    bare = asks(team, task, raw_input={}, title="")
+    tells(team, task, raw_input={"command": "rm -r x"})
+    assert (now(bare).state, told(task), open_ones()) == ("void", [(1, NO)], [])
+    voided, decided = (Entry.objects.get(type=one).actor["kind"] for one in ("approval.voided", "approval.decided"))
+    assert (voided, decided) == ("agent", "system")
 
 
 def test_a_call_told_in_other_words_is_put_anew_and_what_was_agreed_to_counts_no_more(team: Team) -> None:
