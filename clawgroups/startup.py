@@ -20,6 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from redis.exceptions import AuthenticationError, AuthorizationError
 
 from clawgroups import bus
+from clawgroups.core.garbage import loading
 from clawgroups.supervisor.say import REFUSAL, REFUSED
 
 PATIENCE = 30.0  # seconds for Redis to come; then we start without it, since everything is only later without it
@@ -37,7 +38,8 @@ def begin(*, wait: bool = True) -> None:
     """
     read_settings()
     refuse(line for check in _SETTINGS for line in check())
-    django.setup()
+    with loading():
+        django.setup()
     refuse(line for check in _CLIENTS for line in check())
     if settings.REDIS_URL:
         _meet_redis(PATIENCE if wait else 0.0)

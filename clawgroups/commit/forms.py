@@ -11,14 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
-import psycopg
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from clawgroups.commit.marks import Mark
+
+if TYPE_CHECKING:
+    import psycopg
 
 Values = Mapping[str, Any]
 # The transaction's own number, if it has written anything, and then our mark beside it.
@@ -173,6 +175,8 @@ class PostgresForm:
     @contextmanager
     def _cursor(self) -> Iterator[psycopg.ClientCursor[Any]]:
         """One that puts values into the text: only so may many statements go over at once."""
+        import psycopg  # not where SQLite serves: it is a tenth of a second of each start
+
         self._connection.ensure_connection()
         with self._connection.wrap_database_errors, psycopg.ClientCursor(self._connection.connection) as cursor:
             yield cursor

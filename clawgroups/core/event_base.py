@@ -8,4 +8,5 @@ from pydantic import BaseModel, ConfigDict
 class JournalEvent(BaseModel):
     """A frozen fact; subclasses name it by a literal `type`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built when the first of its kind is made: a process that starts makes few of them.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)

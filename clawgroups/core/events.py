@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from clawgroups.core.access_events import AccessEvent
 from clawgroups.core.approval_events import ApprovalEvent
@@ -311,7 +311,7 @@ Event = Annotated[
     Field(discriminator="type"),
 ]
 
-_ADAPTER: TypeAdapter[Any] = TypeAdapter(Event)
+_ADAPTER: TypeAdapter[Any] = TypeAdapter(Event, config=ConfigDict(defer_build=True))
 
 EVENTS: dict[str, type[JournalEvent]] = {cls.model_fields["type"].default: cls for cls in JournalEvent.__subclasses__()}
 

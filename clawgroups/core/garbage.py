@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 YOUNG = 20_000  # objects made before the youngest are looked through; Python's own figure is 700
 OLDER = 20  # looks at the younger before one at the older
@@ -17,3 +19,13 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, OLDER, OLDER)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """While this lasts nothing is looked through: what modules make as they are loaded stays."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 
@@ -31,6 +32,7 @@ from tests.run import browser, servers
 from tests.run.beside import Beside
 from tests.run.forked import reports
 from tests.run.limited import finish
+from tests.run.prepared import prepare
 from tests.run.results import Results
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -69,6 +71,11 @@ class Run:
         self._limit = limit
         self.results = Results(strict=os.environ.get("CI", "").lower() in ("1", "true"))
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_BEHIND)}
+
+    @cached_property
+    def prepared(self) -> dict[str, str]:
+        """Tells tests where an installation lies that is ready to be copied and started."""
+        return prepare(self.folder / "prepared", self.environment)
 
     def tool(self, *arguments: str) -> None:
         """Run a checker of the environment as a module."""
@@ -110,12 +117,12 @@ def services(run: Run) -> None:
 
 def chaos(run: Run) -> None:
     # Two installations side by side: most of this is waiting for what was killed to come back.
-    run.pytest("chaos", "-p", "no:playwright", *SIDE_BY_SIDE, *CHAOS)
+    run.pytest("chaos", "-p", "no:playwright", *SIDE_BY_SIDE, *CHAOS, **run.prepared)
 
 
 def stories(run: Run) -> None:
     # An installation for each of them, too.
-    run.pytest("stories", "-p", "no:playwright", *SIDE_BY_SIDE, "tests/stories")
+    run.pytest("stories", "-p", "no:playwright", *SIDE_BY_SIDE, "tests/stories", **run.prepared)
 
 
 def bench(run: Run) -> None:
@@ -129,7 +136,7 @@ def in_browser(run: Run) -> None:
         run.results.check(ok=False)
         return
     plugins = ("-p", "no:asyncio", "-p", "tests.run.without_asyncio")
-    run.pytest("browser", *plugins, "tests/browser", CHROMIUM=found, DJANGO_ALLOW_ASYNC_UNSAFE="1")
+    run.pytest("browser", *plugins, "tests/browser", CHROMIUM=found, DJANGO_ALLOW_ASYNC_UNSAFE="1", **run.prepared)
 
 
 STAGES: dict[str, Callable[[Run], None]] = {

@@ -19,8 +19,8 @@ NAMED_SEED = "CLAW_STORY_SEED"
 
 @pytest.fixture(scope="session")
 def claw() -> Iterator[Installation]:
-    """The shared installation."""
-    with installed(**PACE) as installation:
+    """The shared installation, from its very first start on."""
+    with installed(new=True, **PACE) as installation:
         yield installation
         assert not installation.faults()
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clawgroups.supervisor.child import tie_to
+from tests.run.prepared import PREPARED
 from tests.run.servers import free_port
 from tests.stories.manage import Manager
 from tests.stories.waiting import Heard, until
@@ -25,9 +26,12 @@ MARKS = {"web": "clawgroups.server", "worker": "celery", "agents": "agents.built
 
 
 class Installation:
-    """One installation: its folder outlives its processes."""
+    """One installation: its folder outlives its processes.
 
-    def __init__(self, **settings: str) -> None:
+    In a run of all tests it begins with what one first start has left, unless it is to be `new`.
+    """
+
+    def __init__(self, *, new: bool = False, **settings: str) -> None:
         # Short, since a Unix socket lies in it.
         self.data = Path(tempfile.mkdtemp(prefix="claw-story-"))
         self.port = int(settings.get("PORT") or free_port())
@@ -35,6 +39,7 @@ class Installation:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
         self.environment = {**kept, "CLAWGROUPS_DATA": str(self.data), "PORT": str(self.port), **settings}
         self.lines: Heard[str] = Heard("`up`")
+        self._prepared = "" if new or "DATABASE_URL" in settings else os.environ.get(PREPARED, "")
         self._manager = Manager(self.environment)
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -43,6 +48,8 @@ class Installation:
 
     def start(self) -> None:
         """Start everything and wait until it is ready."""
+        if self._prepared and not any(self.data.iterdir()):
+            shutil.copytree(self._prepared, self.data, dirs_exist_ok=True)
         self.lines = Heard("`up`")
         process = self._process = subprocess.Popen(
             [sys.executable, "manage.py", "up"],
@@ -153,9 +160,9 @@ class Installation:
 
 
 @contextlib.contextmanager
-def installed(**settings: str) -> Iterator[Installation]:
+def installed(*, new: bool = False, **settings: str) -> Iterator[Installation]:
     """A running installation, gone afterwards; on a failure the ends of its logs are printed."""
-    installation = Installation(**settings)
+    installation = Installation(new=new, **settings)
     try:
         installation.start()
         yield installation
