@@ -61,6 +61,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "clawgroups.celery",
         "clawgroups.postgres",
         "clawgroups.startup",
+        "clawgroups.forkserver",
         "clawgroups.supervisor",
         "agents.apps",
     ),

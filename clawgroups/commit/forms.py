@@ -175,7 +175,7 @@ class PostgresForm:
     @contextmanager
     def _cursor(self) -> Iterator[psycopg.ClientCursor[Any]]:
         """One that puts values into the text: only so may many statements go over at once."""
-        import psycopg  # not where SQLite serves: it is a tenth of a second of each start
+        import psycopg  # noqa: PLC0415  (a tenth of a second of each start, where SQLite serves)
 
         self._connection.ensure_connection()
         with self._connection.wrap_database_errors, psycopg.ClientCursor(self._connection.connection) as cursor:

@@ -55,6 +55,7 @@ def bring_up(family: Family) -> str:
     place = family.place
     if not family.environment.get("REDIS_URL"):
         start_valkey(family)
+    family.load()
     link = sign_in_link(family.run_once(prepare_spec()), place)
     family.add(worker_spec())
     web = family.add(web_spec(place))

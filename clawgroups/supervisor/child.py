@@ -8,32 +8,27 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from clawgroups.core.parent import die_with
+from clawgroups.core.parent import tie_to
+from clawgroups.supervisor.forking import Fork, Forks
 from clawgroups.supervisor.logs import Log
 from clawgroups.supervisor.place import ROOT
 
 
 @dataclass(frozen=True)
 class Spec:
-    """How a child is run. `patience`: how long it may take to stop after SIGTERM, in seconds."""
+    """How a child is run. `patience`: how long it may take to stop after SIGTERM, in seconds.
+
+    `forked`: its command is one of this very Python's, and is loaded already where children are forked.
+    """
 
     name: str
     command: Sequence[str]
     patience: float
     when_orphaned: signal.Signals = signal.SIGKILL
-
-
-def tie_to(parent: int, death: signal.Signals) -> Callable[[], None]:
-    """What a child does between fork and exec: ask the kernel for a signal when its parent dies."""
-
-    def tie() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        die_with(parent, death)
-
-    return tie
+    forked: bool = False
 
 
 class Child:
@@ -44,12 +39,15 @@ class Child:
     quick_restarts = 5
     longest_pause = 30.0
 
-    def __init__(self, spec: Spec, *, environment: Mapping[str, str], log: Log, lock: int) -> None:
+    def __init__(
+        self, spec: Spec, *, environment: Mapping[str, str], log: Log, lock: int, forks: Forks | None = None
+    ) -> None:
         self.spec = spec
         self.log = log
         self._environment = environment
         self._lock = lock
-        self._process: subprocess.Popen[bytes] | None = None
+        self._forks = forks if spec.forked else None
+        self._process: subprocess.Popen[bytes] | Fork | None = None
         self._born = 0.0
         self._deaths: deque[float] = deque(maxlen=50)
         self.restart_at: float | None = None
@@ -66,21 +64,30 @@ class Child:
         """Start the process in a session of its own: Ctrl-C at the terminal reaches only the supervisor."""
         out = self.log.open()
         try:
-            self._process = subprocess.Popen(
-                self.spec.command,
-                cwd=ROOT,
-                env=dict(self._environment),
-                stdin=subprocess.DEVNULL,
-                stdout=out if stdout is None else stdout,
-                stderr=out,
-                pass_fds=(self._lock,),
-                start_new_session=True,
-                preexec_fn=tie_to(os.getpid(), self.spec.when_orphaned),  # noqa: PLW1509  (one thread)
-            )
+            self._process = self._fork(out, stdout) or self._spawn(out, stdout)
         finally:
             os.close(out)
         self._born = time.monotonic()
         self.restart_at = None
+
+    def _fork(self, out: int, stdout: int | None) -> Fork | None:
+        if self._forks is None:
+            return None
+        stdout, death = out if stdout is None else stdout, self.spec.when_orphaned
+        return self._forks.start(self.spec.command, stdout=stdout, stderr=out, lock=self._lock, death=death)
+
+    def _spawn(self, out: int, stdout: int | None) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.spec.command,
+            cwd=ROOT,
+            env=dict(self._environment),
+            stdin=subprocess.DEVNULL,
+            stdout=out if stdout is None else stdout,
+            stderr=out,
+            pass_fds=(self._lock,),
+            start_new_session=True,
+            preexec_fn=tie_to(os.getpid(), self.spec.when_orphaned),  # noqa: PLW1509  (one thread)
+        )
 
     def ended(self) -> int | None:
         """The exit status once the process has ended (negative: a signal), else None."""

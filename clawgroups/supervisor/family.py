@@ -14,6 +14,7 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 from clawgroups.supervisor.child import Child, Spec, how_it_ended
+from clawgroups.supervisor.forking import LOADING, Forks
 from clawgroups.supervisor.logs import Log
 from clawgroups.supervisor.place import Place, python
 from clawgroups.supervisor.say import REFUSED, CannotRun, Refused, say
@@ -70,8 +71,20 @@ class Family:
         self._lock = lock
         self._signals = signals
         self.children: list[Child] = []
+        self._forks: Forks | None = None
 
     # Coming up
+
+    def load(self) -> None:
+        """From here on children are forked from a process that has loaded everything; wait until it has."""
+        self._forks = Forks(self.environment, Log(self.place.logs / "forkserver.log"))
+        self._forks.begin()
+        until = time.monotonic() + LOADING
+        while not self._forks.ready and time.monotonic() < until:
+            if self._signals.stop:
+                raise Stopped
+            self.look_after()
+            self._signals.wait(0.1)
 
     def add(self, spec: Spec) -> Child:
         """Start a child that is to run from now on."""
@@ -82,7 +95,7 @@ class Family:
 
     def _make(self, spec: Spec) -> Child:
         log = Log(self.place.logs / f"{spec.name}.log")
-        return Child(spec, environment=self.environment, log=log, lock=self._lock)
+        return Child(spec, environment=self.environment, log=log, lock=self._lock, forks=self._forks)
 
     def run_once(self, spec: Spec) -> str:
         """Run a command to its end and give what it printed; a failure is said in its own last line."""
@@ -154,23 +167,27 @@ class Family:
         order = {"web": 0, "agents": 1, "worker": 2, "valkey": 3}
         for child in sorted(self.children, key=lambda child: order.get(child.spec.name, 0)):
             child.stop()
+        if self._forks is not None:
+            self._forks.stop()
 
 
 def web_spec(place: Place) -> Spec:
     arguments = ("-m", "clawgroups.server", "--host", place.host, "--port", str(place.port), "--drain-seconds", "4")
-    return Spec("web", python(*arguments), patience=6.0)
+    return Spec("web", python(*arguments), patience=6.0, forked=True)
 
 
 def worker_spec() -> Spec:
-    return Spec("worker", python(*WORKER), patience=5.0)
+    return Spec("worker", python(*WORKER), patience=5.0, forked=True)
 
 
 def agents_spec(place: Place) -> Spec:
-    return Spec("agents", python("-m", "agents.builtin", "--serve", "--config", str(place.builtin)), patience=2.0)
+    return Spec(
+        "agents", python("-m", "agents.builtin", "--serve", "--config", str(place.builtin)), patience=2.0, forked=True
+    )
 
 
 def prepare_spec() -> Spec:
-    return Spec("prepare", python("manage.py", "prepare"), patience=5.0)
+    return Spec("prepare", python("manage.py", "prepare"), patience=5.0, forked=True)
 
 
 def answers(url: str) -> bool:

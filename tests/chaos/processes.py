@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from clawgroups.supervisor.child import tie_to
+from clawgroups.core.parent import tie_to
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 30.0

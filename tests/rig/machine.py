@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from clawgroups.supervisor.child import tie_to
+from clawgroups.core.parent import tie_to
 from tests.rig.person import Person
 from tests.run.servers import free_port
 from tests.stories import installation

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from clawgroups.core.parent import tie_to
 from clawgroups.supervisor import valkey
-from clawgroups.supervisor.child import Child, Spec, tie_to
+from clawgroups.supervisor.child import Child, Spec
 from clawgroups.supervisor.logs import Log
 from clawgroups.supervisor.place import read_place
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from clawgroups.supervisor.child import tie_to
+from clawgroups.core.parent import tie_to
 from tests.run.prepared import PREPARED
 from tests.run.servers import free_port
 from tests.stories.manage import Manager

@@ -22,8 +22,8 @@ from kombu.exceptions import OperationalError
 
 from clawgroups import jobs
 from clawgroups.coordinator import loop
+from clawgroups.core.parent import tie_to
 from clawgroups.core.timers import Timers
-from clawgroups.supervisor.child import tie_to
 from clawgroups.supervisor.family import WORKER
 from tests.run import servers
 from tests.tooling.processes import alive, children, eventually

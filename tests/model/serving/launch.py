@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from clawgroups.supervisor.child import tie_to
+from clawgroups.core.parent import tie_to
 from clawgroups.supervisor.say import CannotRun
 from tests.model.serving import install
 from tests.run.servers import free_port
