@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.run.prepared import PREPARED
 from tests.stories.installation import Installation, installed
 from tests.stories.sales import Sales, generate
 from tests.stories.script import Script
@@ -20,7 +21,7 @@ NAMED_SEED = "CLAW_STORY_SEED"
 @pytest.fixture(scope="session")
 def claw() -> Iterator[Installation]:
     """The shared installation, from its very first start on."""
-    with installed(new=True, **PACE) as installation:
+    with installed(**PACE, **{PREPARED: ""}) as installation:
         yield installation
         assert not installation.faults()
 

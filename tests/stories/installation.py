@@ -28,10 +28,10 @@ MARKS = {"web": "clawgroups.server", "worker": "celery", "agents": "agents.built
 class Installation:
     """One installation: its folder outlives its processes.
 
-    In a run of all tests it begins with what one first start has left, unless it is to be `new`.
+    In a run of all tests it begins with what one first start has left, unless `CLAW_PREPARED` is empty.
     """
 
-    def __init__(self, *, new: bool = False, **settings: str) -> None:
+    def __init__(self, **settings: str) -> None:
         # Short, since a Unix socket lies in it.
         self.data = Path(tempfile.mkdtemp(prefix="claw-story-"))
         self.port = int(settings.get("PORT") or free_port())
@@ -39,7 +39,7 @@ class Installation:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
         self.environment = {**kept, "CLAWGROUPS_DATA": str(self.data), "PORT": str(self.port), **settings}
         self.lines: Heard[str] = Heard("`up`")
-        self._prepared = "" if new or "DATABASE_URL" in settings else os.environ.get(PREPARED, "")
+        self._prepared = "" if "DATABASE_URL" in settings else self.environment.get(PREPARED, "")
         self._manager = Manager(self.environment)
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -160,9 +160,9 @@ class Installation:
 
 
 @contextlib.contextmanager
-def installed(*, new: bool = False, **settings: str) -> Iterator[Installation]:
+def installed(**settings: str) -> Iterator[Installation]:
     """A running installation, gone afterwards; on a failure the ends of its logs are printed."""
-    installation = Installation(new=new, **settings)
+    installation = Installation(**settings)
     try:
         installation.start()
         yield installation
