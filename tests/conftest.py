@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
@@ -41,11 +42,21 @@ from clawgroups.services import (
 )
 from clawgroups.services.guessing import guesses
 from clawgroups.services.perform import let_go, perform
+from tests import once
 from tests.template import Template, is_real_time
 
 # Speed is measured in benchmarks, never in a test.
 hypothesis_settings.register_profile("ours", deadline=None)
 hypothesis_settings.load_profile("ours")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def made_once() -> Iterator[None]:
+    """What would be made anew for every client and after every test that commits, though it is always the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        once.share_static_files(patch)
+        once.keep_permissions(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -177,8 +188,10 @@ SKILLS = {"scribe": "writing", "counter": "data-analysis", "judge": "review"}
 
 def make_users() -> dict[str, User]:
     """The people, without any workspace."""
-    people = {n: User.objects.create_user(n) for n in ("ada", "bob", "carol", "gus", "mallory")}
-    people["sue"] = User.objects.create_user("sue", is_staff=True, is_superuser=True)
+    names = ("ada", "bob", "carol", "gus", "mallory", "sue")
+    people = {name: User(username=name, password=make_password(None)) for name in names}
+    people["sue"].is_staff = people["sue"].is_superuser = True
+    User.objects.bulk_create(people.values())
     return people
 
 

@@ -82,6 +82,10 @@ KEY = {
 class ProblemAPI(NinjaAPI):
     """Ninja's API whose every failure is a problem document, and whose addresses are named after their verbs."""
 
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self._described: dict[str, Any] = {}
+
     def get_operation_url_name(self, operation: Operation, router: Any) -> str:
         return operation.view_func.__name__.strip("_").replace("_", "-")
 
@@ -109,7 +113,16 @@ class ProblemAPI(NinjaAPI):
                     ]
 
     def get_openapi_schema(self, **kwargs: Any) -> Any:
-        schema = super().get_openapi_schema(**kwargs)
+        """The description of all addresses, for reading: it is made once, since they stay while the process runs."""
+        prefix = kwargs.get("path_prefix")
+        if prefix is None:
+            prefix = self.get_root_path(kwargs.get("path_params") or {})
+        if prefix not in self._described:
+            self._described[prefix] = self._describe(prefix)
+        return self._described[prefix]
+
+    def _describe(self, prefix: str) -> Any:
+        schema = super().get_openapi_schema(path_prefix=prefix)
         for methods in schema["paths"].values():
             for method, operation in methods.items():
                 operation["responses"]["default"] = PROBLEM

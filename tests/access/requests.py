@@ -199,6 +199,7 @@ def ask(client: Client, method: str, name: str, room: Room) -> Any:
 def path_of(name: str, room: Room) -> str:
     """The address with ids of this room."""
     bare = name.rpartition(":")[2]
+    keys = parameters(name)
     known = {
         **OTHER,
         **room.ids,
@@ -207,10 +208,9 @@ def path_of(name: str, room: Room) -> str:
         "version": 1,
         "task_id": room.tasks[TASK.get(bare, "work")].pk,
         "run_id": room.ids[RUN.get(bare, "run_id")],
-        "object_id": admin_row(bare),
-        "id": admin_row(bare),
+        **{key: admin_row(bare) for key in keys if key in ("object_id", "id")},
     }
-    return reverse(name, kwargs={key: known[key] for key in parameters(name)})
+    return reverse(name, kwargs={key: known[key] for key in keys})
 
 
 _parameters: dict[str, list[str]] = {}

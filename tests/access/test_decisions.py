@@ -25,7 +25,7 @@ from clawgroups.realtime.hub import the_hub
 from clawgroups.services import approvals, members, putting, questions
 from clawgroups.services.perform import perform, read_async
 from tests.access.expect import Door
-from tests.access.requests import ask, client_of
+from tests.access.requests import ask, client_of, path_of
 from tests.access.test_pages import body, readable
 from tests.access.test_sockets import knock
 from tests.access.world import NAMES, Room, World
@@ -117,10 +117,15 @@ def rooms(world: World) -> list[Room]:
 def test_no_page_and_no_answer_tells_a_guest_what_was_asked_or_answered(world: World, door: Door) -> None:
     found: dict[str, set[str]] = {"guest": set(), "member": set()}
     places: list[str] = []
+    seen: set[tuple[str, str]] = set()
     for room in rooms(world):
         for who, words in found.items():
             client = client_of(world, who, door)
             for name in readable(door):
+                # Of an address that takes none of the rows by which the rooms differ, all of them ask for the same.
+                if (here := (who, path_of(name, room))) in seen:
+                    continue
+                seen.add(here)
                 said = body(ask(client, "GET", name, room))
                 words |= {word for word in WORDS if word in said}
                 places += [f"{name}: {word}" for word in WORDS if word in said and who == "guest"]

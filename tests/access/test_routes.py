@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -16,8 +16,10 @@ from allauth.mfa.webauthn.internal.auth import WebAuthn
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from agents.models import Agent
 from clawgroups import permissions
@@ -28,7 +30,7 @@ from clawgroups.routing import urlpatterns as sockets
 from clawgroups.services import people
 from tests.access import passkey
 from tests.access.expect import Answer, Door, door_of, expected, given, row_of
-from tests.access.requests import ask, client_of, learn
+from tests.access.requests import ask, body_of, client_of, learn, path_of
 from tests.access.world import CAST, Room, World, routes
 
 pytestmark = pytest.mark.django_db
@@ -42,12 +44,31 @@ METHODS = {
     for methods in api.get_openapi_schema()["paths"].values()
     for method, operation in methods.items()
 }
+# What refuses a method before it looks at anything else; its closure holds the methods that it lets in.
+REFUSING = require_safe(lambda _request: HttpResponse()).__code__
+BOTH = ("GET", "POST")
+TAKEN: dict[str, set[str]] = {}
+
+
+def let_in(view: Any) -> Iterable[str]:
+    """The methods of a view that refuses all others to everybody alike, whoever asks."""
+    if getattr(view, "__code__", None) is not REFUSING:
+        return BOTH
+    cells = dict(zip(REFUSING.co_freevars, view.__closure__, strict=True))
+    methods: Iterable[str] = cells["request_method_list"].cell_contents
+    return methods
+
+
 for _name, _pattern in routes():
     learn(_name, list(_pattern.pattern.converters) or list(_pattern.pattern.regex.groupindex))
+    TAKEN.setdefault(_name, set()).update(let_in(_pattern.callback))
 
 
-def methods_of(name: str) -> tuple[str, ...]:
-    return (METHODS[name],) if name in METHODS else ("GET", "POST")
+def methods_of(name: str, *, refused: bool = False) -> tuple[str, ...]:
+    """What an address is asked; with `refused`, what it refuses to everybody, too."""
+    if name in METHODS:
+        return (METHODS[name],)
+    return BOTH if refused else tuple(method for method in BOTH if method in TAKEN[name])
 
 
 def wrong(world: World, who: str, door: Door, *, foreign: bool) -> Iterator[str]:
@@ -55,9 +76,16 @@ def wrong(world: World, who: str, door: Door, *, foreign: bool) -> Iterator[str]
     client = client_of(world, who, door)
     user = world.user(who)
     own = own_rows(user) if user is not None else {}
+    ours, theirs = (replace(room, ids=room.ids | own) for room in (world.ours, world.foreign))
     for name in NAMES:
-        if door_of(name) is door:
-            yield from _wrong_at(world, client, name, who, own, foreign)
+        # What asks for the same in both workspaces is asked in ours.
+        if door_of(name) is door and (not foreign or asked(name, theirs) != asked(name, ours)):
+            yield from _wrong_at(client, name, who, theirs if foreign else ours, foreign)
+
+
+def asked(name: str, room: Room) -> list[Any]:
+    """All that an address is asked in a workspace."""
+    return [path_of(name, room), *(body_of(method, name, room) for method in methods_of(name))]
 
 
 def own_rows(user: User) -> dict[str, Any]:
@@ -72,13 +100,13 @@ def own_rows(user: User) -> dict[str, Any]:
     return {"token_id": token.pk, "own_agent": agent.pk, "pk": key.instance.pk, "session_pk": other.pk}
 
 
-def _wrong_at(world: World, client: Client, name: str, who: str, own: dict[str, Any], foreign: bool) -> Iterator[str]:
-    room = world.foreign if foreign else world.ours
-    room = replace(room, ids=room.ids | own)
+def _wrong_at(client: Client, name: str, who: str, room: Room, foreign: bool) -> Iterator[str]:
     cookies = copy.deepcopy(client.cookies)
     want = expected(name, who, foreign=foreign)
+    # That it refuses a method, the first of them all finds out.
+    methods = methods_of(name, refused=who == next(iter(CAST)))
     refused = 0
-    for method in methods_of(name):
+    for method in methods:
         with transaction.atomic():
             response = ask(client, method, name, room)
             transaction.set_rollback(True)
@@ -90,8 +118,8 @@ def _wrong_at(world: World, client: Client, name: str, who: str, own: dict[str, 
         got = given(response)
         if got is None or (want is not Answer.ANY and got is not want):
             yield f"{method} {name} ({row_of(name)}) as {who}: {want} expected, {response.status_code} given"
-    if refused == len(methods_of(name)):
-        yield f"{name} takes neither {' nor '.join(methods_of(name))}"
+    if refused == len(methods):
+        yield f"{name} takes neither {' nor '.join(methods)}"
 
 
 # One world for all who come: nothing of what they ask stays in it.

@@ -151,8 +151,8 @@ SHARED = (
     [
         ("xl/styles.xml", b"<cellXfs>%s</cellXfs>" % (b"<xf/>" * 400_000)),
         # Under a name that no check of sizes looks at, and in a sheet that does not say how large it is.
-        ("xl/strings", b"<si><t>a</t></si>" * 600_000),
-        ("xl/worksheets/sheet1.xml", b"<sheetData>%s</sheetData>" % (b"<row></row>" * 900_000)),
+        ("xl/strings", b"<si><t>%s</t></si>" % (b"a" * 1_000) * 10_000),
+        ("xl/worksheets/sheet1.xml", b"<sheetData>%s</sheetData>" % (b"<row>%s</row>" % (b" " * 100) * 90_000)),
     ],
 )
 def test_a_workbook_is_read_no_further_than_a_page_needs(
