@@ -22,10 +22,10 @@ from tests.stories.waiting import until
 
 # Of T16, T17 and T18 `blows` are the agents that misbehave; T17 has as many silent ones, and 2 of 5 of each other kind.
 SIZES = {
-    "T15": {FULL: Size(FULL, 300, 4000, 0, 0.5), CI: Size(CI, 12, 24, 0, 0.12)},
-    "T16": {FULL: Size(FULL, 300, 600, 100, 20.0), CI: Size(CI, 16, 36, 6, 8.0)},
-    "T17": {FULL: Size(FULL, 300, 400, 50, 2.5), CI: Size(CI, 16, 20, 4, 0.4)},
-    "T18": {FULL: Size(FULL, 300, 4000, 30, 0.5), CI: Size(CI, 16, 40, 2, 0.2)},
+    "T15": {FULL: Size(FULL, 300, 4000, 0, 0.5), CI: Size(CI, 6, 12, 0, 0.12)},
+    "T16": {FULL: Size(FULL, 300, 600, 100, 20.0), CI: Size(CI, 8, 12, 2, 8.0)},
+    "T17": {FULL: Size(FULL, 300, 400, 50, 2.5), CI: Size(CI, 10, 12, 3, 0.4)},
+    "T18": {FULL: Size(FULL, 300, 4000, 30, 0.5), CI: Size(CI, 8, 28, 1, 0.2)},
 }
 # How the clock of the stack is scaled: nobody waits minutes for a lost contact or a stall. At full size T17 has twice
 # the time: heartbeats of a second that 300 agents send late on two cores look like an outage of our own.
@@ -166,7 +166,7 @@ def woken_late(stack: Stack, size: Size, seed: int) -> Row:
 
     def at_first(stack: Stack, room: Room) -> Crew:
         roles = {one["name"]: "late" for one in room.agents}
-        return Crew(stack, room.agents[:frozen], seed=seed, work=size.work, roles=roles, processes=4)
+        return Crew(stack, room.agents[:frozen], seed=seed, work=size.work, roles=roles, processes=min(frozen, 4))
 
     def act(scene: Scene, row: Row) -> None:
         # As the agents say: what was sent may not have been read yet.
@@ -241,9 +241,10 @@ def never_delivering(stack: Stack, size: Size, seed: int) -> Row:
     row.measure("tries of a task, most", max(one.number for one in tried), 3, "of them")
     row.measure("failures of an agent, most", max(failed.values()), 5, "of them")
     row.measure("attempts per task", len(tried) / size.tasks, 1.2, "of them")
-    barred = stack.rows("SELECT name FROM agents_agent WHERE breaker = 'quarantined'")
+    barred = {hexed(str(pk)) for (pk,) in stack.rows("SELECT id FROM agents_agent WHERE breaker = 'quarantined'")}
+    barred &= {hexed(one["id"]) for one in scene.room.agents}
     worst = {number for number, times in failed.items() if times >= 5}
-    free = worst - {int(name.split()[-1]) for (name,) in barred if name.startswith("Agent ")}
+    free = [number for number in worst if hexed(scene.room.agents[number]["id"]) not in barred]
     row.measure("agents that failed five times and still get work", len(free), 0, "of them")
     row.note(f"{len(barred)} in quarantine")
     return row
