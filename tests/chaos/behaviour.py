@@ -21,7 +21,7 @@ from tests.chaos.scene import MINUTES, Scene, Stage, staged
 from tests.chaos.stacks import Stack, running
 from tests.stories.waiting import until
 
-# Of T15 `blows` are how often the line is cut, where no clock says so; of T16, T17 and T18 the agents that misbehave. T17
+# Of T15 `blows` are how often the line is cut, where no clock says so; of T16 to T18 the agents that misbehave. T17
 # has as many silent ones, and 2 of 5 of each other kind.
 SIZES = {
     "T15": {FULL: Size(FULL, 300, 4000, 0, 0.5), CI: Size(CI, 6, 12, 3, 0.12)},
