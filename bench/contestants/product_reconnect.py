@@ -46,7 +46,7 @@ def main() -> None:
             steps=count,
             seconds=max(absences),
             other_epoch=count - kept,
-            reassigned=released(stack),
+            reassigned=released(stack, room.workspace),
             doubled=sum(times - 1 for times in crew.prompts().values()),
         )
 

@@ -17,7 +17,7 @@ from tests.chaos.history import Verdict
 from tests.chaos.plans import flat
 from tests.chaos.processes import ROOT, python
 from tests.chaos.rows import Size
-from tests.chaos.stacks import Servers, Stack
+from tests.chaos.stacks import LONGEST, Servers, Stack
 from tests.stories.waiting import until
 
 RESTORED = -1
@@ -87,7 +87,7 @@ class Events:
         # As many as were lost, fewer or more: a number alone does not tell a client that it heard others.
         self.write(dice.choice((0, 20, 80)))
         self._stack.back("web")
-        self._room.script.reachable()
+        self._room.script.reachable(seconds=LONGEST)
 
     def _ask(self, verb: str, number: int) -> int:
         assert self._process.stdin is not None

@@ -23,7 +23,7 @@ from tests.stories.script import Script
 from tests.stories.waiting import until
 
 # `blows`: how often the web server is killed, and how often the agents' line is cut.
-SIZES = {"T22": {FULL: Size(FULL, 300, 300, 5, 0.5), CI: Size(CI, 18, 18, 1, 0.1)}}
+SIZES = {"T22": {FULL: Size(FULL, 300, 300, 5, 0.5), CI: Size(CI, 11, 11, 1, 0.1)}}
 SCALE = {FULL: 0.2, CI: 0.1}
 PATIENT = {
     "lost_contact": 1200.0,

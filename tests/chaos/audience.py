@@ -42,6 +42,7 @@ class Audience:
         self, stack: Stack, room: Room, *, journals: int, pages: int, seed: int, url: str = "", name: str = "audience"
     ) -> None:
         self._stack, self._room, self.count = stack, room, journals + pages
+        name = f"{name}-{room.workspace[-8:]}"
         self.diary = stack.data / f"{name}.jsonl"
         self.after = head_of(stack, room.workspace)
         config = {

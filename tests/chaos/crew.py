@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.chaos.processes import ROOT, Process, python
+from tests.chaos.processes import Process, python
 from tests.chaos.stacks import Stack
 from tests.stories.script import Script
 from tests.stories.waiting import until
@@ -42,26 +41,19 @@ def furnish(
     stack: Stack, count: int, *, alike: bool = False, timers: Mapping[str, float] | None = None, second: bool = False
 ) -> Room:
     """A new workspace with `count` agents on this stack; see `scene.Stage`."""
-    more = [*(["alike"] if alike else []), *(["second"] if second else [])]
-    done = subprocess.run(
-        python("-m", "tests.chaos.seed", str(count), *more),
-        cwd=ROOT,
-        env={**stack.environment, "DJANGO_SETTINGS_MODULE": "clawgroups.settings"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    made = json.loads(done.stdout.splitlines()[-1])
-    token = stack.manage("token", "owner").split()[-1]
-    room = Room(made["workspace"], made["agents"], Script(stack.url, token))
+    told = f"from tests.chaos.seed import say; say({count}, alike={alike}, second={second})"
+    made = json.loads(stack.manage("shell", "-c", told).splitlines()[-1])
+    room = Room(made["workspace"], made["agents"], Script(stack.url, made["token"]))
     if timers:
         room.set_timers(timers)
     return room
 
 
 class Crew:
-    """The processes of a swarm: agents in their roles, spread over `processes`."""
+    """The processes of a swarm: agents in their roles, spread over `processes`.
+
+    `scale` stretches the waits of their connectors; without it the stack's clock does, down to a fifth.
+    """
 
     def __init__(
         self,
@@ -73,9 +65,10 @@ class Crew:
         roles: Mapping[str, str] | None = None,
         processes: int = 1,
         url: str = "",
+        scale: float = 0.0,
     ) -> None:
         self.diary = stack.data / f"diary-{agents[0]['id'][-8:]}.jsonl"
-        scale = float(stack.environment.get("CLAWGROUPS_CLOCK_SCALE", "1"))
+        scale = scale or max(float(stack.environment.get("CLAWGROUPS_CLOCK_SCALE", "1")), 0.2)
         self.processes = []
         self._count = len(agents)
         for number in range(processes):
@@ -84,7 +77,7 @@ class Crew:
                 for one in agents[number::processes]
             ]
             config = {
-                "url": url or stack.url, "seed": seed, "work": work, "scale": max(scale, 0.2),
+                "url": url or stack.url, "seed": seed, "work": work, "scale": scale,
                 "diary": str(self.diary), "agents": share,
             }  # fmt: skip
             file = stack.data / f"swarm-{agents[0]['id'][-8:]}-{number}.json"
@@ -113,9 +106,9 @@ class Crew:
         text = self.diary.read_text()
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
-    def up(self) -> set[str]:
-        """Who was connected at least once."""
-        return {line["agent"] for line in self.lines() if line["what"] == "up"}
+    def up(self, since: float = 0.0) -> set[str]:
+        """Who came in since then, at least once."""
+        return {line["agent"] for line in self.lines() if line["what"] == "up" and line["at"] >= since}
 
     def freeze(self) -> None:
         """Stop all of them where they are, as a machine that sleeps does."""
@@ -142,13 +135,17 @@ class Crew:
 
     def absences(self, after: float = 0) -> list[float]:
         """For each time that an agent lost its socket: how many seconds until it was back."""
+        return [back - gone for gone, back in self.away(after)]
+
+    def away(self, after: float = 0) -> list[tuple[float, float]]:
+        """For each time that an agent lost its socket: when, and when it was back, in seconds since 1970."""
         gone: dict[str, float] = {}
         found = []
         for line in self.lines():
             if line["what"] == "down" and line["at"] >= after:
                 gone.setdefault(line["agent"], line["at"])
             elif line["what"] == "up" and line["agent"] in gone:
-                found.append(line["at"] - gone.pop(line["agent"]))
+                found.append((gone.pop(line["agent"]), line["at"]))
         return found
 
 

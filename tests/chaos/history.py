@@ -68,7 +68,7 @@ def judge(
         untold = tasks.keys() - prompts.keys()
         verdict.faults += [f"{len(untold)} tasks are in no agent's diary"] if untold else []
     verdict.faults += checker.gapless(entries) + checker.fenced(entries) + checker.ended_as_journaled(entries, [])
-    verdict.faults += open_without_deadline(stack)
+    verdict.faults += open_without_deadline(stack, workspace)
     verdict.faults += same_everywhere(snapshot, entries, followers)
     return verdict
 
@@ -89,7 +89,7 @@ def at_one_moment(stack: Stack, script: Script, workspace: str) -> tuple[list[Js
 def journal(stack: Stack, workspace: str) -> list[Json]:
     """A workspace's journal as its rows stand."""
     rows = stack.rows(
-        f"SELECT seq, at, type, payload FROM clawgroups_entry WHERE {_is('workspace_id', workspace)} ORDER BY seq"
+        f"SELECT seq, at, type, payload FROM clawgroups_entry WHERE {is_('workspace_id', workspace)} ORDER BY seq"
     )
     return [
         {"seq": seq, "at": str(at), "type": type_, "payload": json.loads(said) if isinstance(said, str) else said}
@@ -99,7 +99,7 @@ def journal(stack: Stack, workspace: str) -> list[Json]:
 
 def moments(stack: Stack, workspace: str) -> dict[int, float]:
     """When each entry was written, in seconds since 1970, by its number."""
-    rows = stack.rows(f"SELECT seq, at FROM clawgroups_entry WHERE {_is('workspace_id', workspace)}")
+    rows = stack.rows(f"SELECT seq, at FROM clawgroups_entry WHERE {is_('workspace_id', workspace)}")
     return {seq: seconds_of(at) for seq, at in rows}
 
 
@@ -111,23 +111,24 @@ def seconds_of(at: Any) -> float:
 
 def head_of(stack: Stack, workspace: str) -> int:
     """The number of the journal's last entry."""
-    rows = stack.rows(f"SELECT head FROM clawgroups_workspace WHERE {_is('id', workspace)}")
+    rows = stack.rows(f"SELECT head FROM clawgroups_workspace WHERE {is_('id', workspace)}")
     return int(rows[0][0])
 
 
-def _is(column: str, pk: str) -> str:
+def is_(column: str, pk: str) -> str:
+    """SQL: this column holds this id."""
     return f"replace(CAST({column} AS text), '-', '') = '{hexed(pk)}'"
 
 
 def _tasks(stack: Stack, run: str) -> dict[str, str]:
-    rows = stack.rows(f"SELECT id, state FROM clawgroups_task WHERE {_is('run_id', run)}")
+    rows = stack.rows(f"SELECT id, state FROM clawgroups_task WHERE {is_('run_id', run)}")
     return {_uuid(pk): state for pk, state in rows}
 
 
 def _accepted(stack: Stack, run: str) -> Counter[str]:
     rows = stack.rows(
         "SELECT a.task_id FROM clawgroups_attempt a JOIN clawgroups_task t ON t.id = a.task_id "
-        f"WHERE a.state = 'accepted' AND {_is('t.run_id', run)}"
+        f"WHERE a.state = 'accepted' AND {is_('t.run_id', run)}"
     )
     return Counter(_uuid(pk) for (pk,) in rows)
 
@@ -137,10 +138,10 @@ def _uuid(pk: Any) -> str:
     return f"{plain[:8]}-{plain[8:12]}-{plain[12:16]}-{plain[16:20]}-{plain[20:]}"
 
 
-def open_without_deadline(stack: Stack) -> list[str]:
-    """Open tasks that do not say whom they wait for, until when, and what happens then."""
+def open_without_deadline(stack: Stack, workspace: str) -> list[str]:
+    """Open tasks of a workspace that do not say whom they wait for, until when, and what happens then."""
     rows = stack.rows(
-        f"SELECT key, state FROM clawgroups_task WHERE {OPEN} "
+        f"SELECT key, state FROM clawgroups_task WHERE {OPEN} AND {is_('workspace_id', workspace)} "
         "AND (blocked_on = '' OR next_actor = '' OR deadline_at IS NULL OR deadline_effect = '')"
     )
     return [f"task {key} is {state} and says nothing of what comes next" for key, state in rows]

@@ -188,6 +188,7 @@ def throttled(stack: Stack, size: Size, seed: int) -> Row:
     """T20: some browsers read a thousand bytes a second; nobody else may notice, nor the server's memory."""
     row = Row("T20", f"{size.blows} of {size.agents} browsers read {THIN / 1000:g} kB/s", stack.name, seed)
     room, book = furnish(stack, 0), Book()
+    before = stack.said("web").count(SHUT_OUT)
     with ExitStack() as over:
         line = over.enter_context(FaultProxy(stack.url))
         near = come(over, by_halves(size.agents - size.blows), room.script, room, book)
@@ -202,7 +203,7 @@ def throttled(stack: Stack, size: Size, seed: int) -> Row:
         judge(row, stack, room, tally, [*near, *far])
     undisturbed(row, near)
     measure_reading(row, size, tally, near, far)
-    measure_ends(row, stack, far)
+    measure_ends(row, far, shut=stack.said("web").count(SHUT_OUT) - before)
     held = [sample.memory for sample in meter.samples["web"]]
     row.measure("web's memory grew by", max(held) - held[0], 50, "MiB")
     return row
@@ -238,14 +239,13 @@ def measure_reading(row: Row, size: Size, tally: Tally, near: Sequence[Browser],
         row.note(f"{len(again)} slow {kind.__name__} began anew {sum(again)} times")
 
 
-def measure_ends(row: Row, stack: Stack, far: Sequence[Browser]) -> None:
+def measure_ends(row: Row, far: Sequence[Browser], *, shut: int) -> None:
     """A line of a slow one ends with 4413 only.
 
     The code stands behind all that is on the way, and the server does not wait until that is read: whoever is shut
     out sees a line that is cut off, so that the server's log must say of each that it was shut out.
     """
     ends = [int(code) for one in far for code in one.ends]
-    shut = stack.said("web").count(SHUT_OUT)
     row.note(f"{shut} times a slow one was shut out with {TOO_FAR_BEHIND}, as they saw it {dict(Counter(ends))}")
     strange = [code for code in ends if code not in (TOO_FAR_BEHIND, CUT_OFF)]
     row.measure("ends of another kind", max(len(strange), len(ends) - shut, 0), 0, "of them")

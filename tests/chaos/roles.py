@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from typing import Protocol
 
@@ -31,7 +32,12 @@ class Turn(Protocol):
         """Write this line as it is."""
         ...
 
+    async def cue(self, what: str) -> None:
+        """Wait until the test says so."""
+        ...
 
+
+ENOUGH = "enough"
 OBEDIENT_SAYS = "The result stands, as it was asked for."
 Outcome = str | None
 """A stop reason; None where the prompt was answered already, or never is."""
@@ -75,6 +81,20 @@ async def slow(turn: Turn) -> Outcome:
     return "end_turn"
 
 
+async def busy(turn: Turn) -> Outcome:
+    """Gets on, and is seen to, until the test says that it is enough."""
+    told = asyncio.create_task(turn.cue(ENOUGH))
+    try:
+        for page in itertools.count(1):
+            await turn.act(f"Look at page {page}", output=f"seen {turn.dice.random():.6f}")
+            if (await asyncio.wait([told], timeout=turn.work))[0]:
+                break
+    finally:
+        told.cancel()
+    await turn.say(OBEDIENT_SAYS)
+    return "end_turn"
+
+
 async def silent(_turn: Turn) -> Outcome:
     """Takes the prompt and is never heard of again; its socket stays open."""
     await asyncio.Event().wait()
@@ -109,4 +129,5 @@ async def liar(turn: Turn) -> Outcome:
 DUPLICATOR = "duplicator"
 """Works as `steady` does; whatever it says and that has an identity comes one to three times, in any order."""
 
-ROLES = {role.__name__: role for role in (obedient, steady, late, slow, silent, looping, liar)} | {DUPLICATOR: steady}
+PLAYED = (obedient, steady, late, slow, busy, silent, looping, liar)
+ROLES = {role.__name__: role for role in PLAYED} | {DUPLICATOR: steady}

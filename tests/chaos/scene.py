@@ -53,7 +53,7 @@ class Scene:
 
         Right after a blow is also when something open could wait without saying for what.
         """
-        self.silent += open_without_deadline(self.stack)
+        self.silent += open_without_deadline(self.stack, self.room.workspace)
         began, before = time.monotonic(), self.moved()
         until(lambda: self.moved() > before or self.ended(), seconds=seconds, what="a task that moves on")
         return time.monotonic() - began

@@ -1,18 +1,14 @@
-"""`python -m tests.chaos.seed COUNT [alike] [second]`: a workspace with fake agents, written by the services.
+"""A workspace with fake agents, written by the services: for `manage.py shell` on the stack that is meant.
 
-JSON on stdout. Each has two of the skills; with `alike` all of them. With `second` there is an administrator of that
-name, too.
+Each has two of the skills; where they are `alike`, all of them. With `second` there is an administrator of that name,
+too.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from typing import Any
 from uuid import UUID
-
-import django
 
 # None of the built-in agents': they would be given these tasks too.
 SKILLS = ("reading", "counting", "drawing", "folding", "sorting")
@@ -21,13 +17,14 @@ SECOND = "second"
 
 def seed(count: int, skills: int, *, second: bool) -> dict[str, Any]:
     """Register `count` agents of the first person in a new workspace; their keys, and a token of that person."""
-    from django.contrib.auth.models import User  # noqa: PLC0415  (Django is set up first)
+    from django.contrib.auth.models import User  # noqa: PLC0415  (read by those, too, who have no Django)
 
     from clawgroups.auth import actor_of_user  # noqa: PLC0415
     from clawgroups.services import agents, members, people, workspaces  # noqa: PLC0415
     from clawgroups.services.perform import perform  # noqa: PLC0415
 
-    owner = actor_of_user(people.ensure_first_person())
+    person = people.ensure_first_person()
+    owner = actor_of_user(person)
     made = perform(workspaces.create_workspace, name="Chaos", goal="Lose nothing", actor=owner)
     workspace = UUID(made.answer["id"])
     if second:
@@ -46,17 +43,13 @@ def seed(count: int, skills: int, *, second: bool) -> dict[str, Any]:
             actor=owner,
         )
         crew.append({"id": outcome.answer["id"], "name": f"agent-{number}", "key": key.secret})
-    return {"workspace": str(workspace), "agents": crew}
+    _, token = people.create_token(person, name="chaos", days=None)
+    return {"workspace": str(workspace), "agents": crew, "token": token}
 
 
-def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clawgroups.settings")
-    django.setup()
+def say(count: int, *, alike: bool, second: bool) -> None:
+    """The same as a line of JSON on stdout."""
     from clawgroups import commit  # noqa: PLC0415
 
-    print(json.dumps(seed(int(sys.argv[1]), len(SKILLS) if "alike" in sys.argv else 2, second=SECOND in sys.argv)))
+    print(json.dumps(seed(count, len(SKILLS) if alike else 2, second=second)))
     commit.drain()
-
-
-if __name__ == "__main__":
-    main()

@@ -10,7 +10,6 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,9 +17,10 @@ from typing import Any
 
 import psycopg
 
-from tests.chaos.processes import ROOT, Process, children_of, lives, python
+from tests.chaos.processes import Process, children_of, lives, python
 from tests.run.servers import Postgres, Redis, free_port
 from tests.stories.installation import OURS, Installation
+from tests.stories.manage import Manager
 from tests.stories.script import Script
 from tests.stories.waiting import until
 
@@ -31,6 +31,7 @@ PARTS = {
     "coordinator": (*WORKER, "--pool", "threads", "--concurrency", "8", "-Q", "coordinator", "-n", "coordinator@%h"),
 }
 SECRET = "chaos-" + "0123456789abcdef" * 4
+LONGEST = 300.0  # seconds for a command or a start, on a machine that has much else to do
 
 
 class Servers:
@@ -59,6 +60,8 @@ class Servers:
             name: Process(name, python(*command), self.environment, self.data / f"{name}.log")
             for name, command in PARTS.items()
         }
+        self._manager = Manager(self.environment)
+        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
 
     def start(self) -> None:
         self.postgres.start()
@@ -66,7 +69,7 @@ class Servers:
         self.manage("prepare")
         for part in self.parts.values():
             part.start()
-        Script(self.url, "").reachable()
+        Script(self.url, "").reachable(seconds=LONGEST)
 
     def kill(self, part: str) -> list[int]:
         return self.parts[part].kill()
@@ -84,11 +87,16 @@ class Servers:
         return {name: part.pid if part.runs else None for name, part in self.parts.items()}
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.postgres.url, autocommit=True) as connection:
-            return connection.execute(sql).fetchall()
+        # A connection for each of the many looks costs more than the look.
+        if self._connection is not None:
+            with contextlib.suppress(psycopg.OperationalError):
+                return self._connection.execute(sql).fetchall()
+            self._connection.close()  # the server was stopped since
+        self._connection = psycopg.connect(self.postgres.url, autocommit=True)
+        return self._connection.execute(sql).fetchall()
 
     def manage(self, *arguments: str) -> str:
-        return _manage(self.environment, *arguments)
+        return self._manager.run(arguments, seconds=LONGEST)
 
     def said(self, part: str) -> str:
         return self.parts[part].said()
@@ -96,6 +104,9 @@ class Servers:
     def remove(self) -> None:
         for part in self.parts.values():
             part.stop()
+        self._manager.end()
+        if self._connection is not None:
+            self._connection.close()
         self.redis.remove()
         self.postgres.remove()
         shutil.rmtree(self.data, ignore_errors=True)
@@ -133,7 +144,7 @@ class Embedded:
             return connection.execute(sql).fetchall()
 
     def manage(self, *arguments: str) -> str:
-        return self._up.manage(*arguments)
+        return self._up.manage(*arguments, seconds=LONGEST)
 
     def said(self, part: str) -> str:
         return self._up.said(part)
@@ -163,14 +174,6 @@ def running(kind: str, **settings: str) -> Iterator[Stack]:
         raise
     finally:
         stack.remove()
-
-
-def _manage(environment: dict[str, str], *arguments: str) -> str:
-    done = subprocess.run(
-        python("manage.py", *arguments), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def gone(pids: Sequence[int], *, seconds: float) -> None:

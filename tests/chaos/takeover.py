@@ -22,7 +22,7 @@ from tests.chaos.rows import FULL, Row
 from tests.run import servers
 
 EACH = {FULL: 25}
-FEW = 2
+FEW = 1
 
 
 @dataclass(frozen=True)

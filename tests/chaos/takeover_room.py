@@ -7,10 +7,11 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TextIO
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -32,16 +33,9 @@ HANDS = ("bob", "carol", "ada")
 class Side:
     """A process of `tests.chaos.takeover_sides`; many may ask it for something at once."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, asking: TextIO, answers: TextIO) -> None:
         self.name = name
-        self._process = subprocess.Popen(
-            python("-m", "tests.chaos.takeover_sides"),
-            cwd=ROOT,
-            env=os.environ | {"DJANGO_SETTINGS_MODULE": "clawgroups.settings"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._asking, self._answers = asking, answers
         self._numbers, self._lock = itertools.count(1), threading.Lock()
         self._asked: dict[int, Future[Any]] = {}
         self._up = threading.Event()
@@ -52,8 +46,7 @@ class Side:
         assert self._up.wait(4 * PATIENCE), f"{self.name} does not come up"
 
     def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        for line in self._answers:
             if line == "ready\n":
                 self._up.set()
                 continue
@@ -66,13 +59,12 @@ class Side:
 
     def begin(self, job: str, **given: Any) -> Future[Any]:
         """Let it do a job."""
-        assert self._process.stdin is not None
         future: Future[Any] = Future()
         with self._lock:
             number = next(self._numbers)
             self._asked[number] = future
-            self._process.stdin.write(json.dumps([number, job, given], default=str) + "\n")
-            self._process.stdin.flush()
+            self._asking.write(json.dumps([number, job, given], default=str) + "\n")
+            self._asking.flush()
         return future
 
     def ask(self, job: str, **given: Any) -> Any:
@@ -81,19 +73,39 @@ class Side:
 
     def close(self) -> None:
         """Nothing more is asked of it: let it commit what waits and end."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-
-    def end(self) -> None:
-        """Wait until it has ended."""
-        try:
-            self._process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._asking.close()
 
 
 Sides = Mapping[str, Side]
+
+
+@contextmanager
+def sides_of(*names: str) -> Iterator[dict[str, Side]]:
+    """A process for each of these names, forked by one that has imported everything; they end with their last job."""
+    pipes = [(os.pipe(), os.pipe()) for _ in names]
+    theirs = [(asked, answer) for (asked, _), (_, answer) in pipes]
+    process = subprocess.Popen(
+        python("-m", "tests.chaos.takeover_sides", *(f"{asked}:{answer}" for asked, answer in theirs)),
+        cwd=ROOT,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "clawgroups.settings"},
+        pass_fds=[end for both in theirs for end in both],
+    )
+    for end in (end for both in theirs for end in both):
+        os.close(end)
+    sides = {
+        name: Side(name, os.fdopen(asking, "w"), os.fdopen(answers))
+        for name, ((_, asking), (answers, _)) in zip(names, pipes, strict=True)
+    }
+    try:
+        yield sides
+    finally:
+        for side in sides.values():
+            side.close()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @dataclass

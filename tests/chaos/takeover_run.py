@@ -30,7 +30,7 @@ from clawgroups.models import Approval, Attempt, Command, Draft, Entry  # noqa: 
 from tests.chaos.takeover import Report  # noqa: E402
 from tests.chaos.takeover_judge import faults  # noqa: E402
 from tests.chaos.takeover_phases import PHASES, RIVAL, TAKEOVER, WORK, Round, race  # noqa: E402
-from tests.chaos.takeover_room import GATEWAY, OTHERS, PATIENCE, PEOPLE, Json, Room, Side, furnished  # noqa: E402
+from tests.chaos.takeover_room import GATEWAY, OTHERS, PATIENCE, PEOPLE, Json, Room, furnished, sides_of  # noqa: E402
 from tests.chaos.takeover_witness import watch  # noqa: E402
 from tests.conftest import make_users  # noqa: E402
 from tests.machine.engine import AT_ANY_TIME  # noqa: E402
@@ -38,6 +38,7 @@ from tests.stories import checker  # noqa: E402
 from tests.stories.waiting import until  # noqa: E402
 
 ROOMS = 4
+RIVALS = 12  # rounds after which each phase has met all of its own
 TOLD = 40
 UNDERSTOOD = "I keep what was written."
 
@@ -217,6 +218,17 @@ def judged(room: Room) -> list[str]:
     return [*found, *checker.fenced(entries), *checker.ended_as_journaled(entries, [])]
 
 
+def chosen(phases: Sequence[str], each: int, seed: int) -> list[tuple[str, int, str]]:
+    """So many rounds of each phase in both orders. Who plays few meets rivals that the seed chooses."""
+    begin = random.Random(seed).randrange(RIVALS) if each < RIVALS else 0
+    return [
+        (phase, 2 * number + (first == TAKEOVER), first)
+        for number in range(begin, begin + each)
+        for phase in phases
+        for first in (RIVAL, TAKEOVER)
+    ]
+
+
 def main(arguments: list[str]) -> int:
     options = argparse.ArgumentParser(prog="python -m tests.chaos.takeover_run")
     options.add_argument("--each", type=int, default=25)
@@ -224,28 +236,19 @@ def main(arguments: list[str]) -> int:
     options.add_argument("--phases", nargs="*", default=list(PHASES))
     given = options.parse_args(arguments)
     started = time.monotonic()
-    sides = {name: Side(name) for name in (GATEWAY, PEOPLE, OTHERS)}
-    call_command("migrate", verbosity=0)
-    settle()
-    watch()
-    for side in sides.values():
-        side.wait()
-    people = make_users()
-    rooms = [furnished(sides, people, number) for number in range(ROOMS)]
-    rounds = [
-        (phase, 2 * number + (first == TAKEOVER), first)
-        for number in range(given.each)
-        for phase in given.phases
-        for first in (RIVAL, TAKEOVER)
-    ]
-    begun = time.monotonic()
-    with ThreadPoolExecutor(ROOMS) as pool:
-        every = list(pool.map(lambda n: play(rooms[n], rounds[n::ROOMS], given.seed), range(ROOMS)))
-    sides[GATEWAY].ask("drain")
-    for side in sides.values():
-        side.close()
-    for side in sides.values():
-        side.end()
+    rounds = chosen(given.phases, given.each, given.seed)
+    with sides_of(GATEWAY, PEOPLE, OTHERS) as sides:
+        call_command("migrate", verbosity=0)
+        settle()
+        watch()
+        for side in sides.values():
+            side.wait()
+        people = make_users()
+        rooms = [furnished(sides, people, number) for number in range(ROOMS)]
+        begun = time.monotonic()
+        with ThreadPoolExecutor(ROOMS) as pool:
+            every = list(pool.map(lambda n: play(rooms[n], rounds[n::ROOMS], given.seed), range(ROOMS)))
+        sides[GATEWAY].ask("drain")
     commit.drain()
     done = sum(one.rounds for one in every)
     told = [fault for one in every for fault in one.faults]

@@ -1,4 +1,5 @@
-"""A process of T21 with a writer of its own: `python -m tests.chaos.takeover_sides`.
+"""Processes of T21, each with a writer of its own: `python -m tests.chaos.takeover_sides READ:WRITE ...`, one for
+each pair of pipes.
 
 It holds agents' sockets behind the real gateway, does what people do, and takes the coordinator's turns. Each line
 `[number, job, arguments]` is answered by a line `[number, result]`, in whatever order they end. Its gate keeps
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
@@ -32,6 +34,7 @@ from clawgroups.core.actors import SYSTEM, Actor, ActorKind, coordinator_for  # 
 from clawgroups.core.changes import Change, Insert, Outcome  # noqa: E402
 from clawgroups.core.errors import ClawError  # noqa: E402
 from clawgroups.core.failures import Failure  # noqa: E402
+from clawgroups.core.parent import die_with  # noqa: E402
 from clawgroups.models import Session  # noqa: E402
 from clawgroups.reactions import react  # noqa: E402
 from clawgroups.services import (  # noqa: E402
@@ -304,6 +307,19 @@ async def main() -> None:
     await over.wait()
 
 
-if __name__ == "__main__":
+def forked(asked: int, answers: int) -> int:
+    """A process that is asked, and answers, by these pipes; its id."""
+    parent = os.getpid()
+    if pid := os.fork():
+        return pid
+    die_with(parent)
+    os.dup2(asked, sys.stdin.fileno())
+    os.dup2(answers, sys.stdout.fileno())
     asyncio.run(main())
     commit.drain()
+    sys.exit()
+
+
+if __name__ == "__main__":
+    for child in [forked(*map(int, pair.split(":"))) for pair in sys.argv[1:]]:
+        os.waitpid(child, 0)

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.chaos.behaviour import BEHAVIOUR, QUICK, SIZES
+from tests.chaos.behaviour import BEHAVIOUR, SIZES
 from tests.chaos.rows import CI, chosen_seed
-from tests.chaos.stacks import Stack, running
-
-
-@pytest.fixture(scope="module")
-def quick() -> Iterator[Stack]:
-    """All servers, with deadlines that come soon."""
-    with running("servers", CLAWGROUPS_CLOCK_SCALE=str(QUICK)) as whole:
-        yield whole
+from tests.chaos.stacks import Stack
 
 
 @pytest.mark.parametrize("test", BEHAVIOUR)

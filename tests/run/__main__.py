@@ -39,8 +39,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # The tests that must hold on every database; a folder that does not exist is an error of pytest's.
 ON_POSTGRES = ("tests/services", "tests/commit", "tests/machine")
 CORES = min(os.cpu_count() or 1, 4)
-# Most tests wait for a process, a socket or a disk.
-SIDE_BY_SIDE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
+# Most of these wait for a process, a socket or a disk.
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile", "-p", "tests.run.together")
 # One more than there are cores, since some wait.
 IN_PROCESS = ("-p", "tests.run.forked", "--workers", str(CORES + 1))
 # What has a stage of its own.

@@ -7,11 +7,10 @@ import http.client
 import io
 import socket
 import zipfile
-from collections.abc import Iterator
 
 import pytest
 
-from tests.stories.installation import Installation, installed
+from tests.stories.installation import Installation
 from tests.stories.script import Answer, Json, Script
 from tests.stories.waiting import until
 
@@ -174,27 +173,6 @@ def test_two_hundred_megabytes_are_refused_in_bounded_memory(
     assert claw.memory("web") - memory < 40 * MEGABYTE
     assert state(script, workspace) == before
     until(lambda: kept(claw) == files, seconds=5, what="the store as it was")
-
-
-@pytest.fixture(scope="module")
-def small() -> Iterator[Installation]:
-    """An installation that takes one megabyte at a time."""
-    with installed(CLAWGROUPS_MAX_UPLOAD_MB="1") as installation:
-        yield installation
-
-
-def test_the_limit_of_an_upload_is_a_setting(small: Installation) -> None:
-    script = Script(small.url, small.token())
-    path = f"/api/v1/workspaces/{script.workspace('Small')}/runs"
-    rows = b"region,amount\n" + b"North,10\n" * 10
-    well = script.upload(path, {"goal": "Look"}, [("small.csv", rows)])
-    assert well.status == 201
-    files = kept(small)
-    half = b"region,amount\n" + b"North,10\n" * 70_000
-    for sent in ([("big.csv", half * 2)], [("one.csv", half), ("two.csv", half)], [("big.csv", half * 10)]):
-        problem(script.upload(path, {"goal": "Look"}, sent), 413, "too_large", "1 MB")
-    assert len(script.get(path)["items"]) == 1
-    assert kept(small) == files
 
 
 def test_what_is_no_request_at_all(script: Script, workspace: str) -> None:

@@ -7,13 +7,14 @@ import io
 import openpyxl
 
 from tests.stories import checker
-from tests.stories.sales import Sales, by_region, cited, differences
+from tests.stories.sales import by_region, cited, differences, generate
 from tests.stories.script import Follower, Script, in_full
 
 GOAL = "Which region sells best, and how did revenue develop?"
 
 
-def test_a_file_of_thousands_of_rows_becomes_a_report_whose_figures_are_true(script: Script, sales: Sales) -> None:
+def test_a_file_of_thousands_of_rows_becomes_a_report_whose_figures_are_true(script: Script, seed: int) -> None:
+    sales = generate(seed)
     workspace = script.workspace("Goal to report")
     with Follower(script, workspace) as journal:
         run = script.give(workspace, GOAL, sales.name, sales.content())
@@ -34,7 +35,8 @@ def test_a_file_of_thousands_of_rows_becomes_a_report_whose_figures_are_true(scr
         assert not checker.faults(by_rest, in_full(script, run))
 
 
-def test_the_workbook_holds_every_row_and_sums_by_live_formulas(script: Script, sales: Sales) -> None:
+def test_the_workbook_holds_every_row_and_sums_by_live_formulas(script: Script, seed: int) -> None:
+    sales = generate(seed)
     workspace = script.workspace("Workbook")
     plan = [{"key": "profile", "title": "Profile the orders", "kind": "profile", "skills": ["data-analysis"]}]
     with Follower(script, workspace) as journal:

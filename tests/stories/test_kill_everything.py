@@ -18,37 +18,29 @@ def script(own: Installation) -> Script:
     return Script(own.url, own.token())
 
 
-def test_everything_is_killed_and_started_again_on_the_same_folder(
+def test_everything_is_killed_and_started_again_and_what_a_person_holds_they_still_hold(
     own: Installation, script: Script, sales: Sales
 ) -> None:
-    with Follower(script, script.workspace("All")) as journal:
+    with Follower(script, script.workspace("Held")) as other, Follower(script, script.workspace("All")) as journal:
+        their_run = script.give(other.workspace, GOAL, sales.name, sales.content())
+        theirs, _ = writing(script, other, their_run)
+        script.post(f"/api/v1/tasks/{theirs}/takeover")
+        total = f"{sum(sales.values('revenue')):,.2f}"
+        words = f"In all {total} [{sales.name} · revenue · sum] were sold. " + "More to come. " * 40
+        script.post(f"/api/v1/tasks/{theirs}/draft", {"text": words})
         run = script.give(journal.workspace, GOAL, sales.name, sales.content())
         task, attempt = writing(script, journal, run)
         before = journal.last
         own.kill_everything()
-        own.start()
+        own.start()  # on the same folder
         # The agents are new programs: what they were doing is given out again.
         journal.until("task.released", task_id=task, attempt_id=attempt, after=before)
-        assert_whole(script, journal, run, sales)
-
-
-def test_a_task_that_a_person_holds_is_held_after_everything_was_killed(
-    own: Installation, script: Script, sales: Sales
-) -> None:
-    with Follower(script, script.workspace("Held")) as journal:
-        run = script.give(journal.workspace, GOAL, sales.name, sales.content())
-        task, _ = writing(script, journal, run)
-        script.post(f"/api/v1/tasks/{task}/takeover")
-        total = f"{sum(sales.values('revenue')):,.2f}"
-        words = f"In all {total} [{sales.name} · revenue · sum] were sold. " + "More to come. " * 40
-        script.post(f"/api/v1/tasks/{task}/draft", {"text": words})
-        own.kill_everything()
-        own.start()
-        found = script.get(f"/api/v1/tasks/{task}")
+        found = script.get(f"/api/v1/tasks/{theirs}")
         assert (found["state"], found["holder"]["name"], found["draft"]["text"]) == ("held", "owner", words)
-        script.post(f"/api/v1/tasks/{task}/submit", {"result": found["draft"]["text"]})
-        assert journal.ended(run) == "done"
-        assert not checker.faults(script.journal(journal.workspace), in_full(script, run))
+        script.post(f"/api/v1/tasks/{theirs}/submit", {"result": found["draft"]["text"]})
+        assert_whole(script, journal, run, sales)
+        assert other.ended(their_run) == "done"
+        assert not checker.faults(script.journal(other.workspace), in_full(script, their_run))
 
 
 def test_something_is_killed_at_some_moment(own: Installation, script: Script, sales: Sales) -> None:

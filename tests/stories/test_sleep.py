@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-
 from tests.stories import checker
-from tests.stories.conftest import PACE
-from tests.stories.installation import Installation, installed
+from tests.stories.conftest import SCALE
+from tests.stories.installation import Installation
 from tests.stories.laptop import opened
 from tests.stories.script import Follower, Json, Script, in_full
 
-SCALE = "0.05"
-"""So that a machine that is away for longer than it is waited for need not be away for minutes."""
 PLAN = [{"key": "poem", "title": "Write a poem", "skills": ["poetry"]}]
-
-
-@pytest.fixture(scope="module")
-def quick() -> Iterator[Installation]:
-    with installed(**PACE, CLAWGROUPS_CLOCK_SCALE=SCALE) as installation:
-        yield installation
-        assert not installation.faults()
 
 
 def register(script: Script, workspace: str, name: str) -> Json:
@@ -44,13 +32,13 @@ def settled(script: Script, run: str) -> Json:
 
 
 def test_an_agent_that_slept_past_every_deadline_is_back_and_what_it_brings_is_kept_beside_what_others_did(
-    quick: Installation, tmp_path: Path
+    other: Installation, tmp_path: Path
 ) -> None:
-    script = Script(quick.url, quick.token())
+    script = Script(other.url, other.token())
     workspace = script.workspace("Sleepers")
     bard, poet = register(script, workspace, "Bard"), register(script, workspace, "Poet")
     with Follower(script, workspace) as journal, ExitStack() as machines:
-        asleep = opened(bard, quick.url, tmp_path / "bard", ["stranger.py", "stubborn"], CLAWGROUPS_CLOCK_SCALE=SCALE)
+        asleep = opened(bard, other.url, tmp_path / "bard", ["stranger.py", "stubborn"], CLAWGROUPS_CLOCK_SCALE=SCALE)
         laptop = machines.enter_context(asleep)
         run = str(
             script.post(f"/api/v1/workspaces/{workspace}/runs", {"goal": "A poem", "plan": PLAN, "start": True})["id"]
@@ -58,7 +46,7 @@ def test_an_agent_that_slept_past_every_deadline_is_back_and_what_it_brings_is_k
         begun = journal.until("task.begun", seconds=30)["payload"]
         script.first_text(begun["attempt_id"])
         laptop.sleep()
-        machines.enter_context(opened(poet, quick.url, tmp_path / "poet", ["stranger.py", "other"]))
+        machines.enter_context(opened(poet, other.url, tmp_path / "poet", ["stranger.py", "other"]))
         journal.until("agent.offline", agent_id=bard["id"], seconds=30)
         assert journal.ended(run) == "done"
         before = settled(script, run)
