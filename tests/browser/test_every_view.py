@@ -110,14 +110,13 @@ FULL = os.environ.get("BROWSER_FULL") == "1"
 # At each width once, since other things are seen there. Its rule about colours takes as long as all others together,
 # and FAINT looks at those in both themes at both widths: axe does so at one.
 AXE: dict[tuple[str, str], tuple[str, ...]] = {("1440", "light"): (), ("390", "dark"): (COLOURS,)}
-CROWD = {"agents": 40, "tasks": 120} if FULL else {"agents": 24, "tasks": 60}
 PARTS = 3  # of all views, each a test within a test's time
 PAPER = "() => getComputedStyle(document.body).backgroundColor"
 
 
 @pytest.fixture(scope="module")
 def every(claw: Installation, script: Script, figured: Figures) -> list[View]:
-    return views(claw, script, figured.done(), **CROWD)
+    return views(claw, script, figured.done(), agents=40, tasks=120)
 
 
 def faults(page: Page, width: str, themes: dict[str, str]) -> dict[str, Any]:
