@@ -17,21 +17,22 @@ LANGGRAPH_PG = Contestant("LangGraph, PostgreSQL, async", f"{OTHERS}.langgraph_s
 LANGGRAPH_SQLITE = Contestant("LangGraph, SQLite, sync", f"{OTHERS}.langgraph_swarm", FOLDER, peer=True)
 DBOS = Contestant("DBOS, PostgreSQL, step", f"{OTHERS}.dbos_swarm", PG, peer=True)
 CELERY = Contestant("Celery chord per wave, prefork 2", f"{OTHERS}.celery_swarm", peer=True)
-OURS_PG = Contestant("Claw Groups, PostgreSQL", f"{PRODUCT}.product_steps", PG)
-OURS_SQLITE = Contestant("Claw Groups, SQLite", f"{PRODUCT}.product_steps", FOLDER)
+OURS_PG = Contestant("Claw Groups, PostgreSQL", f"{PRODUCT}.product_steps", PG, tables=True)
+OURS_SQLITE = Contestant("Claw Groups, SQLite", f"{PRODUCT}.product_steps", FOLDER, tables=True)
 PLAN = Contestant("Claw Groups, plan", f"{PRODUCT}.product_plan")
 FLOW = Contestant("OR-tools flow, 40 best", f"{OTHERS}.flow_plan", peer=True)
 ARGMAX = Contestant("numpy, one task", f"{FLOORS}.argmax_floor")
 
-KILLED = Contestant("Claw Groups, killed and gone on", f"{PRODUCT}.product_killed", PG)
-LIVE = Contestant("Claw Groups, live at 100 browsers", f"{PRODUCT}.product_live", PG)
+KILLED = Contestant("Claw Groups, killed and gone on", f"{PRODUCT}.product_killed", PG, tables=True)
+LIVE = Contestant("Claw Groups, live at 100 browsers", f"{PRODUCT}.product_live", PG, tables=True)
 TEXTBOOK = Contestant("A transaction per step and group_send", f"{OTHERS}.textbook_live", PG, peer=True)
 RECONNECT = Contestant("Claw Groups, web killed", f"{PRODUCT}.product_reconnect")
 REDELIVERY = Contestant("Celery, worker killed", f"{OTHERS}.celery_redelivery", peer=True)
 
 
 def _fan(name: str, module: str, needs: str, *arguments: object) -> Contestant:
-    return Contestant(name, module, needs, peer="peers" in module, arguments=tuple(map(str, arguments)))
+    peer, product = "peers" in module, ".product_" in module
+    return Contestant(name, module, needs, tables=product, peer=peer, arguments=tuple(map(str, arguments)))
 
 
 CROWDS = {100: 1600, 500: 800, 1000: 480}

@@ -1,8 +1,12 @@
-"""300 agents in the middle of a turn each, by the product's own verbs: whose steps the benchmarks record."""
+"""300 agents in the middle of a turn each, by the product's own verbs: whose steps the benchmarks record.
+
+`python -m bench.crew DATABASE` makes the tables only.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -36,7 +40,7 @@ class Crew:
 
 
 def installed(database: str) -> None:
-    """Set Django up on this database (a URL, or a folder for SQLite) and make the tables."""
+    """Set Django up on this database (a URL, or a folder for SQLite) and make the tables, where there are none."""
     if "://" in database:
         os.environ["DATABASE_URL"] = database
     else:
@@ -46,8 +50,10 @@ def installed(database: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clawgroups.settings")
     django.setup()
     from django.core.management import call_command  # noqa: PLC0415  (Django is set up first)
+    from django.db import connection  # noqa: PLC0415
 
-    call_command("migrate", verbosity=0)
+    if not connection.introspection.table_names():
+        call_command("migrate", verbosity=0)
     from clawgroups.core.garbage import settle  # noqa: PLC0415
 
     settle()  # As web and workers do.
@@ -147,3 +153,7 @@ async def recorded(worker: Worker, step: int) -> UUID:
     assert batch.after is not None
     worker.received, worker.standing = worker.received + 1, batch.after
     return worker.standing.step_id(call)
+
+
+if __name__ == "__main__":
+    installed(sys.argv[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,11 +31,15 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Contestant:
-    """A program. `needs`: "postgres", "folder", "redis" or nothing; `peer`: it runs in the peers' environment."""
+    """A program. `needs`: "postgres", "folder", "redis" or nothing; `tables`: with the product's tables in it.
+
+    `peer`: it runs in the peers' environment.
+    """
 
     name: str
     module: str
     needs: str = ""
+    tables: bool = False
     peer: bool = False
     arguments: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
@@ -54,11 +59,15 @@ def peers_python() -> str:
 
 
 class Arena:
-    """The servers of a whole run; each start of a contestant gets a fresh database or folder."""
+    """The servers of a whole run; each start of a contestant gets a fresh database or folder.
 
-    def __init__(self, postgres: Postgres, redis: Redis) -> None:
-        self._postgres, self._redis = postgres, redis
+    The product's tables are made once, in `folder` and in a database, and copied for each start.
+    """
+
+    def __init__(self, postgres: Postgres, redis: Redis, folder: Path) -> None:
+        self._postgres, self._redis, self._folder = postgres, redis, folder
         self._databases = 0
+        self._made: set[str] = set()
 
     def run(self, one: Contestant, *, steps: int, seed: int, limit: float = 600) -> Figures:
         """Run a contestant once. What it tells, with `cpu`: seconds of CPU of it, its children and the database.
@@ -69,11 +78,15 @@ class Arena:
             # What a contestant names itself counts; a small run makes it small, too.
             told = ["--seed", str(seed), *_sized(one.arguments, steps)]
             if one.needs == "postgres":
-                told += ["--database", self._fresh_database()]
+                told += ["--database", self._fresh_database(tables=one.tables)]
             elif one.needs == "folder":
-                told += ["--database", stack.enter_context(tempfile.TemporaryDirectory(prefix="claw-bench-"))]
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="claw-bench-"))
+                if one.tables:
+                    self._make(str(self._folder))
+                    shutil.copytree(self._folder, folder, dirs_exist_ok=True)
+                told += ["--database", folder]
             environment = {
-                **{key: value for key, value in os.environ.items() if not key.startswith(("CLAWGROUPS_", "DATABASE_"))},
+                **_without_an_installation(),
                 "CLAWGROUPS_DATA": stack.enter_context(tempfile.TemporaryDirectory(prefix="claw-bench-")),
                 "BENCH_REDIS": self._redis.url,
                 "PYTHONWARNINGS": "ignore",
@@ -109,17 +122,32 @@ class Arena:
         found: Figures = json.loads(told[-1])
         return {**found, "cpu": found["process_cpu"] + after - before}
 
-    def _fresh_database(self) -> str:
+    def _fresh_database(self, *, tables: bool) -> str:
         self._databases += 1
-        name = f"bench_{self._databases}"
+        server, name = self._postgres.url.rpartition("/")[0], f"bench_{self._databases}"
         with psycopg.connect(self._postgres.url, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE IF EXISTS bench_{self._databases - 1} WITH (FORCE)")
-            connection.execute(f"CREATE DATABASE {name}")
-        return self._postgres.url.rpartition("/")[0] + "/" + name
+            if tables and f"{server}/product" not in self._made:
+                connection.execute("CREATE DATABASE product")
+                self._make(f"{server}/product")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {'product' if tables else 'template1'}")
+        return f"{server}/{name}"
+
+    def _make(self, database: str) -> None:
+        """The product's tables in a database or folder, where they are not yet."""
+        if database not in self._made:
+            command = [sys.executable, "-m", "bench.crew", database]
+            subprocess.run(command, cwd=ROOT, env=_without_an_installation(), check=True)
+            self._made.add(database)
 
     def _server_cpu(self) -> float:
         pids = [pid for pid in (self._postgres.pid, self._redis.pid) if pid is not None]
         return sum(cpu_of(pid) for pid in [*pids, *(child for pid in pids for child in descendants(pid))])
+
+
+def _without_an_installation() -> dict[str, str]:
+    """Our environment, without what names the caller's own installation."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("CLAWGROUPS_", "DATABASE_"))}
 
 
 @contextmanager
@@ -129,7 +157,8 @@ def arena() -> Iterator[Arena]:
     try:
         postgres.start()
         redis.start()
-        yield Arena(postgres, redis)
+        with tempfile.TemporaryDirectory(prefix="claw-bench-") as folder:
+            yield Arena(postgres, redis, Path(folder))
     finally:
         redis.remove()
         postgres.remove()

@@ -53,6 +53,17 @@
   addEventListener("online", save);
   document.addEventListener("visibilitychange", () => document.hidden && save());
 
+  // A save on its way makes a version that nobody here knows yet: what brings the text along by a button waits for it,
+  // or one would be told that one's own words of a second ago are somebody else's.
+  let saving = null;
+  addEventListener("htmx:beforeSend", ({ detail }) => detail.requestConfig.elt.matches?.(DRAFT) && (saving = detail.xhr));
+  addEventListener("htmx:confirm", (event) => {
+    const { elt, verb, issueRequest } = event.detail;
+    if (!saving || saving.readyState === 4 || verb === "get" || elt.matches(DRAFT) || !elt.closest(".hands")) return;
+    event.preventDefault();
+    saving.addEventListener("loadend", () => issueRequest());
+  });
+
   // The version that the text in the editor began from goes along with it, wherever it goes: the page around it may
   // know of a newer one by now.
   addEventListener("htmx:configRequest", ({ detail }) => {

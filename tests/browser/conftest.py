@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.people import People
+from tests.browser.people import PATIENCE, People
 from tests.browser.views import Figures, figures
 from tests.run import browser as chromium
 from tests.stories.installation import Installation, installed
@@ -21,6 +21,10 @@ SETTINGS = {
     "CLAWGROUPS_BUILTIN_PACE": "0.08",
     "CLAWGROUPS_MAX_UPLOAD_MB": "3",
 }
+
+
+# Playwright's own five seconds are less than a page may need beside two stages that want every core.
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -83,4 +87,8 @@ def browser_type_launch_args() -> dict[str, object]:
     """The machine's own Chromium: Playwright's download is never used."""
     found = os.environ.get("CHROMIUM") or chromium.find()
     assert found is not None, "The browser tests need Chromium on the PATH."
-    return {"executable_path": found, "args": ["--disable-dev-shm-usage"]}
+    # Debian has it draw with a graphics card, and where there is none with a program that acts as one.
+    return {
+        "executable_path": found,
+        "args": ["--disable-dev-shm-usage", "--disable-gpu", "--disable-software-rasterizer"],
+    }

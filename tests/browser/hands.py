@@ -11,6 +11,7 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 
 MOST_STOPS = 250
+WIDE = {"width": 1440, "height": 900}
 HAS_FOCUS = "el => el === document.activeElement"
 # Which key leads nearer: none, an arrow within a group of choices, or Tab.
 NEXT = """el => {
@@ -27,10 +28,10 @@ SEEN = """el => {
 
 
 class Mouse:
-    """A mouse, and a wide window."""
+    """A mouse, and a wide window in which everything moves that can."""
 
     name = "mouse"
-    options: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}}
+    options: dict[str, Any] = {"viewport": WIDE, "reduced_motion": "no-preference"}
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -73,6 +74,7 @@ class Keyboard(Mouse):
     """No mouse."""
 
     name = "keyboard"
+    options = {"viewport": WIDE}
 
     def press(self, what: Locator) -> None:
         self.go(what)

@@ -10,15 +10,12 @@ from __future__ import annotations
 import argparse
 import base64
 import html
-import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.turn import still
 from tests.browser.views import SIZES, figures, views
 from tests.run import browser as chromium
 from tests.stories.installation import installed
@@ -43,17 +40,6 @@ def picture(page: Page, address: str) -> bytes:
     page.goto(address)
     page.wait_for_load_state("networkidle")
     return page.screenshot(type="jpeg", quality=80)
-
-
-@contextmanager
-def still(pid: int | None) -> Iterator[None]:
-    """A process does nothing meanwhile."""
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def sheet(browser: Browser, pictures: dict[str, bytes], width: str, theme: str) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 
 from tests.browser.people import People, editor
 from tests.stories.script import Script
@@ -233,6 +233,29 @@ def test_who_is_forced_away_while_typing_finds_every_word(people: People, bench:
     assert kept["actor"]["name"] == "owner"
     page.get_by_role("button", name="I have it, put it away").click()
     expect(page.get_by_label("Your text")).to_have_count(0)
+
+
+def test_what_is_finished_while_a_save_is_on_its_way_is_no_second_text(bench: Bench) -> None:
+    page = bench.page
+    on_its_way: list[tuple[Route, APIResponse]] = []
+
+    def keep_the_first(route: Route) -> None:
+        if on_its_way:
+            route.continue_()
+        else:
+            on_its_way.append((route, route.fetch()))
+
+    page.route("**/draft/", keep_the_first)
+    editor(page).press_sequentially("They want it")
+    until(lambda: page.evaluate("true") and on_its_way, seconds=30, what="the save at the server")
+    editor(page).press_sequentially(" on Tuesday.")
+    page.get_by_role("button", name="Finish it").first.click()
+    ((route, answer),) = on_its_way
+    route.fulfill(response=answer)
+    expect(page.get_by_text("It is not finished yet.")).to_be_visible()
+    expect(page.get_by_role("region", name="Two texts: which one counts?")).to_have_count(0)
+    assert [row["kind"] for row in bench.drafts()].count("kept") == 0
+    assert bench.text() == "They want it on Tuesday."
 
 
 def test_the_lines_are_checked_before_it_is_finished(bench: Bench) -> None:

@@ -7,9 +7,9 @@ import os
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import CDPSession, Page
 
-from tests.browser.axe import violations
+from tests.browser.axe import COLOURS, violations
 from tests.browser.people import People
 from tests.browser.views import SIZES, Figures, View, aside, outside, views
 from tests.stories.installation import Installation
@@ -17,20 +17,24 @@ from tests.stories.script import Script
 
 # What is cut off at the edge of its own box, or of the window, and cannot be scrolled to.
 CUT_OFF = """() => {
+  const short = new Map(), edges = new Map();
   const shortened = (el) => {
-    const style = getComputedStyle(el);
-    // A picture within a picture is cut by what is around it, and means to be.
-    return style.textOverflow === "ellipsis" || style.clipPath !== "none" || el.closest("svg svg, svg a");
-  };
-  const box = (el) => {
-    for (let up = el.parentElement; up; up = up.parentElement) {
-      if (shortened(up) || /auto|scroll/.test(getComputedStyle(up).overflowX)) return Infinity;
-      if (up.matches(".card, .panel, .task, .pane, body")) return up.getBoundingClientRect().right;
+    if (!short.has(el)) {
+      const style = getComputedStyle(el);
+      // A picture within a picture is cut by what is around it, and means to be.
+      short.set(el, style.textOverflow === "ellipsis" || style.clipPath !== "none" || el.closest("svg svg, svg a"));
     }
+    return short.get(el);
+  };
+  const edge = (up) => {
+    if (up && !edges.has(up))
+      edges.set(up, shortened(up) || /auto|scroll/.test(getComputedStyle(up).overflowX) ? Infinity
+        : up.matches(".card, .panel, .task, .pane, body") ? up.getBoundingClientRect().right : edge(up.parentElement));
+    return edges.get(up);
   };
   const seen = (el) => el.checkVisibility({ visibilityProperty: true });
   const out = [...document.querySelectorAll("body *")].filter((el) =>
-    seen(el) && !shortened(el) && el.getBoundingClientRect().right > box(el) + 1);
+    seen(el) && !shortened(el) && el.getBoundingClientRect().right > edge(el.parentElement) + 1);
   const over = document.documentElement.scrollWidth - document.documentElement.clientWidth;
   return { over, out: out.map((el) => el.outerHTML.slice(0, 160)) };
 }"""
@@ -70,20 +74,19 @@ FAINT = """() => {
       .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
+  // By element, since each stands before what its parent stands before; null is a picture.
+  const grounds = new Map([[null, rgba("Canvas")]]), dims = new Map([[null, 1]]);
   const behind = (el) => {
-    const layers = [];
-    for (let up = el; up; up = up.parentElement) {
-      const style = getComputedStyle(up);
-      if (style.backgroundImage !== "none") return null;
-      layers.push(rgba(style.backgroundColor));
-      if (layers.at(-1)[3] === 1) break;
+    if (!grounds.has(el)) {
+      const style = getComputedStyle(el), layer = rgba(style.backgroundColor);
+      const under = style.backgroundImage !== "none" ? null : layer[3] === 1 ? layer : behind(el.parentElement);
+      grounds.set(el, under && over(layer, under));
     }
-    return layers.reverse().reduce((under, layer) => over(layer, under), rgba("Canvas"));
+    return grounds.get(el);
   };
   const dim = (el) => {
-    let all = 1;
-    for (let up = el; up; up = up.parentElement) all *= +getComputedStyle(up).opacity;
-    return all;
+    if (!dims.has(el)) dims.set(el, dim(el.parentElement) * getComputedStyle(el).opacity);
+    return dims.get(el);
   };
   const found = new Set();
   for (const el of document.querySelectorAll("body *")) {
@@ -103,8 +106,10 @@ FAINT = """() => {
   }
   return [...found];
 }"""
-AXE = (("1440", "light"), ("390", "dark"))
 FULL = os.environ.get("BROWSER_FULL") == "1"
+# At each width once, since other things are seen there. Its rule about colours takes as long as all others together,
+# and FAINT looks at those in both themes at both widths: axe does so at one.
+AXE: dict[tuple[str, str], tuple[str, ...]] = {("1440", "light"): (), ("390", "dark"): (COLOURS,)}
 PARTS = 3  # of all views, each a test within a test's time
 PAPER = "() => getComputedStyle(document.body).backgroundColor"
 
@@ -126,8 +131,8 @@ def faults(page: Page, width: str, themes: dict[str, str]) -> dict[str, Any]:
             found[f"cut off, {theme}"] = cut
         if faint := page.evaluate(FAINT):
             found[f"faint, {theme}"] = faint
-        # Its rules about colours are the same at each width, all others in each theme.
-        if (FULL or (width, theme) in AXE) and (broken := violations(page)):
+        without = () if FULL else AXE.get((width, theme))
+        if without is not None and (broken := violations(page, without)):
             found[f"axe, {theme}"] = broken
         themes.setdefault(theme, page.evaluate(PAPER))
         if page.evaluate(PAPER) != themes[theme]:
@@ -135,10 +140,9 @@ def faults(page: Page, width: str, themes: dict[str, str]) -> dict[str, Any]:
     return found
 
 
-def magnified(page: Page) -> dict[str, Any]:
+def magnified(page: Page, sizes: CDPSession) -> dict[str, Any]:
     """What is lost at 200 %: of everything, which is a window of half the width, and of the letters alone."""
     found = {}
-    sizes = page.context.new_cdp_session(page)
     page.set_viewport_size({"width": 720, "height": 450})
     for name, letters in (("zoomed", {}), ("large letters", {"standard": 32, "fixed": 26})):
         if letters:
@@ -147,7 +151,6 @@ def magnified(page: Page) -> dict[str, Any]:
         if (cut := page.evaluate(CUT_OFF)) != {"over": 0, "out": []}:
             found[name] = cut
     sizes.send("Page.setFontSizes", {"fontSizes": {"standard": 16, "fixed": 13}})
-    sizes.detach()
     return found
 
 
@@ -155,6 +158,7 @@ def looked_at(page: Page, url: str, every: list[View]) -> dict[str, Any]:
     """What is wrong with which of these views, at which width."""
     themes: dict[str, str] = {}
     wrong = {}
+    sizes = page.context.new_cdp_session(page)
     for view in every:
         page.goto(url + view.address)
         # No script of ours asks for the width: what is drawn at one is what is loaded there.
@@ -162,7 +166,7 @@ def looked_at(page: Page, url: str, every: list[View]) -> dict[str, Any]:
             page.set_viewport_size({"width": across, "height": down})
             if found := faults(page, width, themes):
                 wrong[f"{view.name}, {width}"] = found
-        if found := magnified(page):
+        if found := magnified(page, sizes):
             wrong[f"{view.name}, 200 %"] = found
     assert len(set(themes.values())) == 2
     return wrong

@@ -19,8 +19,10 @@ from tests.browser.people import (
     task_card,
     transcript,
 )
+from tests.browser.turn import held_at
 from tests.stories.installation import Installation
 from tests.stories.sales import Sales, cited, differences
+from tests.stories.script import Script
 
 GOAL = "Which region sells best, and how did revenue develop?"
 SENTENCE = "The branch managers have confirmed these figures in writing."
@@ -28,7 +30,7 @@ NOTE = "Keep my last sentence as it is, and finish the rest."
 
 
 def test_a_goal_becomes_a_report_with_a_takeover_in_between(
-    claw: Installation, people: People, sales: Sales, tmp_path: Path
+    claw: Installation, people: People, script: Script, sales: Sales, tmp_path: Path
 ) -> None:
     link = claw.manage("login_link")
     page = people.stranger()
@@ -45,7 +47,8 @@ def test_a_goal_becomes_a_report_with_a_takeover_in_between(
     expect(task_card(page, "Profile orders.csv")).to_contain_text("Done", timeout=WORK)
     assert page.evaluate("() => window.notReloaded"), "the card changed by itself"
 
-    step_in(page)
+    with held_at(claw, script, room.rstrip("/").rpartition("/")[2], "Key figures"):
+        step_in(page)
     write_and_hand_back(page)
     page.goto(room)
     expect(current_run(page).get_by_text("Done", exact=True).first).to_be_visible(timeout=WORK)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 
 from playwright.sync_api import Route, expect
 
 from tests.browser.people import WORK, People, transcript
+from tests.browser.turn import still
+from tests.stories.installation import Installation
 from tests.stories.sales import Sales
 from tests.stories.script import Json, Script
 from tests.stories.waiting import until
 
+SCRIPTS = "**/static/site.*.js"
 COLLECT = """(ordinal) => {
   window.shown = [];
   const look = () => {
@@ -24,16 +29,19 @@ COLLECT = """(ordinal) => {
 
 
 def test_who_opens_the_page_in_the_middle_of_a_turn_sees_every_word(
-    people: People, script: Script, sales: Sales
+    claw: Installation, people: People, script: Script, sales: Sales
 ) -> None:
-    page = people.signed_in(at=None)
+    page, agents = people.signed_in(at=None), claw.pid("agents")
+    assert agents is not None
     workspace = script.workspace("Live text")
     run = script.give(workspace, "Which region sells best?", sales.name, sales.content())
     task, attempt = until(lambda: writers(script, run), seconds=60, what="the writer's turn") or ("", "")
     script.first_text(attempt)
-    page.route("**/live.js", lambda route: later(route, script, attempt))
-    page.goto(f"{script.url}/w/{workspace}/tasks/{task}/")
-    page.evaluate(COLLECT, said(script, attempt)[0]["ordinal"])
+    page.route(SCRIPTS, lambda route: later(route, script, attempt, agents))
+    # However long the page takes to come: until somebody looks, the writer writes no further than it shall.
+    with still(agents), page.expect_request(SCRIPTS):
+        page.goto(f"{script.url}/w/{workspace}/tasks/{task}/")
+        page.evaluate(COLLECT, said(script, attempt)[0]["ordinal"])
     expect(page.get_by_role("region", name="Result")).to_be_visible(timeout=WORK)
 
     whole = letters("".join(one["text"] for one in said(script, attempt)))
@@ -44,10 +52,12 @@ def test_who_opens_the_page_in_the_middle_of_a_turn_sees_every_word(
     print("Texts seen while it grew:", len(shown))
 
 
-def later(route: Route, script: Script, attempt: str) -> None:
+def later(route: Route, script: Script, attempt: str, agents: int) -> None:
     """The page's script comes when the writer has gone on: words were stored that the page does not hold."""
     before = len(script.first_text(attempt))
+    os.kill(agents, signal.SIGCONT)
     until(lambda: len(script.first_text(attempt)) > before + 100, seconds=30, what="more of the writer's words")
+    os.kill(agents, signal.SIGSTOP)
     route.continue_()
 
 

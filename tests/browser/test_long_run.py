@@ -98,7 +98,7 @@ def caught_up(script: Script, workspace: str, page: Page, line: Line) -> None:
 
     def has_all() -> bool:
         page.evaluate("1")  # lets Playwright hand on what the socket says
-        head = script.journal(workspace)[-1]["seq"]
+        head = script.head(workspace)
         return any(frame["type"] == "ack" and frame["seq"] == head for frame in line.sent)
 
     until(has_all, seconds=30, what="the page's word that it has everything")

@@ -12,13 +12,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.asker import Asker, asking
-from tests.browser.people import People
+from tests.browser.people import WORK, People, slowness
 from tests.stories.installation import Installation
 from tests.stories.script import Json, Script
 from tests.stories.waiting import until
 
 SECONDS = 10.0
-"""What is promised."""
+"""What is promised, on a machine that answers in time."""
 # A browser that has allowed notices and keeps them, and a person who looks elsewhere as soon as the test says so.
 PRETEND = """
 if (location.protocol === "http:") {
@@ -73,9 +73,9 @@ class Tabs:
     """One person's browser with some of our pages open."""
 
     def __init__(self, people: People, name: str, *paths: str) -> None:
-        first = people.signed_in(name)
+        first = people.signed_in(name, at=None)
         first.context.add_init_script(PRETEND)
-        first.goto(url_of(first, paths[0]))
+        first.goto(people.url + paths[0])
         self.pages = [first, *[first.context.new_page() for _ in paths[1:]]]
         for page, path in zip(self.pages[1:], paths[1:], strict=True):
             page.goto(url_of(first, path))
@@ -90,8 +90,8 @@ class Tabs:
         found = [one for page in self.pages for one in page.evaluate("() => window.told")]
         return sorted(found, key=lambda one: one["at"])
 
-    def until_told(self, number: int, *, seconds: float = SECONDS) -> list[Json]:
-        until(lambda: len(self.told()) >= number, seconds=seconds, what=f"notice {number}")
+    def until_told(self, number: int) -> list[Json]:
+        until(lambda: len(self.told()) >= number, seconds=WORK / 1000, what=f"notice {number}")
         assert len(self.told()) == number
         return self.told()
 
@@ -121,7 +121,7 @@ def test_who_looks_elsewhere_is_told_once_within_ten_seconds_and_led_there(
     asked, task = row["id"], row["task"]["id"]
     took = notice["at"] / 1000 - datetime.fromisoformat(row["asked_at"]).timestamp()
     print("Seconds from the question to the notice:", took)
-    assert took < SECONDS
+    assert took < SECONDS * slowness(first)
     assert (notice["title"], notice["body"]) == ("Digger asks for permission", "Dig a well\nThe well")
     assert notice["tag"] == f"claw:approval:{asked}"
     for page in tabs.pages:
@@ -207,9 +207,9 @@ def asked_by(page: Page, method: str, path: str, body: Any = None) -> Json:
 
 
 def test_notices_are_allowed_by_a_button_and_tried_by_another(people: People, nora: str) -> None:
-    page = people.signed_in(nora)
+    page = people.signed_in(nora, at=None)
     page.context.add_init_script(PRETEND.replace('"granted";', '"default";', 1))
-    page.goto(url_of(page, "/me/notices/"))
+    page.goto(f"{people.url}/me/notices/")
     page.get_by_label("I have quiet hours").check()
     expect(page.get_by_label("Time zone")).not_to_have_value("")
     expect(page.get_by_role("button", name="Show a test notice")).to_be_hidden()

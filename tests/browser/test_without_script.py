@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -16,15 +18,25 @@ from tests.browser.people import (
     task_card,
     transcript,
 )
+from tests.browser.turn import held_at
+from tests.stories.installation import Installation
 from tests.stories.sales import Sales, cited, differences
+from tests.stories.script import Script
 from tests.stories.waiting import until
 
 SENTENCE = "Written without a script."
 
 
-def test_from_the_goal_to_the_report_by_plain_forms(people: People, sales: Sales) -> None:
+def test_from_the_goal_to_the_report_by_plain_forms(
+    claw: Installation, people: People, script: Script, sales: Sales
+) -> None:
     page = people.signed_in(java_script_enabled=False)
     room = open_workspace(page, "Plain forms")
+    workspace = room.rstrip("/").rpartition("/")[2]
+
+    def reload_until(wanted: Locator) -> None:
+        look_again_until(page, wanted, partial(script.head, workspace))
+
     say(page, "Is anybody there?")
     expect(page.get_by_role("list", name="Messages")).to_contain_text("Is anybody there?")
     file = {"name": sales.name, "mimeType": "text/csv", "buffer": sales.content()}
@@ -33,14 +45,15 @@ def test_from_the_goal_to_the_report_by_plain_forms(people: People, sales: Sales
     with page.expect_navigation():
         give_goal(page, "Which region sells best?")
     start = current_run(page).get_by_role("button", name="Start", exact=True)
-    reload_until(page, start)
+    reload_until(start)
     follow(page, start)
 
-    page.goto(room)
-    reload_until(page, task_card(page, "Write the report").filter(has_text="Working"))
-    follow(page, task_card(page, "Write the report").get_by_role("link", name="Write the report"))
-    reload_until(page, transcript(page).get_by_text("Key figures"))
-    page.get_by_role("button", name="Take over").first.click()
+    with held_at(claw, script, workspace, "Key figures"):
+        page.goto(room)
+        expect(task_card(page, "Write the report").filter(has_text="Working")).to_be_visible()
+        follow(page, task_card(page, "Write the report").get_by_role("link", name="Write the report"))
+        expect(transcript(page).get_by_text("Key figures")).to_be_visible()
+        follow(page, page.get_by_role("button", name="Take over").first)
     text = editor(page)
     assert "Key figures" in text.input_value()
     text.fill(f"{text.input_value()}\n\n{SENTENCE}\n")
@@ -49,11 +62,11 @@ def test_from_the_goal_to_the_report_by_plain_forms(people: People, sales: Sales
     assert SENTENCE in editor(page).input_value()
     page.get_by_role("textbox", name=re.compile("A note with it")).fill("Keep my sentence.")
     follow(page, page.get_by_role("button", name="Hand it on"))
-    reload_until(page, page.get_by_text("Acknowledged the hand-back"))
+    reload_until(page.get_by_text("Acknowledged the hand-back"))
 
     page.goto(room)
     report = current_run(page).get_by_role("link", name="Download report.html")
-    reload_until(page, report)
+    reload_until(report)
     with page.expect_download() as download:
         report.click()
     written = download.value.path().read_text()
@@ -67,11 +80,15 @@ def follow(page: Page, control: Locator) -> None:
         control.click()
 
 
-def reload_until(page: Page, wanted: Locator) -> None:
-    """What a person does who has no script: look again."""
+def look_again_until(page: Page, wanted: Locator, head: Callable[[], int]) -> None:
+    """What a person does who has no script: load the page again, here whenever there may be something new on it."""
+    seen = -1
 
     def look() -> bool:
-        page.reload()
+        nonlocal seen
+        before, seen = seen, head()
+        if seen != before:
+            page.reload()
         return wanted.is_visible()
 
     until(look, seconds=90, what=f"{wanted}")

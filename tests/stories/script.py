@@ -126,12 +126,16 @@ class Script:
 
     def first_text(self, attempt: str, *, seconds: float = 20) -> str:
         """Wait until an attempt has said something; what it has said so far."""
+        return until(lambda: self.text_so_far(attempt), seconds=seconds, what=f"the first text of attempt {attempt}")
 
-        def look() -> str:
-            items = self.get(f"/api/v1/attempts/{attempt}/transcript")["items"]
-            return "".join(item["text"] for item in items if item["kind"] == "text")
+    def text_so_far(self, attempt: str) -> str:
+        """What an attempt has said."""
+        items = self.get(f"/api/v1/attempts/{attempt}/transcript")["items"]
+        return "".join(item["text"] for item in items if item["kind"] == "text")
 
-        return until(look, seconds=seconds, what=f"the first text of attempt {attempt}")
+    def head(self, workspace: str) -> int:
+        """The number of the last entry of a workspace's journal."""
+        return int(self.get(f"/api/v1/workspaces/{workspace}/journal?limit=1")["head"])
 
     def files(self, run: str, kind: str) -> dict[str, bytes]:
         """The content of a run's files of one kind, by name."""
