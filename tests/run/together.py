@@ -33,7 +33,7 @@ GROUPS = {
 OF_FILE = {file: group for group, files in GROUPS.items() for file in files}
 
 
-class Together(LoadScopeScheduling):
+class Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """As `--dist loadfile`, with a group in the place of a file."""
 
     def _split_scope(self, nodeid: str) -> str:
