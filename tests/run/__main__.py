@@ -2,12 +2,16 @@
 
     lint      ruff check and ruff format --check
     types     mypy, strict
-    unit      everything but the browser tests, the stories and the races, on an SQLite file
-    services  the services, the writer and the integration tests again, on a real PostgreSQL and a real Valkey
+    unit      everything but the services, the browser tests and the stories, on an SQLite file
+    services  the services, and again the writer and the state machine, on a real PostgreSQL and a real Valkey
     chaos     processes and servers are killed under a swarm of agents (reduced; `make chaos` is the full size)
     stories   outside scripts against a real `up`, whose processes are killed in some of them
     bench     each benchmark of the product and each floor once, small: whether it is right, never how fast it is
     browser   a real Chromium against a real `up`
+
+and, where it is asked for by name (`claw test sqlite`):
+
+    sqlite    the services on an SQLite file: all that stands on them runs there every time
 
 `claw test unit services -x` runs some of them, what follows is for pytest; `claw test tests/core -k plan` hands
 everything to one pytest run.
@@ -51,7 +55,7 @@ CHAOS = tuple(
 APART = tuple(f"--ignore=tests/{folder}" for folder in ("browser", "stories", "model"))
 # Races are proven on PostgreSQL, by the stage of the services: SQLite has one writer.
 RACES = "--ignore-glob=tests/services/test_*_races.py"
-LEFT_OUT = (*APART, RACES, *(f"--ignore={file}" for file in CHAOS))
+LEFT_OUT = (*APART, "--ignore=tests/services", *(f"--ignore={file}" for file in CHAOS))
 # Seconds for one stage: several times what a slow machine needs. A single test has less (pyproject.toml).
 LIMIT = 1200.0
 # The caller's own installation. And compiled files are kept: hundreds of processes start in a run, each of which would
@@ -104,6 +108,10 @@ def unit(run: Run) -> None:
     run.pytest("unit", "-p", "no:playwright", *IN_PROCESS, *LEFT_OUT)
 
 
+def sqlite(run: Run) -> None:
+    run.pytest("sqlite", "-p", "no:playwright", *IN_PROCESS, RACES, "tests/services")
+
+
 def services(run: Run) -> None:
     try:
         with servers.postgres() as database, servers.redis() as redis:
@@ -143,6 +151,7 @@ STAGES: dict[str, Callable[[Run], None]] = {
     "lint": lint,
     "types": types,
     "unit": unit,
+    "sqlite": sqlite,
     "services": services,
     "chaos": chaos,
     "stories": stories,
