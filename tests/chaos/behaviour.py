@@ -225,7 +225,8 @@ def stuck_ones(stack: Stack, size: Size, seed: int) -> Row:
     row.check("half of the bad ones had work, or more", 2 * len(silent) >= mute and 2 * len(looping) >= few)
     row.measure("silent ones not caught", len(silent) - _different(caught, Failure.STALLED, silent), 0, "of them")
     row.measure("looping ones not caught", len(looping) - _different(caught, Failure.LOOPING, looping), 0, "of them")
-    in_time = 1.1 * stall * clock_scale("T17", size.name)
+    # In a test run, which shares its machine, the sweep that looks may come late.
+    in_time = (1.1 if size.name == FULL else 2.0) * stall * clock_scale("T17", size.name)
     row.measure("caught after, worst", max(one.ended - one.progress for one in caught), in_time)
     given_up = [one for one in tried if one.agent in slow and one.state != "accepted"]
     row.measure("slow ones given up", len(given_up), 0, "of them")
