@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.__main__ import AT_LAST, FIRST, ROOT, STAGES
+from tests.run.__main__ import AT_LAST, BY_NAME, FIRST, ROOT, STAGES
 from tests.run.beside import Beside
 from tests.run.results import Results
 
@@ -62,5 +62,5 @@ def test_a_run_beside_tells_what_it_says_when_it_is_over(tmp_path: Path, capfd: 
     assert results.summary() == ["0 passed, 0 failed"]
 
 
-def test_every_stage_runs_once_in_a_whole_run() -> None:
-    assert sorted(chain(*FIRST, *AT_LAST)) == sorted(STAGES)
+def test_every_stage_runs_once_in_a_whole_run_or_by_its_name() -> None:
+    assert sorted(chain(*FIRST, *AT_LAST, BY_NAME)) == sorted(STAGES)
