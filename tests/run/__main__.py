@@ -56,7 +56,7 @@ APART = tuple(f"--ignore=tests/{folder}" for folder in ("browser", "stories", "m
 # Races are proven on PostgreSQL, by the stage of the services: SQLite has one writer.
 RACES = "--ignore-glob=tests/services/test_*_races.py"
 LEFT_OUT = (*APART, "--ignore=tests/services", *(f"--ignore={file}" for file in CHAOS))
-# Seconds for one stage: several times what a slow machine needs. A single test has less (pyproject.toml).
+# Seconds for one stage: about twice what the longest needs on a slow machine. A single test has less (pyproject.toml).
 LIMIT = 2400.0
 # The caller's own installation. And compiled files are kept: hundreds of processes start in a run, each of which would
 # compile everything anew.
@@ -129,7 +129,7 @@ def chaos(run: Run) -> None:
 
 
 def stories(run: Run) -> None:
-    # An installation for each of them, too.
+    # As the kills: most of it is waiting.
     run.pytest("stories", "-p", "no:playwright", *SIDE_BY_SIDE, "tests/stories", **run.prepared)
 
 
