@@ -1,8 +1,8 @@
 """Everything live in one process: its rooms, its streams of text and its sockets (design.md 6).
 
-One hub per event loop. Rooms and streams exist while somebody follows them; one task looks every two seconds, and
-when it is told that a pass or a seat has changed, whether each socket's pass and seats still hold, and whether a
-socket has fallen too far behind.
+One hub per event loop. Rooms and streams exist while somebody follows them; one task looks every two seconds, when
+it is told that a pass or a seat has changed, and when the time of a pass is over, whether each socket's pass and seats
+still hold, and whether a socket has fallen too far behind.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from django.db import DatabaseError
+from django.utils import timezone
 
 from clawgroups import bus, draining
 from clawgroups.realtime.company import Company
@@ -29,6 +32,7 @@ from clawgroups.services.perform import read_shared
 
 log = logging.getLogger(__name__)
 
+Passes = dict[Pass, datetime | None]
 MAX_LIVE = 64 * 1024  # characters of one part kept for one frame
 
 
@@ -183,17 +187,23 @@ class Hub:
             self._loop.call_soon_threadsafe(self._look.set)
 
     async def _watch_standing(self) -> None:
+        pause = self.pace.standing
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), self.pace.standing)
+                await asyncio.wait_for(self._look.wait(), pause)
             self._look.clear()
+            pause = self.pace.standing
             try:
-                await self.check_standing()
+                # Nobody tells of a pass whose time is over.
+                pause = min(pause, await self.check_standing())
             except DatabaseError as fault:
                 log.warning("standing could not be checked, trying again: %s", fault)
 
-    async def check_standing(self) -> None:
-        """Close every socket whose pass or seat is gone, and those that have been behind for too long."""
+    async def check_standing(self) -> float:
+        """Close every socket whose pass or seat is gone, and those that have been behind for too long.
+
+        Returns the seconds until the first of the others' passes is over.
+        """
         peers = list(self.peers)
         # Of what a peer comes to be shown while we look, nothing is known yet.
         asked = {peer: frozenset(peer.workspaces()) for peer in peers}
@@ -211,6 +221,8 @@ class Hub:
                 # Whoever reads that slowly is seldom told: the code stands behind all that is on the way.
                 log.info("closing a socket that has been too far behind for %.0f s", now - since)
                 await peer.close(4413, "too far behind")
+        ends = [at for at in valid.values() if at is not None]
+        return max(0.0, (min(ends) - timezone.now()).total_seconds()) if ends else math.inf
 
     async def say_goodbye(self, retry_after: float) -> None:
         """Tell every socket when to come back, and close it; spread, so that not all come at once."""
@@ -220,8 +232,10 @@ class Hub:
         await asyncio.gather(*(peer.close(1012, "restarting") for peer in list(self.peers)))
 
 
-def _standing(visitors: Collection[Visitor], workspaces: Collection[UUID]) -> tuple[set[Pass], Seats]:
-    return still_valid({visitor.by for visitor in visitors}), seats_of(workspaces, visitors)
+def _standing(visitors: Collection[Visitor], workspaces: Collection[UUID]) -> tuple[Passes, Seats]:
+    # Seats first: whoever loses both at once is found to have lost the pass, whenever it happens.
+    seats = seats_of(workspaces, visitors)
+    return still_valid({visitor.by for visitor in visitors}), seats
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
