@@ -13,7 +13,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -33,6 +33,7 @@ from clawgroups.services.perform import read_shared
 log = logging.getLogger(__name__)
 
 Passes = dict[Pass, datetime | None]
+SLOW = 0.25  # seconds after which a socket that is being closed is left to itself
 MAX_LIVE = 64 * 1024  # characters of one part kept for one frame
 
 
@@ -56,7 +57,7 @@ class Peer(Protocol):
     def offer(self, text: str) -> None:
         """Send this soon; may be dropped when the peer does not read."""
 
-    async def close(self, code: int, reason: str = "") -> None: ...
+    def close(self, code: int, reason: str = "") -> Coroutine[Any, Any, None]: ...
 
 
 class Stream:
@@ -119,6 +120,8 @@ class Hub:
         self.peers: set[Peer] = set()
         self.company = Company(self.pace)
         self._look = asyncio.Event()
+        # Kept, so that they are not collected before they have run.
+        self._closing: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._deaf: Callable[[], None] | None = None
@@ -211,18 +214,30 @@ class Hub:
             _standing, {peer.visitor for peer in peers}, frozenset().union(*asked.values())
         )
         now = time.monotonic()
+        closes = []
         for peer in peers:
             since = peer.behind_since()
             if peer.visitor.by not in valid:
-                await peer.close(4401, "signed out")
+                closes.append(peer.close(4401, "signed out"))
             elif not peer.seated(seats, asked[peer]):
-                await peer.close(4403, "no longer a member")
+                closes.append(peer.close(4403, "no longer a member"))
             elif since is not None and now - since > self.pace.behind:
                 # Whoever reads that slowly is seldom told: the code stands behind all that is on the way.
                 log.info("closing a socket that has been too far behind for %.0f s", now - since)
-                await peer.close(4413, "too far behind")
+                closes.append(peer.close(4413, "too far behind"))
+        await self._all_closed(closes)
         ends = [at for at in valid.values() if at is not None]
         return max(0.0, (min(ends) - timezone.now()).total_seconds()) if ends else math.inf
+
+    async def _all_closed(self, closes: Iterable[Coroutine[Any, Any, None]]) -> None:
+        """Close them side by side. One that does not read takes seconds, for which neither the others nor the next
+        look wait."""
+        tasks = {asyncio.create_task(one) for one in closes}
+        if tasks:
+            _, slow = await asyncio.wait(tasks, timeout=SLOW)
+            self._closing |= slow
+            for task in slow:
+                task.add_done_callback(self._closing.discard)
 
     async def say_goodbye(self, retry_after: float) -> None:
         """Tell every socket when to come back, and close it; spread, so that not all come at once."""
