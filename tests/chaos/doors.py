@@ -14,13 +14,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidMessage
 
 from tests.stories.script import Script
 
 Json = dict[str, Any]
 AT_ONCE = 30  # sockets that come together
 LOOK = 0.01
+TRIES = 3
 PATIENCE = 60.0
 COOKIE, CSRF = "claw_session", "claw_csrf"
 SAID = re.compile(r"message-([0-9a-f-]{36})")
@@ -64,9 +65,7 @@ class Line:
             headers = {"Cookie": f"{COOKIE}={self.secret}", "Origin": url.url}
         query = urlencode({"generation": 1, "after": after})
         path = {"page": "/ws/", "agent": "/acp/connect"}.get(self.kind, f"/ws/workspaces/{workspace}/?{query}")
-        self._socket: ClientConnection = await connect(
-            f"ws://{url.host}:{url.port}{path}", additional_headers=headers, open_timeout=120, proxy=None
-        )
+        self._socket = await _connected(f"ws://{url.host}:{url.port}{path}", headers)
         self._reader = asyncio.create_task(self._read())
         if self.kind == "page":
             await self._say({"type": "people", "workspace": workspace}, {"type": "needs"})
@@ -128,6 +127,17 @@ class Line:
             self._asked = frame["id"]
         elif method == "session/cancel":
             await self._say({"jsonrpc": "2.0", "id": self._asked, "result": {"stopReason": "cancelled"}})
+
+
+async def _connected(address: str, headers: Json) -> ClientConnection:
+    """A socket. On a machine that has much else to do a handshake may take too long, and is begun anew."""
+    for left in reversed(range(TRIES)):
+        try:
+            return await connect(address, additional_headers=headers, open_timeout=120, proxy=None)
+        except (InvalidMessage, OSError):
+            if not left:
+                raise
+    raise AssertionError
 
 
 async def come(lines: Sequence[Line], url: Script, workspace: str) -> None:
