@@ -106,7 +106,7 @@ def end_soon(tokens: Sequence[str], agents: Sequence[str], seconds: float) -> No
 
     at = timezone.now() + timedelta(seconds=seconds)
     AccessToken.objects.filter(pk__in=tokens).update(expires_at=at)
-    AgentKey.objects.filter(agent__in=agents).update(expires_at=at)
+    AgentKey.objects.filter(agent__in=[UUID(one) for one in agents]).update(expires_at=at)
     print(at.timestamp())
 
 

@@ -165,8 +165,7 @@ async def test_a_script_that_came_in_by_an_agents_key_is_closed_when_it_is_revok
     key = agents.mint_key()
 
     def registered() -> UUID:
-        given = {"name": "Scribe", "workspace_id": room.id, "key": key, "actor": room.ada.actor}
-        made = perform(agents.register_agent, **given)
+        made = perform(agents.register_agent, name="Scribe", workspace_id=room.id, key=key, actor=room.ada.actor)
         return AgentKey.objects.get(agent=made.answer["id"]).pk
 
     pk = await read_async(registered)
