@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from agents import tokens
@@ -82,12 +83,48 @@ def actor_of_bearer(header: str | None) -> Actor:
     return credential_of_bearer(header).actor
 
 
+def standing_bearers(headers: Iterable[str]) -> dict[str, datetime | None]:
+    """Those of these headers that let a socket in now, and until when (None: for good).
+
+    Asked for all of them together, since every open socket is looked at every two seconds.
+    """
+    now, given = timezone.now(), {header: bearer_of(header) for header in headers}
+    whose = {token.split("_")[1] for token in given.values() if token.count("_") == 2}
+    rows: dict[str, AccessToken | AgentKey] = {
+        **{f"{tokens.PERSON}_{row.public_id}": row for row in _access_tokens().filter(public_id__in=whose)},
+        **{f"{tokens.AGENT}_{row.public_id}": row for row in _agent_keys().filter(public_id__in=whose)},
+    }
+    found = {}
+    for header, token in given.items():
+        row = rows.get(token.rpartition("_")[0])
+        if row is not None and tokens.verify(token, row.digest) and _lasts(row, now):
+            found[header] = row
+    used = [row.pk for row in found.values() if isinstance(row, AccessToken) and _is_used_anew(row, now)]
+    if used:
+        AccessToken.objects.filter(pk__in=used).update(last_used_at=now)
+    return {header: row.expires_at for header, row in found.items()}
+
+
+def _access_tokens() -> QuerySet[AccessToken]:
+    return AccessToken.objects.select_related("user").filter(revoked_at=None, user__is_active=True)
+
+
+def _agent_keys() -> QuerySet[AgentKey]:
+    return AgentKey.objects.select_related("agent").filter(revoked_at=None, agent__retired_at=None)
+
+
+def _lasts(row: AccessToken | AgentKey, now: datetime) -> bool:
+    return row.expires_at is None or row.expires_at > now
+
+
+def _is_used_anew(row: AccessToken, now: datetime) -> bool:
+    """Whether its last use is to be noted again."""
+    return row.last_used_at is None or now - row.last_used_at > NOTED_EACH
+
+
 def _of_access_token(peer: str, token: str, public_id: str) -> Credential | None:
-    row = AccessToken.objects.select_related("user").filter(public_id=public_id, revoked_at=None).first()
-    if row is None or not tokens.verify(token, row.digest) or not row.user.is_active:
-        return None
-    now = timezone.now()
-    if row.expires_at is not None and row.expires_at <= now:
+    now, row = timezone.now(), _access_tokens().filter(public_id=public_id).first()
+    if row is None or not tokens.verify(token, row.digest) or not _lasts(row, now):
         return None
     _note_use(row, now, peer)
     actor = replace(actor_of_user(row.user), scopes=frozenset(row.scopes))
@@ -95,20 +132,18 @@ def _of_access_token(peer: str, token: str, public_id: str) -> Credential | None
 
 
 def _note_use(row: AccessToken, now: datetime, peer: str) -> None:
-    """When a token was last used, and from where; a socket's repeated check has no address, and leaves the last."""
+    """When a token was last used, and from where; what has no address leaves the last."""
     try:
         address = str(ip_address(peer)) if peer else row.last_used_from
     except ValueError:
         address = row.last_used_from
-    if row.last_used_at is None or now - row.last_used_at > NOTED_EACH or address != row.last_used_from:
+    if _is_used_anew(row, now) or address != row.last_used_from:
         AccessToken.objects.filter(pk=row.pk).update(last_used_at=now, last_used_from=address)
 
 
 def _of_agent_key(token: str, public_id: str) -> Credential | None:
-    row = AgentKey.objects.select_related("agent").filter(public_id=public_id, revoked_at=None).first()
-    if row is None or not tokens.verify(token, row.digest) or row.agent.retired_at is not None:
-        return None
-    if row.expires_at is not None and row.expires_at <= timezone.now():
+    row = _agent_keys().filter(public_id=public_id).first()
+    if row is None or not tokens.verify(token, row.digest) or not _lasts(row, timezone.now()):
         return None
     actor = Actor(ActorKind.AGENT, row.agent.name, agent_id=row.agent_id)
     return Credential(actor, "agent", row.pk)

@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import models
+from django.db.models import F
 
 from agents.models import Agent
 from clawgroups.core.actors import Actor, ActorKind, Role
 from clawgroups.core.changes import Expect
-from clawgroups.core.errors import Forbidden, NotFound
+from clawgroups.core.errors import Conflict, Forbidden, NotFound
 from clawgroups.core.scopes import Scope, scope_of
 from clawgroups.keyed import row_of
 from clawgroups.models import (
@@ -65,6 +66,7 @@ ACTIONS: dict[str, Action] = {
         Action("workspace.set_rules", "Set the standing rules", ADMINS),
         Action("workspace.set_timers", "Change deadlines", ADMINS),
         Action("workspace.transfer", "Give the workspace to another member", frozenset({Role.OWNER})),
+        Action("workspace.close", "Close a workspace, and open it again", frozenset({Role.OWNER})),
         Action("workspace.set_coordination", "Change how the coordinator works", ADMINS),
         Action("member.add", "Add a person or an agent", ADMINS),
         Action("member.add_agent", "Bring one's own agent along", TEAM),
@@ -94,7 +96,7 @@ ACTIONS: dict[str, Action] = {
         Action("run.view_calls", "See what the model was asked", TEAM),
         Action("run.set_budget", "Set a run's limits", TEAM),
         Action("run.pause", "Pause and resume a run", TEAM),
-        Action("run.cancel", "Cancel a run", TEAM),
+        Action("run.cancel", "Cancel a run", TEAM, system=True),
         Action("run.consolidate", "Make the deliverable of a run", NOBODY, coordinator=True),
         Action("task.view", "See tasks and their threads", EVERYONE, coordinator=True),
         Action("task.assign", "Give a task to a member", TEAM, coordinator=True),
@@ -165,6 +167,10 @@ HIDDEN_FROM_GUESTS = frozenset(
 SPEAKING = frozenset({"message.post", "message.edit", "message.react"})
 
 
+# What is done where nothing is done any more: reading, and opening it again.
+WHERE_CLOSED = frozenset({"workspace.close", "message.mark_read", "task.watch", "run.view_calls"})
+
+
 def may_see_event(role: str, type_: str) -> bool:
     """Whether a member of this role is sent entries of this type."""
     return role != Role.GUEST or type_ not in HIDDEN_FROM_GUESTS
@@ -208,7 +214,7 @@ def seat_of(actor: Actor, workspace_id: UUID) -> Member | None:
 
 
 def _seat_of(actor: Actor, workspace_id: UUID) -> Member | None:
-    seats = Member.objects.filter(workspace_id=workspace_id, left_at=None)
+    seats = Member.objects.filter(workspace_id=workspace_id, left_at=None).annotate(closed=F("workspace__closed_at"))
     if actor.kind is ActorKind.AGENT:
         return seats.filter(agent=actor.agent_id, agent__retired_at=None).first()
     user_id = actor.on_behalf_of if actor.kind is ActorKind.COORDINATOR else actor.user_id
@@ -239,6 +245,12 @@ def require(actor: Actor, action_name: str, workspace_id: UUID) -> tuple[Expect,
             role=seat.role,
         )
     require_scope(actor, scope_of(action_name))
+    if is_shut(seat, action_name):
+        raise Conflict(
+            "This workspace is closed: it is read, and nothing is done in it. Its owner can open it again.",
+            code="workspace_closed",
+            action=action_name,
+        )
     if actor.kind is not ActorKind.COORDINATOR and is_silenced(seat, action_name):
         raise Forbidden(
             f"You are muted here: you read along, and write no messages. {_whom_to_ask(workspace_id)}",
@@ -258,6 +270,13 @@ def require_scope(actor: Actor, scope: Scope) -> None:
             scope=scope.value,
             held=held,
         )
+
+
+def is_shut(seat: Member, action_name: str) -> bool:
+    """Whether a seat, as `seat_of` found it, lacks an action of its role because the workspace is closed."""
+    if action_name.endswith(".view") or action_name in WHERE_CLOSED:
+        return False
+    return getattr(seat, "closed", None) is not None
 
 
 def is_silenced(seat: Member, action_name: str) -> bool:

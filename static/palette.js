@@ -43,6 +43,19 @@
     input.dispatchEvent(new Event("look"));
   }
 
+  // Popovers: one that opens takes the focus, and one that the focus has left is closed, since nothing may lie over what
+  // has it. Escape closes it, and gives the focus back to what opened it, by itself.
+  addEventListener("toggle", ({ target, newState }) => {
+    if (newState !== "open" || !target.matches?.("[popover]") || target.contains(document.activeElement)) return;
+    $$("[autofocus], a[href], button, input:not([type=hidden]), select, textarea, summary", target).find(visible)?.focus();
+  }, true);
+  addEventListener("focusin", ({ target }) => {
+    // A click on what opened it closes it by itself.
+    const clicked = !target.matches?.(":focus-visible");
+    for (const over of $$("[popover]:popover-open"))
+      if (!over.contains(target) && !(clicked && target.popoverTargetElement === over)) over.hidePopover();
+  });
+
   // The palette: a field that commands a list.
   const dialog = $("#go"), input = $("#go-input");
   const options = () => $$("[role=option]", dialog);

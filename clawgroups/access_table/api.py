@@ -19,6 +19,7 @@ API: dict[str, str] = {
     "api:remove-member": "member.remove",
     **dict.fromkeys(("api:mute-member", "api:unmute-member"), "member.mute"),
     "api:transfer-workspace": "workspace.transfer",
+    **dict.fromkeys(("api:close-workspace", "api:reopen-workspace"), "workspace.close"),
     **dict.fromkeys(("api:list-invitations", "api:make-invitation", "api:revoke-invitation"), "member.invite"),
     "api:join-workspace": "signed_in",
     **dict.fromkeys(("api:list-shares", "api:share-run", "api:unshare-run"), "run.share"),

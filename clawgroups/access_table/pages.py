@@ -44,6 +44,7 @@ PAGES: dict[str, str] = {
     "remove-member": "member.remove",
     **dict.fromkeys(("mute-member", "unmute-member"), "member.mute"),
     "transfer-workspace": "workspace.transfer",
+    **dict.fromkeys(("close-workspace", "reopen-workspace"), "workspace.close"),
     **dict.fromkeys(("invitations", "make-invitation", "revoke-invitation"), "member.invite"),
     # Whoever has the code.
     **dict.fromkeys(("invitation", "accept-invitation"), "public"),

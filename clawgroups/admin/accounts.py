@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -18,7 +19,7 @@ from clawgroups.admin.site import site
 from clawgroups.auth import actor_of_user
 from clawgroups.core.actors import Actor
 from clawgroups.models import AccessToken
-from clawgroups.services import accounts, admission, people
+from clawgroups.services import account_letters, accounts, admission, people
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]
@@ -110,6 +111,9 @@ class AccountAdmin(Told, Acting, UserAdmin):  # type: ignore[type-arg]
             self._watched(over, request, id)
             response = super().user_change_password(request, id, form_url)
         people.passes_changed()
+        # Only what was taken leads on; a form with mistakes is shown again.
+        if request.method == "POST" and response.status_code == HTTPStatus.FOUND and id.isdecimal():
+            account_letters.tell(User.objects.get(pk=int(id)), "password_changed")
         return response
 
 

@@ -14,16 +14,27 @@ from clawgroups.admin.reading import ReadOnlyAdmin, standing
 from clawgroups.admin.site import site
 from clawgroups.core.lifecycle import RUN_TERMINAL
 from clawgroups.models import Artifact, Entry, Invitation, Member, Run, Share, Workspace
-from clawgroups.services import exporting, members
+from clawgroups.services import closing, exporting, members
 
 
 @admin.register(Workspace, site=site)
 class WorkspaceAdmin(ReadOnlyAdmin):
-    list_display = ("name", "owners", "seats", "open_runs", "files", "last", "created_at", "head", "behind")
+    list_display = (
+        "name",
+        "owners",
+        "seats",
+        "open_runs",
+        "files",
+        "last",
+        "created_at",
+        "closed_at",
+        "head",
+        "behind",
+    )
     search_fields = ("name", "goal", "created_by__username")
     list_select_related = ("created_by",)
     ordering = ("-created_at",)
-    actions = ("export",)
+    actions = ("shut", "reopen", "export")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         here = OuterRef("pk")
@@ -64,6 +75,14 @@ class WorkspaceAdmin(ReadOnlyAdmin):
     @admin.display(description=_("not reacted to"))
     def behind(self, room: Workspace) -> int:
         return room.head - room.reacted
+
+    @admin.action(description=_("Close the selected workspaces"), permissions=["act"])
+    def shut(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        self.carry_out(request, rows, closing.close_workspace, _("Closed"))
+
+    @admin.action(description=_("Open the selected workspaces again"), permissions=["act"])
+    def reopen(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        self.carry_out(request, rows, closing.reopen_workspace, _("Opened"))
 
     @admin.action(description=_("Make an archive of the selected workspaces"), permissions=["export"])
     def export(self, request: HttpRequest, rows: QuerySet[Any]) -> None:

@@ -20,6 +20,8 @@ from clawgroups.permissions import ACTIONS, STAFF, require_scope
 from clawgroups.services.guessing import asker
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# Where what is sent decides which verbs are meant, these alone ask for their scopes.
+AS_SENT = frozenset({"api:change-workspace"})
 
 
 class _Csrf(CsrfViewMiddleware):
@@ -71,6 +73,8 @@ class Caller(HttpBearer):
 
 def scope_at(name: str, method: str) -> Scope:
     """The scope that a token needs at an address of the API, by its row in the access table."""
+    if name in AS_SENT:
+        return Scope.READ
     row = ROUTES.get(name, "")
     if row in ACTIONS:
         return scope_of(row)

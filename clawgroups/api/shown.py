@@ -61,6 +61,7 @@ def columns(row: Any, *names: str) -> Json:
 def workspace(row: Workspace) -> Json:
     """`timers`: the workspace's own deadlines in seconds; `timers_in_force`: all of them."""
     said = columns(row, "id", "name", "goal", "rules", "rules_version", "created_at", "generation", "head", "timers")
+    said["closed_at"] = moment(row.closed_at)
     timers = Timers().overridden(row.timers)
     return {**said, "timers_in_force": {name: getattr(timers, name) for name in SETTINGS}}
 

@@ -18,7 +18,7 @@ from clawgroups.api.writing import Answer, Verb, write
 from clawgroups.core.errors import Conflict, Invalid, NotFound
 from clawgroups.models import Member, Workspace
 from clawgroups.permissions import get_member, get_workspace, may_see_event, require, seat_of
-from clawgroups.services import members, muting, ownership, workspaces
+from clawgroups.services import closing, members, muting, ownership, workspaces
 
 router = Router(tags=["workspaces"])
 
@@ -137,6 +137,19 @@ def unmute_member(request: HttpRequest, response: HttpResponse, workspace_id: UU
     """Let a member that was muted write again."""
     _member(request, workspace_id, member_id)
     return write(request, response, muting.unmute_member, member_id)
+
+
+@router.post("/workspaces/{uuid:workspace_id}/close")
+def close_workspace(request: HttpRequest, response: HttpResponse, workspace_id: UUID) -> Answer:
+    """Close it: what runs is cancelled, and it is read from then on; what else is tried is answered 409
+    `workspace_closed`."""
+    return write(request, response, closing.close_workspace, workspace_id)
+
+
+@router.post("/workspaces/{uuid:workspace_id}/reopen")
+def reopen_workspace(request: HttpRequest, response: HttpResponse, workspace_id: UUID) -> Answer:
+    """Open a closed workspace again; what was cancelled stays so."""
+    return write(request, response, closing.reopen_workspace, workspace_id)
 
 
 @router.post("/workspaces/{uuid:workspace_id}/transfer")

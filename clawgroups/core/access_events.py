@@ -54,4 +54,25 @@ class MemberUnmuted(JournalEvent):
     member_id: UUID
 
 
-AccessEvent = InvitationMade | InvitationRevoked | RunShared | RunUnshared | MemberMuted | MemberUnmuted
+class WorkspaceClosed(JournalEvent):
+    """open → closed: it is read, and nothing is done in it any more; what still runs is cancelled."""
+
+    type: Literal["workspace.closed"] = "workspace.closed"
+
+
+class WorkspaceReopened(JournalEvent):
+    """closed → open. What was cancelled stays so."""
+
+    type: Literal["workspace.reopened"] = "workspace.reopened"
+
+
+AccessEvent = (
+    InvitationMade
+    | InvitationRevoked
+    | RunShared
+    | RunUnshared
+    | MemberMuted
+    | MemberUnmuted
+    | WorkspaceClosed
+    | WorkspaceReopened
+)

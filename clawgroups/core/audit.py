@@ -64,10 +64,12 @@ AUDITED = frozenset(
         "task.returned",
         "task.stopped",
         "task.taken_over",
+        "workspace.closed",
         "workspace.coordination_set",
         "workspace.created",
         "workspace.goal_set",
         "workspace.renamed",
+        "workspace.reopened",
         "workspace.rules_set",
         "workspace.timers_set",
     }

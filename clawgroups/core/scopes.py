@@ -23,6 +23,7 @@ MANAGING = frozenset(
         "workspace.set_rules",
         "workspace.set_timers",
         "workspace.transfer",
+        "workspace.close",
         "workspace.set_coordination",
         "member.add",
         "member.add_agent",

@@ -42,6 +42,8 @@ class Look:
     owed: tuple[Command, ...] = ()
     close: int = 0
     reason: str = ""
+    ends_at: datetime | None = None
+    """When the key that it came in by is no longer valid."""
 
 
 def look(held: Mapping[UUID, Held]) -> dict[UUID, Look]:
@@ -93,7 +95,7 @@ class _Seen:
             return Look(close=version.CLOSE_DRAINING, reason="The link was given up as silent.")
         if self._ignores_a_stop(one.agent_id, opened_at):
             return Look(close=version.CLOSE_UNRESPONSIVE, reason=version.IGNORED_STOP)
-        return Look(owed=tuple(self.owed.get(one.agent_id, ())))
+        return Look(owed=tuple(self.owed.get(one.agent_id, ())), ends_at=expires_at)
 
     def _ignores_a_stop(self, agent_id: UUID, opened_at: datetime) -> bool:
         """Whether a stop was ignored for too long by this very socket; the next one is given its own chance."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
+from django.utils import timezone
 
 from agents.protocol import version
 from clawgroups import bus, draining
@@ -176,6 +178,15 @@ class Switchboard:
             # Not where another socket came meanwhile: what was read is about this one.
             if self._lines.get(agent_id) is line:
                 line.looked(found[agent_id])
+                self._look_when_over(agent_id, found[agent_id].ends_at)
+
+    def _look_when_over(self, agent_id: UUID, ends_at: datetime | None) -> None:
+        """Nobody tells of a key whose time is over; one that ends before all are looked at again is looked at then."""
+        if ends_at is None:
+            return
+        left = max(0.0, (ends_at - timezone.now()).total_seconds())
+        if left < POLL * settings.CLOCK_SCALE:
+            asyncio.get_running_loop().call_later(left, self._look_soon, agent_id)
 
     async def _renew(self) -> None:
         every = RENEW * settings.CLOCK_SCALE

@@ -31,6 +31,8 @@ class Workspace(models.Model):
     timers = models.JSONField(default=dict, blank=True)
     # How the coordinator works here: its model and modes, when a plan starts, limits (see core.coordination).
     coordination = models.JSONField(default=dict, blank=True)
+    # Since when it is closed: it is read, and nothing is done in it any more, until it is opened again.
+    closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [

@@ -144,6 +144,11 @@ class BrowserSocket(Socket):
         return may_see_words(self._role, kind)
 
     def seated(self, seats: Seats, asked: Collection[UUID]) -> bool:
+        for workspace_id in self.needs.keys() & asked:
+            seat = seats.get((workspace_id, self.visitor.seat_key))
+            if seat is None or seat.role not in TEAM:
+                self._leave_needs(workspace_id)
+                self.offer(NEEDS)  # what waited there does so no more
         if self.watched and self.watched[1] in asked:
             seat = seats.get((self.watched[1], self.visitor.seat_key))
             self._role = seat.role if seat is not None else ""
@@ -157,7 +162,7 @@ class BrowserSocket(Socket):
     def workspaces(self) -> Iterable[UUID]:
         shown = self.hub.company.pages.get(self, ())
         typed = (workspace_id for workspace_id, _ in self._typed)
-        return {*self.followers, *(self.watched[1:] if self.watched else ()), *shown, *typed}
+        return {*self.followers, *(self.watched[1:] if self.watched else ()), *shown, *typed, *self.needs}
 
 
 @dataclass(frozen=True, slots=True)

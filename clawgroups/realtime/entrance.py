@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from django.db.models import Q
 from django.http import HttpRequest, parse_cookie
 from django.utils import timezone
 
-from clawgroups.auth import actor_of_user, credential_of_bearer
+from clawgroups.auth import actor_of_user, credential_of_bearer, standing_bearers
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.errors import Forbidden, Unauthenticated
 from clawgroups.models import Member
@@ -104,26 +105,19 @@ def _by_cookie(cookie: str) -> Visitor:
     return Visitor(actor, Pass("cookie", key, user.pk, user.get_session_auth_hash()))
 
 
-def still_valid(passes: Iterable[Pass]) -> set[Pass]:
-    """Those of `passes` that would be admitted again, asked in a few queries for all of them."""
+def still_valid(passes: Iterable[Pass]) -> dict[Pass, datetime | None]:
+    """Those of `passes` that would be admitted again, and until when; asked in a few queries for all of them."""
     given = set(passes)
     cookies = [one for one in given if one.kind == "cookie"]
-    valid = {one for one in given if one.kind == "bearer" and _bearer_holds(one.secret)}
+    bearers = standing_bearers({one.secret for one in given if one.kind == "bearer"})
+    valid = {one: bearers[one.secret] for one in given if one.kind == "bearer" and one.secret in bearers}
     if cookies:
         keys = Session.objects.filter(session_key__in={c.secret for c in cookies}, expire_date__gt=timezone.now())
-        alive = set(keys.values_list("session_key", flat=True))
+        alive = dict(keys.values_list("session_key", "expire_date"))
         users = User.objects.filter(pk__in={c.user_id for c in cookies}, is_active=True)
         stamps = {user.pk: user.get_session_auth_hash() for user in users}
-        valid |= {c for c in cookies if c.secret in alive and stamps.get(c.user_id or 0) == c.stamp}
+        valid |= {c: alive[c.secret] for c in cookies if c.secret in alive and stamps.get(c.user_id or 0) == c.stamp}
     return valid
-
-
-def _bearer_holds(header: str) -> bool:
-    try:
-        credential_of_bearer(header)
-    except Unauthenticated:
-        return False
-    return True
 
 
 def seats_of(workspace_ids: Iterable[UUID], visitors: Iterable[Visitor]) -> Seats:

@@ -42,6 +42,8 @@ FEED: dict[str, tuple[str, ...]] = {
     "workspace.goal_set": ("room_head", "room_aim", "room_unseen"),
     "workspace.rules_set": ("room_head", "room_aim", "room_unseen"),
     "workspace.timers_set": (),
+    "workspace.closed": (),
+    "workspace.reopened": (),
     "workspace.outage_over": (),
     "member.joined": SEAT,
     "member.left": (),

@@ -1,8 +1,8 @@
 """Everything live in one process: its rooms, its streams of text and its sockets (design.md 6).
 
-One hub per event loop. Rooms and streams exist while somebody follows them; one task looks every two seconds, and
-when it is told that a pass or a seat has changed, whether each socket's pass and seats still hold, and whether a
-socket has fallen too far behind.
+One hub per event loop. Rooms and streams exist while somebody follows them; one task looks every two seconds, when
+it is told that a pass or a seat has changed, and when the time of a pass is over, whether each socket's pass and seats
+still hold, and whether a socket has fallen too far behind.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from django.db import DatabaseError
+from django.utils import timezone
 
 from clawgroups import bus, draining
 from clawgroups.realtime.company import Company
@@ -29,6 +32,8 @@ from clawgroups.services.perform import read_shared
 
 log = logging.getLogger(__name__)
 
+Passes = dict[Pass, datetime | None]
+SLOW = 0.25  # seconds after which a socket that is being closed is left to itself
 MAX_LIVE = 64 * 1024  # characters of one part kept for one frame
 
 
@@ -52,7 +57,7 @@ class Peer(Protocol):
     def offer(self, text: str) -> None:
         """Send this soon; may be dropped when the peer does not read."""
 
-    async def close(self, code: int, reason: str = "") -> None: ...
+    def close(self, code: int, reason: str = "") -> Coroutine[Any, Any, None]: ...
 
 
 class Stream:
@@ -115,6 +120,8 @@ class Hub:
         self.peers: set[Peer] = set()
         self.company = Company(self.pace)
         self._look = asyncio.Event()
+        # Kept, so that they are not collected before they have run.
+        self._closing: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._deaf: Callable[[], None] | None = None
@@ -183,17 +190,23 @@ class Hub:
             self._loop.call_soon_threadsafe(self._look.set)
 
     async def _watch_standing(self) -> None:
+        pause = self.pace.standing
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), self.pace.standing)
+                await asyncio.wait_for(self._look.wait(), pause)
             self._look.clear()
+            pause = self.pace.standing
             try:
-                await self.check_standing()
+                # Nobody tells of a pass whose time is over.
+                pause = min(pause, await self.check_standing())
             except DatabaseError as fault:
                 log.warning("standing could not be checked, trying again: %s", fault)
 
-    async def check_standing(self) -> None:
-        """Close every socket whose pass or seat is gone, and those that have been behind for too long."""
+    async def check_standing(self) -> float:
+        """Close every socket whose pass or seat is gone, and those that have been behind for too long.
+
+        Returns the seconds until the first of the others' passes is over.
+        """
         peers = list(self.peers)
         # Of what a peer comes to be shown while we look, nothing is known yet.
         asked = {peer: frozenset(peer.workspaces()) for peer in peers}
@@ -201,16 +214,30 @@ class Hub:
             _standing, {peer.visitor for peer in peers}, frozenset().union(*asked.values())
         )
         now = time.monotonic()
+        closes = []
         for peer in peers:
             since = peer.behind_since()
             if peer.visitor.by not in valid:
-                await peer.close(4401, "signed out")
+                closes.append(peer.close(4401, "signed out"))
             elif not peer.seated(seats, asked[peer]):
-                await peer.close(4403, "no longer a member")
+                closes.append(peer.close(4403, "no longer a member"))
             elif since is not None and now - since > self.pace.behind:
                 # Whoever reads that slowly is seldom told: the code stands behind all that is on the way.
                 log.info("closing a socket that has been too far behind for %.0f s", now - since)
-                await peer.close(4413, "too far behind")
+                closes.append(peer.close(4413, "too far behind"))
+        await self._all_closed(closes)
+        ends = [at for at in valid.values() if at is not None]
+        return max(0.0, (min(ends) - timezone.now()).total_seconds()) if ends else math.inf
+
+    async def _all_closed(self, closes: Iterable[Coroutine[Any, Any, None]]) -> None:
+        """Close them side by side. One that does not read takes seconds, for which neither the others nor the next
+        look wait."""
+        tasks = {asyncio.create_task(one) for one in closes}
+        if tasks:
+            _, slow = await asyncio.wait(tasks, timeout=SLOW)
+            self._closing |= slow
+            for task in slow:
+                task.add_done_callback(self._closing.discard)
 
     async def say_goodbye(self, retry_after: float) -> None:
         """Tell every socket when to come back, and close it; spread, so that not all come at once."""
@@ -220,8 +247,10 @@ class Hub:
         await asyncio.gather(*(peer.close(1012, "restarting") for peer in list(self.peers)))
 
 
-def _standing(visitors: Collection[Visitor], workspaces: Collection[UUID]) -> tuple[set[Pass], Seats]:
-    return still_valid({visitor.by for visitor in visitors}), seats_of(workspaces, visitors)
+def _standing(visitors: Collection[Visitor], workspaces: Collection[UUID]) -> tuple[Passes, Seats]:
+    # Seats first: whoever loses both at once is found to have lost the pass, whenever it happens.
+    seats = seats_of(workspaces, visitors)
+    return still_valid({visitor.by for visitor in visitors}), seats
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

@@ -15,6 +15,7 @@ from clawgroups.realtime.entrance import Visitor, seats_of
 
 # After these a seat allows something else than before.
 RESEATED = ("member.role_set", "member.muted", "member.unmuted")
+ALL_RESEATED = ("workspace.closed", "workspace.reopened")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ def enter_page(visitor: Visitor, workspace_id: UUID, place: Place) -> Entry:
     if after is None or after >= head.seq or entry.place.generation != head.generation:
         return entry
     later = JournalEntry.objects.filter(workspace=workspace_id, generation=head.generation, seq__gt=after)
+    if later.filter(type__in=ALL_RESEATED).exists():
+        return replace(entry, place=Place(head.generation, None))
     moved = {said.get("member_id") for said in later.filter(type__in=RESEATED).values_list("payload", flat=True)}
     seat = seat_of(visitor.actor, workspace_id) if moved else None
     if seat is None or str(seat.pk) not in moved:

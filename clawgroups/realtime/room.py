@@ -39,7 +39,10 @@ KEEP_FRAMES = 64
 BETWEEN = "\x1e"
 NEEDS = encode({"type": "needs"})
 DRAW_REST = 0.5  # after a drawing, as a multiple of what it took: what is slow to make is made less often
-SEATS = frozenset({"member.left", "member.role_set", "member.muted", "member.unmuted", "agent.retired"})
+SEATS = frozenset(
+    {"member.left", "member.role_set", "member.muted", "member.unmuted", "agent.retired"}
+    | {"workspace.closed", "workspace.reopened"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -294,7 +294,7 @@ def revoke_key(key_id: UUID, *, actor: Actor, operation: str = "") -> Future[Out
             verb="agent.revoke_key",
             answer={"id": str(key.pk)},
             audits=(audit_of("agent.key_revoked", agent.pk, name=agent.name, key=key.public_id),),
-            wakes=(bus.agent_topic(agent.pk),),
+            wakes=(bus.agent_topic(agent.pk), bus.passes_topic()),
         )
     )
 
@@ -316,7 +316,7 @@ def retire_agent(agent_id: UUID, *, actor: Actor, operation: str = "") -> Future
             verb="agent.retire",
             answer={"id": str(agent.pk)},
             audits=(audit_of("agent.retired", agent.pk, name=agent.name, keys=len(keys)),),
-            wakes=(bus.agent_topic(agent.pk),),
+            wakes=(bus.agent_topic(agent.pk), bus.passes_topic()),
         )
     )
 

@@ -170,6 +170,8 @@ def standing(row: Invitation, now: datetime) -> str:
         return "revoked"
     if maker.left_at is not None or maker.role not in MAY_INVITE or not (maker.user and maker.user.is_active):
         return "void"
+    if row.workspace.closed_at is not None:
+        return "void"
     if row.expires_at <= now:
         return "over"
     return "used" if row.uses >= row.most_uses else "open"

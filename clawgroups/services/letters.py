@@ -150,7 +150,7 @@ def _deliver(letter: Letter, user: User, words: tuple[str, str], now: datetime) 
         _message(user, *words).send()
         values: dict[str, Any] = {"sent_at": now, "problem": ""}
     except (OSError, ValueError) as fault:  # whatever smtplib raises is an OSError; a header may be refused
-        values = {"problem": _said(fault)}
+        values = {"problem": fault_said(fault)}
         log.warning("a letter to user %s was not sent: %s", user.pk, values["problem"])
     expect = {"tries": letter.tries, "sent_at": None}
     note = Change(SYSTEM, writes=(Update(MODEL, letter.pk, values, expect),), verb="letter.note")
@@ -159,14 +159,14 @@ def _deliver(letter: Letter, user: User, words: tuple[str, str], now: datetime) 
     return not letter.problem
 
 
-def _said(fault: Exception) -> str:
+def fault_said(fault: Exception) -> str:
     """What the mail server said, or what kept us from asking it."""
     if isinstance(fault, SMTPRecipientsRefused):
         fault = SMTPResponseException(*next(iter(fault.recipients.values())))
     if isinstance(fault, SMTPResponseException):
         words = fault.smtp_error.decode("utf-8", "replace") if isinstance(fault.smtp_error, bytes) else fault.smtp_error
-        return f"{fault.smtp_code} {_line(words)}"[:300]
-    return f"{type(fault).__name__}: {_line(str(fault))}"[:300]
+        return f"{fault.smtp_code} {in_one_line(words)}"[:300]
+    return f"{type(fault).__name__}: {in_one_line(str(fault))}"[:300]
 
 
 def _message(user: User, subject: str, body: str) -> EmailMessage:
@@ -179,17 +179,18 @@ def _words(due: Due) -> tuple[str, str]:
     """The subject and the text."""
     number = len(due.new)
     subject = ngettext("%(n)s thing waits for you", "%(n)s things wait for you", number) % {"n": number}
-    shown = [{name: _line(getattr(one, name)) for name in LINES} for one in due.new[:SHOWN]]
+    shown = [{name: in_one_line(getattr(one, name)) for name in LINES} for one in due.new[:SHOWN]]
     context = {"shown": shown, "more": number - len(shown), "told": due.told}
-    return subject, _text("letters/waiting.txt", due.user, context)
+    return subject, body_of("letters/waiting.txt", due.user, context)
 
 
-def _line(text: str) -> str:
+def in_one_line(text: str) -> str:
     """Names and titles, which may hold line breaks, in one line."""
     return " ".join(text.split())
 
 
-def _text(template: str, user: User, context: dict[str, Any]) -> str:
+def body_of(template: str, user: User, context: dict[str, Any]) -> str:
+    """The text of a letter, in the language that holds now."""
     text = render_to_string(template, {"name": user.get_username(), "base": settings.BASE_URL, **context})
     # Lines that tags have stood on are no lines of the letter.
     return "\n".join(line.rstrip() for line in text.splitlines()).replace("\n\n\n", "\n\n").strip() + "\n"
@@ -214,7 +215,7 @@ def send_test(*, actor: Actor, now: datetime) -> str:
         raise TooOften("You were sent one just now. Look for it, and try again in a minute.", retry_after=60) from None
     letter = Letter(pk=pk, user=user, **values)
     with in_language_of(user.pk):
-        words = _("A test letter"), _text("letters/test.txt", user, {})
+        words = _("A test letter"), body_of("letters/test.txt", user, {})
     if not _deliver(letter, user, words, now):
         raise Conflict(f"The mail server did not take it: {letter.problem}", code="not_sent")
     return user.email

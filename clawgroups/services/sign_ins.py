@@ -13,7 +13,7 @@ from django.utils import timezone
 from clawgroups.auth import actor_of_user
 from clawgroups.core.actors import SYSTEM, Actor
 from clawgroups.core.errors import NotFound
-from clawgroups.services import accounts, people
+from clawgroups.services import account_letters, accounts, people
 
 
 def sessions_of(user: User) -> list[UserSession]:
@@ -51,6 +51,7 @@ def remove_factors(user: User, *, where: str) -> int:
         removed: int = Authenticator.objects.filter(user=user).delete()[0]
         accounts.tell_of(user, "account.factor_removed", by=SYSTEM, where=where, factor="all")
     end(UserSession.objects.filter(user=user), by=SYSTEM, where=where)
+    account_letters.tell(user, "factors_removed")
     return removed
 
 

@@ -34,6 +34,7 @@ from clawgroups.services import (
     breakers,
     budgets,
     call_ends,
+    closing,
     contact,
     escalating,
     gone,
@@ -65,6 +66,7 @@ def sweep(now: datetime, *, quiet: bool, away: bool = False) -> int:
         return started
     started += _do([*_approvals(now), *_unconfirmed(now), *_runs(now), *breakers.due(now, LIMIT)])
     started += _do([*budgets.due(now, LIMIT), *call_ends.late(now, LIMIT)])
+    started += _do(closing.left_running(LIMIT))
     started += _do(gone.left_behind(now, LIMIT))
     started += _do([*gone.owed_to_nobody(LIMIT), *asked_for.left_over(now, LIMIT)])
     if not quiet:

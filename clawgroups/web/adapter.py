@@ -14,8 +14,9 @@ from django.http import HttpRequest
 
 from clawgroups.auth import actor_of_user
 from clawgroups.core.actors import Actor
-from clawgroups.services import accounts, installation, people
+from clawgroups.services import account_letters, accounts, installation, people
 from clawgroups.web import invited
+from clawgroups.web.devices import device
 
 HERE = "account pages"
 JUST_SHOWN = frozenset({"mfa/email/totp_activated", "mfa/email/webauthn_added"})
@@ -68,8 +69,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         super().logout(request)
         people.passes_changed()
 
-    def send_notification_mail(self, template_prefix: str, user: User, *args: Any, **kwargs: Any) -> None:
-        """The one hook that every change of a second factor comes by: told, and sent where letters are on."""
+    def send_notification_mail(
+        self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
+    ) -> None:
+        """The one hook that every change of what lets somebody in comes by: told, and sent where letters are on."""
+        what = template_prefix.rpartition("/")[2]
         if template_prefix in TOLD_OF:
             action, factor = TOLD_OF[template_prefix]
             told: dict[str, Any] = {"factor": factor} if factor else {}
@@ -77,7 +81,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if template_prefix in JUST_SHOWN:
             # Else whoever adds their first factor would be asked for it before they see its recovery codes.
             record_authentication(self.request, user, "mfa", reauthenticated=True)
-        super().send_notification_mail(template_prefix, user, *args, **kwargs)
+        if what in account_letters.WHAT:
+            browser = device(self.get_http_user_agent(self.request))
+            address = self.get_client_ip(self.request) or "?"
+            account_letters.tell(user, what, context, to=email or "", address=address, by=browser)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Refuse who tries too often: from one address, one account from one address, and one account in all."""

@@ -38,7 +38,7 @@ class Viewer:
         role = Role(self.seat.role) if self.seat else None
         return {
             name.replace(".", "_"): role in action.roles
-            and not (self.seat and permissions.is_silenced(self.seat, name))
+            and not (self.seat and (permissions.is_silenced(self.seat, name) or permissions.is_shut(self.seat, name)))
             for name, action in permissions.ACTIONS.items()
         }
 

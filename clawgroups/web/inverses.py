@@ -20,6 +20,7 @@ from clawgroups.models import Invitation, Member, Memory, ModelServer, Rule, Run
 from clawgroups.services import (
     budgets,
     choices,
+    closing,
     coordination,
     invitations,
     members,
@@ -215,6 +216,22 @@ INVERSES: dict[str, Inverse] = {
         ("coordination",),
         _back_to(coordination.set_coordination, "coordination"),
         _page_of("coordination"),
+    ),
+    "close-workspace": Inverse(
+        _("The workspace is closed. What ran in it is cancelled."),
+        Workspace,
+        _WORKSPACE,
+        ("closed_at",),
+        lambda pk, was, now: partial(closing.reopen_workspace, pk),
+        _room,
+    ),
+    "reopen-workspace": Inverse(
+        _("The workspace is open again."),
+        Workspace,
+        _WORKSPACE,
+        ("closed_at",),
+        lambda pk, was, now: partial(closing.close_workspace, pk),
+        _room,
     ),
     "set-role": Inverse(
         _("The role is set."), Member, by("member_id"), ("role", "workspace_id"), _role, _page_of("members")

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from clawgroups.core.errors import Invalid, NotFound
 from clawgroups.permissions import get_member, get_workspace
-from clawgroups.services import muting, ownership
+from clawgroups.services import closing, muting, ownership
 from clawgroups.services.perform import perform
 from clawgroups.web.http import actor_of, done, operation_of, sent_to
 from clawgroups.web.undo import offered
@@ -39,6 +39,22 @@ def unmute_member(request: HttpRequest, workspace_id: UUID, member_id: UUID) -> 
     _check(request, workspace_id, member_id)
     perform(muting.unmute_member, member_id, actor=actor_of(request), operation=operation_of(request))
     return done(request, reverse("members", args=[workspace_id]))
+
+
+@require_POST
+@offered("close-workspace")
+def close_workspace(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
+    """The workspace is read from now on, and what runs in it is cancelled."""
+    perform(closing.close_workspace, workspace_id, actor=actor_of(request), operation=operation_of(request))
+    return sent_to(request, reverse("workspace", args=[workspace_id]))
+
+
+@require_POST
+@offered("reopen-workspace")
+def reopen_workspace(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
+    """The workspace goes on."""
+    perform(closing.reopen_workspace, workspace_id, actor=actor_of(request), operation=operation_of(request))
+    return sent_to(request, reverse("workspace", args=[workspace_id]))
 
 
 @require_POST

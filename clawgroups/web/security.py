@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -20,15 +19,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from clawgroups.services import sign_ins
 from clawgroups.web.adapter import HERE
+from clawgroups.web.devices import device
 from clawgroups.web.factors import factors_of, passkeys_at
 from clawgroups.web.http import actor_of, done, page, see
-
-# The first that fits; what a browser says beside its own name is there for old pages.
-BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari"))
-MACHINES = (
-    ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS", "Mac"),
-    ("CrOS", "ChromeOS"), ("Linux", "Linux"),
-)  # fmt: skip
 
 
 class _ByPasskey(ReauthenticateWebAuthnView):  # type: ignore[misc]
@@ -90,17 +83,3 @@ def end_other_sessions(request: HttpRequest) -> HttpResponse:
     ended = sign_ins.end_others(_person(request), request.session.session_key or "", where=HERE)
     told = ngettext("One browser is signed out.", "%(ended)s browsers are signed out.", ended) % {"ended": ended}
     return done(request, reverse("security"), (), told)
-
-
-def device(agent: str) -> str:
-    """A browser and its machine, from what it calls itself: what tells one's own from a stranger's."""
-    browser = next((name for mark, name in BROWSERS if mark in agent), "") or _first_word(agent)
-    machine = next((name for mark, name in MACHINES if mark in agent), "")
-    if browser and machine:
-        return _("{browser} on {machine}").format(browser=browser, machine=machine)
-    return browser or machine or _("A program that gives no name")
-
-
-def _first_word(agent: str) -> str:
-    found = re.match(r"[\w.-]{1,40}", agent)
-    return found.group() if found else ""

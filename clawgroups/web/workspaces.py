@@ -75,7 +75,8 @@ def unread_of(actor: Actor, at: UUID | None = None) -> dict[str, Any]:
     """For the side pane: the viewer's workspaces, the newest and the one they look at, and what is new to them."""
     assert actor.user_id is not None
     news = reading.news_of(actor.user_id)
-    mine = [w for n, w in enumerate(workspaces_of(actor)) if n < SHOWN or w.pk == at]
+    here = [w for w in workspaces_of(actor) if w.closed_at is None or w.pk == at]
+    mine = [w for n, w in enumerate(here) if n < SHOWN or w.pk == at]
     standing = [Standing(w, news.number(w.pk), news.mentions(w.pk)) for w in mine]
     return {"standing": standing, "unread_threads": news.threads[: reading.THREADS], "at": at}
 
@@ -85,7 +86,8 @@ def _list(request: HttpRequest, form: WorkspaceForm, status: int = 200) -> HttpR
     news = reading.news_of(request.user.pk) if request.user.pk and mine else reading.News({}, ())
     context = {
         "follows": "",
-        "rooms": rooms.rooms_of([w.pk for w in mine]),
+        "rooms": rooms.rooms_of([w.pk for w in mine if w.closed_at is None]),
+        "shut": [w for w in mine if w.closed_at is not None],
         "unread": {w.pk: Standing(w, news.number(w.pk), news.mentions(w.pk)) for w in mine},
         "form": form,
         "nav": "workspaces",

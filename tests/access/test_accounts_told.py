@@ -1,4 +1,4 @@
-"""What is done to accounts is on the installation's audit trail: by whom, what it was and is, and never a secret."""
+"""What is done to accounts is on the installation's audit trail, and its person is written to: never a secret."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import re
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Group, Permission, User
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
+from clawgroups.auth import actor_of_user
 from clawgroups.commit import trail
 from clawgroups.core.audit import INSTALLATION
-from clawgroups.services import audit_trail, people
+from clawgroups.services import account_letters, audit_trail, people, preferences
+from clawgroups.services.perform import perform
 
 ONE, TWO = "gull-over-harbour-41", "pine-under-snow-86"
 
@@ -130,6 +133,52 @@ def test_what_people_do_on_the_account_pages_is_told(users: dict[str, User]) -> 
     assert what() == [(f"account.{name}", "bob") for name in names]
     assert told()[2][2]["added"] == ["bob@example.org"]
     assert told()[4][2]["confirmed"] == ["bob@example.org"]
+
+
+@pytest.mark.django_db
+def test_whoever_is_changed_hears_of_it_by_letter_in_their_language_at_the_address_of_before(
+    users: dict[str, User], settings: Any
+) -> None:
+    settings.SENDS_LETTERS = True
+    bob, client = users["bob"], signed_in(users["bob"])
+    EmailAddress.objects.create(user=bob, email="bob@example.org", verified=True, primary=True)
+    client.post(reverse("account_set_password"), {"password1": ONE, "password2": ONE})
+    new = {"email": "new@example.org"}
+    client.post(reverse("account_email"), {**new, "action_add": ""})
+    EmailAddress.objects.filter(user=bob).update(verified=True)
+    client.post(reverse("account_email"), {**new, "action_primary": ""})
+    password = {"usable_password": "true", "password1": TWO, "password2": TWO, "set-password": "1"}
+    signed_in(users["sue"]).post(reverse("admin:auth_user_password_change", args=[bob.pk]), password)
+    changed = [one for one in mail.outbox if one.subject == "Your account was changed"]
+    assert [one.to for one in changed] == [["bob@example.org"], ["bob@example.org"], ["new@example.org"]]
+    one, two, three = (str(one.body) for one in changed)
+    assert "A password was set for your account." in one
+    assert "From where: 127.0.0.1" in one
+    assert "from bob@example.org to new@example.org" in two
+    assert "By whom: somebody who runs this installation" in three
+    assert not any(secret in letter for secret in (ONE, TWO) for letter in (one, two, three))
+
+    perform(preferences.set_preferences, language="zh-hans", actor=actor_of_user(bob))
+    values = dict.fromkeys(("from_email", "to_email", "deleted_email", "provider"), "x@example.org")
+    for what, sentence in account_letters.WHAT.items():
+        assert account_letters.tell(bob, what, values, address="192.0.2.1", by="Firefox")
+        said = str(mail.outbox[-1].body)
+        assert sentence.format(**values) not in said
+        assert "192.0.2.1, Firefox" in said
+
+
+@pytest.mark.django_db
+def test_a_mail_server_that_takes_nothing_keeps_nobody_from_changing_what_they_must(
+    users: dict[str, User], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SENDS_LETTERS = True
+    bob = users["bob"]
+    EmailAddress.objects.create(user=bob, email="bob@example.org", verified=True, primary=True)
+    monkeypatch.setattr(mail.EmailMessage, "send", lambda self: (_ for _ in ()).throw(ConnectionRefusedError()))
+    answer = signed_in(bob).post(reverse("account_set_password"), {"password1": ONE, "password2": ONE})
+    assert answer.status_code == 302
+    bob.refresh_from_db()
+    assert bob.check_password(ONE)
 
 
 @pytest.mark.django_db

@@ -7,7 +7,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.browser.people import People
 from tests.stories.script import Script
@@ -119,6 +119,36 @@ def test_single_keys_are_shown_work_outside_of_fields_and_are_turned_off(
     expect(page.get_by_role("heading", name="Workspaces", level=1)).to_be_visible()
     page.keyboard.press("j")
     expect(page.locator("main :focus")).to_have_count(1)
+
+
+def test_what_opens_over_a_page_takes_the_focus_and_gives_it_back(
+    people: People, script: Script, room: dict[str, str]
+) -> None:
+    page = people.signed_in(at=script.url + room["task"])
+
+    def opens(button: Locator, over: Locator) -> None:
+        """By Enter the focus is in it, by Escape back; whoever leaves it by Tab has nothing over the page any more."""
+        for leaves in ("Escape", "Shift+Tab"):
+            button.press("Enter")
+            expect(over.locator(":focus")).to_have_count(1)
+            page.keyboard.press(leaves)
+            expect(over).to_be_hidden()
+            expect(button).to_be_focused()
+
+    opens(page.get_by_role("button", name=re.compile("^Menu of")), page.get_by_role("group", name="Menu of"))
+    opens(page.locator("[popovertarget=bar-menu]"), page.get_by_role("navigation", name="More for this task"))
+    page.goto(script.url + room["room"])
+    opens(page.get_by_role("button", name="Goal and rules"), page.get_by_role("dialog", name="Goal and rules"))
+    # What is modal keeps it, however often Tab is pressed.
+    page.get_by_role("button", name=re.compile("^Menu of")).press("Enter")
+    page.get_by_role("button", name="Keyboard").press("Enter")
+    sheet = page.get_by_role("dialog", name="Keyboard")
+    expect(sheet.locator(":focus")).to_have_count(1)
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement === document.body || document.activeElement.closest('#keys')")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name=re.compile("^Menu of"))).to_be_focused()
 
 
 def ahead(message: str | bytes) -> str:

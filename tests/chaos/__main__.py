@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.chaos import approvals, behaviour, kills, load, model_away, offline, readers
+from tests.chaos import approvals, behaviour, kills, load, model_away, offline, readers, standing
 from tests.chaos.approvals import APPROVALS
 from tests.chaos.behaviour import BEHAVIOUR
 from tests.chaos.kills import KILLS
@@ -23,10 +23,11 @@ from tests.chaos.others import OTHERS
 from tests.chaos.readers import READERS
 from tests.chaos.rows import CI, FULL, Row
 from tests.chaos.stacks import running
+from tests.chaos.standing import STANDING
 
-ON_EMBEDDED = ("T02", "T03", "T06", "T07", "T08")
-ON_A_STACK = {**KILLS, **LOAD, **OFFLINE, **READERS}
-SIZES = {**kills.SIZES, **load.SIZES, **offline.SIZES, **readers.SIZES}
+ON_EMBEDDED = ("T02", "T03", "T06", "T07", "T08", "T28")
+ON_A_STACK = {**KILLS, **LOAD, **OFFLINE, **READERS, **STANDING}
+SIZES = {**kills.SIZES, **load.SIZES, **offline.SIZES, **readers.SIZES, **standing.SIZES}
 EVERY = sorted([*ON_A_STACK, *BEHAVIOUR, *MODEL, *APPROVALS, *OTHERS])
 
 

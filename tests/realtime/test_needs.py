@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
 from uuid import UUID
 
+import pytest
 from django.utils import timezone
 
 from clawgroups.models import Member, Run
@@ -55,7 +58,8 @@ async def test_of_much_that_happens_at_once_a_page_is_told_twice(room: Room, con
     assert await client.quiet()
 
 
-async def test_a_seat_that_is_new_or_lost_is_known_at_the_next_question(room: Room, connect: Connect) -> None:
+async def test_a_seat_that_is_new_or_lost_is_known_at_the_next_question(room: Room, connect: Connect, hub: Hub) -> None:
+    hub.pace.standing = 60
     client = await page(connect, room.mallory)
     await read_async(lambda: perform(members.add_person, room.id, username="mallory", actor=room.ada.actor))
     await client.send(type="needs")
@@ -65,6 +69,18 @@ async def test_a_seat_that_is_new_or_lost_is_known_at_the_next_question(room: Ro
     await read_async(lambda: Member.objects.filter(user=room.mallory.user).update(left_at=timezone.now()))
     await client.send(type="needs")
     assert await client.take() == ASKED
+    await read_async(draft, room)
+    assert await client.quiet(), "and the page itself stays open"
+
+
+@pytest.mark.parametrize("deed", [members.remove_member, partial(members.set_role, role="guest")])
+async def test_a_page_elsewhere_hears_at_once_that_a_seat_is_lost_and_nothing_of_its_workspace_afterwards(
+    room: Room, connect: Connect, hub: Hub, deed: Any
+) -> None:
+    hub.pace.standing, hub.pace.needs = 60, 0
+    client = await page(connect, room.bob)
+    await read_async(lambda: perform(deed, room.seat(room.bob), actor=room.ada.actor))
+    assert await client.until("needs") == ASKED
     await read_async(draft, room)
     assert await client.quiet(), "and the page itself stays open"
 

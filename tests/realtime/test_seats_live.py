@@ -1,20 +1,24 @@
-"""What becomes of a seat counts on open sockets at once. How soon with 300 of them, `bench.seats` tells."""
+"""What becomes of a seat or a pass counts on open sockets at once. How soon with 300 of them, T28 tells."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from allauth.account.adapter import get_adapter
 from allauth.usersessions.models import UserSession
 from django.http import HttpRequest
+from django.utils import timezone
 
+from agents.models import AgentKey
 from clawgroups.realtime import hub as hub_module
 from clawgroups.realtime.hub import Hub
-from clawgroups.services import members, muting, people, sign_ins
+from clawgroups.services import agents, members, muting, people, sign_ins
 from clawgroups.services.perform import perform, read_async
 from tests.realtime.conftest import Client, Connect, Frame, Person, Room
 
@@ -116,6 +120,12 @@ def revoked(room: Room) -> None:
     people.revoke_token(room.bob.user, room.bob.user.access_tokens.get().pk)
 
 
+def over_soon(room: Room) -> None:
+    """Nobody tells when it is over, so that the hub has to know."""
+    room.bob.user.access_tokens.update(expires_at=timezone.now() + timedelta(seconds=0.5))
+    people.passes_changed()
+
+
 def signed_out(room: Room) -> None:
     request = HttpRequest()
     request.session, request.user = room.bob.session, room.bob.user
@@ -132,12 +142,12 @@ def signed_out_elsewhere(room: Room) -> None:
     sign_ins.end_session(room.bob.user, row.pk, where="test")
 
 
-@pytest.mark.parametrize("deed", [revoked, signed_out, signed_out_elsewhere, given_another_password])
+@pytest.mark.parametrize("deed", [revoked, over_soon, signed_out, signed_out_elsewhere, given_another_password])
 @pytest.mark.usefixtures("unpolled")
 async def test_a_pass_that_is_void_closes_what_came_in_by_it_at_once_and_nothing_else(
     room: Room, connect: Connect, deed: Verb
 ) -> None:
-    bob = connect("/ws/", room.bob.bearer if deed is revoked else room.bob.cookie)
+    bob = connect("/ws/", room.bob.bearer if deed in (revoked, over_soon) else room.bob.cookie)
     await bob.open()
     ada = connect(f"/ws/workspaces/{room.id}/?generation=1&after={await read_async(room.head)}", room.ada.bearer)
     await ada.open()
@@ -146,6 +156,24 @@ async def test_a_pass_that_is_void_closes_what_came_in_by_it_at_once_and_nothing
     assert await bob.closed() == 4401
     head = await read_async(room.say)
     assert [entry["seq"] for entry in await ada.entries(head)] == [head]
+
+
+@pytest.mark.usefixtures("unpolled")
+async def test_a_script_that_came_in_by_an_agents_key_is_closed_when_it_is_revoked(
+    room: Room, connect: Connect
+) -> None:
+    key = agents.mint_key()
+
+    def registered() -> UUID:
+        made = perform(agents.register_agent, name="Scribe", workspace_id=room.id, key=key, actor=room.ada.actor)
+        return AgentKey.objects.get(agent=made.answer["id"]).pk
+
+    pk = await read_async(registered)
+    script = connect(f"/ws/workspaces/{room.id}/?after=0", {"Authorization": f"Bearer {key.secret}"})
+    await script.open()
+    await script.until("hello")
+    await read_async(lambda: perform(agents.revoke_key, pk, actor=room.ada.actor))
+    assert await script.closed() == 4401
 
 
 async def test_who_comes_while_standing_is_looked_at_is_not_closed_for_a_seat_that_nobody_asked_about(

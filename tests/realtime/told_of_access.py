@@ -6,7 +6,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from agents import tokens
-from clawgroups.services import invitations, members, muting, ownership, shares
+from clawgroups.services import closing, invitations, members, muting, ownership, shares
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 
@@ -35,4 +35,18 @@ def given_away_and_left(team: Team) -> None:
     perform(members.remove_member, team.seat("ada").pk, actor=team.actor("ada"))
 
 
-TOLD: list[Callable[[Team], None]] = [invited_and_joined, shown_to_others, muted_and_unmuted, given_away_and_left]
+def closed_and_opened_again(team: Team) -> None:
+    team.one_task()
+    perform(closing.close_workspace, team.workspace.pk, actor=team.actor("ada"))
+    (cancel,) = closing.left_running(10)
+    perform(cancel)
+    perform(closing.reopen_workspace, team.workspace.pk, actor=team.actor("ada"))
+
+
+TOLD: list[Callable[[Team], None]] = [
+    invited_and_joined,
+    shown_to_others,
+    muted_and_unmuted,
+    closed_and_opened_again,
+    given_away_and_left,
+]

@@ -50,7 +50,10 @@ IN_PROCESS = ("-p", "tests.run.forked", "--workers", str(CORES + 1))
 # What has a stage of its own.
 CHAOS = tuple(
     f"tests/chaos/test_{name}.py"
-    for name in ("kills", "behaviour", "load", "readers", "offline", "model_away", "takeover", "approvals")
+    for name in (
+        *("kills", "behaviour", "load", "readers", "offline", "model_away", "takeover", "approvals"),
+        "standing",
+    )
 )
 APART = tuple(f"--ignore=tests/{folder}" for folder in ("browser", "stories", "model"))
 # Races are proven on PostgreSQL, by the stage of the services: SQLite has one writer.

@@ -13,7 +13,13 @@ from xdist.scheduler import LoadScopeScheduling
 
 # Each group with the fixture that it shares.
 GROUPS = {
-    "chaos stack": ("chaos/test_kills", "chaos/test_load", "chaos/test_offline", "chaos/test_readers"),
+    "chaos stack": (
+        "chaos/test_kills",
+        "chaos/test_load",
+        "chaos/test_offline",
+        "chaos/test_readers",
+        "chaos/test_standing",
+    ),
     "chaos quick": ("chaos/test_behaviour", "chaos/test_model_away", "chaos/test_approvals"),
     "stories own": ("stories/test_kill", "stories/test_kill_everything"),
     "stories other": ("stories/test_sleep", "stories/test_limits"),

@@ -182,6 +182,6 @@ def test_refusals_come_in_the_persons_language_and_scripts_are_told_in_english(t
 @pytest.mark.django_db
 def test_a_letter_is_written_in_the_language_of_whom_it_is_to(team: Team, chinese: Client) -> None:
     with preferences.in_language_of(team.users["ada"].pk):
-        words = letters._text("letters/test.txt", team.users["ada"], {})
+        words = letters.body_of("letters/test.txt", team.users["ada"], {})
     assert "ada" in words
     assert not english(words)

@@ -15,8 +15,8 @@ from django.urls import reverse
 
 from clawgroups.core.audit import INSTALLATION
 from clawgroups.services import audit_trail, people
+from clawgroups.web.devices import device
 from clawgroups.web.factors import passkey_host, passkeys_at
-from clawgroups.web.security import device
 from tests.conftest import Team
 from tests.web.conftest import SignIn
 

@@ -19,7 +19,7 @@ from clawgroups.commit import provided
 from clawgroups.core.changes import Expect
 from clawgroups.core.errors import Conflict
 from clawgroups.models import Entry, Invitation, Member, Memory, ModelServer, Rule, Run, Share, Task, Workspace
-from clawgroups.services import choices, invitations, memories, muting, pausing, runs, shares, workspaces
+from clawgroups.services import choices, closing, invitations, memories, muting, pausing, runs, shares, workspaces
 from clawgroups.services.perform import perform
 from clawgroups.web import undo
 from clawgroups.web.inverses import INVERSES
@@ -29,6 +29,7 @@ from tests.web.test_model_pages import server
 
 pytestmark = pytest.mark.django_db
 SPEAKS = ExpressionWrapper(Q(muted_at=None), BooleanField())
+IS_OPEN = ExpressionWrapper(Q(closed_at=None), BooleanField())
 OFFER = re.compile(r'name="offer" value="([^"]+)"')
 
 
@@ -115,6 +116,15 @@ def unmuted(team: Team) -> Deed:
     return muted(team)
 
 
+def closed(team: Team) -> Deed:
+    return Deed(team.workspace, (IS_OPEN,), [team.workspace.pk])
+
+
+def opened_again(team: Team) -> Deed:
+    perform(closing.close_workspace, team.workspace.pk, actor=team.actor("ada"))
+    return closed(team)
+
+
 def of_link(row: Model, *where: Any) -> Deed:
     return Deed(row, ("revoked_at",), [*where, row.pk])
 
@@ -153,6 +163,8 @@ DEEDS: dict[str, Callable[[Team], Deed]] = {
     "rename-workspace": of_workspace("name", {"name": "Other"}),
     "set-timers": of_workspace("timers", {"approval": "5 min"}),
     "set-coordination": of_workspace("coordination", {"use_model": "no", "start_at_once": "no"}),
+    "close-workspace": closed,
+    "reopen-workspace": opened_again,
     "set-role": role,
     "mute-member": muted,
     "unmute-member": unmuted,
