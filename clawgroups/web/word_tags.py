@@ -14,6 +14,8 @@ from clawgroups.wording import say, say_lines, say_plan
 
 register = template.Library()
 
+# What the product's own agents say that answer no question (`agents.builtin.agent`).
+INTRODUCTION = "I am the built-in "
 KINDS = {"agent": _("agent"), "coordinator": _("coordinator"), "system": _("system")}
 ROLES = {"owner": _("Owner"), "admin": _("Admin"), "member": _("Member"), "guest": _("Guest"), "agent": _("Agent")}
 
@@ -49,6 +51,8 @@ def words_of(message: Message) -> str:
     kind = message.actor.get("kind")
     if kind == "system":
         return say_lines(message.body)
+    if kind == "agent":
+        return say_lines(message.body, sure=True) if message.body.startswith(INTRODUCTION) else message.body
     if kind == "person" and message.run_id:
         return say_plan(message.body)  # a goal, maybe of a template
     # What a model answers stands below the message that it answers.
