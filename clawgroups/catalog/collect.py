@@ -107,9 +107,9 @@ def of_plans(tree: ast.AST) -> Iterator[Entry]:
     """The words of plans that the product itself makes; `$name` of a template is a value."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Dict):
-            pairs = [(key.value, one) for key, one in zip(node.keys, node.values, strict=True) if _is_text(key)]
+            pairs = [(pattern_of(key), one) for key, one in zip(node.keys, node.values, strict=True) if key]
         elif isinstance(node, ast.Call):
-            pairs = [(one.arg, one.value) for one in node.keywords]
+            pairs = [(one.arg or "", one.value) for one in node.keywords]
         elif isinstance(node, ast.Return) and isinstance(node.value, ast.JoinedStr):
             pairs = [("instructions", node.value)]
         else:
@@ -121,10 +121,6 @@ def of_plans(tree: ast.AST) -> Iterator[Entry]:
             text = _GIVEN.sub(r"{\1}", pattern_of(said)).strip()
             if name in PLAN_WORDS and re.search("[A-Za-z]{3}", _PLACE.sub("", text)):
                 yield from (Entry(line, is_pattern=True) for line in (text.split("\n") if name == "begin" else [text]))
-
-
-def _is_text(node: ast.AST | None) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _passed_over(tree: ast.AST) -> set[int]:

@@ -67,9 +67,12 @@ WORDS = (
     "A new rule, which agents read at their next turn:",
     "Deletes files or folders", "Deletes by a command", "Publishes something", "Reaches production", "Moves money",
     "none: computes by rules", "free", "1 file opens", "{n} files open", "the template “Project”", "Username or email",
+    "Profiles CSV, TSV and XLSX tables: types, gaps, aggregates, a workbook and a chart.",
+    "Composes a report from the results of other tasks; every number names its source.",
+    "Recomputes the numbers of a report from the raw tables and says which are wrong.",
     "I am the built-in {title}, a program without a language model, so I cannot answer questions. {does} Send me files "
     "together with the message, or give the workspace a goal; for answers in words connect an agent that has a model.",
-   
+
     "{line} – {finding}: {reason} ({by})", "passed",
 )  # fmt: skip
 # What rows of the audit trail are about, and acts of the installation: said as they are, and found by no pattern.
