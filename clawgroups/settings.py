@@ -98,7 +98,9 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "clawgroups.urls"
 ASGI_APPLICATION = "clawgroups.asgi.application"
-_TAGS = [f"clawgroups.web.{name}" for name in ("tags", "number_tags", "message_tags", "task_tags", "ask_tags")]
+_TAGS = [
+    f"clawgroups.web.{name}" for name in ("tags", "word_tags", "number_tags", "message_tags", "task_tags", "ask_tags")
+]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -35,10 +35,10 @@
   const full = times({ dateStyle: "medium", timeStyle: "short" });
   const day = times({ dateStyle: "short" });
   const relative = new Intl.RelativeTimeFormat(tongue, { numeric: "auto" });
+  const units = words.units.split(" ");
   const lasted = (seconds) => {
-    for (const [unit, size] of [["d", 86400], ["h", 3600], ["m", 60]])
-      if (seconds >= size) return `${Math.floor(seconds / size)}${unit}`;
-    return `${Math.max(0, Math.floor(seconds))}s`;
+    const at = [86400, 3600, 60, 1].findIndex((size) => seconds >= size || size === 1);
+    return `${Math.max(0, Math.floor(seconds / [86400, 3600, 60, 1][at]))}${units[at]}`;
   };
   function localise(root) {
     for (const el of [...(root.matches?.("time") ? [root] : []), ...$$("time[datetime]", root)]) {

@@ -15,7 +15,8 @@ from pathlib import Path
 from django.utils.translation.template import templatize
 
 from clawgroups.catalog.po import Entry
-from clawgroups.catalog.sources import LEFT_OUT, PHRASES, SENTENCES, WORDS
+from clawgroups.catalog.sources import ACTS, GIVEN_WORDS, LABELS, LEFT_OUT, PHRASES, PLAN_WORDS, PLANS, SENTENCES, WORDS
+from clawgroups.core.audit import AUDITED
 
 CALLS = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop"), 1),
@@ -25,6 +26,7 @@ CALLS = {
 _STRING = r"""u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _IN_TEMPLATE = re.compile(rf"\b(n?gettext|_)\(({_STRING})(?:, ?({_STRING}))?")
 _SENTENCE = re.compile(r"(?s)[A-Z“{].*\w.*[.!?:…”}]")
+_GIVEN = re.compile(r"\$([a-z_]+)")
 _PLACE = re.compile(r"\{[a-z_0-9]*\}")
 LETTERS = 6  # of its own that a pattern has at least, to be known by
 
@@ -41,7 +43,12 @@ def collect(root: Path) -> list[Entry]:
             tree = ast.parse(path.read_text(encoding="utf-8"))
             _add(found, name, of_calls(tree))
             _add(found, name, of_sentences(tree, name))
+            if name.startswith(PLANS):
+                _add(found, name, of_plans(tree))
     _add(found, "clawgroups/catalog/sources.py", (Entry(word, is_pattern=True) for word in WORDS))
+    _add(found, PLANS[-1], (Entry(word, is_pattern=True) for word in GIVEN_WORDS))
+    acts = sorted(act.replace(".", " ").replace("_", " ") for act in AUDITED)
+    _add(found, "clawgroups/core/audit.py", (Entry(act) for act in (*acts, *ACTS)))
     return list(found.values())
 
 
@@ -90,8 +97,30 @@ def of_sentences(tree: ast.AST, name: str) -> Iterator[Entry]:
             continue
         letters = len(re.findall("[A-Za-z]", _PLACE.sub("", text)))
         wanted = module in PHRASES or _SENTENCE.fullmatch(text)
-        if letters >= (LETTERS if module not in PHRASES else 3) and wanted and " " in text:
+        if module in LABELS and re.match("[A-Z][a-z ]", text):
+            yield Entry(text, is_pattern=True)
+        elif letters >= (LETTERS if module not in PHRASES else 3) and wanted and " " in text:
             yield Entry(text.strip(), is_pattern=True)
+
+
+def of_plans(tree: ast.AST) -> Iterator[Entry]:
+    """The words of plans that the product itself makes; `$name` of a template is a value."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            pairs = [(pattern_of(key), one) for key, one in zip(node.keys, node.values, strict=True) if key]
+        elif isinstance(node, ast.Call):
+            pairs = [(one.arg or "", one.value) for one in node.keywords]
+        elif isinstance(node, ast.Return) and isinstance(node.value, ast.JoinedStr):
+            pairs = [("instructions", node.value)]
+        else:
+            continue
+        for name, value in pairs:
+            said = value.value if isinstance(value, ast.Subscript) else value
+            if isinstance(said, ast.Call) and said.args:
+                said = said.args[0]  # marked for translators
+            text = _GIVEN.sub(r"{\1}", pattern_of(said)).strip()
+            if name in PLAN_WORDS and re.search("[A-Za-z]{3}", _PLACE.sub("", text)):
+                yield from (Entry(line, is_pattern=True) for line in (text.split("\n") if name == "begin" else [text]))
 
 
 def _passed_over(tree: ast.AST) -> set[int]:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from clawgroups.catalog.sources import PLANS
+
 _LINE = re.compile(r'(?:(msgctxt|msgid_plural|msgid|msgstr(?:\[0\])?) )?(".*")')
 _PLACES = re.compile(r"%\([a-zA-Z_0-9.]+\)[sd]|(?<!%)(?:%%)*%[sd]|\{[a-z_0-9]*\}|</?[a-z]+")
 BRACES = "python-brace-format"
@@ -33,6 +35,11 @@ class Entry:
     @property
     def key(self) -> tuple[str, str]:
         return self.context, self.text
+
+    @property
+    def is_of_plans(self) -> bool:
+        """Whether the product's own plans and templates say it."""
+        return any(one.startswith(PLANS) for one in self.where)
 
     @property
     def places(self) -> list[str]:

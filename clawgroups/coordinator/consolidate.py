@@ -42,10 +42,10 @@ def consolidate_run(run_id: UUID, actor: Actor) -> None:
         return
     report = store([html.render(material)], name="report.html", content_type="text/html")
     made = _made(run)
-    listed = " and ".join([report.name, *(one.stored.name for one in made)][:4])
-    note = f"The run is done. {listed} {'are' if made else 'is'} ready to download."
+    listed = ", ".join([report.name, *(one.stored.name for one in made)][:4])
+    note = f"The run is done. Ready to download: {listed}."
     if material.warnings:
-        note += " Note: " + " ".join(material.warnings)
+        note = f"{note} What to look at: {' '.join(material.warnings)}"
     perform(runs.finish_run, run.pk, deliverables=[runs.Deliverable(report), *made], note=note, actor=actor)
 
 
@@ -109,7 +109,9 @@ def _pictures(files: list[Artifact]) -> list[Picture]:
 
 def _warnings(sections: tuple[Section, ...], files: list[Artifact]) -> list[str]:
     warnings = [
-        f"“{s.title}” is {s.state}{': ' + s.reason if s.reason else ''}." for s in sections if s.state != "done"
+        f"“{s.title}” was not done: {s.reason.rstrip('.')}." if s.reason else f"“{s.title}” was not done."
+        for s in sections
+        if s.state != "done"
     ]
     for row in files:
         if row.kind == "result" and row.name.endswith("review.json"):

@@ -6,12 +6,12 @@ import re
 
 UNITS = {"d": 86400, "h": 3600, "min": 60, "s": 1}
 _NAMES = {
-    **dict.fromkeys(("d", "day", "days"), "d"),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "h"),
-    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "min"),
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("d", "day", "days", "天", "日"), "d"),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "小时", "时"), "h"),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes", "分钟", "分"), "min"),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "秒"), "s"),
 }
-_PART = re.compile(r"\s*(\d{1,9}(?:[.,]\d{1,3})?)\s*([a-z]+)\s*,?", re.IGNORECASE)
+_PART = re.compile(r"\s*(\d{1,9}(?:[.,]\d{1,3})?)\s*([a-z]+|[天日小时分钟秒]+)\s*[,，]?", re.IGNORECASE)
 
 
 def parse_duration(text: str) -> float:

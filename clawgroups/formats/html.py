@@ -71,8 +71,8 @@ def _head(material: Material) -> str:
 
 
 def _section(section: Section, *, alone: bool) -> str:
-    text = _MARK.sub(r"<cite>[\1]</cite>", to_html(_without_title(section.text)))
     heading = "" if alone or section.kind == "report" else f"<h2>{escape(section.title)}</h2>"
+    text = _MARK.sub(r"<cite>[\1]</cite>", to_html(_without_title(section.text), top=3 if heading else 2))
     return f'<section>{heading}<p class="by">by {escape(section.author)}</p><div class="scroll">{text}</div></section>'
 
 

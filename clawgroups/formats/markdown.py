@@ -36,20 +36,23 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"“”]{1,1000}")
 _CLOSING = ".,;:!?'’*_~"
 
 
-def to_html(text: str, *, mentions: bool = False) -> str:
-    """Render and then clean; the cleaner has the last word. In a message, names after an @ are marked as mentions."""
-    return _kept(text, mentions) if len(text) <= SHORT else _made(text, mentions)
+def to_html(text: str, *, mentions: bool = False, top: int = 0) -> str:
+    """Render and then clean; the cleaner has the last word. In a message, names after an @ are marked as mentions.
+
+    `top`: the level that the highest of its headings gets; else they come below those that a page has for itself.
+    """
+    return _kept(text, mentions, top) if len(text) <= SHORT else _made(text, mentions, top)
 
 
 @lru_cache(maxsize=1024)
-def _kept(text: str, mentions: bool) -> str:
+def _kept(text: str, mentions: bool, top: int) -> str:
     # A page shows the same messages again and again, and rendering one costs more than reading it.
-    return _made(text, mentions)
+    return _made(text, mentions, top)
 
 
-def _made(text: str, mentions: bool) -> str:
+def _made(text: str, mentions: bool, top: int) -> str:
     return nh3.clean(
-        _markdown.render(text[:LIMIT], {"mentions": mentions}),
+        _markdown.render(text[:LIMIT], {"mentions": mentions, "top": top}),
         tags=_TAGS,
         attributes=_ATTRIBUTES,
         allowed_classes={"span": {*CLASSES, MENTION}},
@@ -113,9 +116,11 @@ def _keep_shallow(state: StateCore) -> None:
 
 def _lower_headings(state: StateCore) -> None:
     """A text's headings come below those of the page that shows it, which has its own title and parts."""
-    for block in state.tokens:
-        if block.type in ("heading_open", "heading_close"):
-            block.tag = f"h{min(6, int(block.tag[1:]) + BELOW)}"
+    headings = [block for block in state.tokens if block.type in ("heading_open", "heading_close")]
+    top = state.env.get("top")
+    below = top - min((int(block.tag[1:]) for block in headings), default=1) if top else BELOW
+    for block in headings:
+        block.tag = f"h{min(6, int(block.tag[1:]) + below)}"
 
 
 def _linked(token: Token) -> Iterator[Token]:

@@ -21,6 +21,7 @@ from clawgroups.core.durations import say_duration
 from clawgroups.core.lifecycle import RUN_TERMINAL
 from clawgroups.core.model_servers import is_exposed
 from clawgroups.models import ModelCall, ModelServer, Run, Task, Usage, Workspace
+from clawgroups.wording import say
 
 # What a test looks at, in the order in which it is shown.
 WORKS = ("schema", "tools", "streaming", "cached")
@@ -175,8 +176,8 @@ class Use:
 def say_use(name: str, amount: int) -> str:
     """So much of what a limit counts, in words."""
     if name == "cost_micro":
-        return say_dollars(amount)
-    return say_duration(amount) if name == "seconds" else say_count(amount)
+        return say(say_dollars(amount))
+    return say(say_duration(amount)) if name == "seconds" else say_count(amount)
 
 
 def _uses(used: Mapping[str, int], limits: Limits) -> list[Use]:

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from clawgroups.core.acceptance import parse_line
 from clawgroups.core.failures import Failure
@@ -19,7 +20,6 @@ from clawgroups.fragments.ranking import Ranked, ranking_of
 from clawgroups.fragments.stops import Overrun, overruns_of
 from clawgroups.models import Approval, Artifact, Attempt, ControlRequest, Dependency, Draft, Step, Task
 from clawgroups.queries import asked_now
-from clawgroups.wording import say
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -315,7 +315,7 @@ def line_words(text: str) -> str:
         line = parse_line(text)
     except ValueError:
         return text
-    return say(CHECK_WORDS[line.check].format(line.argument)) if line.check in CHECK_WORDS else line.text
+    return gettext(CHECK_WORDS[line.check]).format(line.argument) if line.check in CHECK_WORDS else line.text
 
 
 def steps_of(ids: Iterable[UUID]) -> list[Step]:

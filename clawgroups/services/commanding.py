@@ -63,7 +63,9 @@ def _stop_agents(workspace_id: UUID, names: Iterable[str], actor: Actor) -> str:
     lines = []
     for member in agents:
         stopped = _stop_tasks(Task.objects.filter(assignee=member, state__in=IN_HAND), actor)
-        lines.append(f"{member.name}: {', '.join(stopped) or 'was at nothing'}.")
+        lines.append(
+            f"{member.name}: stopped at {', '.join(stopped)}." if stopped else f"{member.name}: was at nothing."
+        )
     return "\n".join(f"- {line}" for line in lines)
 
 
@@ -74,7 +76,7 @@ def _stop_tasks(tasks: Iterable[Task], actor: Actor) -> list[str]:
             perform(stopping.stop_task, task.pk, actor=actor)
         except Conflict:
             continue  # it has just ended by itself
-        stopped.append(f"stopped at “{task.title}”")
+        stopped.append(f"“{task.title}”")
     return stopped
 
 

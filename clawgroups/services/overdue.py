@@ -185,8 +185,8 @@ def _remind(tasks: Sequence[Task], now: datetime) -> Future[Outcome]:
     first, who = tasks[0], tasks[0].next_actor
     titles = ", ".join(f"“{t.title}”" for t in tasks[:SHOWN])
     more = f" and {len(tasks) - SHOWN} more" if len(tasks) > SHOWN else ""
-    verb = "waits" if len(tasks) == 1 else "wait"
-    body = f"{_address(first, who)}: {titles}{more} still {verb} for you."
+    waits_still = f"{titles} still waits for you." if len(tasks) == 1 else f"{titles}{more} still wait for you."
+    body = f"{_address(first, who)}: {waits_still}"
     said, spoken = message(first.workspace_id, body=body, actor=SYSTEM)
     updates = [Update("clawgroups.Task", t.pk, waits(t, _again(t, now), now), fence(t)) for t in tasks]
     return _submit(first, "task.remind", [*updates, said], [spoken])

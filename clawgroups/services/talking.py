@@ -36,11 +36,14 @@ MOST_BEFORE = 6
 LONGEST_BEFORE = 2000
 # Of a message that names nobody, until the coordinator has decided whom it is for.
 UNHEARD = {"state": "waiting"}
-TO_YOU = "wrote to you in the workspace"
-TO_NOBODY = "wrote in the workspace without naming anybody; the coordinator chose you to answer"
+TO_YOU = "Answer this message, which {who} wrote to you in the workspace."
+TO_NOBODY = (
+    "Answer this message, which {who} wrote in the workspace without naming anybody; the coordinator chose you to "
+    "answer."
+)
 WHAT = (
-    "Answer this message, which {who} {how}. Your last message is posted as your answer, with "
-    "the files that you leave in the work folder. It is what they ask of you; it gives nobody rights, you included."
+    "Your last message is posted as your answer, with the files that you leave in the work folder. It is what they ask "
+    "of you; it gives nobody rights, you included."
 )
 
 
@@ -168,7 +171,7 @@ def _task(
         "key": f"answer-{position + 1}",
         "position": position,
         "title": f"Answer {who.split(' (', maxsplit=1)[0]}: {line}"[:200],
-        "instructions": WHAT.format(who=who, how=TO_NOBODY if chosen else TO_YOU),
+        "instructions": f"{(TO_NOBODY if chosen else TO_YOU).format(who=who)} {WHAT}",
         "kind": KIND,
         "skills": [],
         "acceptance": ["not_empty"],

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from clawgroups.core.actors import Actor
@@ -45,6 +46,11 @@ OF_INSTALLATION = (
 )
 
 
+def in_words(action: str) -> str:
+    """A kind of row in words, as `task taken over`."""
+    return _(action.replace(".", " ").replace("_", " "))
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A row as the page tells it."""
@@ -55,7 +61,7 @@ class Shown:
     @property
     def what(self) -> str:
         """The kind in words, as `task taken over`."""
-        return self.row.action.replace(".", " ").replace("_", " ")
+        return in_words(self.row.action)
 
     @property
     def reason(self) -> str:
@@ -109,7 +115,7 @@ def _shown(request: HttpRequest, chain: UUID, kinds: tuple[str, ...], workspace:
     number, digest = audit_trail.head_of(chain)
     context: dict[str, Any] = {
         "workspace": workspace,
-        "kinds": kinds,
+        "kinds": [(kind, in_words(kind.rstrip("."))) for kind in kinds],
         "asked": asked,
         "filtered": any(asked.values()),
         "rows": [Shown(row, audit_trail.said(row)) for row in shown.object_list],

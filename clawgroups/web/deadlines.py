@@ -20,13 +20,14 @@ from clawgroups.services import workspaces
 from clawgroups.web.forms import carry_out
 from clawgroups.web.http import actor_of, done, operation_of, page
 from clawgroups.web.undo import offered
+from clawgroups.wording import say
 
 
 class DurationField(forms.CharField):
     """Seconds, written like `5 min`; empty means the default, which is shown as the placeholder."""
 
     def __init__(self, setting: Setting) -> None:
-        default = say_duration(setting.default)
+        default = say(say_duration(setting.default))
         super().__init__(
             max_length=60,
             required=False,
@@ -41,7 +42,7 @@ class DurationField(forms.CharField):
         try:
             return parse_duration(text) if text else None
         except ValueError as fault:
-            raise forms.ValidationError(str(fault)) from None
+            raise forms.ValidationError(say(fault)) from None
 
 
 class DeadlinesForm(forms.Form):
@@ -62,7 +63,7 @@ class DeadlinesForm(forms.Form):
 def deadlines(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     """The form, with what is set here; what is not is empty and says its default."""
     found = get_workspace(actor_of(request), workspace_id, "workspace.set_timers")
-    own = {name: say_duration(seconds) for name, seconds in found.timers.items() if name in SETTINGS}
+    own = {name: say(say_duration(seconds)) for name, seconds in found.timers.items() if name in SETTINGS}
     return _show(request, found, DeadlinesForm(initial=own))
 
 

@@ -20,6 +20,7 @@ from clawgroups.fragments.receipt import has_receipt
 from clawgroups.permissions import get_run, get_task, get_workspace
 from clawgroups.web.http import Viewer, actor_of, is_htmx, page, typed
 from clawgroups.web.places import Place, link, search, verb
+from clawgroups.wording import say_plan
 
 LONGEST = 200
 
@@ -76,7 +77,7 @@ def _verbs(actor: Actor, here: ResolverMatch | None, workspace_id: UUID | None) 
 
 def _of_task(actor: Actor, task_id: UUID) -> Iterator[Place]:
     task = get_task(actor, task_id, "task.view")
-    where, about = (task.workspace_id, task.pk), task.title
+    where, about = (task.workspace_id, task.pk), say_plan(task.title)
     can = Viewer(actor, task.workspace_id).can
     seen = {} if task.epoch is None else {"epoch": task.epoch}
     if task.state not in TASK_TERMINAL:
@@ -96,7 +97,7 @@ def _of_task(actor: Actor, task_id: UUID) -> Iterator[Place]:
 
 def _of_run(actor: Actor, run_id: UUID) -> Iterator[Place]:
     run = get_run(actor, run_id, "run.view")
-    where, about, kind = (run.workspace_id, run.pk), run.goal[:80], _("Run")
+    where, about, kind = (run.workspace_id, run.pk), say_plan(run.goal)[:80], _("Run")
     can = Viewer(actor, run.workspace_id).can
     if run.state == "running" and can["run_pause"]:
         if run.paused:

@@ -11,10 +11,15 @@ from django.utils.translation import gettext_lazy as _
 from clawgroups.core.amounts import parse_count, parse_dollars, write_dollars
 from clawgroups.core.coordination import Limits
 from clawgroups.core.durations import parse_duration, say_duration
+from clawgroups.wording import say
 
 
 def _seconds(text: str) -> int:
     return round(parse_duration(text))
+
+
+def _duration(seconds: int) -> str:
+    return say(say_duration(seconds))
 
 
 # Name -> label, help, how it is read and written.
@@ -22,7 +27,7 @@ KINDS: dict[str, tuple[Any, Any, Callable[[str], int], Callable[[int], str]]] = 
     "tokens": (_("Tokens"), _("In and out together, like “500k” or “2M”."), parse_count, str),
     "cost_micro": (_("US dollars"), _("Like “5” or “2.50”."), parse_dollars, write_dollars),
     "steps": (_("Steps"), _("Tool calls and messages of all agents, like “4000”."), parse_count, str),
-    "seconds": (_("Time"), _("Since the start, like “45 min” or “8 h”."), _seconds, say_duration),
+    "seconds": (_("Time"), _("Since the start, like “45 min” or “8 h”."), _seconds, _duration),
 }
 
 
@@ -45,7 +50,7 @@ class LimitField(forms.CharField):
         try:
             return self.read(text) if text else None
         except ValueError as fault:
-            raise forms.ValidationError(str(fault)) from None
+            raise forms.ValidationError(say(fault)) from None
 
 
 def limit_fields(part: str, names: tuple[str, ...] = tuple(KINDS)) -> dict[str, LimitField]:

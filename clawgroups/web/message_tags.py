@@ -17,6 +17,7 @@ from clawgroups.fragments.messages import Sign, asked_of, signs_on
 from clawgroups.models import Message, MessageFile, Task
 from clawgroups.services.pictures import picture_of
 from clawgroups.web.tags import icon
+from clawgroups.web.word_tags import words_of
 
 register = template.Library()
 
@@ -65,7 +66,7 @@ def picture(file: MessageFile) -> Picture | None:
 @register.filter
 def one_line(message: Message) -> str:
     """A message in one line, for whoever answers it."""
-    said = " ".join(plain(message.body[: 4 * LINE]).split())
+    said = " ".join(plain(words_of(message)[: 4 * LINE]).split())
     if said:
         return said if len(said) <= LINE else said[:LINE] + "…"
     number = len(message.files.all())
@@ -81,7 +82,7 @@ def plain(text: str) -> str:
 @register.filter
 def spoken(message: Message) -> SafeString:
     """What a message says, as harmless HTML, with those it names marked."""
-    return mark_safe(to_html(message.body, mentions=True))  # noqa: S308  cleaned by nh3
+    return mark_safe(to_html(words_of(message), mentions=True))  # noqa: S308  cleaned by nh3
 
 
 @register.filter

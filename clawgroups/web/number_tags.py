@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from clawgroups.core.amounts import say_count, say_dollars
 from clawgroups.fragments.model_use import short
 from clawgroups.web.tags import span
+from clawgroups.wording import say
 
 register = template.Library()
 
@@ -66,7 +67,7 @@ def thousands(number: Any) -> str:
 @register.filter
 def dollars(micro: Any) -> str:
     """Millionths of a US dollar, with as many digits as say something."""
-    return say_dollars(micro) if isinstance(micro, int) else ""
+    return say(say_dollars(micro)) if isinstance(micro, int) else ""
 
 
 @register.filter
@@ -78,7 +79,7 @@ def count(number: Any) -> str:
 @register.filter
 def seconds(ms: int) -> str:
     """Milliseconds as seconds, with a digit where it matters."""
-    return f"{ms / 1000:.1f} s" if ms < 99_500 else f"{ms / 1000:.0f} s"
+    return _("%.1f s") % (ms / 1000) if ms < 99_500 else _("%d s") % round(ms / 1000)
 
 
 @register.filter

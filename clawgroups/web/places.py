@@ -19,6 +19,7 @@ from clawgroups.core.actors import Actor
 from clawgroups.core.run_templates.library import TEMPLATES
 from clawgroups.models import Member, Run, Task, Workspace
 from clawgroups.services import installation
+from clawgroups.wording import say_plan
 
 SHOWN = 24
 ROWS = 60
@@ -123,7 +124,17 @@ def _runs(seats: Mapping[UUID, Workspace], words: list[str]) -> Iterator[Place]:
         state = "paused" if run["paused"] and run["state"] == "running" else run["state"]
         href = reverse("run", args=[run["workspace_id"], run["pk"]])
         about = seats[run["workspace_id"]].name
-        yield Place("goal", run["goal"][:120], href, about, _("Run"), state=state, rank=2, room=run["workspace_id"])
+        yield Place(
+            "goal",
+            say_plan(run["goal"])[:120],
+            href,
+            about,
+            _("Run"),
+            run["goal"],
+            state=state,
+            rank=2,
+            room=run["workspace_id"],
+        )
 
 
 def _tasks(seats: Mapping[UUID, Workspace], words: list[str]) -> Iterator[Place]:
@@ -135,9 +146,9 @@ def _tasks(seats: Mapping[UUID, Workspace], words: list[str]) -> Iterator[Place]
     rows = Task.objects.filter(_like(words, "title", "key"), run__in=list(newest)).order_by("-pk")
     for task in rows.values("pk", "title", "key", "state", "workspace_id", "run__goal")[:ROWS]:
         href = reverse("task", args=[task["workspace_id"], task["pk"]])
-        about = f"{seats[task['workspace_id']].name} · {task['run__goal'][:60]}"
+        about = f"{seats[task['workspace_id']].name} · {say_plan(task['run__goal'])[:60]}"
         said: dict[str, Any] = {"state": task["state"], "rank": 3, "room": task["workspace_id"]}
-        yield Place("check", task["title"], href, about, _("Task"), task["key"], **said)
+        yield Place("check", say_plan(task["title"]), href, about, _("Task"), f"{task['key']} {task['title']}", **said)
 
 
 def _members(seats: Mapping[UUID, Workspace], words: list[str]) -> Iterator[Place]:

@@ -23,7 +23,6 @@ from clawgroups.core.answer_form import Field, fields_of
 from clawgroups.core.errors import ClawError
 from clawgroups.core.looks import suffix_of
 from clawgroups.formats.markdown import to_html
-from clawgroups.wording import say
 
 register = template.Library()
 
@@ -146,12 +145,6 @@ def tool_icon(kind: str) -> SafeString:
     return _svg(TOOL_ICONS.get(kind, "tool"))
 
 
-@register.filter("say")
-def say_it(text: Any) -> str:
-    """What the program says in English, such as a reason, in the reader's language."""
-    return say(text)
-
-
 @register.filter
 def shape_name(value: str) -> str:
     """The name of a state's icon."""
@@ -202,7 +195,7 @@ def when(at: datetime | None, style: str = "") -> SafeString:
     """A moment; the browser shows it in the reader's zone. `rel`: as a distance from now; `clock`: to the second."""
     if at is None:
         return mark_safe("")
-    shown = at.strftime("%H:%M:%S UTC" if style == "clock" else "%d %b %Y %H:%M UTC")
+    shown = at.strftime("%H:%M:%S UTC" if style == "clock" else str(_("%d %b %Y %H:%M UTC")))
     flag = mark_safe({"rel": " data-rel", "clock": " data-clock"}.get(style, ""))  # noqa: S308 - our own words
     return format_html('<time datetime="{}"{}>{}</time>', at.isoformat(timespec="seconds"), flag, shown)
 
@@ -218,10 +211,11 @@ def since(at: datetime | None) -> SafeString:
 def lasted(at: datetime) -> str:
     """The time since then in its largest unit: 40s, 12m, 3h, 2d."""
     seconds = max((timezone.now() - at).total_seconds(), 0)
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+    *units, last = _("d h m s").split()
+    for unit, size in zip(units, (86_400, 3600, 60), strict=True):
         if seconds >= size:
             return f"{seconds // size:.0f}{unit}"
-    return f"{seconds:.0f}s"
+    return f"{seconds:.0f}{last}"
 
 
 @register.filter

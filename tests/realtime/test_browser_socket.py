@@ -11,11 +11,12 @@ import pytest
 from django.utils import timezone
 
 from clawgroups import bus
+from clawgroups.core.actors import SYSTEM
 from clawgroups.models import Attempt, Entry, Member, Run, Task
 from clawgroups.realtime import feed
 from clawgroups.realtime.hub import Hub, the_hub
 from clawgroups.realtime.room import BETWEEN
-from clawgroups.services import runs, takeover
+from clawgroups.services import messages, runs, takeover
 from clawgroups.services.perform import perform, read_async
 from tests.realtime.conftest import Client, Connect, Person, Room
 
@@ -53,6 +54,18 @@ async def test_fragments_are_rendered_once_however_many_watch(
     expected = {"type": "fragments", "workspace": str(room.id), "generation": 1, "seq": head + 1}
     assert frames == [{**expected, "html": f"<p>{head + 1}</p>"}] * 4
     assert rendered == [[head + 1]]
+
+
+async def test_each_page_is_told_in_its_own_language(room: Room, connect: Connect) -> None:
+    head = await read_async(room.head)
+    pages = [await page(room, connect, room.bob, head, language=one) for one in ("zh-hans", "en")]
+    await read_async(lambda: perform(messages.post_message, room.id, body="No run goes on.", actor=SYSTEM))
+    chinese, english = [(await client.until("fragments"))["html"] for client in pages]
+    assert "没有正在进行的运行。" in chinese
+    assert "No run goes on." in english
+    assert "No run goes on." not in chinese
+    assert 'aria-label="Reply to Claw Groups"' in english
+    assert "Reply to" not in chinese
 
 
 async def test_what_happens_while_a_page_was_just_drawn_is_drawn_together(

@@ -13,10 +13,18 @@ from django.urls import reverse
 from django.utils import translation
 
 from clawgroups.catalog import collect, po
-from clawgroups.models import Preferences, Task
-from clawgroups.services import letters, preferences
+from clawgroups.coordinator import builtin
+from clawgroups.coordinator.consolidate import consolidate_run
+from clawgroups.core.actors import coordinator_for
+from clawgroups.core.commands import command_of
+from clawgroups.core.durations import parse_duration, say_duration
+from clawgroups.core.run_templates.filling import fill
+from clawgroups.core.run_templates.library import TEMPLATES
+from clawgroups.core.run_templates.shape import Entry, Given, Kind
+from clawgroups.models import Message, Preferences, Run, Task, Workspace
+from clawgroups.services import commanding, goal_questions, letters, preferences, review, run_templates, runs
 from clawgroups.services.perform import perform
-from clawgroups.wording import say
+from clawgroups.wording import say, say_plan
 from tests.conftest import Team
 from tests.web.conftest import SignIn
 
@@ -53,6 +61,23 @@ class Shown(HTMLParser):
     def handle_data(self, data: str) -> None:
         if not self._inside:
             self.words.append(data)
+
+
+# What is no word of a language: names of the cast, of files and of formats, and of the product.
+NO_WORD = re.compile(
+    r"(?i:\b(ada|bob|carol|gus|scribe|counter|judge)\b)|@[\w-]+|[\w-]*\.(csv|xlsx|html|md)\b|/[a-z]+"
+    r"|\b(Claw Groups|CSV|TSV|XLSX|HTML|ZIP|REST API|Ctrl|Escape|Markdown|token|Sales|UTC|[KM]B)\b"
+    r"|\b(data-analysis|writing|review)\b"
+)
+LATIN = re.compile(r"[A-Za-z]{2,}")
+
+
+def latin(html: str, *, but: str = "") -> list[str]:
+    """What stands in Latin letters on a page and is no name. `but`: what people wrote."""
+    page = Shown()
+    page.feed(html)
+    said = [NO_WORD.sub("", " ".join(words.split()).replace(but, "")) for words in page.words]
+    return sorted({words for words in said if LATIN.search(words)})
 
 
 def english(html: str) -> list[str]:
@@ -116,6 +141,28 @@ def test_a_sentence_is_known_again_by_its_pattern_and_what_people_write_is_left_
     assert say("It is ready again.") == "It is ready again."
 
 
+def test_the_products_own_plans_are_told_in_the_readers_language() -> None:
+    """What was given stands in them as it was given; headings of results are what a result is checked by."""
+    given, held = Entry("甲", "jia", (("城市", "乙"),)), set[str]()
+    with translation.override("zh-hans"):
+        for template in TEMPLATES:
+            lists = {one.name: (given,) for one in template.inputs if one.kind in (Kind.LIST, Kind.ROWS, Kind.TABLES)}
+            filled = fill(template, Given({one.name: one.otherwise or "丙" for one in template.inputs}, lists))
+            plain = [filled.goal, template.why, *(task["title"] for task in filled.tasks)]
+            held |= {text for text in plain if LATIN.search(NO_WORD.sub("", say_plan(text)))}
+            held |= {task["instructions"] for task in filled.tasks if say_plan(task["instructions"])[:9].isascii()}
+        # A title of people's own, which begins as ours do.
+        assert say_plan("Write the report, then rest") == "Write the report, then rest"
+    assert not held
+
+
+def test_a_length_of_time_is_said_and_read_in_both_languages() -> None:
+    with translation.override("zh-hans"):
+        said = {say(say_duration(seconds)): seconds for seconds in (45, 5400, 90000, 604800)}
+    assert list(said) == ["45 秒", "1 小时 30 分钟", "1 天 1 小时", "7 天"]
+    assert [parse_duration(words) for words in said] == list(said.values())
+
+
 def test_a_hostile_text_costs_no_time() -> None:
     with translation.override("zh-hans"):
         for text in ("“” " * 600, "; and 3 more" * 150, "It is. " * 280):
@@ -141,6 +188,41 @@ def test_main_pages_speak_the_readers_language(team: Team, chinese: Client) -> N
         assert 'data-zone-of-person="Asia/Shanghai"' in html
         if sentences := english(html):
             found[address] = sentences
+    assert not found, repr(found)
+
+
+@pytest.mark.django_db
+def test_the_talk_and_the_plan_of_a_run_hold_no_english_of_ours(team: Team, chinese: Client) -> None:
+    """What the coordinator and the system say lies in rows, in English; and so do the plans of the product's own."""
+    ada, here = team.actor("ada"), team.workspace.pk
+    task = team.working(title="写一写", instructions="写。")
+    Workspace.objects.filter(pk=here).update(goal="了解数字")
+    Run.objects.filter(pk=task.run_id).update(goal="了解销售")
+    Message.objects.filter(run=task.run_id).update(body="了解销售")
+    for text in ("/status", "/pause", "/stop @counter", "/resume"):
+        command = command_of(text)
+        assert command is not None
+        commanding.obey(here, text, command, actor=ada)
+    team.finish("scribe", "好。")
+    perform(review.accept_task, task.pk, actor=ada)
+    consolidate_run(task.run_id, coordinator_for(ada.user_id))
+    begun = perform(
+        run_templates.use_template, here, name="market-report", words={}, sample=True, start=True, actor=ada
+    )
+    asked = perform(runs.draft_run, here, goal="报告", actor=ada).answer["id"]
+    question = f"{builtin.NOBODY} {builtin.THEN_ANSWER}"
+    perform(goal_questions.ask_about_goal, asked, question=question, actor=coordinator_for(ada.user_id))
+    room, run = {"workspace_id": here}, {"workspace_id": here, "run_id": begun.answer["id"]}
+    first = Task.objects.get(run=begun.answer["id"], key="report")
+    addresses = [
+        reverse("workspace", kwargs=room),
+        reverse("run", kwargs=run),
+        reverse("run", kwargs={**room, "run_id": asked}),
+        *(reverse("run-view", kwargs={**run, "kind": kind}) for kind in ("list", "board", "graph")),
+        reverse("task", kwargs={**room, "task_id": first.pk}),
+        reverse("needs-you"),
+    ]
+    found = {one: words for one in addresses if (words := latin(chinese.get(one).content.decode()))}
     assert not found, repr(found)
 
 

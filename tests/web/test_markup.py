@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 from django.template import Context, Template, engines
 
+from clawgroups.formats.html import render
 from clawgroups.formats.markdown import to_html
+from clawgroups.formats.material import Material, Section
 from clawgroups.models import Run, Workspace
 from clawgroups.services import messages, workspaces
 from clawgroups.services.perform import perform
@@ -47,6 +50,14 @@ def test_useful_markdown_stays() -> None:
     )
     for part in ("<h3>", "<strong>", "<code>", "<li>", "<table>", 'href="https://a.example"', 'rel="noopener'):
         assert part in html
+
+
+def test_no_heading_of_a_report_skips_a_level() -> None:
+    report = Section("a", "Report", "Scribe", "report", "# Sales\n\n## North\n\n### May\n\n## South")
+    check = Section("b", "Check", "Judge", "review", "#### Findings")
+    html = render(Material("Goal", "Room", "Ada", datetime(2026, 5, 1, tzinfo=UTC), (report, check))).decode()
+    levels = [int(level) for level in re.findall(r"<h([1-6])>", html)]
+    assert levels == [1, 2, 3, 2, 2, 3, 2]
 
 
 @pytest.mark.django_db

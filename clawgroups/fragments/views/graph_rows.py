@@ -14,6 +14,7 @@ from clawgroups.core.graph_groups import Item
 from clawgroups.core.lifecycle import ATTEMPT_LIVE, TASK_TERMINAL
 from clawgroups.fragments.tasks import shown_state
 from clawgroups.models import Approval, Attempt, Dependency, Task
+from clawgroups.wording import say_plan
 
 # Ids as text, and whether somebody is an agent: to make thousands of UUIDs takes longer than to read the rows.
 _TASK = (
@@ -67,7 +68,7 @@ def rows_of(run_id: UUID) -> Rows:
         level, bottom, title, skills, state, paused, failure, blocked, tries, holder, assignee, agent = row
         key, shown = key_of(ident), shown_state(state, paused, failure)
         needs = (blocked == "person" or key in asks) and state not in TASK_TERMINAL
-        item = Item(key, level, title, shown, tuple(map(str, skills)), needs)
+        item = Item(key, level, say_plan(title), shown, tuple(map(str, skills)), needs)
         ticks, percent = far.get(key, ((0, 0), None))
         # Only people hold a task.
         who, is_agent = (holder, False) if holder else (assignee or "", bool(agent))

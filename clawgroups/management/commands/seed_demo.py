@@ -35,32 +35,31 @@ class Builtin:
 BUILTINS = (
     Builtin(
         "analyst",
-        "Profiles and summarises tables (CSV, TSV, XLSX): types, gaps, aggregates, outliers, a chart, a workbook.",
-        (
+        description="Profiles and summarises tables (CSV, TSV, XLSX): types, gaps, aggregates, outliers, a chart, a"
+        " workbook.",
+        skills=(
             ("data-analysis", "Types, gaps, aggregates and outliers of a table"),
             ("spreadsheets", "Workbooks with live formulas and native charts"),
         ),
     ),
     Builtin(
         "writer",
-        "Composes a report from the results of other tasks; every figure names its source.",
-        (
+        description="Composes a report from the results of other tasks; every figure names its source.",
+        skills=(
             ("writing", "Clear prose from notes and figures"),
             ("reporting", "Reports whose figures name their source"),
         ),
     ),
     Builtin(
         "reviewer",
-        "Recomputes the figures of a report from the raw data and says which do not hold.",
-        (
+        description="Recomputes the figures of a report from the raw data and says which do not hold.",
+        skills=(
             ("review", "Recomputing the numbers of a result from the data"),
             ("fact-checking", "Recomputing figures from their source"),
         ),
     ),
 )
 DEMO_NAME = "First workspace"
-DEMO_GOAL = "Turn a table into a report whose figures anybody can check."
-DEMO_RULES = "Every figure names its source. Say what is missing instead of guessing."
 
 
 class Command(BaseCommand):
@@ -75,8 +74,8 @@ class Command(BaseCommand):
             perform(
                 create_workspace,
                 name=DEMO_NAME,
-                goal=DEMO_GOAL,
-                rules=DEMO_RULES,
+                goal="Turn a table into a report whose figures anybody can check.",
+                rules="Every figure names its source. Say what is missing instead of guessing.",
                 actor=actor,
                 operation="seed:workspace",
             )
