@@ -158,4 +158,6 @@
   $$(".talk").forEach((el) => (el.scrollTop = el.scrollHeight));
   localise(document);
   tabs();
+  // A page that comes back with a fault in it is looked at there.
+  $('main [aria-invalid="true"]')?.focus();
 })();

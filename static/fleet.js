@@ -157,13 +157,19 @@
     const moved = (part) => $$(".cell", part).filter(({ dataset }) => dataset.state !== part.dataset.partOf);
     return [...parts().flatMap(moved), ...$$(".cells[data-list] > .cell", root())];
   }
+  // Some at a time: hundreds may have moved on while somebody was among them.
+  const AT_ONCE = 16;
   function arrange() {
     arranged = Date.now();
-    const called = new Map($$(".cell", root()).map((cell) => [cell, $(".cell__name", cell).textContent]));
-    for (const cell of strays()) {
-      const list = $(`[data-part-of="${cell.dataset.state}"] > .cells`, root());
-      list.insertBefore(cell, [...list.children].find((one) => called.get(one) > called.get(cell)) || null);
+    move(strays());
+  }
+  function move(left) {
+    const name = (cell) => $(".cell__name", cell).textContent;
+    for (const cell of left.splice(0, AT_ONCE)) {
+      const list = cell.isConnected && $(`[data-part-of="${cell.dataset.state}"] > .cells`, root());
+      if (list) list.insertBefore(cell, [...list.children].find((one) => name(one) > name(cell)) || null);
     }
+    if (left.length) return void setTimeout(() => root() && move(left));
     for (const part of parts()) {
       const many = $(".cells", part).childElementCount;
       part.hidden = !many;

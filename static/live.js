@@ -180,20 +180,42 @@
   const cursors = new Map();
   let socket, timer, slow, leads = false, tries = 0, pause = 0, watched = "", heard = 0;
   const send = (message) => socket?.readyState === 1 && socket.send(JSON.stringify(message));
-  const subscribe = (c, workspace) => send({ type: "subscribe", workspace, generation: c.generation, after: c.seq, language: document.documentElement.lang });
+  function subscribe(c, workspace) {
+    c.kinds = placed();
+    c.asked = (c.asked || 0) + 1;
+    send({ type: "subscribe", workspace, generation: c.generation, after: c.seq, language: document.documentElement.lang, kinds: c.kinds });
+  }
+  // Of what there are many of: the kinds with a place on this page. No others are made for it.
+  const KINDS = { cards: 'article[id^="task-"], [id^="run-tasks-"]', cells: '[id^="fleet-"], [id^="cell-"]', steps: '[id^="thread-"], [id^="plan-"]' };
+  const placed = () => Object.keys(KINDS).filter((kind) => $(KINDS[kind]));
+  // A part that came has a place for more: that is asked for from where the page stood before the part was asked for,
+  // as it shows no less. What comes of the subscription before, until the server's hello, has gaps and is left out.
+  function widen(c, workspace, from) {
+    if (!c.kinds || placed().every((kind) => c.kinds.includes(kind))) return;
+    c.seq = from ?? c.seq;
+    subscribe(c, workspace);
+  }
+  const narrow = (c, workspace) => !c.asked && placed().length < c.kinds?.length && subscribe(c, workspace);
+  let requests = 0;
+  addEventListener("htmx:xhr:loadstart", () => requests++ || cursors.forEach((c) => (c.since = c.done)));
+  addEventListener("htmx:xhr:loadend", () => {
+    cursors.forEach((c, workspace) => widen(c, workspace, c.since));
+    requests -= 1;
+  });
+  setInterval(() => requests || cursors.forEach(narrow), 5000);
 
   function readCursors() {
     for (const one of ($("#page").dataset.workspaces || "").split(" ").filter(Boolean)) {
       const [id, generation, seq] = one.split(":");
       // The same object as before: a timer may still hold it.
-      cursors.set(id, Object.assign(cursors.get(id) || {}, { generation: +generation, seq: +seq, head: 0 }));
+      cursors.set(id, Object.assign(cursors.get(id) || {}, { generation: +generation, seq: +seq, done: +seq, head: 0 }));
     }
   }
   function connect() {
     if (!cursors.size && !leads) return;
     watched = "";
     socket = new WebSocket(location.origin.replace(/^http/, "ws") + "/ws/");
-    socket.onopen = () => { heard = Date.now(); cursors.forEach(subscribe); watch(); if (leads) lead(); };
+    socket.onopen = () => { heard = Date.now(); cursors.forEach((c, workspace) => { c.asked = 0; subscribe(c, workspace); }); watch(); if (leads) lead(); };
     socket.onmessage = (event) => { heard = Date.now(); receive(JSON.parse(event.data)); };
     socket.onclose = (event) => {
       if (event.code === 4401 || event.code === 4403) return link("off");
@@ -254,7 +276,7 @@
     if (!c) return;
     if (m.type === "reset" || (m.generation !== undefined && m.generation !== c.generation)) return refresh();
     if (["hello", "here", "typing"].includes(m.type)) dispatchEvent(new CustomEvent(`claw:${m.type}`, { detail: m }));
-    if (m.type === "hello") { tries = 0; c.asked = false; }
+    if (m.type === "hello") { tries = 0; c.asked -= 1; }
     if (m.type === "fragments" && m.seq > c.seq && !c.asked) {
       c.seq = m.seq;
       come(m);
@@ -313,7 +335,12 @@
       coming.delete(id);
       if (document.getElementById(id) || (list && $(list))) take(parsed(piece).content.firstElementChild);
     }
-    owed.forEach((seq, workspace) => send({ type: "ack", workspace, seq }));
+    owed.forEach((seq, workspace) => {
+      const c = cursors.get(workspace);
+      send({ type: "ack", workspace, seq });
+      if (c) widen(c, workspace, c.done);
+      if (c) c.done = Math.min(seq, c.seq);
+    });
     owed.clear();
     worked = performance.now();
   }
@@ -346,7 +373,6 @@
     htmx.process($("#page"));
     settle($("#page"));
     readCursors();
-    cursors.forEach((c) => (c.asked = true));
     cursors.forEach(subscribe);
   }
   addEventListener("pageshow", (event) => event.persisted && refresh());

@@ -11,6 +11,7 @@ from clawgroups.core.errors import Invalid, NotFound
 from clawgroups.models import Member
 from clawgroups.permissions import TEAM, get_attempt, get_task, may_see_words, require, seat_of
 from clawgroups.realtime.entrance import Seats, Visitor
+from clawgroups.realtime.feed import KINDS
 from clawgroups.realtime.follower import Follower, FragmentFollower, NeedsFollower
 from clawgroups.realtime.frames import Frame, encode
 from clawgroups.realtime.place import enter_page, identifier, number, place_of
@@ -27,7 +28,8 @@ MAX_PLACES = 50  # where one socket may type
 class BrowserSocket(Socket):
     """Fragments of the workspaces that a page subscribed to, and the text of the attempt that it watches.
 
-    Client: subscribe{workspace, generation, after, language}, unsubscribe{workspace}, ack{workspace, seq},
+    Client: subscribe{workspace, generation, after, language, kinds} (of what there are many of, which it has a place
+    for; all without it; again with others, or from an earlier place), unsubscribe{workspace}, ack{workspace, seq},
     watch{attempt} (instead of the one before), unwatch, people{workspace} (tell who is here and who types from now on),
     typing{workspace, task}, needs (tell from now on that what waits for this person may be another, in all their
     workspaces). Server: hello{workspace, generation, head},
@@ -60,11 +62,16 @@ class BrowserSocket(Socket):
         if workspace_id not in self.followers and len(self.followers) >= MAX_WORKSPACES:
             raise Invalid(f"A page follows at most {MAX_WORKSPACES} workspaces.", code="too_many")
         entry = await read_async(enter_page, self.visitor, workspace_id, place_of(frame))
+        # Asked for again: after the greeting nothing comes any more of what was asked for before.
+        if isinstance(before := self.followers.get(workspace_id), FragmentFollower):
+            before.halted = True
         said = {"workspace": str(workspace_id), "generation": entry.head.generation, "head": entry.head.seq}
         self.offer(encode({"type": "hello", **said}))
         follower = await self.follow(FragmentFollower, workspace_id, entry)
         if frame.get("language") in LANGUAGES:
             follower.language = str(frame["language"])
+        if isinstance(kinds := frame.get("kinds"), list):
+            follower.kinds = KINDS.intersection(kind for kind in kinds if isinstance(kind, str))
 
     async def on_unsubscribe(self, frame: Frame) -> None:
         self.unfollow(identifier(frame, "workspace"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -182,6 +182,11 @@ REWORDED = frozenset({"message.edited", "message.removed"})
 HANDED = frozenset({"task.handed_back", "attempt.acknowledged", "task.declined", "task.delegated"})
 # What changes how much somebody has not read.
 SAID = frozenset({"message.posted", "message.removed"})
+# Of these there are many, and only some pages have a place for them: each says which (live.js).
+KIND_OF = {"task_card": "cards", "step": "steps", "agent_plan": "steps", "fleet_cell": "cells"}
+KINDS = frozenset(KIND_OF.values())
+# Of these a page is told only that there is something new.
+HINTS = frozenset({"task_page", "run_task_pages", "run_view", "room_files"})
 # Which key of a payload names the subject of a fragment.
 SUBJECT = {
     "task_card": "task_id",
@@ -194,17 +199,28 @@ SUBJECT = {
 }
 
 
+Wanted = Mapping[str, Mapping[UUID, None]]
+"""Fragment name -> its subjects in order of appearance."""
+
+
 def fragments(entries: Sequence[Entry], workspace_id: UUID) -> list[str]:
     """The pieces of HTML that bring a page from before `entries` to after them; each once, as it is now."""
-    wanted = _wanted(entries, workspace_id)
+    changed = wanted(entries, workspace_id)
+    return [piece for kind in ("", *KINDS) for piece in drawn(entries, changed, kind)]
+
+
+def drawn(entries: Sequence[Entry], wanted: Wanted, kind: str) -> list[str]:
+    """Those of one kind, of what `wanted` has found in these entries; "" is whatever is of none."""
+    if kind:
+        return all_pieces({name: pks for name, pks in wanted.items() if KIND_OF.get(name) == kind})
     made: list[str] = []
     seq = entries[-1].seq if entries else 0
-    made += [task_hint(pk, seq) for pk in wanted.pop("task_page", {})]
-    made += [run_hint(pk, seq) for pk in wanted.pop("run_task_pages", {})]
-    made += [run_view_mark(pk) for pk in wanted.pop("run_view", {})]
-    made += [files_mark(pk) for pk in wanted.pop("room_files", {})]
+    made += [task_hint(pk, seq) for pk in wanted.get("task_page", {})]
+    made += [run_hint(pk, seq) for pk in wanted.get("run_task_pages", {})]
+    made += [run_view_mark(pk) for pk in wanted.get("run_view", {})]
+    made += [files_mark(pk) for pk in wanted.get("room_files", {})]
     made += [seat_hint(pk, seq) for pk in wanted.get("fleet_cell", {})]
-    made += all_pieces(wanted)
+    made += all_pieces({name: pks for name, pks in wanted.items() if name not in HINTS and name not in KIND_OF})
     made += [gone(f"{kind}-{pk}") for pk in _left(entries) for kind in ("seat", "cell")]
     if _may_need_people(entries, wanted.get("task_card", {})):
         made += [needs_piece(seq), work_piece(seq)]
@@ -259,8 +275,8 @@ def _named(entries: Sequence[Entry], key: str) -> set[UUID]:
     return {UUID(value) for entry in entries if (value := entry.payload.get(key))}
 
 
-def _wanted(entries: Sequence[Entry], workspace_id: UUID) -> dict[str, dict[UUID, None]]:
-    """Fragment name -> its subjects in order of appearance."""
+def wanted(entries: Sequence[Entry], workspace_id: UUID) -> Wanted:
+    """Which fragments of which rows look otherwise after these."""
     wanted: dict[str, dict[UUID, None]] = {}
     known = _known(entries, workspace_id)
     for entry in entries:
@@ -325,7 +341,7 @@ def may_need_people(entries: Sequence[Entry]) -> bool:
     return _may_need_people(entries, dict.fromkeys(_named(cards, "task_id")))
 
 
-def _may_need_people(entries: Sequence[Entry], tasks: dict[UUID, None]) -> bool:
+def _may_need_people(entries: Sequence[Entry], tasks: Mapping[UUID, None]) -> bool:
     if any(entry.type in ASKING for entry in entries):
         return True
     if not tasks:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 
+from clawgroups.realtime.feed import KINDS
 from clawgroups.realtime.frames import encode
 from clawgroups.realtime.room import NEEDS, Piece, Room
 
@@ -76,8 +77,7 @@ class Follower:
             return await self._start_anew()
         if after >= self.head:
             return None
-        left = room.pace.window - self._in_flight
-        if left <= 0:
+        if self._in_flight >= room.pace.window:
             if self.stalled_at is None:
                 self.stalled_at = time.monotonic()
             return None
@@ -85,8 +85,12 @@ class Follower:
         if gap > room.pace.gap or (self._missed and gap > room.pace.window):
             return await self._start_anew()
         self._missed = False
-        piece = await self.piece(after, min(left, room.pace.frame))
+        piece = await self.piece(after, self.most())
         return self._sent(piece) if piece.seq > after else None
+
+    def most(self) -> int:
+        """How many entries the next frame is about, at most."""
+        return min(self.room.pace.window - self._in_flight, self.room.pace.frame)
 
     async def _start_anew(self) -> str | None:
         piece = await self.instead()
@@ -125,6 +129,7 @@ class FragmentFollower(Follower):
 
     rendered = True
     language = settings.LANGUAGE_CODE  # of the page, which says it
+    kinds = KINDS  # that the page has a place for, as it says
     halted = False  # until the page, loaded again, subscribes anew
     _outdated = False
 
@@ -144,8 +149,12 @@ class FragmentFollower(Follower):
             return None
         return await (self._start_anew() if self._outdated else super().next_frame())
 
+    def most(self) -> int:
+        """A row is drawn once however often it changed: to catch up costs less than what was missed did."""
+        return self.room.pace.drawn
+
     async def piece(self, after: int, limit: int) -> Piece:
-        return await self.room.fragments(after, limit, self.role, self.language)
+        return await self.room.fragments(after, limit, self.role, self.language, self.kinds)
 
     async def instead(self) -> Piece:
         room = self.room

@@ -22,6 +22,7 @@ class Pace:
     handshake: float = 5.0
     window: int = 500  # entries sent and not yet acknowledged
     frame: int = 250  # entries in one frame
+    drawn: int = 1500  # entries of which one frame brings a page all that they changed
     gap: int = 5000  # beyond it a snapshot is cheaper than the entries
     stalled: float = 2.0  # a window full for longer is made up for by one snapshot
     behind: float = 60.0  # then the socket is closed

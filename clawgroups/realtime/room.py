@@ -13,6 +13,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 PAGE = 500
 KEEP_LINES = 1000
 KEEP_BYTES = 4 * 1024 * 1024
-KEEP_FRAMES = 32
+KEEP_FRAMES = 64
 # Between two pieces of HTML: a page tells by the beginning of a piece whether it has a place for it, and reads no more.
 BETWEEN = "\x1e"
 NEEDS = encode({"type": "needs"})
@@ -84,7 +85,7 @@ class Room:
         self._bytes = 0
         self._made: dict[tuple[Any, ...], asyncio.Future[Any]] = {}
         self._pieces: dict[tuple[Any, ...], Piece] = {}
-        self._readers: set[tuple[str, str]] = set()
+        self._readers: set[tuple[str, str, frozenset[str]]] = set()
         self._loop = asyncio.get_running_loop()
         self._hinted, self._fresh = asyncio.Event(), asyncio.Event()
         self._leave = bus.subscribe(bus.workspace_topic(workspace_id), self._on_hint)
@@ -188,10 +189,10 @@ class Room:
         if after >= self.shown:
             return  # another generation has begun
         readers, self._readers = self._readers, set()
-        for role, language in readers:
+        for role, language, kinds in readers:
             # What cannot be made is found, and told, by who asks for it.
             with contextlib.suppress(Exception):
-                await self.fragments(after, self.pace.frame, role, language)
+                await self.fragments(after, self.pace.drawn, role, language, kinds)
 
     def _restart(self, head: journal.Head) -> None:
         """A restore from backup began another generation: every follower starts anew."""
@@ -248,12 +249,12 @@ class Room:
         text = f'{top[:-1]},"entries":[{",".join(line.text for line in seen)}]}}'
         return Piece(text, seq, len(seen), seen[-1].entry.seq if seen else after)
 
-    async def fragments(self, after: int, limit: int, role: str, language: str) -> Piece:
-        """The `fragments` frame of what follows `after`, which is before `shown`."""
-        self._readers.add(("guest" if role == "guest" else "member", language))
+    async def fragments(self, after: int, limit: int, role: str, language: str, kinds: frozenset[str]) -> Piece:
+        """The `fragments` frame of what follows `after`, which is before `shown`, for a page with these kinds."""
+        self._readers.add(("guest" if role == "guest" else "member", language, kinds))
         limit = min(limit, self.shown - after)
-        key = (self.generation, "fragments", after, limit, role == "guest", language)
-        return self._pieces.get(key) or self._keep(key, await self._fragments(after, limit, role, language))
+        key = (self.generation, "fragments", after, limit, role == "guest", language, kinds)
+        return self._pieces.get(key) or self._keep(key, await self._fragments(after, limit, role, language, kinds))
 
     async def needs(self, after: int, limit: int) -> Piece:
         """The `needs` frame of what follows `after`; an empty one where nobody can have to do with it."""
@@ -270,24 +271,25 @@ class Room:
         text = NEEDS if await self._once(("needs", after, seq), make) else ""
         return Piece(text, seq, 0, seq)
 
-    async def _fragments(self, after: int, limit: int, role: str, language: str) -> Piece:
+    async def _fragments(self, after: int, limit: int, role: str, language: str, kinds: frozenset[str]) -> Piece:
         lines = await self._lines_after(after, limit)
         seq = lines[-1].entry.seq if lines else after
         seen = [line.entry for line in lines if may_see_event(role, line.entry.type)]
+        place = (after, seq, role == "guest")
 
-        async def make() -> str:
-            html = await draw_async(_render, seen, self.workspace_id, language)
-            return encode(
-                {
-                    "type": "fragments",
-                    "workspace": str(self.workspace_id),
-                    "generation": self.generation,
-                    "seq": seq,
-                    "html": BETWEEN.join(html),
-                }
-            )
+        async def look() -> feed.Wanted:
+            return await draw_async(feed.wanted, seen, self.workspace_id)
 
-        text = await self._once(("fragments", after, seq, role == "guest", language), make)
+        wanted: feed.Wanted = await self._once(("wanted", *place), look)
+
+        async def draw(kind: str) -> str:
+            return BETWEEN.join(await draw_async(_draw, seen, wanted, kind, language))
+
+        # Each kind by itself: pages differ in which they have a place for, and nothing is made twice for that.
+        keys = {kind: ("drawn", *place, language, kind) for kind in ("", *sorted(kinds))}
+        html = [await self._once(key, partial(draw, kind)) for kind, key in keys.items()]
+        top = {"type": "fragments", "workspace": str(self.workspace_id), "generation": self.generation, "seq": seq}
+        text = encode({**top, "html": BETWEEN.join(filter(None, html))})
         return Piece(text, seq, len(seen), seen[-1].seq if seen else after)
 
     async def snapshot(self, role: str) -> Piece:
@@ -330,6 +332,6 @@ class Room:
             raise
 
 
-def _render(entries: list[Entry], workspace_id: UUID, language: str) -> list[str]:
+def _draw(entries: list[Entry], wanted: feed.Wanted, kind: str, language: str) -> list[str]:
     with translation.override(language):
-        return feed.fragments(entries, workspace_id)
+        return feed.drawn(entries, wanted, kind)

@@ -43,6 +43,10 @@ class Line:
         """(generation, number) of all changes that came, in their order."""
         return [(f["generation"], f["seq"]) for f in self.received if f["type"] == "fragments"]
 
+    def asked(self, kind: str) -> list[dict[str, Any]]:
+        """Frames of this type that the page has sent."""
+        return [frame for frame in self.sent if frame["type"] == kind]
+
     def _carry(self, page_side: WebSocketRoute) -> None:
         if not self._up:
             page_side.close()

@@ -1,4 +1,5 @@
-"""`python -m tests.browser.sheet --out docs`: every view as a picture, both themes and two widths, on four sheets.
+"""`python -m tests.browser.sheet --out docs`: every view as a picture, both themes and two widths, on eight sheets:
+what one works with, and beside it the forms, settings and lists, and what is opened, refused or cut off.
 
 Starts the product with folders of its own, with an empty workspace, a small run of the built-in agents, and a crowd of
 300 agents. Each sheet is one JPEG; `--pictures FOLDER` keeps the single pictures, too, in full size. The worker is
@@ -10,15 +11,19 @@ from __future__ import annotations
 import argparse
 import base64
 import html
+import itertools
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.states import refused, states
 from tests.browser.turn import still
-from tests.browser.views import SIZES, figures, views
+from tests.browser.views import SIZES, View, aside, figures, outside, views
 from tests.run import browser as chromium
-from tests.stories.installation import installed
+from tests.stories.installation import Installation, installed
 from tests.stories.script import Script
 
 COLUMNS = {"1440": 4, "390": 8}
@@ -33,13 +38,30 @@ figure {{ margin: 0; display: grid; gap: 4px; }} img {{ display: block; border: 
 </style>{pictures}"""
 
 
-def picture(page: Page, address: str) -> bytes:
-    """The page as it stands once it is quiet."""
-    # An address with another fragment only would not load the page anew.
-    page.goto("about:blank")
-    page.goto(address)
+def picture(page: Page, url: str, view: View, *, is_narrow: bool) -> bytes:
+    """The page as it stands once it is quiet, and what is done on it is done."""
+    page.goto(url + view.address + (view.part if is_narrow else ""))
     page.wait_for_load_state("networkidle")
+    if view.doing:
+        view.doing(page)
     return page.screenshot(type="jpeg", quality=80)
+
+
+def shot(browser: Browser, url: str, wanted: list[View], width: str, theme: str, who: Any) -> dict[str, bytes]:
+    """Each on a page of its own: an address with another fragment only would not load anew."""
+    taken: dict[str, bytes] = {}
+    across, down = SIZES[width]
+    look: Any = {"viewport": {"width": across, "height": down}, "color_scheme": theme}
+    context = browser.new_context(storage_state=who, **look)
+    for view in wanted:
+        if width == "390" or not view.is_narrow:
+            page = context.new_page()
+            page.set_default_timeout(120_000)
+            taken[view.name] = picture(page, url, view, is_narrow=width == "390")
+            page.close()
+            context.set_offline(offline=False)
+    context.close()
+    return taken
 
 
 def sheet(browser: Browser, pictures: dict[str, bytes], width: str, theme: str) -> bytes:
@@ -62,7 +84,7 @@ def sheet(browser: Browser, pictures: dict[str, bytes], width: str, theme: str) 
 def keep(folder: Path, pictures: dict[str, bytes], suffix: str) -> None:
     """The single pictures, under numbered names."""
     for number, (name, data) in enumerate(pictures.items()):
-        slug = name.replace(",", "").replace(" ", "-")
+        slug = re.sub(r"[ ,/]+", "-", name)
         (folder / f"{number:02}-{slug}-{suffix}.jpg").write_bytes(data)
 
 
@@ -71,39 +93,46 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--only", default="", help="a part of the names of views")
+    parser.add_argument("--sheet", choices=("pages", "more"), help="only these four")
     given = parser.parse_args()
     found = chromium.find()
     if found is None:
         print("This needs Chromium on the PATH.", file=sys.stderr)
         return 1
+    for folder in filter(None, (given.out, given.pictures)):
+        folder.mkdir(parents=True, exist_ok=True)
     with installed(CLAWGROUPS_BUILTIN_PACE="0.01") as claw, sync_playwright() as playwright:
-        script = Script(claw.url, claw.token())
-        wanted = [view for view in views(claw, script, figures(script).done()) if given.only in view.name]
-        link = claw.manage("login_link", "owner")
         browser = playwright.chromium.launch(executable_path=found, args=["--disable-dev-shm-usage"])
         page = browser.new_page()
-        page.goto(link)
-        state = page.context.storage_state()
-        for folder in filter(None, (given.out, given.pictures)):
-            folder.mkdir(parents=True, exist_ok=True)
+        page.goto(claw.manage("login_link", "owner"))
+        owner = page.context.storage_state()
+        page.context.close()
+        sheets = [one for one in groups(claw, given.only) if given.sheet in (None, one[0])]
         with still(claw.pid("worker")):
-            for width, (across, down) in SIZES.items():
-                for theme in ("light", "dark"):
-                    context = browser.new_context(
-                        storage_state=state, viewport={"width": across, "height": down}, color_scheme=theme
-                    )
-                    page = context.new_page()
-                    taken = {
-                        view.name: picture(page, claw.url + view.address + (view.part if width == "390" else ""))
-                        for view in wanted
-                        if width == "390" or not view.is_narrow
-                    }
-                    context.close()
-                    (given.out / f"pages-{width}-{theme}.jpg").write_bytes(sheet(browser, taken, width, theme))
+            for name, inside, without in sheets:
+                for width, theme in itertools.product(SIZES, ("light", "dark")):
+                    taken = shot(browser, claw.url, inside, width, theme, owner)
+                    taken |= shot(browser, claw.url, without, width, theme, None)
+                    (given.out / f"{name}-{width}-{theme}.jpg").write_bytes(sheet(browser, taken, width, theme))
                     if given.pictures:
-                        keep(given.pictures, taken, f"{width}-{theme}")
+                        keep(given.pictures, taken, f"{name}-{width}-{theme}")
         browser.close()
     return 0
+
+
+def groups(claw: Installation, only: str) -> list[tuple[str, list[View], list[View]]]:
+    """The sheets by name: what the owner sees, and what is seen without an account."""
+    script = Script(claw.url, claw.token())
+    done = figures(script).done()
+    found: list[tuple[str, list[View], list[View]]] = [
+        ("pages", views(claw, script, done), []),
+        ("more", [*aside(script, done), *states(script, done)], [*outside(script, done), *refused()]),
+    ]
+
+    def some(of: list[View]) -> list[View]:
+        return [view for view in of if only in view.name]
+
+    return [(name, some(inside), some(without)) for name, inside, without in found if some([*inside, *without])]
 
 
 if __name__ == "__main__":

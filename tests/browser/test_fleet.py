@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
+from tests.browser.line import Line
 from tests.browser.people import People
 from tests.stories.installation import Installation
 from tests.stories.script import Script
@@ -17,6 +19,17 @@ GATHER = """
 import json
 from tests.browser.crowd import gather
 print(json.dumps(gather(agents=40, tasks=120).paths()))
+"""
+# A tool call that an agent of the run makes now: it is told to the web server by the journal alone.
+STEP = """
+import asyncio
+from uuid import UUID
+from bench.crew import found_again, recorded
+from clawgroups.models import Attempt
+crew = found_again(UUID("{run}"))
+seat = {str(pk): str(seat) for pk, seat in Attempt.objects.values_list("pk", "member_id")}
+worker = next(w for w in crew.workers if w.standing.live and seat[str(w.standing.attempt_id)] == "{seat}")
+asyncio.run(recorded(worker, 77))
 """
 # What each cell says, without how long ago it was.
 CELLS = """() => Object.fromEntries([...document.querySelectorAll(".cell")].map((cell) => {
@@ -105,6 +118,45 @@ def test_what_happens_changes_its_cell_and_the_counts_and_cells_move_when_they_a
 
     until(same, seconds=20, what="cells that read as they do on a page that is loaded now")
     assert page.evaluate("window.here")
+
+
+def test_what_happened_while_an_agents_work_was_on_its_way_to_the_page_is_on_it(
+    people: People, here: str, claw: Installation
+) -> None:
+    page = people.signed_in(at=None)
+    line = Line(page)
+    page.goto(here)
+    agent = page.locator(".cell--working > a").last
+    address = agent.get_attribute("href") or ""
+
+    def late(route: Route) -> None:
+        answer = route.fetch()
+        run, seat = here.split("/runs/")[1][:36], address.split("/members/")[1][:36]
+        before = len(line.fragments())
+        claw.manage("shell", "-c", STEP.replace("{run}", run).replace("{seat}", seat))
+        heard(page, lambda: len(line.fragments()) > before, "word of the step")
+        route.fulfill(response=answer)
+
+    # A fleet has a place for cells alone, and is sent no steps: the one that is recorded meanwhile is asked for later.
+    heard(page, lambda: bool(line.asked("subscribe")), "the subscription")
+    assert line.asked("subscribe")[-1]["kinds"] == ["cells"]
+    page.route(f"**{address}**", late)
+    agent.click()
+    expect(panel(page).locator(".step").filter(has_text="Step 77")).to_be_visible()
+    assert line.asked("subscribe")[-1]["kinds"] == ["cells", "steps"]
+    page.unroute(f"**{address}**")
+    panel(page).get_by_role("link", name="Close").click()
+    heard(page, lambda: line.asked("subscribe")[-1]["kinds"] == ["cells"], "a page that asks for no more than it shows")
+
+
+def heard(page: Page, look: Callable[[], bool], what: str) -> None:
+    """Wait for what is said on the socket, which passes through this process."""
+
+    def after_a_moment() -> bool:
+        page.wait_for_timeout(50)
+        return look()
+
+    until(after_a_moment, seconds=10, what=what)
 
 
 def panel(page: Page) -> Locator:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from playwright.sync_api import Page
 
 from tests.stories.installation import Installation
 from tests.stories.sales import generate
@@ -36,6 +39,8 @@ class View:
     """What a phone shows of it, where that is not its top: a fragment."""
     is_narrow: bool = False
     """Whether only a phone has it as a view of its own."""
+    doing: Callable[[Page], object] | None = None
+    """What is done on the page before it stands as it is shown: something is opened, refused or cut off."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ def views(claw: Installation, script: Script, done: Figures, *, agents: int = 30
 
 
 def aside(script: Script, done: Figures) -> list[View]:
-    """Pages that no sheet shows, as few look at them: forms, settings, lists, the administration."""
+    """Pages that few look at, on sheets of their own: forms, settings, lists, the administration."""
     small, run = f"/w/{done.workspace}/", f"/w/{done.workspace}/runs/{done.run}/"
     task = f"{small}tasks/{script.task(done.run, 'report')['id']}/"
     mine = script.post("/api/v1/agents", {"name": "Of mine"})["id"]
@@ -141,8 +146,11 @@ def aside(script: Script, done: Figures) -> list[View]:
         *(View(f"agent, {name}", f"/agents/{mine}/{name}/") for name in ("edit", "dial")),
         View("model servers", "/model-servers/"),
         View("audit trail of all", "/audit/"),
+        View("security", "/me/security/"),
         View("administration", "/admin/"),
-        View("administration, tasks", "/admin/clawgroups/task/"),
+        *(View(f"administration, {name}s", f"/admin/clawgroups/{name}/") for name in ("task", "workspace", "run")),
+        View("administration, people", "/admin/auth/user/"),
+        View("administration, agents", "/admin/agents/agent/"),
         *(View(f"account, {name}", f"/accounts/{name}/") for name in ("email", "password/change", "logout")),
     ]
 

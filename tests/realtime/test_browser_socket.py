@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,7 +16,7 @@ from clawgroups.models import Attempt, Entry, Member, Run, Task
 from clawgroups.realtime import feed
 from clawgroups.realtime.hub import Hub, the_hub
 from clawgroups.realtime.room import BETWEEN
-from clawgroups.services import messages
+from clawgroups.services import messages, runs, takeover
 from clawgroups.services.perform import perform, read_async
 from tests.realtime.conftest import Client, Connect, Person, Room
 
@@ -25,18 +26,20 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """The entries of each rendering."""
     seen: list[list[int]] = []
 
-    def fragments(entries: Sequence[Entry], workspace_id: UUID) -> list[str]:
+    def drawn(entries: Sequence[Entry], wanted: feed.Wanted, kind: str) -> list[str]:
+        if kind:
+            return []
         seen.append([entry.seq for entry in entries])
         return [f"<p>{entry.seq}</p>" for entry in entries]
 
-    monkeypatch.setattr(feed, "fragments", fragments)
+    monkeypatch.setattr(feed, "drawn", drawn)
     return seen
 
 
-async def page(room: Room, connect: Connect, person: Person, after: int, **said: str) -> Client:
+async def page(room: Room, connect: Connect, person: Person, after: int, **more: object) -> Client:
     client = connect("/ws/", person.cookie)
     assert await client.open()
-    await client.send(type="subscribe", workspace=str(room.id), generation=1, after=after, **said)
+    await client.send(type="subscribe", workspace=str(room.id), generation=1, after=after, **more)
     assert (await client.take())["type"] == "hello"
     return client
 
@@ -89,6 +92,57 @@ async def test_a_page_that_was_away_is_brought_up_to_date_without_gap_or_double(
         frame = await client.until("fragments")
         seq, pieces = frame["seq"], [*pieces, *frame["html"].split(BETWEEN)]
     assert pieces == [f"<p>{n}</p>" for n in range(before + 1, head + 1)]
+
+
+async def test_a_page_that_is_behind_gets_what_changed_in_one_frame_and_no_other_until_it_has_taken_that_in(
+    room: Room, connect: Connect, hub: Hub, rendered: list[list[int]]
+) -> None:
+    hub.pace.window, hub.pace.frame = 4, 2
+    before = await read_async(room.head)
+    head = await read_async(room.say, 30)
+    client = await page(room, connect, room.bob, before)
+    # Thirty changes of one row are one piece, so that a page that is late can catch up.
+    assert (await client.until("fragments"))["seq"] == head
+    await read_async(room.say, 3)
+    assert await client.quiet()
+    await client.send(type="ack", workspace=str(room.id), seq=head)
+    assert (await client.until("fragments"))["seq"] == head + 3
+    assert rendered[0] == list(range(before + 1, head + 1))
+
+
+async def test_a_page_is_brought_the_kinds_that_it_has_a_place_for_and_is_drawn_none_that_nobody_has(
+    room: Room, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    draw = feed.drawn
+
+    def drawn(entries: Sequence[Entry], wanted: feed.Wanted, kind: str) -> list[str]:
+        made.append(kind)
+        return draw(entries, wanted, kind)
+
+    monkeypatch.setattr(feed, "drawn", drawn)
+    task = await read_async(_ready, room)
+    before = await read_async(room.head)
+    await read_async(partial(perform, takeover.take_over, task, actor=room.ada.actor))
+    fleet = await page(room, connect, room.ada, before, kinds=["cells", "steps", "moons", 7, {}])
+    html = (await fleet.until("fragments"))["html"]
+    assert 'id="run-head-' in html
+    assert f'id="task-{task}"' not in html
+    assert sorted(set(made)) == ["", "cells", "steps"]
+    # It shows cards now, too, and asks for them from where it stood when it asked for its new part.
+    await fleet.send(type="subscribe", workspace=str(room.id), generation=1, after=before, kinds=["cards"])
+    assert (await fleet.until("hello"))["type"] == "hello"
+    html = (await fleet.until("fragments"))["html"]
+    assert f'id="task-{task}"' in html
+    assert sorted(made) == ["", "cards", "cells", "steps"], "and what was made for others is not made again"
+
+
+def _ready(room: Room) -> UUID:
+    """A task that nobody has yet."""
+    plan = [{"key": "count", "title": "Count the branches", "skills": ["counting"]}]
+    run = perform(runs.draft_run, room.id, goal="Know the sales", plan=plan, actor=room.ada.actor)
+    perform(runs.start_run, UUID(run.answer["id"]), actor=room.ada.actor)
+    return Task.objects.get(run=run.answer["id"]).pk
 
 
 async def test_a_page_of_another_generation_is_told_to_load_again(
