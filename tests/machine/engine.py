@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any, ClassVar
+from unittest import mock
 from uuid import UUID
 
 import hypothesis
@@ -17,6 +19,7 @@ from hypothesis import stateful
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from clawgroups.commit.forms import PostgresForm
 from clawgroups.core.invariants import Allowance
 from tests.conftest import Team
 from tests.machine import by_asking
@@ -60,7 +63,9 @@ class Engine(RuleBasedStateMachine):
         self.told: list[str] = []
         self.tasks: list[UUID] = []
         self.approvals: list[UUID] = []
-        self._swept, self._written = False, True
+        self._swept = False
+        self.wrote = True
+        """Whether a row may be another than at the last look."""
 
     def teardown(self) -> None:
         self.seen.update(self.history.types)
@@ -73,13 +78,13 @@ class Engine(RuleBasedStateMachine):
     @invariant()
     def everything_holds(self) -> None:
         swept, before = self._swept, len(self.history.entries)
-        if not (swept or self._written or self.asks.faults):
+        if not (swept or self.wrote or self.asks.faults):
             return  # No row is another than at the last look: what was refused wrote nothing.
         found = self.history.check(self.acts.now, AFTER_A_SWEEP if swept else AT_ANY_TIME)
         found += self.words.check(self.acts.taken)
         found += together(self.team.workspace.pk, swept=swept)
         found += self.answers.check(self.history.entries[before:], swept=swept)
-        self._swept = self._written = False
+        self._swept = self.wrote = False
         assert not found, "\n".join(found)
         self.tasks = [task.id for task in self.history.world.tasks]
         self.approvals = [approval.id for approval in self.history.world.approvals]
@@ -91,12 +96,24 @@ class Engine(RuleBasedStateMachine):
         chance, ways = Random(seed), self.ways()
         way = chance.choices(list(ways), list(ways.values()))[0] if self.tasks else Engine.another_goal_is_given
         self._tell(way.__name__)
-        with connection.execute_wrapper(self._look_for_writes):
+        with self.watching():
             way(self, chance)
 
-    def _look_for_writes(self, execute: Callable[..., Any], sql: str, *given: Any) -> Any:
-        self._written |= not sql.lstrip("( ").startswith(READS)
-        return execute(sql, *given)
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Notes whether rows are written within: by Django's cursors, and by the writer's own on PostgreSQL."""
+
+        def look(execute: Callable[..., Any], sql: str, *given: Any) -> Any:
+            self.wrote |= not sql.lstrip("( ").startswith(READS)
+            return execute(sql, *given)
+
+        def write(form: PostgresForm, *given: Any) -> Any:
+            self.wrote = True
+            return wholly(form, *given)
+
+        wholly = PostgresForm.write
+        with connection.execute_wrapper(look), mock.patch.object(PostgresForm, "write", write):
+            yield
 
     def ways(self) -> dict[Callable[[Engine, Random], None], int]:
         """What happens in a step, and how often."""

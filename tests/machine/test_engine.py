@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from concurrent.futures import Future
 from unittest import mock
 
 import pytest
 
-from clawgroups.core.changes import Count
+from clawgroups import commit
+from clawgroups.core.changes import Change, Count, Outcome
 from clawgroups.models import Attempt, Task
 from clawgroups.services import review, takeover
 from tests.conftest import Team
@@ -50,6 +53,25 @@ def test_a_question_ends_once_and_as_a_person_or_a_rule_says_whatever_is_decided
     seed = chosen(" --asking")
     for one in range(seed, seed + WALKS):
         walk(seed=one, steps=STEPS, machine=Asking)
+
+
+def test_what_only_the_writer_wrote_is_looked_at_on_either_database() -> None:
+    one = Engine()
+    try:
+        one.first_run(plan=0)
+        one.everything_holds()
+        submit = commit.submit
+        with mock.patch.object(commit, "submit", lambda change: watched(one, change, submit)):
+            one.acts.new_run(1, start=False)
+        assert one.wrote
+    finally:
+        one.teardown()
+
+
+def watched(one: Engine, change: Change, submit: Callable[[Change], Future[Outcome]]) -> Future[Outcome]:
+    """Hand a change over where nothing else writes."""
+    with one.watching():
+        return submit(change)
 
 
 def forgetful(attempt: Attempt) -> str:
