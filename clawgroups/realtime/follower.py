@@ -150,8 +150,11 @@ class FragmentFollower(Follower):
         return await (self._start_anew() if self._outdated else super().next_frame())
 
     def most(self) -> int:
-        """A row is drawn once however often it changed: to catch up costs less than what was missed did."""
-        return self.room.pace.drawn
+        """A row is drawn once however often it changed: to catch up costs less than what was missed did.
+
+        Only while nothing is on the way, though: a slow page waits for one frame, not for several.
+        """
+        return super().most() if self._in_flight else self.room.pace.drawn
 
     async def piece(self, after: int, limit: int) -> Piece:
         return await self.room.fragments(after, limit, self.role, self.language, self.kinds)

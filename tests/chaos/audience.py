@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,6 +58,12 @@ class Audience:
     def start(self) -> None:
         self._process.start()
         until(lambda: len(self.up()) == self.count, seconds=60, what=f"{self.count} browsers")
+
+    def hears_up_to(self, head: int, *, seconds: float) -> None:
+        """Wait until all have heard up to there, or for so long: `caught_up` says who has not."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends and not any(one["what"] == "all at" and one["seq"] >= head for one in self.lines()):
+            time.sleep(0.2)
 
     def stop(self) -> None:
         """Let them say what they heard."""

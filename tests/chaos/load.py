@@ -38,6 +38,7 @@ TOO_SHORT = "too short to say whether anything piles up"
 STEADY = {FULL: 20.0, CI: 0.5}
 CORE = ("web", "worker", "coordinator")
 OUTAGE = 10.0
+LAST = 20.0  # seconds that the last entries may take to arrive; how late each was is measured elsewhere
 # Each process has a pool of at most 16: web, worker with its two children, coordinator, and what a test asks itself.
 MOST_CONNECTIONS = 5 * 16 + 4
 
@@ -94,7 +95,7 @@ def _leg(row: Row, stack: Stack, size: Size, pace: str) -> None:
 def _heard(stack: Stack, room: Room, audience: Audience) -> list[str]:
     """Let browsers have the last entries and go; what is wrong with what they heard."""
     head = head_of(stack, room.workspace)
-    time.sleep(1.0)  # What the last entries take to arrive.
+    audience.hears_up_to(head, seconds=LAST)
     audience.stop()
     return audience.caught_up(head)
 

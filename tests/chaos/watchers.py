@@ -2,8 +2,9 @@
 
 The configuration is {"url", "token", "workspace", "after", "seed", "journals", "pages", "diary"}. So
 many `journals` follow the journal socket, so many `pages` the pages' socket as `static/live.js` does; all acknowledge,
-and come back when they are cut off, after the same pauses as a page. The diary has a line for each up and down; at
-SIGTERM each browser adds what it heard when: [[after, seq, seconds since 1970], ...].
+and come back when they are cut off, after the same pauses as a page. The diary has a line for each up and down, and one
+for each new place that all have come to; at SIGTERM each browser adds what it heard when: [[after, seq, seconds since
+1970], ...].
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlsplit
@@ -30,6 +32,7 @@ ENTRIES = re.compile(r'"after": ?(\d+), ?"seq": ?(\d+)')
 SEQ = re.compile(r'"seq": ?(\d+)')
 TOP = 300  # characters, in which a frame says its place
 ACK_EVERY, ACK_AFTER = 0.1, 100  # seconds, entries: whichever is first
+LOOK = 0.25  # seconds between two looks at where all are
 
 
 class Watcher:
@@ -108,13 +111,24 @@ class Watcher:
         await line.send(json.dumps({"type": kind, **place, **more}))
 
 
+async def told_where(watchers: Sequence[Watcher]) -> None:
+    """Note up to where all have heard, whenever that is another place, until cancelled."""
+    place = 0
+    while True:
+        now = min((one.seq for one in watchers), default=0)
+        if now != place:
+            place = now
+            watchers[0].note("all at", seq=place)
+        await asyncio.sleep(LOOK)
+
+
 async def watch(told: Json, file: TextIO) -> None:
     """Run all browsers until SIGTERM; then say what they heard."""
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
     kinds = ["journal"] * told["journals"] + ["page"] * told["pages"]
     watchers = [Watcher(number, kind, told, file) for number, kind in enumerate(kinds)]
-    tasks = [asyncio.create_task(one.run()) for one in watchers]
+    tasks = [asyncio.create_task(one) for one in (*(one.run() for one in watchers), told_where(watchers))]
     waiting = asyncio.create_task(over.wait())
     await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:

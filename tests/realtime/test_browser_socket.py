@@ -110,6 +110,21 @@ async def test_a_page_that_is_behind_gets_what_changed_in_one_frame_and_no_other
     assert rendered[0] == list(range(before + 1, head + 1))
 
 
+async def test_no_more_than_the_window_is_on_the_way_to_a_page_that_has_not_taken_in_the_last_frame(
+    room: Room, connect: Connect, hub: Hub, rendered: list[list[int]]
+) -> None:
+    hub.pace.window, hub.pace.frame = 5, 4
+    before = await read_async(room.head)
+    client = await page(room, connect, room.bob, before)
+    await read_async(room.say)
+    assert (await client.until("fragments"))["seq"] == before + 1
+    await read_async(room.say, 30)
+    assert (await client.until("fragments"))["seq"] == before + 5
+    assert await client.quiet()
+    await client.send(type="ack", workspace=str(room.id), seq=before + 5)
+    assert (await client.until("fragments"))["seq"] == before + 31
+
+
 async def test_a_page_is_brought_the_kinds_that_it_has_a_place_for_and_is_drawn_none_that_nobody_has(
     room: Room, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
