@@ -62,7 +62,9 @@ class Audience:
     def hears_up_to(self, head: int, *, seconds: float) -> None:
         """Wait until all have heard up to there, or for so long: `caught_up` says who has not."""
         ends = time.monotonic() + seconds
-        while time.monotonic() < ends and not any(one["what"] == "all at" and one["seq"] >= head for one in self.lines()):
+        while time.monotonic() < ends:
+            if any(one["what"] == "all at" and one["seq"] >= head for one in self.lines()):
+                return
             time.sleep(0.2)
 
     def stop(self) -> None:

@@ -31,7 +31,7 @@ SIZES = {
 # Other tests have the machine meanwhile in a test run: there only what is far too slow is a fault.
 SLACK = {FULL: 1.0, CI: 10.0}
 THIN = 1000  # bytes a second
-# Entries that may be on the way, as the sockets' contract says: to a page, those that one frame brings it up to date on.
+# Entries that may be on the way, as the sockets' contract says: to a page, all that one frame brings it up to date on.
 WINDOW = {OnJournal: 500, OnPage: 1500}
 TOO_FAR_BEHIND = 4413
 SHUT_OUT = "closing a socket that has been too far behind"  # in web's log
