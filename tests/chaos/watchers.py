@@ -33,6 +33,8 @@ SEQ = re.compile(r'"seq": ?(\d+)')
 TOP = 300  # characters, in which a frame says its place
 ACK_EVERY, ACK_AFTER = 0.1, 100  # seconds, entries: whichever is first
 LOOK = 0.25  # seconds between two looks at where all are
+# What pages in turn say they have a place for: a board, a fleet view, a task's page, the talk.
+PLACES = (("cards",), ("cells",), ("cards", "steps"), ())
 
 
 class Watcher:
@@ -77,7 +79,7 @@ class Watcher:
         ) as line:  # fmt: skip
             if self.kind == "page":
                 place = {"generation": self.generation, "after": self.seq}
-                await self._say(line, "subscribe", **place)
+                await self._say(line, "subscribe", kinds=PLACES[self.number % len(PLACES)], **place)
             async for text in line:
                 await self._hear(line, str(text))
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from agents.protocol import version
-from tests.rig import life, pair
+from tests.rig import asking, life, pair
 from tests.rig.trial import NotItsWay, Trial, said_by
 from tests.stories import installation
 from tests.stories.script import Json
@@ -160,6 +160,7 @@ CHECKS: dict[str, Callable[[Trial], str]] = {
     "tools": tools,
     "files": life.files,
     "permission": life.by_phone,
+    "asks in all ways": asking.in_all_ways,
     "stop in text": stop_in_text,
     "stop in tool": stop_in_tool,
     "stop in question": stop_in_question,

@@ -112,7 +112,7 @@ class Work:
         """Wait until the task is done, and allow whatever is asked on the way; the task."""
 
         def look() -> bool:
-            for asked in self._asked():
+            for asked in self.open_questions():
                 self._press(asked, "allow_once")
             return bool(self.task["state"] == "done")
 
@@ -127,25 +127,32 @@ class Work:
 
     def question(self) -> Json:
         """Wait for the agent's next open question."""
-        return self.until(self._asked, "a question")[0]
+        return self.until(self.open_questions, "a question")[0]
 
-    def answer(self, kind: str, *, by_phone: bool = False) -> None:
-        """Answer the next question by the first option of a kind, by REST or on the task's page on a phone."""
+    def answer(self, kind: str, *, by_phone: bool = False, name: str = "") -> None:
+        """Answer the next question by the first option of a kind, by REST or on the task's page on a phone.
+
+        `name`: of its pictures, else they are called by the kind.
+        """
         asked = self.question()
         if by_phone:
-            agent = self.trial.agent
-            task, option = asked["task"]["id"], _option(asked, kind)
-            self.trial.person.decide(agent.workspace, task, asked["id"], option, shot=f"{agent.name}-{kind}")
+            self.decide(asked, option_of(asked, kind), name=name or kind)
         else:
             self._press(asked, kind)
 
-    def _asked(self) -> list[Json]:
+    def decide(self, asked: Json, option: str, *, name: str) -> None:
+        """Press an option of a question on its task's page on a phone."""
+        agent = self.trial.agent
+        self.trial.person.decide(agent.workspace, asked["task"]["id"], asked["id"], option, shot=f"{agent.name}-{name}")
+
+    def open_questions(self) -> list[Json]:
+        """What the agent waits for, of all its tasks."""
         path = f"/api/v1/approvals?state=open&workspace={self.trial.agent.workspace}"
         found: list[Json] = self.trial.agent.script.get(path)["items"]
         return found
 
     def _press(self, asked: Json, kind: str) -> None:
-        self.trial.agent.script.post(f"/api/v1/approvals/{asked['id']}", {"option": _option(asked, kind)})
+        self.trial.agent.script.post(f"/api/v1/approvals/{asked['id']}", {"option": option_of(asked, kind)})
 
     def words(self) -> str:
         """How it stands, for whoever reads of a failure."""
@@ -154,7 +161,8 @@ class Work:
         return f"{task['state']}, {task['reason']}, {tries}"
 
 
-def _option(asked: Json, kind: str) -> str:
+def option_of(asked: Json, kind: str) -> str:
+    """The first option of a kind that a question offers."""
     return str(next(one["optionId"] for one in asked["options"] if one["kind"] == kind))
 
 
