@@ -11,6 +11,7 @@ from clawgroups.coordinator.decide import (
     Adopt,
     Assign,
     Consolidate,
+    Dismiss,
     Explain,
     Plan,
     Regenerate,
@@ -92,6 +93,8 @@ def _act(step: Step, situation: Situation, actor: Actor) -> Wait:  # noqa: C901,
             return review_task(task_id, actor)
         case Withdraw(call_id):
             return begin(model_calls.cancel_call, call_id, reason="Nobody needs the answer any more.", actor=actor)
+        case Dismiss(run_id):
+            return begin(runs.withdraw_run, run_id, reason="Nobody needs its verdict any more.", actor=actor)
         case Consolidate():
             consolidate_run(situation.run_id, actor)
             return nothing_more

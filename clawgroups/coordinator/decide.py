@@ -99,16 +99,29 @@ class Withdraw:
 
 
 @dataclass(frozen=True, slots=True)
+class Dismiss:
+    """End the run in which an agent judges what nobody needs to have judged any more."""
+
+    run_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Consolidate:
     """Make the deliverables."""
 
 
-Step = Plan | Start | Assign | Adopt | Explain | Replan | Regenerate | Tell | Review | Withdraw | Consolidate
+Step = Plan | Start | Assign | Adopt | Explain | Replan | Regenerate | Tell | Review | Withdraw | Dismiss | Consolidate
 
 
 def decide(situation: Situation) -> list[Step]:
     """The steps that this situation calls for; an empty list when there is nothing to do."""
-    return [*_unneeded(situation), *_next(situation)]
+    return [*_unneeded(situation), *_dismissed(situation), *_next(situation)]
+
+
+def _dismissed(situation: Situation) -> list[Step]:
+    """Agents that judge a result which a person has taken over, judged or cancelled meanwhile."""
+    needed = {task.attempt for task in situation.tasks if _is_in_review(task)}
+    return [Dismiss(run_id) for attempt, run_id in situation.judging.items() if attempt not in needed]
 
 
 def _unneeded(situation: Situation) -> list[Step]:

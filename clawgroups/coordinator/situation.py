@@ -15,6 +15,7 @@ from clawgroups.coordinator.candidates import PersonSeat, Seat, candidates_of, p
 from clawgroups.coordinator.consult import pending
 from clawgroups.coordinator.contenders import left_by_others
 from clawgroups.coordinator.needs import Surroundings, open_tasks, surroundings_of
+from clawgroups.core.coordination import read_coordination
 from clawgroups.core.match_parts import Learned
 from clawgroups.core.matching import Candidate
 from clawgroups.core.plan import PROSE
@@ -107,6 +108,8 @@ class Situation:
     used_up: str = ""
     # Results that another agent judges now, by attempt.
     judged: frozenset[UUID] = frozenset()
+    # The runs in which other agents judge results of this one, by attempt, whether anybody still waits for that or not.
+    judging: dict[UUID, UUID] = field(default_factory=dict)
     # The id of a person's wish for another plan, while the coordinator is to think about it.
     wish: str = ""
 
@@ -148,6 +151,7 @@ def situation_of(run: Run, now: datetime) -> Situation:
         answers=tuple(run.answers),
         asking=pending(run),
         judged=_judged(tasks),
+        judging=agent_judges.asked_for(run) if read_coordination(run.workspace.coordination).judge == "agent" else {},
         used_up=run.budget_stop or budgets.stop_of(run, now),
         wish=id_of(run.replan) if read_asked(run.replan) else "",
     )

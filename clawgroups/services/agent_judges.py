@@ -72,6 +72,14 @@ def under_way(attempts: Sequence[UUID]) -> set[UUID]:
     return {keys[pk] for pk in rows.values_list("pk", flat=True)}
 
 
+def asked_for(run: Run) -> dict[UUID, UUID]:
+    """The runs in which agents judge results of this one now, by the attempt that each is about."""
+    rows = Task.objects.filter(
+        workspace=run.workspace_id, kind=KIND, run__state="running", brief__judges__run=str(run.pk)
+    ).values_list("brief__judges__attempt", "run_id")
+    return {UUID(attempt): judging_run for attempt, judging_run in rows}
+
+
 def judged_runs(tasks: Sequence[UUID] | set[UUID]) -> list[UUID]:
     """The runs whose results are judged by these tasks."""
     briefs = Task.objects.filter(pk__in=tasks, kind=KIND).values_list("brief", flat=True)

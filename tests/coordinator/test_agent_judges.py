@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -11,9 +13,10 @@ from django.utils import timezone
 from agents.models import Agent, Connection
 from clawgroups.coordinator import agent_judging
 from clawgroups.coordinator.loop import take_turn
+from clawgroups.core.changes import Outcome
 from clawgroups.models import Attempt, Command, Message, Run, Task
 from clawgroups.reactions import react
-from clawgroups.services import agent_judges, coordination, turns
+from clawgroups.services import agent_judges, coordination, review, takeover, tasks, turns
 from clawgroups.services.overdue import due_tasks
 from clawgroups.services.perform import perform
 from tests.conftest import Team, online_agent
@@ -198,6 +201,21 @@ def test_a_judge_that_says_nothing_in_time_is_not_waited_for(team: Team) -> None
     assert "gave no verdict in time" in Attempt.objects.get(task=task).verdicts[1]["reason"]
     assert Run.objects.get(kind="judge").state == "failed"
     assert not Message.objects.exclude(run=task.run).exists()
+
+
+@pytest.mark.parametrize("verb", [takeover.take_over, review.accept_task, review.return_task, tasks.cancel_task])
+def test_a_judge_is_sent_home_once_a_person_has_the_result_in_their_hands(
+    team: Team, verb: Callable[..., Future[Outcome]]
+) -> None:
+    task = handed_in(team)
+    told(team)
+    more = {"reasons": ["Name the month."]} if verb is review.return_task else {}
+    perform(verb, task.pk, actor=team.actor("ada"), **more)
+    go_on(team)
+    judging = Run.objects.get(kind="judge")
+    assert (judging.state, judging.reason) == ("failed", "Nobody needs its verdict any more.")
+    assert Command.objects.filter(agent=team.agents["judge"], purpose="cancel").exists()
+    assert not Message.objects.filter(run=judging).exists()
 
 
 def test_a_judge_that_keeps_failing_is_not_waited_for(team: Team) -> None:

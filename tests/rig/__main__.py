@@ -92,6 +92,7 @@ def tried(trial: Trial, only: list[str]) -> dict[str, str]:
                 found[name] = f"– {reason}"
             except Exception as problem:  # noqa: BLE001 - told in the table; the other checks go on
                 found[name] = f"FAILED: {problem}"
+                trial.give_up()
             print(f"{agent.name}: {name}: {found[name]} ({time.monotonic() - begun:.0f} s)", flush=True)
     except AssertionError as problem:
         found["joins"] = f"FAILED: {problem}"

@@ -39,7 +39,7 @@ def in_all_ways(trial: Trial) -> str:
     diff = trial.give("Change a file", change, files={"old.txt": OLD})
     _answer(diff, "allow_once", "diff", shows="the new words")
     diff.finish()
-    command = trial.give("Run a command", "[[SHELL echo made > made.txt]]")
+    command = trial.give("Run a command", "[[SHELL echo made > made.txt]] [[TEXT tried]]")
     _answer(command, "reject_once", "command", shows="echo made")
     command.state("done")
     assert not list(trial.agent.work.glob("*/made.txt")), "what was refused was done"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ from tests.rig.machine import Agent
 from tests.rig.manners import Manner, manner_of
 from tests.rig.person import Person
 from tests.stories.installation import Installation
-from tests.stories.script import Json
+from tests.stories.script import Json, Refused
 from tests.stories.waiting import until
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ class Trial:
     undisturbed: str = ""
     """What it says in a turn of its manner that nobody disturbs, once it has had one."""
     manner: Manner = field(init=False)
+    runs: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.manner = manner_of(self.agent.name)
@@ -48,7 +50,14 @@ class Trial:
         fields = {"goal": title, "plan": script.json(plan), "start": "true"}
         answer = script.upload(path, fields, list((files or {}).items()))
         assert answer.status < 400, answer.bytes
+        self.runs.append(answer.json["id"])
         return Work(self, answer.json["id"])
+
+    def give_up(self) -> None:
+        """Cancel what a check that failed has left, so that the next one finds the agent free."""
+        for run in self.runs:
+            with suppress(Refused):
+                self.agent.script.post(f"/api/v1/runs/{run}/cancel")
 
     def talk(self, *, long: bool = False) -> Work:
         """A turn that lasts some seconds, or `long` enough to be stopped, seen in its middle; always the same."""
@@ -113,7 +122,7 @@ class Work:
 
         def look() -> bool:
             for asked in self.open_questions():
-                self._press(asked, "allow_once")
+                self._press(asked, "allow_once")  # Else at the next look.
             return bool(self.task["state"] == "done")
 
         self.until(look, "done", seconds=seconds)
@@ -134,11 +143,11 @@ class Work:
 
         `name`: of its pictures, else they are called by the kind.
         """
-        asked = self.question()
         if by_phone:
+            asked = self.question()
             self.decide(asked, option_of(asked, kind), name=name or kind)
         else:
-            self._press(asked, kind)
+            self.until(lambda: self._press(self.question(), kind), "an answer that was taken")
 
     def decide(self, asked: Json, option: str, *, name: str) -> None:
         """Press an option of a question on its task's page on a phone."""
@@ -151,8 +160,15 @@ class Work:
         found: list[Json] = self.trial.agent.script.get(path)["items"]
         return found
 
-    def _press(self, asked: Json, kind: str) -> None:
-        self.trial.agent.script.post(f"/api/v1/approvals/{asked['id']}", {"option": option_of(asked, kind)})
+    def _press(self, asked: Json, kind: str) -> bool:
+        """Answer by REST; whether it was taken. OpenCode tells more of a call just after it has asked about it."""
+        try:
+            self.trial.agent.script.post(f"/api/v1/approvals/{asked['id']}", {"option": option_of(asked, kind)})
+        except Refused as refused:
+            if refused.answer.json["code"] != "changed":
+                raise
+            return False
+        return True
 
     def words(self) -> str:
         """How it stands, for whoever reads of a failure."""

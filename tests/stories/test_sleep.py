@@ -1,7 +1,12 @@
-"""A laptop is shut in the middle of a turn and opened again when others have done the work."""
+"""A laptop is shut in the middle of a turn and opened again when others have done the work.
+
+`CLAW_ASLEEP=600` has it sleep for ten minutes at least; else until the others are done.
+"""
 
 from __future__ import annotations
 
+import os
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,6 +16,7 @@ from tests.stories.installation import Installation
 from tests.stories.laptop import opened
 from tests.stories.script import Follower, Json, Script, in_full
 
+ASLEEP = float(os.environ.get("CLAW_ASLEEP", "0"))  # seconds
 PLAN = [{"key": "poem", "title": "Write a poem", "skills": ["poetry"]}]
 
 
@@ -46,11 +52,13 @@ def test_an_agent_that_slept_past_every_deadline_is_back_and_what_it_brings_is_k
         begun = journal.until("task.begun", seconds=30)["payload"]
         script.first_text(begun["attempt_id"])
         laptop.sleep()
+        until_then = time.monotonic() + ASLEEP
         machines.enter_context(opened(poet, other.url, tmp_path / "poet", ["stranger.py", "other"]))
         journal.until("agent.offline", agent_id=bard["id"], seconds=30)
         assert journal.ended(run) == "done"
         before = settled(script, run)
         assert before["files"] == {"poem.txt": b"Roses are red, violets are blue.\n"}
+        time.sleep(max(0.0, until_then - time.monotonic()))  # As long as whoever runs the test says.
         asleep_until = journal.last
 
         laptop.wake()
