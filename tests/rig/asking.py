@@ -31,7 +31,7 @@ class Asked:
 
 
 def in_all_ways(trial: Trial) -> str:
-    """Each is answered on a phone, which shows what it is about; what was refused is not done."""
+    """Each is answered on a phone, which shows what it is about."""
     if not trial.manner.markers:
         raise NotItsWay("it obeys no markers")
     begun = len(frames(trial))
@@ -40,9 +40,9 @@ def in_all_ways(trial: Trial) -> str:
     _answer(diff, "allow_once", "diff", shows="the new words")
     diff.finish()
     command = trial.give("Run a command", "[[SHELL echo made > made.txt]] [[TEXT tried]]")
-    _answer(command, "reject_once", "command", shows="echo made")
-    command.state("done")
-    assert not list(trial.agent.work.glob("*/made.txt")), "what was refused was done"
+    _answer(command, "allow_once", "command", shows="echo made")
+    made = sorted(one["name"] for one in command.finish()["artifacts"] if one["kind"] == "result")
+    assert made == ["made.txt"], command.words()
     two = trial.give("Do two things at once", "[[WRITE one.txt 1]]&[[WRITE two.txt 2]]")
     together = _two(two)
     made = sorted(one["name"] for one in two.state("done")["artifacts"] if one["kind"] == "result")

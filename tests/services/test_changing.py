@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from clawgroups.core.errors import Conflict
-from clawgroups.models import Approval, Command, Entry, Session, Vote
-from clawgroups.services import approvals
+from clawgroups.models import Approval, Command, Entry, Session, Task, Vote
+from clawgroups.services import approvals, putting
 from clawgroups.services.perform import perform
 from clawgroups.services.takeover import take_over
 from tests.conftest import Team
-from tests.services.ask_support import NO, YES, asks, decides, now, scribe, tells, told
+from tests.services.ask_support import NO, OPTIONS, YES, asks, decides, now, scribe, tells, told
 from tests.services.conftest import Clock, fresh
 from tests.services.rule_support import make
 
@@ -131,6 +132,42 @@ def test_the_same_request_with_other_arguments_is_refused(team: Team) -> None:
     assert (again.pk, again.state, again.why) == (question.pk, "void", "changed")
     assert told(task) == [(1, NO)]
     assert fresh(task).blocked_on == "agent"
+
+
+def streams(team: Team, task: Task, command: str) -> Approval:
+    """As Kimi Code does: the input comes as text, piece by piece; what asks then is a title and a sentence."""
+    given = json.dumps({"command": command})
+    for text in ("", given[:8], given):
+        tells(team, task, title="Bash", kind="execute", status="in_progress", content=[said(text)])
+    return puts(team, task, command)
+
+
+def puts(team: Team, task: Task, command: str) -> Approval:
+    session = Session.objects.get(task=task)
+    call = {"toolCallId": "c1", "title": "Bash", "content": [said(f"Requesting approval to Running: {command}")]}
+    asked = {"request_id": 1, "tool_call": call, "options": OPTIONS, "actor": scribe(team)}
+    return Approval.objects.get(pk=perform(putting.request_approval, session.pk, **asked).answer["id"])
+
+
+def said(text: str) -> dict[str, Any]:
+    return {"type": "content", "content": {"type": "text", "text": text}}
+
+
+def test_an_input_that_was_streamed_as_text_is_what_is_asked_about(team: Team) -> None:
+    task = team.working()
+    question = streams(team, task, "make all")
+    assert question.tool_call["raw_input"] == {"command": "make all"}
+    assert question.sameness
+    assert puts(team, task, "make all").pk == question.pk
+    decides(team, "ada", question)
+    tells(team, task, raw_input={"command": "make all"})
+    assert (now(question).state, told(task)) == ("decided", [(1, YES)])
+
+
+def test_a_rule_reads_the_input_that_was_streamed(team: Team) -> None:
+    task = team.working()
+    make(team, "deny", commands=["rm *"])
+    assert (streams(team, task, "rm -r x").state, told(task)) == ("decided", [(1, NO)])
 
 
 def test_the_same_request_again_is_the_same_question(team: Team) -> None:
