@@ -17,7 +17,7 @@ from clawgroups.core.actors import Actor
 from clawgroups.core.lifecycle import TASK_TERMINAL
 from clawgroups.fragments.rooms import seats
 from clawgroups.models import Dependency, Entry, Member, Memory, Session, Task, Workspace
-from clawgroups.permissions import require
+from clawgroups.permissions import require, seats_kept
 from clawgroups.services.artifacts import live_session
 from clawgroups.services.recalling import recall
 
@@ -146,6 +146,7 @@ def moment(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
+@seats_kept()
 def read_board(caller: Caller, since_seq: int, limit: int) -> Board:
     """The tasks of the caller's run; after `since_seq` only those that the journal has something new of."""
     session = caller.session()
@@ -214,6 +215,7 @@ def _task(row: Task, waits: list[str], own: UUID) -> BoardTask:
     )
 
 
+@seats_kept()
 def list_members(caller: Caller) -> Team:
     """Who sits in the workspace, with skills, presence and what they are at."""
     session = caller.session()
@@ -244,6 +246,7 @@ def list_members(caller: Caller) -> Team:
     )
 
 
+@seats_kept()
 def read_rules(caller: Caller) -> Rules:
     """Name, goal and rules of the workspace, and which task is the caller's."""
     session = caller.session()
@@ -260,6 +263,7 @@ def read_rules(caller: Caller) -> Rules:
     )
 
 
+@seats_kept()
 def recalled(caller: Caller, query: str) -> Notes:
     """What is remembered here about these words."""
     session = caller.session()

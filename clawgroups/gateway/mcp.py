@@ -27,7 +27,7 @@ from clawgroups.core.errors import Busy, ClawError, Conflict, TooLarge, Unauthen
 from clawgroups.gateway.board import Caller
 from clawgroups.gateway.mcp_rpc import Json, Reply, exchange
 from clawgroups.gateway.toolbox import call, failed
-from clawgroups.services.perform import perform_async, read_async
+from clawgroups.services.perform import perform_tool, read_tool
 from clawgroups.services.reports import tools_used
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ def _check(method: str, headers: dict[str, str]) -> None:
 async def _admit(authorization: str | None) -> Caller:
     """Whom the key stands for. Raises `Refusal`, with the same words for wrong and unknown keys."""
     try:
-        credential = await read_async(credential_of_bearer, authorization)
+        credential = await read_tool(credential_of_bearer, authorization)
         if credential.session_id is None:
             raise Unauthenticated("These tools take the key of a session, as it is sent when one is opened.")
         caller = Caller(credential.actor, credential.session_id)
@@ -168,7 +168,7 @@ async def _note_use(caller: Caller) -> None:
     if caller.session_id in _known:
         return
     with contextlib.suppress(Conflict):  # it was said before
-        await perform_async(tools_used, caller.session_id, actor=caller.actor)
+        await perform_tool(tools_used, caller.session_id, actor=caller.actor)
     _known[caller.session_id] = None
     while len(_known) > REMEMBERED:
         _known.popitem(last=False)

@@ -31,7 +31,7 @@ from clawgroups.gateway.board import Board, Caller, Notes, Rules, Team
 from clawgroups.models import Message
 from clawgroups.services import artifacts, files, memories, messages, questions, reports
 from clawgroups.services.late import KEPT_FILE
-from clawgroups.services.perform import perform_async, read_async
+from clawgroups.services.perform import perform_tool, read_tool
 
 log = logging.getLogger(__name__)
 
@@ -97,17 +97,17 @@ async def read_board(
     limit: Annotated[int, Field(ge=1, le=board.MOST_TASKS)] = 100,
 ) -> Board:
     """Read the tasks of your run: states, who has them, what blocks them, how far they are."""
-    return await read_async(board.read_board, caller, since_seq, limit)
+    return await read_tool(board.read_board, caller, since_seq, limit)
 
 
 async def list_members(caller: Caller) -> Team:
     """List the people and agents of your workspace with skills, presence and what they work on."""
-    return await read_async(board.list_members, caller)
+    return await read_tool(board.list_members, caller)
 
 
 async def read_rules(caller: Caller) -> Rules:
     """Read the goal and the standing rules of your workspace. The rules hold for everything you do."""
-    return await read_async(board.read_rules, caller)
+    return await read_tool(board.read_rules, caller)
 
 
 async def post_message(
@@ -122,12 +122,12 @@ async def post_message(
     idempotency_key: Key = "",
 ) -> Posted:
     """Say something to the team."""
-    session = await read_async(caller.session)
+    session = await read_tool(caller.session)
     task_id, body = (session.task_id if thread == "task" else None), text
     if reply_to:
-        task_id, handle = await read_async(_thread_of, session.workspace_id, reply_to)
+        task_id, handle = await read_tool(_thread_of, session.workspace_id, reply_to)
         body = text if not handle or f"@{handle}" in text else f"@{handle} {text}"
-    outcome = await perform_async(
+    outcome = await perform_tool(
         messages.post_message,
         session.workspace_id,
         body=body,
@@ -186,8 +186,8 @@ async def remember(
     It is offered in later tasks, on any machine, to those of its scope. People see it, and may change it or strike it
     out; what they wrote or struck out you cannot replace.
     """
-    session = await read_async(caller.session)
-    outcome = await perform_async(
+    session = await read_tool(caller.session)
+    outcome = await perform_tool(
         memories.remember,
         session.workspace_id,
         key=key,
@@ -207,7 +207,7 @@ async def recall(
     query: Annotated[str, Field(max_length=500, description="Words to look for; empty: the newest.")] = "",
 ) -> Notes:
     """Find notes that were kept here earlier, by you or others."""
-    return await read_async(board.recalled, caller, query)
+    return await read_tool(board.recalled, caller, query)
 
 
 async def deliver_artifact(
@@ -222,15 +222,15 @@ async def deliver_artifact(
     The same bytes under the same name count once.
     """
     cleaned = files.clean_name(name)
-    session = await read_async(artifacts.session_of, caller.session_id, caller.actor)
+    session = await read_tool(artifacts.session_of, caller.session_id, caller.actor)
     if text is None and content_base64 is None:
-        await read_async(caller.session)
+        await read_tool(caller.session)
         url = f"{settings.BASE_URL}/api/v1/sessions/{session.pk}/files/{quote(cleaned)}"
         how = "PUT the bytes there with the same Authorization header that you send to this server."
         return Delivered(stored=False, id="", name=cleaned, size=0, sha256="", upload_url=url, how=how)
     content = _content(text, content_base64)
-    stored = await read_async(files.store, [content], name=cleaned, content_type=_media_type(mime), limit=MAX_INLINE)
-    outcome = await perform_async(artifacts.deliver_file, caller.session_id, stored=stored, actor=caller.actor)
+    stored = await read_tool(files.store, [content], name=cleaned, content_type=_media_type(mime), limit=MAX_INLINE)
+    outcome = await perform_tool(artifacts.deliver_file, caller.session_id, stored=stored, actor=caller.actor)
     said = outcome.answer
     if said["kind"] == "late":
         raise StaleAttempt(
@@ -270,7 +270,7 @@ async def report_progress(
     note: Annotated[str, Field(max_length=reports.MAX_NOTE, description="What you are at, in one line.")] = "",
 ) -> Progress:
     """Show the team how far you are with your task. Say it when something has changed, not all the time."""
-    outcome = await perform_async(
+    outcome = await perform_tool(
         reports.report_progress, caller.session_id, percent=percent, note=note, actor=caller.actor
     )
     return Progress(percent=outcome.answer["percent"], note=outcome.answer["note"])
@@ -291,7 +291,7 @@ async def ask_human(
     When nobody has answered in time you get state "open": go on with what does not depend on it, and call
     read_answer with the question_id later. The question survives restarts.
     """
-    outcome = await perform_async(
+    outcome = await perform_tool(
         questions.ask_person,
         caller.session_id,
         question=question,
@@ -308,18 +308,18 @@ async def read_answer(
     wait_seconds: Annotated[int, Field(ge=0, le=LONGEST_WAIT, description="How long this call may wait.")] = 0,
 ) -> Answer:
     """Read the answer to a question that you asked with ask_human."""
-    await read_async(caller.session)
+    await read_tool(caller.session)
     return await _wait(caller, _id(question_id), wait_seconds)
 
 
 async def _wait(caller: Caller, question: UUID, seconds: float) -> Answer:
     """Where the question stands: at once when it is settled, else after `seconds` or when the server restarts."""
     until = time.monotonic() + seconds
-    session = await read_async(artifacts.session_of, caller.session_id, caller.actor)
+    session = await read_tool(artifacts.session_of, caller.session_id, caller.actor)
     async with _hints(session.workspace_id) as hinted:
         while True:
             hinted.clear()
-            found = await read_async(questions.read_question, caller.session_id, question, actor=caller.actor)
+            found = await read_tool(questions.read_question, caller.session_id, question, actor=caller.actor)
             left = until - time.monotonic()
             if found["state"] != "open" or left <= 0 or draining.is_draining():
                 return _answer(found)
@@ -368,7 +368,7 @@ async def acknowledge(
     text: Annotated[str, Field(description="In one or two sentences: what changed, what you will keep.")],
 ) -> Acknowledged:
     """Say what you understood of a task that a person hands back to you. Only when you were asked to."""
-    outcome = await perform_async(reports.acknowledge, caller.session_id, text=text, actor=caller.actor)
+    outcome = await perform_tool(reports.acknowledge, caller.session_id, text=text, actor=caller.actor)
     return Acknowledged(acknowledged=outcome.answer["acknowledged"])
 
 

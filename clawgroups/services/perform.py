@@ -134,8 +134,12 @@ class Lane:
 _drawing = Lane("drawing", 1)
 _single = Lane("door", 6, gives_way_to=_drawing)
 _shared = Lane("shared", 2)
+_tools = Lane("tools", 2, gives_way_to=_drawing)
 # What one agent or browser asks for.
 read_async, perform_async = _single.read, _single.perform
+# What agents ask of the workspace's tools, from hundreds of sessions at once: the one link that all of them speak on
+# would wait behind it.
+read_tool, perform_tool = _tools.read, _tools.perform
 # What many wait for, as a room's reader: it goes past the queue of those who all come back at once.
 read_shared, perform_shared = _shared.read, _shared.perform
 # What pages show, made once for all of them.
@@ -144,7 +148,7 @@ draw_async = _drawing.read
 
 def let_go(patience: float = 5.0) -> None:
     """Close the connections of our threads: at the end of a process, or before its database goes."""
-    for lane in (_single, _shared, _drawing):
+    for lane in (_single, _shared, _tools, _drawing):
         lane.let_go(patience)
 
 

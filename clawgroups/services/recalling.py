@@ -59,7 +59,10 @@ def recall(workspace_id: UUID, *, query: str, task_id: UUID | None, actor: Actor
     words = looked_for(query)
     if not words:
         return list(found[:MAX_FOUND])
-    return _best(list(found[:LOOKED_AT]), words, task_id, actor.agent_id)[:MAX_FOUND]
+    looked_at = found.select_related(None).only("key", "words", "task", "agent")
+    best = [row.pk for row in _best(list(looked_at[:LOOKED_AT]), words, task_id, actor.agent_id)[:MAX_FOUND]]
+    rows = found.in_bulk(best)
+    return [rows[pk] for pk in best if pk in rows]
 
 
 def fitting(
