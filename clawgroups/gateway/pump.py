@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -28,6 +28,8 @@ from clawgroups.services.perform import perform_async, read_async
 log = logging.getLogger(__name__)
 
 OPEN_DEADLINE = 120.0
+BEGINNING = ("open", "set", "work")
+AT_ONCE = 16
 # A login may need a person at the agent's machine.
 LOGIN_DEADLINE = 900.0
 
@@ -159,18 +161,25 @@ class Pump:
 
     async def _send_owed(self) -> None:
         owed, self._owed = self._owed, ()
-        later = []
-        for command in owed:
-            if command.pk in self.outstanding:
-                continue
-            if command.method == version.SESSION_PROMPT and not self._prepared(command.session_id):
-                later.append(command)
-            else:
-                await self._dispatch(command)
+        later: list[Command] = []
+        for part in side_by_side(owed):
+            new = [command for command in part if command.pk not in self.outstanding]
+            early = [one for one in new if one.method == version.SESSION_PROMPT and not self._prepared(one.session_id)]
+            later += early
+            await self._dispatch_all([command for command in new if command not in early])
         self._owed = self._owed or later
         for session_id in {one.session_id for one in later if one.after_step and one.session_id is not None}:
             if self.in_turn(session_id):
                 self._worker.put(StepOver(0, session_id))
+
+    async def _dispatch_all(self, commands: Sequence[Command]) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for command in commands:
+                    group.create_task(self._dispatch(command))
+        except ExceptionGroup as faults:
+            # Whoever runs this knows what a single one means.
+            raise faults.exceptions[0] from None
 
     async def _dispatch(self, command: Command) -> None:
         answered = command.purpose not in ("cancel", "reply")
@@ -236,6 +245,20 @@ class Pump:
         if command.method in version.OPENING and command.session_id is not None and self.takes_tools:
             params["mcpServers"] = [*params.get("mcpServers", []), _tools(command.session_id)]
         return peer.request(str(command.pk), command.method, params)
+
+
+def side_by_side(commands: Sequence[Command]) -> Iterator[list[Command]]:
+    """Commands in their order, in parts that are marked and sent together: an agent with hundreds of sessions would
+    wait for as many commits. Only what begins something, each in another session, has no order among itself."""
+    part: list[Command] = []
+    for command in commands:
+        begins = command.purpose in BEGINNING and all(one.purpose in BEGINNING for one in part)
+        if part and (not begins or len(part) == AT_ONCE or command.session_id in {one.session_id for one in part}):
+            yield part
+            part = []
+        part.append(command)
+    if part:
+        yield part
 
 
 def _tools(session_id: UUID) -> dict[str, Any]:

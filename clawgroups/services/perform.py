@@ -134,7 +134,7 @@ class Lane:
 _drawing = Lane("drawing", 1)
 _single = Lane("door", 6, gives_way_to=_drawing)
 _shared = Lane("shared", 2)
-_tools = Lane("tools", 2, gives_way_to=_drawing)
+_tools = Lane("tools", 2, gives_way_to=_single)
 # What one agent or browser asks for.
 read_async, perform_async = _single.read, _single.perform
 # What agents ask of the workspace's tools, from hundreds of sessions at once: the one link that all of them speak on
