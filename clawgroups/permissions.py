@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import models
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from agents.models import Agent
 from clawgroups.core.actors import Actor, ActorKind, Role
@@ -216,9 +216,14 @@ def seat_of(actor: Actor, workspace_id: UUID) -> Member | None:
 def _seat_of(actor: Actor, workspace_id: UUID) -> Member | None:
     seats = Member.objects.filter(workspace_id=workspace_id, left_at=None).annotate(closed=F("workspace__closed_at"))
     if actor.kind is ActorKind.AGENT:
-        return seats.filter(agent=actor.agent_id, agent__retired_at=None).first()
+        return _only(seats.filter(agent=actor.agent_id, agent__retired_at=None))
     user_id = actor.on_behalf_of if actor.kind is ActorKind.COORDINATOR else actor.user_id
-    return seats.filter(user_id=user_id, user__is_active=True).first() if user_id is not None else None
+    return _only(seats.filter(user_id=user_id, user__is_active=True)) if user_id is not None else None
+
+
+def _only(seats: QuerySet[Member]) -> Member | None:
+    """The one seat that there can be: `first` would have Django write an order each time, in all that anybody does."""
+    return next(iter(seats.order_by()[:1]), None)
 
 
 def require(actor: Actor, action_name: str, workspace_id: UUID) -> tuple[Expect, ...]:

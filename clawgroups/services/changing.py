@@ -26,10 +26,11 @@ def told_otherwise(
     decision = Decision()
     if not says_else(before, after):
         return decision
-    asking = Approval.objects.select_related(*RELATED).filter(attempt=attempt_id, state="open", kind="permission")
-    for approval in asking:
-        if str(approval.tool_call.get("toolCallId", ""))[:200] != call_id:
-            continue
+    asking = Approval.objects.filter(attempt=attempt_id, state="open", kind="permission").order_by()
+    # Most calls are asked about by nobody: only for those that are, all that belongs to them is read.
+    calls = asking.values_list("pk", "tool_call")
+    about = [pk for pk, call in calls if str(call.get("toolCallId", ""))[:200] == call_id]
+    for approval in asking.filter(pk__in=about).select_related(*RELATED) if about else ():
         if contradicts(before, after):
             decision.add(outdated(approval, now))
         else:
