@@ -39,7 +39,7 @@ def list_session_files(request: HttpRequest, session_id: UUID) -> Answer:
 def download_session_file(request: HttpRequest, session_id: UUID, name: str) -> HttpResponseBase:
     """One of those files."""
     session = artifacts.open_session_of(session_id, agent_of(request, session_id))
-    found = next((f for f in artifacts.work_files(session) if f.name == name), None)
+    found = artifacts.work_file(session, name)
     if found is None:
         raise NotFound("There is no such file in this session.")
     if found.text is not None:

@@ -68,13 +68,17 @@ def _got_on(attempt: Attempt) -> list[Update]:
     return [Update("clawgroups.Attempt", attempt.pk, nudged(attempt), unsaved(attempt))]
 
 
-def work_files(session: Session) -> list[WorkFile]:
+def work_file(session: Session, name: str) -> WorkFile | None:
+    """One file of `work_files`; a folder of a thousand is not read for it."""
+    return next((file for file in work_files(session, name) if file.name == name), None)
+
+
+def work_files(session: Session, name: str = "") -> list[WorkFile]:
     """What the work folder starts from: inputs, results of parents, what earlier tries left (in `before/`), what this
-    try delivered already, a person's draft."""
+    try delivered already, a person's draft. With `name` only what may stand under it, and some others."""
     task = session.attempt.task
-    files = {
-        f.name: WorkFile(f.name, f.artifact.sha256, f.artifact.size, f.artifact.content_type) for f in task_inputs(task)
-    }
+    inputs = task_inputs(task, name)
+    files = {f.name: WorkFile(f.name, f.artifact.sha256, f.artifact.size, f.artifact.content_type) for f in inputs}
     # What came late is evidence beside the task, never an input.
     for row in Artifact.objects.filter(attempt=session.attempt, kind="result").order_by("created_at"):
         files[row.name] = WorkFile(row.name, row.sha256, row.size, row.content_type)

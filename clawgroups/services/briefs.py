@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Min
+from django.db.models import Min, Q
 
 from clawgroups.core.acceptance import parse_line
 from clawgroups.core.differences import difference
@@ -37,27 +37,28 @@ class InputFile:
     by: str = ""
 
 
-def task_inputs(task: Task) -> list[InputFile]:
+def task_inputs(task: Task, name: str = "") -> list[InputFile]:
     """The run's inputs, the results of the tasks it depends on, then what earlier tries left; newest of each name.
 
     A name that two sources share is kept apart by a folder named after the source task; what earlier tries of
     the task itself left lies in `before/`. A person's version that was handed on stands under its own names, and
-    takes the place of whatever was there before.
+    takes the place of whatever was there before. With `name` only what may stand under it is read.
     """
     found: dict[str, InputFile] = {}
-    for row in Artifact.objects.filter(run_id=task.run_id, kind="input").order_by("created_at"):
+    called = Q(name__in=[name, name.partition("/")[2]]) if name else Q()
+    for row in Artifact.objects.filter(called, run_id=task.run_id, kind="input").order_by("created_at"):
         found[row.name] = InputFile(row.name, row, "")
     # Most runs have no files: then nobody has to be asked for them.
     made = Artifact.objects.filter(run_id=task.run_id, kind="result").exists()
     parents = ancestors(task) if made else []
-    files = _accepted_files(parents)
+    files = _accepted_files(parents, called)
     for parent in parents:
         for row in files.get(parent.pk, ()):
             known = found.get(row.name)
             clash = known is not None and known.source != parent.key
             name = f"{parent.key}/{row.name}" if clash else row.name
             found[name] = InputFile(name, row, parent.key)
-    for row in _left(task) if made else ():
+    for row in _left(task, called) if made else ():
         found[BEFORE + row.name] = InputFile(BEFORE + row.name, row, task.key)
     if source := source_of(task.brief):
         by = str(task.brief["handback"].get("from", ""))
@@ -65,18 +66,19 @@ def task_inputs(task: Task) -> list[InputFile]:
     return list(found.values())
 
 
-def _left(task: Task) -> list[Artifact]:
+def _left(task: Task, called: Q) -> list[Artifact]:
     """The files that earlier tries of a task delivered, oldest first; not those that a person's version replaced."""
-    rows = Artifact.objects.filter(task=task, kind="result").exclude(attempt=task.attempt_id).order_by("created_at")
+    of_task = Artifact.objects.filter(called, task=task, kind="result")
+    rows = of_task.exclude(attempt=task.attempt_id).order_by("created_at")
     is_replaced = replaced_by(task.brief)
     return list(rows) if is_replaced is None else [row for row in rows if not is_replaced(row)]
 
 
-def _accepted_files(tasks: Sequence[Task]) -> dict[UUID, list[Artifact]]:
+def _accepted_files(tasks: Sequence[Task], called: Q) -> dict[UUID, list[Artifact]]:
     """The files of the accepted attempt of each task, oldest first."""
     files: dict[UUID, list[Artifact]] = {}
     accepted = _accepted(tasks) if tasks else {}
-    for row in Artifact.objects.filter(attempt__in=accepted.values(), kind="result").order_by("created_at"):
+    for row in Artifact.objects.filter(called, attempt__in=accepted.values(), kind="result").order_by("created_at"):
         if row.task_id is not None:
             files.setdefault(row.task_id, []).append(row)
     return files

@@ -88,8 +88,10 @@ def test_the_work_folder_holds_the_persons_version_and_nothing_older(team: Team)
     names = {one.name: one for one in task_inputs(Task.objects.get(pk=task.pk))}
     assert set(names) == {"sales.csv", "map.png"}
     assert names["sales.csv"].by == "bob"
-    files = {one.name: one for one in artifacts.work_files(Session.objects.filter(task=task).latest("opened_at"))}
+    session = Session.objects.filter(task=task).latest("opened_at")
+    files = {one.name: one for one in artifacts.work_files(session)}
     assert set(files) == {"sales.csv", "map.png", "draft.md"}
+    assert all(artifacts.work_file(session, name) == file for name, file in files.items())
     assert files["draft.md"].text == b"Bob's words\nand a total"
 
 

@@ -14,7 +14,7 @@ from clawgroups.core.failures import Failure
 from clawgroups.core.retries import MAX_TRIES
 from clawgroups.models import Artifact, Attempt, Command, Entry, Run, Session, Task
 from clawgroups.services import handback, review, sessions, takeover, tasks
-from clawgroups.services.artifacts import work_files
+from clawgroups.services.artifacts import work_file, work_files
 from clawgroups.services.perform import perform
 from tests.conftest import Team
 
@@ -242,6 +242,8 @@ def test_the_next_try_is_told_what_the_last_one_had_done_quoted_and_as_data(team
     assert {"name": "before/table.csv", "from": "write"} in meta["inputs"]
     session = Session.objects.get(task=task, acp_id="two")
     assert [f.name for f in work_files(session)] == ["before/table.csv"]
+    assert work_file(session, "before/table.csv") == work_files(session)[0]
+    assert work_file(session, "table.csv") is None
 
 
 def test_what_an_earlier_try_wrote_is_bounded_to_its_end(team: Team) -> None:
