@@ -144,7 +144,9 @@ def streams(team: Team, task: Task, command: str) -> Approval:
 
 def puts(team: Team, task: Task, command: str) -> Approval:
     session = Session.objects.get(task=task)
-    call = {"toolCallId": "c1", "title": "Bash", "content": [said(f"Requesting approval to Running: {command}")]}
+    asking: dict[str, Any] = {"title": "Bash", "content": [said(f"Requesting approval to Running: {command}")]}
+    tells(team, task, **asking)
+    call = {"toolCallId": "c1", **asking}
     asked: dict[str, Any] = {"request_id": 1, "tool_call": call, "options": OPTIONS, "actor": scribe(team)}
     return Approval.objects.get(pk=perform(putting.request_approval, session.pk, **asked).answer["id"])
 
