@@ -100,7 +100,8 @@ class _Session:
                 and last.said.tool_call_id == said.tool_call_id
                 and said.status in (None, last.said.status)
             ):
-                last.said = replace(last.said, given={**last.said.given, **said.given})
+                streamed = said.streamed or last.said.streamed
+                last.said = replace(last.said, given={**last.said.given, **said.given}, streamed=streamed)
                 return False
             if isinstance(said, WHOLE) and type(last.said) is type(said):
                 last.said = said

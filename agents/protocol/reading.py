@@ -4,6 +4,7 @@ itself.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from agents.protocol.peer import JsonObject, RpcId
@@ -126,7 +127,21 @@ def tool_call(update: JsonObject) -> ToolCall | None:
     for key, wire in (("raw_input", "rawInput"), ("raw_output", "rawOutput")):
         if update.get(wire) is not None:
             given[key] = update[wire]
-    return ToolCall(call_id, given)
+    return ToolCall(call_id, given, _streamed(given))
+
+
+def _streamed(given: JsonObject) -> JsonObject:
+    """The input of a call that has not run yet, where its only text is a whole JSON object; else empty."""
+    blocks = given.get("content") or []
+    if given.get("status") not in ("pending", "in_progress") or "raw_input" in given or len(blocks) != 1:
+        return {}
+    text = as_object(blocks[0].get("content")).get("text")
+    if not isinstance(text, str) or not text.endswith("}"):  # as far as it has come
+        return {}
+    try:
+        return as_object(json.loads(text))
+    except ValueError:
+        return {}
 
 
 def _plan(update: JsonObject, plan_id: str = "") -> AgentUpdate | None:

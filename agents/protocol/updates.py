@@ -54,6 +54,9 @@ class ToolCall:
 
     tool_call_id: str
     given: Mapping[str, Any] = field(default_factory=dict)
+    streamed: Mapping[str, Any] = field(default_factory=dict)
+    """The input of a call that has not run yet, sent whole as its text; empty where there is none. Kimi Code streams it
+    so, and then asks about the call with a sentence in its place."""
 
     @property
     def title(self) -> str | None:

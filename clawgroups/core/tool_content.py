@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from typing import Any
 
 from clawgroups.core.pictures import picture_type
 
-NOT_ENDED = ("pending", "in_progress")
 MOST_BLOCKS = 50
 MOST_PLACES = 20
 # CSI and OSC sequences, other escapes of two characters, and what moves the cursor or rings.
@@ -91,23 +89,6 @@ def places_of(detail: Mapping[str, Any]) -> tuple[Place, ...]:
         if isinstance(path, str) and path:
             found.append(Place(path, line if isinstance(line, int) and not isinstance(line, bool) else None))
     return tuple(dict.fromkeys(found))
-
-
-def streamed_input(detail: Mapping[str, Any]) -> dict[str, Any]:
-    """The input of a call that has not run yet, where its agent has told it as text: Kimi Code streams it so.
-
-    Empty where another input is told, where the text is no whole JSON object, and where it may be what came out.
-    """
-    blocks = _objects(detail.get("content"))
-    if detail.get("raw_input") or detail.get("raw_output") or len(blocks) != 1:
-        return {}
-    inner = blocks[0].get("content")
-    text = inner.get("text") if blocks[0].get("type") == "content" and isinstance(inner, dict) else None
-    try:
-        found = json.loads(text) if isinstance(text, str) and detail.get("status") in NOT_ENDED else {}
-    except ValueError:  # as yet, or what was cut
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def blocks_of(detail: Mapping[str, Any], kind: str = "") -> tuple[Block, ...]:

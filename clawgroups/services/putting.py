@@ -20,7 +20,6 @@ from clawgroups.core.errors import Invalid, NotFound
 from clawgroups.core.sameness import fingerprint, given_else, sameness
 from clawgroups.core.shrinking import TOTAL, shrunk_text
 from clawgroups.core.timers import after
-from clawgroups.core.tool_content import streamed_input
 from clawgroups.models import Approval, Attempt, Session, Step, Task
 from clawgroups.services.attempts import Decision
 from clawgroups.services.deadlines import timers_of
@@ -199,13 +198,9 @@ def _is_else(
 
 
 def _told_before(attempt: Attempt, tool_call: Mapping[str, Any]) -> dict[str, Any]:
-    """What the agent has told of this tool call: some ask about it by its id alone, and have streamed its input."""
+    """What the agent has told of this tool call: some ask about it by its id alone."""
     step = Step.objects.filter(attempt=attempt, tool_call_id=str(tool_call.get("toolCallId", ""))[:200]).first()
-    if step is None:
-        return {}
-    told = {**step.detail, "title": step.title, "kind": step.kind, "status": step.status}
-    streamed = streamed_input(told)
-    return {**told, "raw_input": streamed} if streamed else told
+    return {} if step is None else {**step.detail, "title": step.title, "kind": step.kind, "status": step.status}
 
 
 def clean_options(options: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

@@ -19,7 +19,6 @@ from clawgroups.core.lifecycle import ATTEMPT_LIVE
 from clawgroups.core.novelty import call_mark, plan_mark, step_mark
 from clawgroups.core.shrinking import shrink
 from clawgroups.core.task_events import PlanTicked, StepRecorded
-from clawgroups.core.tool_content import streamed_input
 from clawgroups.core.transcript import DecidedThere, Said, Standing, TurnEnded, Words, plan_counts
 from clawgroups.models import Part, Step
 from clawgroups.services import changing, usage
@@ -225,9 +224,8 @@ class Page:
             step["status"] = status
         if not given:
             return
-        if "content" in given and (streamed := streamed_input({**step["detail"], "status": step["status"]})):
-            # Kimi Code asks about a call with a sentence, in the place of the input that it has streamed there.
-            given.setdefault("raw_input", streamed)
+        if call.streamed and not step["detail"].get("raw_input"):
+            given.setdefault("raw_input", dict(call.streamed))
         # Apart from the rest, so that a long input does not cut what is shown.
         shown = step["detail"].get("content")
         if "content" in given:

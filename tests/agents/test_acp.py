@@ -223,3 +223,33 @@ def test_a_permission_request_offers_each_answer_once() -> None:
 @pytest.mark.parametrize("params", [{}, {"sessionId": "s"}, {"sessionId": 1, "toolCall": {"toolCallId": "c"}}])
 def test_a_permission_request_about_nothing_is_refused(params: dict[str, Any]) -> None:
     assert acp.parse_permission(1, params) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "streamed"),
+    [
+        ('{"path": "a.txt"}', {}, {"path": "a.txt"}),
+        ('{"path": "a.t', {}, {}),  # as far as it has come
+        ("[1]", {}, {}),
+        ("{none}", {}, {}),
+        ("Requesting approval", {}, {}),
+        ('{"path": "a.txt"}', {"rawInput": {"path": "b.txt"}}, {}),
+        ('{"path": "a.txt"}', {"status": "completed"}, {}),  # that is what came out
+        ('{"path": "a.txt"}', {"status": None}, {}),
+    ],
+)
+def test_the_input_that_kimi_code_streams_as_text_is_read_once_it_is_whole(
+    text: str, more: dict[str, Any], streamed: dict[str, Any]
+) -> None:
+    content = [{"type": "content", "content": {"type": "text", "text": text}}]
+    update = {
+        "sessionUpdate": "tool_call_update",
+        "toolCallId": "c",
+        "status": "in_progress",
+        "content": content,
+        **more,
+    }
+    _, found = acp.parse_update({"sessionId": "s", "update": update})
+    assert isinstance(found, ToolCall)
+    assert found.streamed == streamed
+    assert found.given["content"] == content

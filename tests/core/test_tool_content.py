@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clawgroups.core.pictures import picture_type
-from clawgroups.core.tool_content import blocks_of, picture_bytes, places_of, plain, streamed_input
+from clawgroups.core.tool_content import blocks_of, picture_bytes, places_of, plain
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 ANYTHING = st.recursive(
@@ -58,26 +58,6 @@ def test_a_line_without_an_end_is_read_once() -> None:
 def test_a_picture_is_known_by_its_first_bytes_alone(head: bytes, named: str | None) -> None:
     assert picture_type(head) == named
     assert (picture_bytes(base64.b64encode(head).decode()) is not None) is (named is not None)
-
-
-TEXT = '{"path": "a.txt", "content": "new"}'
-
-
-@pytest.mark.parametrize(
-    ("more", "found"),
-    [
-        ({}, {"path": "a.txt", "content": "new"}),
-        ({"text": TEXT[:-3]}, {}),  # as far as it has come
-        ({"text": "[1]"}, {}),
-        ({"text": "Requesting approval"}, {}),
-        ({"raw_input": {"path": "b.txt"}}, {}),
-        ({"raw_output": "done"}, {}),
-        ({"status": "completed"}, {}),  # that is what came out
-    ],
-)
-def test_input_that_was_streamed_as_text_is_read_once_it_is_whole(more: dict[str, Any], found: dict[str, Any]) -> None:
-    said = {"type": "content", "content": {"type": "text", "text": more.get("text", TEXT)}}
-    assert streamed_input({"status": "in_progress", "content": [said], **more}) == found
 
 
 def test_each_kind_of_content_becomes_a_block_of_its_own() -> None:

@@ -243,3 +243,23 @@ def test_no_tool_of_an_agent_answers_what_agents_ask() -> None:
     words = ("approv", "decide", "permission", "allow", "rule", "vote", "answer")
     assert "ask_human" in writes
     assert [name for name in writes if any(word in name for word in words)] == []
+
+
+async def test_what_kimi_code_streams_before_it_asks_is_what_the_question_shows(team: Team, key: str) -> None:
+    task = await read_async(team.assigned)
+    async with connected(key) as agent:
+        session = (await agent.asked("session/prompt"))["params"]["sessionId"]
+        agent.update(session, "tool_call", toolCallId="c1", title="Bash", kind="execute", status="pending")
+        for text in ('{"command": "make', '{"command": "make all"}'):
+            agent.update(session, "tool_call_update", toolCallId="c1", status="in_progress", content=[words(text)])
+        asked = {"toolCallId": "c1", "title": "Bash", "content": [words("Requesting approval to Running: make all")]}
+        options = [{"optionId": "yes", "name": "Approve once", "kind": "allow_once"}]
+        params = {"sessionId": session, "toolCall": asked, "options": options}
+        agent.say({"id": 0, "method": "session/request_permission", "params": params})
+        [row] = await until_open(task)
+        assert row.tool_call["raw_input"] == {"command": "make all"}
+        assert row.tool_call["content"] == asked["content"]
+
+
+def words(text: str) -> Frame:
+    return {"type": "content", "content": {"type": "text", "text": text}}

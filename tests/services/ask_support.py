@@ -43,12 +43,12 @@ def asks(
     return Approval.objects.get(pk=outcome.answer["id"])
 
 
-def tells(team: Team, task: Task, call: str = "c1", **given: Any) -> None:
+def tells(team: Team, task: Task, call: str = "c1", streamed: Any = None, **given: Any) -> None:
     """The agent tells of a call, and the process that holds its socket stores it."""
     for _ in range(4):
         session = Session.objects.filter(task=task).latest("opened_at")
         row = Connection.objects.get(pk=team.links["scribe"])
-        batch = transcript.Batch(transcript.load([session.pk])[session.pk], [ToolCall(call, given)])
+        batch = transcript.Batch(transcript.load([session.pk])[session.pk], [ToolCall(call, given, streamed or {})])
         told = transcript.record(
             row.pk,
             epoch=row.epoch,

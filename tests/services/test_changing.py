@@ -136,9 +136,9 @@ def test_the_same_request_with_other_arguments_is_refused(team: Team) -> None:
 
 def streams(team: Team, task: Task, command: str) -> Approval:
     """As Kimi Code does: the input comes as text, piece by piece; what asks then is a title and a sentence."""
-    given = json.dumps({"command": command})
-    for text in ("", given[:8], given):
-        tells(team, task, title="Bash", kind="execute", status="in_progress", content=[said(text)])
+    given = {"command": command}
+    for text, streamed in (("{", None), (json.dumps(given), given)):
+        tells(team, task, title="Bash", kind="execute", status="pending", content=[said(text)], streamed=streamed)
     return puts(team, task, command)
 
 
