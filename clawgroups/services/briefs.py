@@ -77,7 +77,8 @@ def _left(task: Task, called: Q) -> list[Artifact]:
 def _accepted_files(tasks: Sequence[Task], called: Q) -> dict[UUID, list[Artifact]]:
     """The files of the accepted attempt of each task, oldest first."""
     files: dict[UUID, list[Artifact]] = {}
-    accepted = _accepted(tasks) if tasks else {}
+    attempts = Attempt.objects.filter(task__in=tasks, state="accepted").order_by("number")
+    accepted = dict(attempts.values_list("task_id", "pk")) if tasks else {}
     for row in Artifact.objects.filter(called, attempt__in=accepted.values(), kind="result").order_by("created_at"):
         if row.task_id is not None:
             files.setdefault(row.task_id, []).append(row)
@@ -91,14 +92,14 @@ def _accepted(tasks: Sequence[Task]) -> dict[UUID, Attempt]:
 
 
 def ancestors(task: Task) -> list[Task]:
-    """The tasks it depends on, directly or not, parents before their children."""
+    """The tasks it depends on, directly or not, parents before their children. Only their keys are read."""
     wanted: set[UUID] = set()
     frontier = {task.pk}
     while frontier:
         parents = Dependency.objects.filter(task__in=frontier).values_list("parent_id", flat=True)
         frontier = set(parents) - wanted
         wanted |= frontier
-    return list(Task.objects.filter(pk__in=wanted).order_by("level", "position")) if wanted else []
+    return list(Task.objects.filter(pk__in=wanted).only("key").order_by("level", "position")) if wanted else []
 
 
 def partial_text(attempt: Attempt) -> str:
