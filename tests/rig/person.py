@@ -94,11 +94,13 @@ class Person:
             self.shoot(page, f"{shot}-light-{width}")
 
     def decide(self, workspace: str, task: str, asks: str, option: str, *, shot: str) -> None:
-        """Press the button of one option of a question on its task's page, on the phone."""
+        """Press a button of a question on its task's page, on the phone; of what a form offers the first is chosen."""
         page = self.see(self.phone, f"/w/{workspace}/tasks/{task}/")
         asked = page.locator(f"#ask-{asks}")
         self.shoot(page, f"{shot}-asks-390")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the phone"
+        for choice in asked.locator("select").all():
+            choice.select_option(index=1)
         asked.locator(f'button[value="{option}"]').click()
         expect(asked).to_have_count(0)
         self.shoot(page, f"{shot}-answered-390")
