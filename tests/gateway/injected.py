@@ -70,8 +70,8 @@ def at_once(patched: pytest.MonkeyPatch) -> None:
         return perform(verb, *args, **kwargs)
 
     for module in (mcp, tools):
-        patched.setattr(module, "read_async", read)
-        patched.setattr(module, "perform_async", write)
+        patched.setattr(module, "read_tool", read)
+        patched.setattr(module, "perform_tool", write)
 
 
 @dataclass
