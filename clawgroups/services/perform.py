@@ -20,7 +20,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 TRIES = 3
-GIVE_WAY = 0.1  # seconds that a read of a single door waits for a drawing at most
+GIVE_WAY = 0.1  # seconds that a read waits at most for the lane that its own gives way to
 
 
 def insisting(tries: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
