@@ -189,7 +189,7 @@ def made_a_guest(world: World) -> None:
 async def watching(world: World, who: str, attempt: UUID) -> Client:
     client = await knock(world, who, "/ws/")
     await client.send(type="watch", attempt=str(attempt))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not any(peer.visitor.actor.name == NAMES[who] for peer in watchers(attempt)):
             await asyncio.sleep(0.005)
     return client

@@ -26,7 +26,7 @@ from agents.connector.policy import Policy
 from agents.connector.rules import PolicyFile
 from agents.connector.spool import PIECE, Line, whole
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 SCALE = 0.002
 Frame = dict[str, Any]
 

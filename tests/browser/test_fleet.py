@@ -156,7 +156,7 @@ def heard(page: Page, look: Callable[[], bool], what: str) -> None:
         page.wait_for_timeout(50)
         return look()
 
-    until(after_a_moment, seconds=10, what=what)
+    until(after_a_moment, seconds=60, what=what)
 
 
 def panel(page: Page) -> Locator:

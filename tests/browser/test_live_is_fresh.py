@@ -124,7 +124,8 @@ def test_every_view_that_saw_hundreds_of_things_happen_says_what_a_fresh_one_say
     wrong = {}
     for page in pages:
         try:
-            until(partial(agrees, page), seconds=20, what="the same page")
+            # What is asked is whether they agree in the end; each look opens the page anew, in seconds beside others.
+            until(partial(agrees, page), seconds=60, what="the same page")
         except AssertionError:
             wrong[page.url] = differences(page)[:40]
     assert not wrong, json.dumps(wrong, indent=1, ensure_ascii=False)

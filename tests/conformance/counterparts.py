@@ -22,7 +22,7 @@ COMMANDS: dict[str, list[str]] = {
     "typescript": [str(Path(executable.ROOT_DIR) / "bin" / "node"), str(AGENTS / "scribe.mjs")],
 }
 ROADS = ("websocket", "connector")
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @dataclass

@@ -51,7 +51,7 @@ def agent(server: Server, key: str) -> Iterator[ClientConnection]:
     headers = {"Authorization": f"Bearer {key}"}
     address = f"ws://127.0.0.1:{server.port}/acp/connect"
     with connect(address, additional_headers=headers, max_size=None, compression=None) as line:
-        hello = json.loads(line.recv(timeout=20))
+        hello = json.loads(line.recv(timeout=60))
         line.send(json.dumps({"jsonrpc": "2.0", "id": hello["id"], "result": {"protocolVersion": 1}}))
         yield line
 
@@ -59,7 +59,7 @@ def agent(server: Server, key: str) -> Iterator[ClientConnection]:
 def asked(line: ClientConnection, text: str) -> tuple[Any, int]:
     """The id and the code of the answer to a frame."""
     line.send(text)
-    answer = json.loads(line.recv(timeout=20))
+    answer = json.loads(line.recv(timeout=60))
     return answer["id"], answer["error"]["code"]
 
 
@@ -75,7 +75,7 @@ def announce(line: ClientConnection, size: int) -> None:
 
 def closed_with(line: ClientConnection) -> int | None:
     with pytest.raises(ConnectionClosed) as closed:
-        line.recv(timeout=20)
+        line.recv(timeout=60)
     return closed.value.rcvd.code if closed.value.rcvd is not None else None
 
 
@@ -113,7 +113,7 @@ def test_a_browser_may_say_a_mebibyte_and_not_a_byte_more(server: Server) -> Non
 def test_a_body_without_a_length_is_counted_as_it_comes(server: Server) -> None:
     before = memory(server)
     for path in ("/api/v1/agents", "/api/v1/workspaces"):
-        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as raw:
             raw.sendall(
                 f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nTransfer-Encoding: chunked\r\n"
                 f"Authorization: Bearer {server.token}\r\nContent-Type: application/json\r\n\r\n".encode()
@@ -137,6 +137,6 @@ def test_a_frame_that_comes_byte_by_byte_is_taken_whole_and_holds_nobody_up(serv
             if at % 10 == 0:
                 status, _, _ = server.call("GET", "/api/v1/workspaces")
                 assert status == 200
-        answer = json.loads(line.recv(timeout=20))
+        answer = json.loads(line.recv(timeout=60))
         assert (answer["id"], answer["error"]["code"]) == (5, -32601)
         assert browser.protocol.state.name == "OPEN"

@@ -52,7 +52,6 @@ async def test_five_thousand_updates_keep_their_order_and_the_turn_ends_after_th
         waiting.append(len(backlog._waiting))
 
     monkeypatch.setattr(Backlog, "put", counting)
-    monkeypatch.setattr("tests.gateway.support.PATIENCE", 60.0)
     task = await read_async(team.assigned)
     async with connected(key) as agent:
         prompt = await agent.asked("session/prompt")

@@ -33,7 +33,7 @@ from tests.gateway.support import until_row
 Frame = dict[str, Any]
 T = TypeVar("T")
 Make = Callable[..., Dialler]
-PATIENCE = 15.0
+PATIENCE = 60.0
 NAME = "agent.test"
 
 

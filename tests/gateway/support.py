@@ -19,7 +19,7 @@ from clawgroups.services.perform import perform, read_async
 from tests.conformance.wire import Wire
 from tests.conftest import Team
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 Frame = dict[str, Any]
 T = TypeVar("T")
 KILLED: list[asyncio.Task[None]] = []

@@ -25,7 +25,7 @@ from tests.gateway.front import Front
 from tests.gateway.support import attempt_of, new_key, steps, task_state, texts, until_row
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class Scribe:

@@ -84,7 +84,7 @@ async def test_words_heard_but_not_yet_stored_are_in_the_draft_of_who_takes_over
 
         leave = bus.subscribe(bus.live_topic(attempt.pk), seen)
         agent.chunk(session, "Said a moment ago.")
-        await asyncio.wait_for(shown.wait(), 5)
+        await asyncio.wait_for(shown.wait(), 60)
         leave()
         bob = await read_async(team.actor, "bob")
         await read_async(takeover.bring_in, task.pk, actor=bob)

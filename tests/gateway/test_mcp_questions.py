@@ -68,7 +68,7 @@ async def test_a_call_that_waits_gets_the_answer_at_once(team: Team, client: Cli
         return browser(team, "bob").post(path, {"option": "choice-1"}).status_code
 
     assert await read_async(answer) == 303
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         said = await waiting
     assert (said["state"], said["answer"], said["by"]) == ("decided", "Yes", "bob")
 
@@ -148,7 +148,7 @@ async def test_the_end_of_a_turn_closes_its_questions_and_a_wait_ends_with_a_cle
     waiting = asyncio.create_task(client.call("ask_human", **{**ASKED, "wait_seconds": 30}))
     await until_row(lambda: Approval.objects.filter(state="open").exists())
     await read_async(lambda: team.finish("scribe", "Done without it."))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert (await waiting)["state"] == "void"
     assert not await read_async(Command.objects.filter(purpose="reply").exists)
 
@@ -158,7 +158,7 @@ async def test_a_restart_ends_the_waiting_and_not_the_question(client: Client, m
     row = await until_row(lambda: Approval.objects.filter(state="open").first())
     assert row is not None
     monkeypatch.setattr(draining.process, "_begun", True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         said = await waiting
     assert (said["state"], said["question_id"]) == ("open", str(row.pk))
 

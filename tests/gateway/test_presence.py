@@ -48,7 +48,7 @@ async def test_a_process_without_any_socket_says_that_it_is_there(team: Team, qu
     assert first.done_at is not None
     assert again.done_at > first.done_at
     told.put_nowait({"type": "lifespan.shutdown"})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await living
     assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert switchboard()._tasks == []

@@ -17,7 +17,7 @@ def post(server: FakeServer, path: str, said: Any) -> tuple[int, str]:
     address = server.url.removesuffix("/v1") + path
     request = urllib.request.Request(address, json.dumps(said).encode(), {"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refused:
         with refused:

@@ -306,7 +306,7 @@ def test_what_is_not_wanted_any_more_is_left_within_a_second_and_the_server_sees
         server.wait_until(lambda: len(server.asked) == 1)
         wanted.clear()
         since = time.monotonic()
-        asking.join(5)
+        asking.join(60)
         assert time.monotonic() - since < 2
         server.wait_until(lambda: server.asked[0].left)
     assert [fault.kind for fault in raised] == [FaultKind.ABORTED]
@@ -349,7 +349,7 @@ def test_no_thread_stays_behind() -> None:
                 continue
         for thread in threading.enumerate():
             if thread.name == "model-exchange":
-                thread.join(5)
+                thread.join(60)
                 assert not thread.is_alive()
 
 

@@ -87,6 +87,10 @@ def room(transactional_db: None) -> Room:
     return Room(pk, ada, bob, guest, mallory)
 
 
+# Seconds for what comes within some milliseconds, on a machine that has other tests to run.
+PATIENCE = 60.0
+
+
 class Client:
     """One socket as a client sees it."""
 
@@ -96,17 +100,17 @@ class Client:
         self.subprotocol: str | None = None
 
     async def open(self) -> bool:
-        accepted, self.subprotocol = await self.wire.connect(timeout=10)
+        accepted, self.subprotocol = await self.wire.connect(timeout=PATIENCE)
         return bool(accepted)
 
     async def send(self, **frame: Any) -> None:
         await self.wire.send_to(text_data=json.dumps(frame))
 
-    async def take(self, timeout: float = 10) -> Frame:
+    async def take(self, timeout: float = PATIENCE) -> Frame:
         frame: Frame = json.loads(await self.wire.receive_from(timeout))
         return frame
 
-    async def until(self, type_: str, timeout: float = 10) -> Frame:
+    async def until(self, type_: str, timeout: float = PATIENCE) -> Frame:
         """The next frame of this type; others are passed over."""
         async with asyncio.timeout(timeout):
             while (frame := await self.take(timeout))["type"] != type_:
@@ -123,7 +127,7 @@ class Client:
                 await self.send(type="ack", seq=frame["seq"])
         return found
 
-    async def closed(self, timeout: float = 10) -> int:
+    async def closed(self, timeout: float = PATIENCE) -> int:
         """The close code, whatever comes before it."""
         async with asyncio.timeout(timeout):
             while (message := await self.wire.receive_output(timeout))["type"] != "websocket.close":
@@ -134,7 +138,7 @@ class Client:
         return bool(await self.wire.receive_nothing(0.15))
 
     async def leave(self) -> None:
-        await self.wire.disconnect(timeout=10)
+        await self.wire.disconnect(timeout=PATIENCE)
 
 
 Connect = Callable[..., Client]

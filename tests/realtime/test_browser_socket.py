@@ -18,7 +18,7 @@ from clawgroups.realtime.hub import Hub, the_hub
 from clawgroups.realtime.room import BETWEEN
 from clawgroups.services import messages, runs, takeover
 from clawgroups.services.perform import perform, read_async
-from tests.realtime.conftest import Client, Connect, Person, Room
+from tests.realtime.conftest import PATIENCE, Client, Connect, Person, Room
 
 
 @pytest.fixture
@@ -119,10 +119,18 @@ async def test_no_more_than_the_window_is_on_the_way_to_a_page_that_has_not_take
     await read_async(room.say)
     assert (await client.until("fragments"))["seq"] == before + 1
     await read_async(room.say, 30)
-    assert (await client.until("fragments"))["seq"] == before + 5
+    # The thirty are commits of their own: how many of them one look finds is the machine's matter.
+    assert await _frames_until(client, before + 5) == before + 5
     assert await client.quiet()
     await client.send(type="ack", workspace=str(room.id), seq=before + 5)
-    assert (await client.until("fragments"))["seq"] == before + 31
+    assert await _frames_until(client, before + 31) == before + 31
+
+
+async def _frames_until(client: Client, seq: int) -> int:
+    """Where the first frame that comes as far as `seq` ends."""
+    while (end := (await client.until("fragments"))["seq"]) < seq:
+        pass
+    return int(end)
 
 
 async def test_a_page_is_brought_the_kinds_that_it_has_a_place_for_and_is_drawn_none_that_nobody_has(
@@ -210,7 +218,7 @@ async def test_streaming_text_is_joined_and_at_most_four_frames_a_second(
     client = connect("/ws/", room.bob.cookie)
     await client.open()
     await client.send(type="watch", attempt=str(attempt))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while attempt not in the_hub().streams:
             await asyncio.sleep(0.005)
     for letter in "abcde":

@@ -12,7 +12,7 @@ from clawgroups import bus
 from clawgroups.models import Entry, Message, Seen, Task
 from clawgroups.realtime.hub import Hub
 from clawgroups.services.perform import read_async
-from tests.realtime.conftest import Client, Connect, Person, Room
+from tests.realtime.conftest import PATIENCE, Client, Connect, Person, Room
 from tests.realtime.test_browser_socket import plant_attempt
 
 
@@ -25,7 +25,7 @@ async def page(room: Room, connect: Connect, person: Person) -> Client:
 
 async def told(client: Client, *seats: UUID) -> None:
     """Wait until the page is told that exactly these are here."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while set((await client.until("here"))["members"]) != {str(pk) for pk in seats}:
             pass
 

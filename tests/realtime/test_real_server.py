@@ -17,6 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
 from clawgroups.realtime.consumers import SUBPROTOCOL
+from tests.realtime.conftest import PATIENCE
 from tests.realtime.real_server import Server, serving
 
 MIB = 1024 * 1024
@@ -36,7 +37,7 @@ def workspace(server: Server) -> str:
 
 
 def take(socket: ClientConnection) -> Any:
-    return json.loads(socket.recv(timeout=10))
+    return json.loads(socket.recv(timeout=PATIENCE))
 
 
 def test_a_write_by_rest_arrives_at_a_socket_within_a_second(server: Server, workspace: str) -> None:
@@ -116,7 +117,7 @@ def test_the_server_tells_its_sockets_before_it_leaves(server: Server, workspace
         server.process.send_signal(signal.SIGTERM)
         assert take(socket)["type"] == "draining"
         with pytest.raises(ConnectionClosed) as closed:
-            socket.recv(timeout=10)
+            socket.recv(timeout=PATIENCE)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012
-    assert server.process.wait(timeout=20) == 0
+    assert server.process.wait(timeout=PATIENCE) == 0

@@ -125,7 +125,7 @@ def test_a_turn_under_way_is_not_begun_a_second_time(
     hand = ByHand()
     hand.look()
     hand.look()
-    assert begun.acquire(timeout=10)
+    assert begun.acquire(timeout=60)
     hand.look()
     hand.look()
     over.set()

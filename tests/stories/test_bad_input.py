@@ -172,7 +172,7 @@ def test_two_hundred_megabytes_are_refused_in_bounded_memory(
     assert upload.sent < 130 * MEGABYTE
     assert claw.memory("web") - memory < 40 * MEGABYTE
     assert state(script, workspace) == before
-    until(lambda: kept(claw) == files, seconds=5, what="the store as it was")
+    until(lambda: kept(claw) == files, seconds=60, what="the store as it was")
 
 
 def test_what_is_no_request_at_all(script: Script, workspace: str) -> None:

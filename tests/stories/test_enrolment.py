@@ -68,7 +68,7 @@ def test_a_machine_with_nothing_but_python_joins_by_the_line_and_remembers(
     # The code is used up, for every other machine.
     other = machine("elsewhere", *line, *program)
     assert other.process.wait(SECONDS) == 3
-    other.said.until(lambda said: "This code has been used already. Make a new line" in said, seconds=5)
+    other.said.until(lambda said: "This code has been used already. Make a new line" in said, seconds=60)
     assert not list((tmp_path / "elsewhere").rglob("*.json"))
 
     # This machine comes back by the same line as by the address alone.

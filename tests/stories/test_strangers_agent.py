@@ -135,7 +135,7 @@ def test_a_wrong_key_is_said_once_and_for_good(script: Script, workspace: str, c
     wrong = made["key"][:-6] + ("aaaaaa" if made["key"][-6:] != "aaaaaa" else "bbbbbb")
     running = connect(made["connect_command"].replace(made["key"], wrong))
     assert running.process.wait(20) == 3
-    line = running.said.until(lambda said: "refused" in said, seconds=5)
+    line = running.said.until(lambda said: "refused" in said, seconds=60)
     assert "key" in line
     assert not any("Traceback" in said for said in running.said)
 
@@ -153,8 +153,8 @@ def test_a_key_that_is_revoked_while_it_works_ends_it_within_seconds(
         answer = script.send("DELETE", f"/api/v1/agents/{made['id']}/keys/{key}")
         assert answer.status == 200
         assert running.process.wait(8) == 3
-        running.said.until(lambda said: "refused" in said and "no longer valid" in said, seconds=5)
-        journal.until("agent.offline", agent_id=made["id"], seconds=10)
+        running.said.until(lambda said: "refused" in said and "no longer valid" in said, seconds=60)
+        journal.until("agent.offline", agent_id=made["id"], seconds=60)
         assert not script.get(f"/api/v1/agents/{made['id']}")["online"]
         script.post(f"/api/v1/runs/{run}/cancel")
         assert journal.ended(run) == "cancelled"

@@ -98,7 +98,7 @@ async def test_a_flooding_agent_does_not_grow_the_server(server: Server) -> None
         flooding = asyncio.create_task(flood(connection))
         until = time.monotonic() + 4
         while time.monotonic() < until:
-            assert str(await asyncio.wait_for(connection.recv(), 5)).startswith("20000 ")
+            assert str(await asyncio.wait_for(connection.recv(), 60)).startswith("20000 ")
             answered += 1
             if answered % 10 == 0:
                 most = max(most, (await asyncio.to_thread(server.get))[1])
@@ -115,7 +115,7 @@ def test_a_flood_of_tiny_frames_is_cut_at_the_same_count_and_loses_none(server: 
     with server.socket() as connection:
         for number in range(150):
             connection.send(f"n{number}")
-        answers = [connection.recv(timeout=10) for _ in range(150)]
+        answers = [connection.recv(timeout=60) for _ in range(150)]
     assert answers == [f"{len(f'n{number}')} n{number}" for number in range(150)]
 
 
@@ -134,7 +134,7 @@ def test_what_is_sent_to_a_peer_that_has_just_closed_is_no_fault(server: Server)
     for _ in range(5):
         # It goes on being sent more than it reads, so that it never hears that its goodbye was heard.
         with server.socket("/chat", close_timeout=0.5) as connection:
-            connection.recv(timeout=10)
+            connection.recv(timeout=60)
     assert server.faults() == 0
 
 
@@ -169,7 +169,7 @@ def test_a_body_beyond_every_limit_is_refused_before_it_is_sent(server: Server) 
 def test_a_peer_that_never_ends_what_was_refused_is_cut_off() -> None:
     with (
         serving("--linger-seconds", "0.2") as server,
-        socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw,
+        socket.create_connection(("127.0.0.1", server.port), timeout=60) as raw,
     ):
         raw.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n")
         assert raw.recv(4096).startswith(b"HTTP/1.1 413")
@@ -178,7 +178,7 @@ def test_a_peer_that_never_ends_what_was_refused_is_cut_off() -> None:
 
 
 def test_a_peer_that_sends_on_after_its_refusal_still_gets_to_read_it(server: Server) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as raw:
         raw.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 600000000\r\n\r\n")
         for _ in range(64):
             raw.sendall(b"y" * MIB)
@@ -190,14 +190,14 @@ def test_a_peer_that_sends_on_after_its_refusal_still_gets_to_read_it(server: Se
 def test_an_agent_may_send_large_messages_and_a_browser_may_not(server: Server) -> None:
     with server.socket("/acp/connect") as agent:
         agent.send("x" * 15 * MIB)
-        assert str(agent.recv(timeout=20)).startswith(str(15 * MIB))
+        assert str(agent.recv(timeout=60)).startswith(str(15 * MIB))
     with server.socket("/ws/") as browser:
         browser.send("x" * (MIB - 10))
-        assert str(browser.recv(timeout=20)).startswith(str(MIB - 10))
+        assert str(browser.recv(timeout=60)).startswith(str(MIB - 10))
         # The frame's header alone is refused, so that nothing is on its way when the server closes.
         browser.socket.sendall(b"\x81\xff" + (2 * MIB).to_bytes(8) + b"mask")
         with pytest.raises(ConnectionClosed) as closed:
-            browser.recv(timeout=10)
+            browser.recv(timeout=60)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1009
 
@@ -206,7 +206,7 @@ def test_the_application_may_close_with_a_code_of_the_services(server: Server) -
     with server.socket() as connection:
         connection.send("close")
         with pytest.raises(ConnectionClosed) as closed:
-            connection.recv(timeout=10)
+            connection.recv(timeout=60)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012
 
@@ -214,13 +214,13 @@ def test_the_application_may_close_with_a_code_of_the_services(server: Server) -
 def test_on_sigterm_sockets_hear_of_it_are_closed_with_1012_and_the_process_ends() -> None:
     with serving() as server, server.socket() as one, server.socket() as stuck:
         one.send("hello")
-        assert one.recv(timeout=5) == "5 hello"
+        assert one.recv(timeout=60) == "5 hello"
         stuck.send("stuck")
         started = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
-        assert one.recv(timeout=5) == "draining 8"
+        assert one.recv(timeout=60) == "draining 8"
         with pytest.raises(ConnectionClosed) as closed:
-            one.recv(timeout=5)
+            one.recv(timeout=60)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1012
         assert server.process.wait(15) == 0
