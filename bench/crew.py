@@ -135,11 +135,11 @@ async def recorded(worker: Worker, step: int) -> UUID:
     from agents.protocol.updates import ToolCall  # noqa: PLC0415
     from clawgroups import commit  # noqa: PLC0415
     from clawgroups.services import transcript  # noqa: PLC0415
-    from clawgroups.services.perform import read_async  # noqa: PLC0415
+    from clawgroups.services.perform import seldom_reading  # noqa: PLC0415
 
     call = ToolCall(f"step-{step}", {"title": f"Step {step}", "kind": "execute", "status": "completed"})
     batch = transcript.Batch(worker.standing, [call])
-    future = await read_async(
+    future = await seldom_reading(
         transcript.record,
         worker.link,
         epoch=worker.epoch,
@@ -152,7 +152,7 @@ async def recorded(worker: Worker, step: int) -> UUID:
     assert outcome.applied, outcome
     assert batch.after is not None
     worker.received, worker.standing = worker.received + 1, batch.after
-    return worker.standing.step_id(call)
+    return worker.standing.step_id(call.tool_call_id)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from clawgroups.core.errors import Busy, OutcomeUnknown
 from clawgroups.core.session_state import STATE_UPDATES
 from clawgroups.core.transcript import Said, Standing, TurnEnded, Words
 from clawgroups.services import transcript
-from clawgroups.services.perform import read_async
+from clawgroups.services.perform import read_async, seldom_reading
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,6 +49,7 @@ MAX_UPDATES = 64
 WHOLE = (CommandsAvailable, ConfigChanged, ModeChanged, Usage)  # each says all that the one before it said
 MAX_CHARS = 256 * 1024
 MAX_SHOWN = 16_000
+MAX_HERE = 32 * 1024  # characters that are looked through on the event loop
 PATIENCE = 60.0  # seconds that work is repeated while the database is away
 TRIES = 4
 
@@ -166,7 +167,7 @@ class Intake:
             self._plan_flush(TEXT_EVERY)
         elif isinstance(said, (ToolCall, PlanReplaced, TurnEnded)):
             if isinstance(said, ToolCall):
-                session.ahead.begin(session.ahead.step_id(said))
+                session.ahead.begin(session.ahead.step_id(said.tool_call_id))
             elif isinstance(said, TurnEnded):
                 session.ahead.end_turn()
             self._plan_flush(EDGE_EVERY)
@@ -269,7 +270,8 @@ class Intake:
         raise Replaced
 
     async def _submit(self, received: int, batches: list[transcript.Batch]) -> Outcome:
-        future = await read_async(
+        decide = seldom_reading if self._chars <= MAX_HERE else read_async
+        future = await decide(
             transcript.record,
             self.link,
             epoch=self.epoch,
@@ -304,7 +306,7 @@ class Intake:
                 if (words := session.ahead.words(said)) is not None:
                     session.ahead.place(words)
                 elif isinstance(said, ToolCall):
-                    session.ahead.begin(session.ahead.step_id(said))
+                    session.ahead.begin(session.ahead.step_id(said.tool_call_id))
 
     def _plan_flush(self, every: float) -> None:
         at = max(time.monotonic(), self._flushed_at + every) if every < ACK_EVERY else time.monotonic() + every

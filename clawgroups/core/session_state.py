@@ -96,6 +96,8 @@ class Used:
 
 def used_since(before: Told, after: Told) -> Used:
     """What a session says that it used between two moments. A count that has fallen began anew."""
+    if after is before:
+        return Used()
     then, now = _used(before), _used(after)
     grown = {
         name: new - old if new >= old else new

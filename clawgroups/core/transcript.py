@@ -24,6 +24,7 @@ from clawgroups.core.shrinking import shrunk_text
 MAX_ORDINAL = 20_000
 RECENT_PARTS = 50
 RECENT_STEPS = 500
+MOST_OPEN = 50
 COMPACTION = {
     "in_progress": "It makes room in its context.",
     "completed": "It has made room in its context.",
@@ -104,6 +105,8 @@ class Standing:
     # Whether these are all there are, so that what is not among them is new.
     all_parts: bool = False
     all_steps: bool = False
+    # The columns of the steps that have not ended, so that what is told of them next needs no row; None: not known.
+    open_steps: dict[UUID, dict[str, Any]] | None = None
     # Bytes of long outputs and pictures that were put away since this was read from rows.
     kept: int = 0
     # Only what is recorded is remembered here; those who watch need no memory.
@@ -111,7 +114,10 @@ class Standing:
 
     def copy(self) -> Standing:
         """Another one that may go its own way."""
-        return replace(self, parts=dict(self.parts), steps=dict(self.steps), memory=self.memory.copy())
+        known = None if self.open_steps is None else dict(self.open_steps)
+        return replace(
+            self, parts=dict(self.parts), steps=dict(self.steps), open_steps=known, memory=self.memory.copy()
+        )
 
     def words(self, said: Said) -> Words | None:
         """The words an update adds. After the end of an attempt its tool calls are told in words."""
@@ -138,9 +144,9 @@ class Standing:
         """The row id for something of this session in this attempt."""
         return uuid5(self.attempt_id, f"{self.session_id}:{key}")
 
-    def step_id(self, call: ToolCall) -> UUID:
+    def step_id(self, call_id: str) -> UUID:
         """The row id of a tool call."""
-        return self.name(f"step:{call.tool_call_id}")
+        return self.name(f"step:{call_id}")
 
     def place(self, words: Words) -> Place | None:
         """Take room for these words; None when the transcript is full."""
@@ -166,6 +172,15 @@ class Standing:
             del self.steps[next(iter(self.steps))]
         self.tail = None
         return self._number()
+
+    def keep_open(self, steps: Mapping[UUID, dict[str, Any]], *, all_read: bool) -> None:
+        """Remember which of these steps go on. `all_read`: whether all that had not ended are among them."""
+        if self.open_steps is None and not all_read:
+            return
+        known = {**(self.open_steps or {}), **steps}
+        going_on = {pk: step for pk, step in known.items() if step["ended_at"] is None}
+        # An agent that ends none of its calls does not fill our memory.
+        self.open_steps = going_on if len(going_on) <= MOST_OPEN else None
 
     def end_turn(self) -> None:
         """What is said next is another message."""

@@ -17,7 +17,7 @@ from clawgroups.core.approval_events import AttemptOverstepped, OverstepSeen
 from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import NotFound
 from clawgroups.core.lifecycle import ATTEMPT_LIVE
-from clawgroups.core.ruling import AnswerRule, critical_of, read_call
+from clawgroups.core.ruling import AnswerRule, Elsewhere, critical_of, read_call
 from clawgroups.core.sameness import other_input
 from clawgroups.core.shrinking import is_cut
 from clawgroups.core.transcript import Standing
@@ -31,7 +31,8 @@ RAN = ("in_progress", "completed")
 FRESH = timedelta(seconds=2)
 MOST_KNOWN = 2000
 Whom = tuple[UUID | None, UUID | None]
-_known: dict[tuple[UUID, str], tuple[datetime, list[tuple[Whom, AnswerRule]]]] = {}
+# By workspace and by how paths are written: folders are as many as tasks.
+_known: dict[tuple[UUID, bool], tuple[datetime, list[tuple[Whom, AnswerRule]]]] = {}
 
 
 def oversteps_of(
@@ -41,15 +42,16 @@ def oversteps_of(
 
     Each with the status that it had before. Only what surely is critical counts: what might be hidden in it does not.
     """
-    if not ended or standing.run_id is None:
+    ran = [step for before, step in ended if _ran(before, step)]
+    if not ran or standing.run_id is None:
         return [], []
     folder = str(standing.told.get("folder", ""))
     rules = _critical(standing, folder, now)
     found: list[tuple[Mapping[str, Any], UUID]] = []
-    for before, step in ended if rules else ():
+    for step in ran if rules else ():
         asked = read_call({**step["detail"], "kind": step["kind"]}, folder=folder)
         rule = critical_of(rules, asked, surely=True)
-        if rule is not None and _ran(before, step) and not _was_let_pass(standing.attempt_id, step):
+        if rule is not None and not _was_let_pass(standing.attempt_id, step):
             found.append((step, rule.id))
     writes = [
         Insert(
@@ -73,7 +75,7 @@ def oversteps_of(
 
 def _critical(standing: Standing, folder: str, now: datetime) -> list[AnswerRule]:
     """The rules that name what is critical there, `FRESH` old at most: they change seldom, and steps end always."""
-    key = (standing.workspace_id, folder)
+    key = (standing.workspace_id, Elsewhere(folder).windows)
     known = _known.get(key)
     if known is None or not known[0] <= now < known[0] + FRESH:
         rows = list(in_force(standing.workspace_id, now).filter(answer="critical", exactly=""))

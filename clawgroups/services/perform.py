@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import ParamSpec, TypeVar
 
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import InterfaceError, OperationalError, connections
 
 from clawgroups import commit
@@ -144,6 +145,17 @@ read_tool, perform_tool = _tools.read, _tools.perform
 read_shared, perform_shared = _shared.read, _shared.perform
 # What pages show, made once for all of them.
 draw_async = _drawing.read
+
+
+async def seldom_reading(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """`read_async` for what mostly needs no row: then it isn't worth a thread, which takes turns with all others.
+
+    `fn` has no effect before it reads its last row: it is called anew where it needs one.
+    """
+    try:
+        return fn(*args, **kwargs)
+    except SynchronousOnlyOperation:  # That is how Django keeps reads off a loop.
+        return await read_async(fn, *args, **kwargs)
 
 
 def let_go(patience: float = 5.0) -> None:

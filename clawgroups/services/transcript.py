@@ -117,6 +117,7 @@ def _standing(row: _Row) -> Standing:
         steps={pk: None for pk, _ in reversed(steps)},
         all_parts=len(recent) < RECENT_PARTS,
         all_steps=len(steps) < RECENT_STEPS,
+        open_steps=None if steps else {},
         memory=_memory(row) if recent or steps or row.plan else Memory(row.repeats),
     )
 

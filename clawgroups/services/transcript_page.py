@@ -28,6 +28,7 @@ from clawgroups.services.tool_output import MOST_KEPT, Keeper
 MAX_PART = 1_000_000
 MAX_PLAN = 200
 LIVE = one_of(*(state.value for state in ATTEMPT_LIVE))
+MOST_ENDED = 1000  # steps that are ended together
 ENDED = frozenset({"completed", "failed", "cancelled", "unknown"})
 
 
@@ -56,6 +57,7 @@ class Page:
         self._existing: set[UUID] = set()
         self._steps: dict[UUID, dict[str, Any]] = {}
         self._stored: dict[UUID, dict[str, Any]] = {}
+        self._all_read = False  # whether all steps that have not ended are among them
         # The steps that came to an end, each with the status that it had before.
         self._ended: list[tuple[str, dict[str, Any]]] = []
 
@@ -69,15 +71,28 @@ class Page:
             for pk, ordinal, length in Part.objects.filter(pk__in=named).values_list("pk", "ordinal", Length("text")):
                 standing.parts[pk] = (ordinal, length)
         self._existing = set(standing.parts)
-        self._step_ids = {one.tool_call_id: standing.step_id(one) for one in said if isinstance(one, ToolCall)}
-        ids = set(self._step_ids.values())
+        calls = [one.tool_call_id for one in said if isinstance(one, ToolCall)]
+        self._step_ids = {call_id: standing.step_id(call_id) for call_id in calls}
+        about = {standing.step_id(one.call_id) for one in said if isinstance(one, DecidedThere)}
+        about.update(self._step_ids.values())
         if standing.all_steps:
-            ids &= standing.steps.keys()
-        steps: list[Any] = list(Step.objects.filter(pk__in=ids).values()) if ids else []
-        if any(isinstance(one, TurnEnded) for one in said) and (standing.steps or not standing.all_steps):
-            steps += Step.objects.filter(attempt_id=standing.attempt_id, ended_at=None).values()[:1000]
+            about &= standing.steps.keys()
+        steps = self._read_steps(about, everything=any(isinstance(one, TurnEnded) for one in said))
         self._steps = {step["id"]: dict(step) for step in steps}
         self._stored = {step["id"]: step for step in steps}
+
+    def _read_steps(self, about: set[UUID], *, everything: bool) -> list[Any]:
+        """The columns of these steps; with `everything`, of those that have not ended, too."""
+        standing = self.standing
+        known = standing.open_steps or {}
+        steps: list[Any] = [step for pk, step in known.items() if everything or pk in about]
+        if missing := about - known.keys():
+            steps += Step.objects.filter(pk__in=missing).values()
+        if everything and standing.open_steps is None:
+            others = Step.objects.filter(attempt_id=standing.attempt_id, ended_at=None).values()[:MOST_ENDED]
+            steps += others
+            self._all_read = len(others) < MOST_ENDED
+        return steps
 
     def add(self, said: Said) -> None:
         """Take one update in. What a session tells of itself is kept whether its attempt goes on or not."""
@@ -115,6 +130,7 @@ class Page:
                 self.writes.append(Insert("clawgroups.Step", pk, values))
             elif changed := {key: value for key, value in step.items() if value != before[key]}:
                 self.writes.append(Update("clawgroups.Step", pk, changed))
+        self.standing.keep_open(self._steps, all_read=self._all_read)
         self._overstepped()
         self._count_usage()
         if self._told != self.standing.told:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 
@@ -58,6 +59,7 @@ def used(
     ]
 
 
+@lru_cache(maxsize=4096)
 def usage_id(workspace_id: UUID, run_id: UUID | None, agent_id: UUID | None, day: date) -> UUID:
     """The key of the row that counts this."""
     return uuid5(NAMESPACE_OID, f"usage:{workspace_id}:{run_id or ''}:{agent_id or ''}:{day.isoformat()}")

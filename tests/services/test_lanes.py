@@ -6,6 +6,7 @@ import asyncio
 import threading
 
 import pytest
+from django.core.exceptions import SynchronousOnlyOperation
 
 from clawgroups.services import perform
 from clawgroups.services.perform import Lane
@@ -71,3 +72,20 @@ async def test_a_lane_gives_way_for_a_while_only(monkeypatch: pytest.MonkeyPatch
     finally:
         gate.set()
     await drawing
+
+
+async def test_what_needs_no_row_is_done_where_it_is_asked_for_and_the_rest_in_a_thread() -> None:
+    def done(refused: int) -> tuple[int, int]:
+        tries.append(threading.get_ident())
+        if len(tries) <= refused:
+            raise SynchronousOnlyOperation
+        return refused, threading.get_ident()
+
+    tries: list[int] = []
+    here = threading.get_ident()
+    assert await perform.seldom_reading(done, 0) == (0, here)
+    tries.clear()
+    refused, there = await perform.seldom_reading(done, 1)
+    assert refused == 1
+    assert tries == [here, there]
+    assert there != here

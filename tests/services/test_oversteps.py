@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agents.models import Connection
@@ -127,6 +129,17 @@ def test_where_nothing_is_critical_nothing_is_overstepped(team: Team) -> None:
     Rule.objects.filter(workspace=team.workspace).delete()
     say(team, team.working(), call("completed"))
     assert not Overstep.objects.exists()
+
+
+def test_the_rules_are_read_once_for_all_folders_that_are_written_alike(team: Team) -> None:
+    task = team.working()
+    with CaptureQueriesContext(connection) as asked:
+        for folder in ("/work/a", "/work/b", "C:\\work"):
+            Session.objects.filter(attempt=task.attempt).update(told={"folder": folder})
+            say(team, task, call("completed", name=folder))
+    reads = [one for one in asked.captured_queries if 'FROM "clawgroups_rule"' in one["sql"]]
+    assert len(reads) == 2
+    assert Overstep.objects.count() == 3
 
 
 def test_it_waits_until_somebody_has_looked(team: Team) -> None:
