@@ -6,14 +6,17 @@ Shared by the REST API and the sockets. Nothing here asks who may read: doors di
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import F
 
 from clawgroups.core.errors import NotFound
 from clawgroups.core.fold import State, digest, task_row
 from clawgroups.models import Approval, Entry, Member, Run, Task, Workspace
+from clawgroups.planned import Planned
 
 Json = dict[str, Any]
 
@@ -56,15 +59,21 @@ def entries_after(workspace_id: UUID, generation: int, after: int, limit: int) -
     return list(found.order_by("seq")[:limit])
 
 
+@cache
+def _following(limit: int) -> Planned[Entry]:
+    return Planned(
+        lambda workspace_id, generation, after: Entry.objects.filter(
+            workspace_id=workspace_id, generation=generation, seq__gt=after, workspace__generation=F("generation")
+        ).order_by("seq")[:limit]
+    )
+
+
 def read_on(workspace_id: UUID, generation: int, after: int, limit: int) -> tuple[Head, list[Entry]]:
     """The head, and at most `limit` entries that follow `after`; none once another generation has begun.
 
     With entries the head is where they end: there may be more. Raises `NotFound`.
     """
-    found = Entry.objects.filter(
-        workspace_id=workspace_id, generation=generation, seq__gt=after, workspace__generation=generation
-    )
-    entries = list(found.order_by("seq")[:limit])
+    entries = _following(limit)(workspace_id, generation, after)
     return Head(generation, entries[-1].seq) if entries else head_of(workspace_id), entries
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from agents.models import Agent
 from agents.protocol import version
 from clawgroups.models import Artifact, Attempt, Command, Member, Seen, Task, Workspace
+from clawgroups.planned import Planned
 
 # A person is here when their lease was renewed within this many seconds.
 SEEN = 30.0
@@ -51,14 +52,21 @@ def unconfirmed_stops(agents: Iterable[UUID] | QuerySet[Any, Any]) -> list[tuple
 
     Only while the turn still is under way: it was not answered, and its program is not known to be gone.
     """
+    rows = _unconfirmed(agents) if isinstance(agents, QuerySet) else _unconfirmed_of(list(agents))
+    return [(agent, workspace, at) for agent, workspace, at in rows if workspace is not None and at is not None]
+
+
+def _unconfirmed(agents: Iterable[UUID] | QuerySet[Any, Any]) -> QuerySet[Any, Any]:
     # By who was asked: a turn that a person steered is of that person's attempt.
     turns = Command.objects.filter(state="sent", method=version.SESSION_PROMPT, agent_id__in=agents)
-    rows = (
+    return (
         turns.filter(attempt__stop="unconfirmed", attempt__ended_at__isnull=False)
         .order_by("attempt__ended_at")
         .values_list("agent_id", "attempt__workspace_id", "attempt__ended_at")
     )
-    return [(agent, workspace, at) for agent, workspace, at in rows if workspace is not None and at is not None]
+
+
+_unconfirmed_of: Planned[Any] = Planned(_unconfirmed)
 
 
 def unseen_rules(workspace: Workspace) -> list[Attempt]:

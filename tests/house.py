@@ -19,7 +19,15 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("agents.builtin", "agents.swarm"),
     ("agents.models",),
     ("clawgroups.models",),
-    ("agents.services", "agents.tokens", "agents.presence", "agents.skills", "clawgroups.keyed", "clawgroups.sealing"),
+    (
+        "agents.services",
+        "agents.tokens",
+        "agents.presence",
+        "agents.skills",
+        "clawgroups.keyed",
+        "clawgroups.planned",
+        "clawgroups.sealing",
+    ),
     (
         "clawgroups.permissions",
         "clawgroups.access_table",

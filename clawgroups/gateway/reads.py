@@ -15,6 +15,7 @@ from django.utils import timezone
 from agents.models import AgentKey, Connection
 from agents.protocol import version
 from clawgroups.models import Approval, Command, Session
+from clawgroups.planned import Planned
 from clawgroups.services.contact import unconfirmed
 from clawgroups.services.sessions import links_lost, may_go_to, open_commands
 
@@ -46,13 +47,22 @@ class Look:
     """When the key that it came in by is no longer valid."""
 
 
+_keys: Planned[Any] = Planned(
+    lambda keys: AgentKey.objects.filter(pk__in=keys).values_list("pk", "revoked_at", "expires_at")
+)
+_links: Planned[Any] = Planned(lambda links: Connection.objects.filter(pk__in=links).values_list("pk", *LINK))
+_task_key: Planned[Any] = Planned(
+    lambda session_id: Session.objects.filter(pk=session_id).values_list("task__key", flat=True)
+)
+
+
 def look(held: Mapping[UUID, Held]) -> dict[UUID, Look]:
     """For each held socket: what is owed to its agent, and must it go?"""
     keys, links = {one.key_id for one in held.values() if one.key_id}, {one.link for one in held.values()}
     seen = _Seen(
         timezone.now(),
-        {pk: row for pk, *row in AgentKey.objects.filter(pk__in=keys).values_list("pk", "revoked_at", "expires_at")},
-        {pk: row for pk, *row in Connection.objects.filter(pk__in=links).values_list("pk", *LINK)},
+        {pk: row for pk, *row in _keys(keys)},
+        {pk: row for pk, *row in _links(links)},
         _owed(held),
         unconfirmed(held),
     )
@@ -116,7 +126,7 @@ def sessions_on(agent_id: UUID, link: UUID) -> tuple[dict[str, UUID], dict[str, 
 
 def task_key(session_id: UUID) -> str:
     """How a session's task is called in its plan: its agent's machine names the branch of its work by it."""
-    return Session.objects.filter(pk=session_id).values_list("task__key", flat=True).first() or ""
+    return next(iter(_task_key(session_id)), None) or ""
 
 
 def given_up(agent_id: UUID, link: UUID) -> list[Command]:

@@ -23,6 +23,7 @@ from clawgroups.core.retries import Course, Next, Standing, after_failure, back_
 from clawgroups.core.task_events import TaskReleased, TaskStuck
 from clawgroups.core.timers import wait_for_coordinator, wait_for_help
 from clawgroups.models import Approval, Attempt, Command, Session, Task
+from clawgroups.planned import Planned
 from clawgroups.services import breakers
 from clawgroups.services.deadlines import timers_of, waits
 from clawgroups.services.stuck import who_can_help
@@ -128,10 +129,15 @@ def ask_to_stop(session: Session, attempt: Attempt, now: datetime, *, turn: Comm
     return Decision([Insert("clawgroups.Command", new_id(), command)], [], [bus.agent_topic(session.agent_id)])
 
 
+_open_questions: Planned[Approval] = Planned(
+    lambda attempt_id: Approval.objects.select_related("session").filter(attempt=attempt_id, state="open")
+)
+
+
 def void_approvals(attempt: Attempt, now: datetime, *, tell: bool = True, why: str = "over") -> Decision:
     """Close an attempt's open questions. `tell`: answer the agent `cancelled`, while there is one to be told."""
     decision = Decision()
-    for approval in Approval.objects.select_related("session").filter(attempt=attempt, state="open"):
+    for approval in _open_questions(attempt.pk):
         values = {"state": "void", "why": why, "decided_at": now}
         decision.writes.append(Update("clawgroups.Approval", approval.pk, values, {"state": "open"}))
         if tell:

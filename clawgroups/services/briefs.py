@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Min, Q
+from django.db.models import Min, Q, QuerySet
 
 from clawgroups.core.acceptance import parse_line
 from clawgroups.core.differences import difference
 from clawgroups.models import Artifact, Attempt, Dependency, Memory, Step, Task
+from clawgroups.planned import Planned
 from clawgroups.queries import draft_files
 from clawgroups.services import recalling
 from clawgroups.services.handed import replaced_by, source_of
@@ -37,6 +38,20 @@ class InputFile:
     by: str = ""
 
 
+def _given(run_id: UUID) -> QuerySet[Artifact, Artifact]:
+    return Artifact.objects.filter(run_id=run_id, kind="input").order_by("created_at")
+
+
+_inputs_of: Planned[Artifact] = Planned(_given)
+_made_in: Planned[UUID] = Planned(
+    lambda run_id: Artifact.objects.filter(run_id=run_id, kind="result").order_by().values_list("pk", flat=True)[:1]
+)
+_parents_of: Planned[Task] = Planned(lambda task_id: Task.objects.filter(dependants__task=task_id).order_by("position"))
+_accepted_of: Planned[Attempt] = Planned(
+    lambda tasks: Attempt.objects.filter(task__in=tasks, state="accepted").order_by("number")
+)
+
+
 def task_inputs(task: Task, name: str = "") -> list[InputFile]:
     """The run's inputs, the results of the tasks it depends on, then what earlier tries left; newest of each name.
 
@@ -46,10 +61,10 @@ def task_inputs(task: Task, name: str = "") -> list[InputFile]:
     """
     found: dict[str, InputFile] = {}
     called = Q(name__in=[name, name.partition("/")[2]]) if name else Q()
-    for row in Artifact.objects.filter(called, run_id=task.run_id, kind="input").order_by("created_at"):
+    for row in _given(task.run_id).filter(called) if name else _inputs_of(task.run_id):
         found[row.name] = InputFile(row.name, row, "")
     # Most runs have no files: then nobody has to be asked for them.
-    made = Artifact.objects.filter(run_id=task.run_id, kind="result").exists()
+    made = bool(_made_in(task.run_id))
     parents = ancestors(task) if made else []
     files = _accepted_files(parents, called)
     for parent in parents:
@@ -87,8 +102,7 @@ def _accepted_files(tasks: Sequence[Task], called: Q) -> dict[UUID, list[Artifac
 
 def _accepted(tasks: Sequence[Task]) -> dict[UUID, Attempt]:
     """The accepted attempt of each task that has one."""
-    attempts = Attempt.objects.filter(task__in=tasks, state="accepted").order_by("number")
-    return {attempt.task_id: attempt for attempt in attempts}
+    return {attempt.task_id: attempt for attempt in _accepted_of([task.pk for task in tasks])}
 
 
 def ancestors(task: Task) -> list[Task]:
@@ -272,7 +286,7 @@ def _origin(file: InputFile, task: Task) -> str:
 
 
 def _results_text(task: Task) -> list[str]:
-    parents = list(Task.objects.filter(dependants__task=task).order_by("position"))
+    parents = _parents_of(task.pk)
     accepted = _accepted(parents)
     said = []
     for parent in parents:

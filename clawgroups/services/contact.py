@@ -27,6 +27,7 @@ from clawgroups.core.clocks import Sign
 from clawgroups.core.errors import NotFound
 from clawgroups.core.events import AgentOffline, AgentOnline
 from clawgroups.core.timers import after
+from clawgroups.keyed import row_of
 from clawgroups.queries import unconfirmed_stops
 from clawgroups.services import in_hand
 from clawgroups.services.agents import everywhere, next_row
@@ -255,7 +256,7 @@ def unconfirmed(agents: Iterable[UUID] | QuerySet[Any, Any]) -> dict[UUID, datet
 
 
 def _connection(link: UUID) -> Connection:
-    found = Connection.objects.select_related("agent").filter(pk=link).first()
+    found = row_of(Connection, link, "agent")
     if found is None:
         raise NotFound("There is no such link.")
     return found

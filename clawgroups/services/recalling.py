@@ -15,6 +15,7 @@ from clawgroups.core.errors import NotFound
 from clawgroups.core.remembering import Candidate, best_first, looked_for, room_mark, within
 from clawgroups.models import Memory
 from clawgroups.permissions import get_memory, require
+from clawgroups.planned import Planned
 
 MAX_FOUND = 20
 LOOKED_AT = 500  # notes that have any of the words, the newest ones
@@ -70,8 +71,8 @@ def fitting(
 ) -> list[Memory]:
     """What may be told to whoever works on this, best first: all of the task, then what has words in common with
     `about`, then the newest of the rest. Nothing of another workspace, and nothing that is struck out."""
-    notes = Memory.objects.filter(_meant_for(task_id, agent_id), workspace=workspace_id, struck_at=None)
-    rows = list(notes.select_related("agent")[:LOOKED_AT])
+    notes = _notes_for(workspace_id, task_id, agent_id)
+    rows = _newest_for(workspace_id, task_id, agent_id)
     words = looked_for(about)
     if len(rows) == LOOKED_AT and words:
         # The newest are not all there is: one that fits may be an old one.
@@ -79,6 +80,17 @@ def fitting(
         rows = list({row.pk: row for row in (*fit[:LOOKED_AT], *rows)}.values())
     ordered = _best(rows, words, task_id, agent_id)
     return sorted(ordered, key=lambda row: row.task_id is None)
+
+
+def _notes_for(workspace_id: UUID, task_id: UUID | None, agent_id: UUID | None) -> QuerySet[Memory, Memory]:
+    return Memory.objects.filter(_meant_for(task_id, agent_id), workspace=workspace_id, struck_at=None)
+
+
+_newest_for: Planned[Memory] = Planned(
+    lambda workspace_id, task_id, agent_id: _notes_for(workspace_id, task_id, agent_id).select_related("agent")[
+        :LOOKED_AT
+    ]
+)
 
 
 def _meant_for(task_id: UUID | None, agent_id: UUID | None) -> Q:

@@ -29,6 +29,7 @@ from clawgroups.core.ruling import (
 )
 from clawgroups.models import Approval, Attempt, Member, Rule, Session, Task
 from clawgroups.permissions import ACTIONS
+from clawgroups.planned import Planned
 from clawgroups.services.attempts import Decision, cancelled, reply
 
 
@@ -52,7 +53,12 @@ def in_force(workspace_id: UUID, now: datetime) -> QuerySet[Rule]:
 
 def has_critical(workspace_id: UUID, now: datetime) -> bool:
     """Whether something is critical here: then its agents had better ask."""
-    return in_force(workspace_id, now).filter(answer="critical").exists()
+    return bool(_critical_there(workspace_id, now))
+
+
+_critical_there: Planned[UUID] = Planned(
+    lambda workspace_id, now: in_force(workspace_id, now).filter(answer="critical").values_list("pk", flat=True)[:1]
+)
 
 
 def rules_for(workspace_id: UUID, agent_id: UUID | None, run_id: UUID, sameness: str, now: datetime) -> QuerySet[Rule]:

@@ -26,6 +26,7 @@ from clawgroups.core.task_events import AttemptAcknowledged, TaskBegun, TaskSubm
 from clawgroups.core.timers import after, wait_for_review
 from clawgroups.keyed import row_of
 from clawgroups.models import Attempt, Command, Session, Task
+from clawgroups.planned import Planned
 from clawgroups.services import acknowledging, breakers, handed, late, openings, steered, steering
 from clawgroups.services.attempts import TURNS, Decision, fence, release, void_approvals
 from clawgroups.services.deadlines import in_hand, timers_of, waits, waits_in_hand
@@ -54,8 +55,14 @@ def owed_commands(agent_id: UUID, link: UUID) -> list[Command]:
 
 def open_commands(agents: Iterable[UUID]) -> list[Command]:
     """What these agents have not been sent yet, in order."""
-    commands = Command.objects.select_related("session").filter(agent_id__in=agents, state="open")
-    return list(commands.order_by("created_at", "pk"))
+    return _open_commands(list(agents))
+
+
+_open_commands: Planned[Command] = Planned(
+    lambda agents: (
+        Command.objects.select_related("session").filter(agent_id__in=agents, state="open").order_by("created_at", "pk")
+    )
+)
 
 
 def may_go_to(command: Command, link: UUID) -> bool:

@@ -30,7 +30,9 @@ from clawgroups.core.transcript import (
     Standing,
     after_stop,
 )
+from clawgroups.keyed import row_of
 from clawgroups.models import Command, Part, Session, Step
+from clawgroups.planned import Planned
 from clawgroups.services.attempts import TURNS
 from clawgroups.services.transcript_page import Page
 
@@ -47,10 +49,8 @@ class Batch:
     after: Standing | None = None
 
 
-def load(session_ids: Iterable[UUID]) -> dict[UUID, Standing]:
-    """Where sessions stand now, from their rows."""
-    # Columns, not models: this is read for every turn of every agent.
-    rows = Session.objects.filter(pk__in=list(session_ids)).values_list(
+_rows_of: Planned[Any] = Planned(
+    lambda session_ids: Session.objects.filter(pk__in=session_ids).values_list(
         "pk",
         "workspace_id",
         "task_id",
@@ -65,7 +65,37 @@ def load(session_ids: Iterable[UUID]) -> dict[UUID, Standing]:
         "task__run_id",
         "agent_id",
     )
-    return {row[0]: _standing(_Row(*row)) for row in rows}
+)
+_parts_of: Planned[Any] = Planned(
+    lambda attempt_id: (
+        Part.objects.filter(attempt_id=attempt_id)
+        .order_by("-ordinal", "-pk")
+        .values_list("pk", "ordinal", "kind", "after_stop", Length("text"), "at")[:RECENT_PARTS]
+    )
+)
+_steps_of: Planned[Any] = Planned(
+    lambda attempt_id: (
+        Step.objects.filter(attempt_id=attempt_id).order_by("-ordinal").values_list("pk", "ordinal")[:RECENT_STEPS]
+    )
+)
+_said_in: Planned[Part] = Planned(
+    lambda attempt_id: (
+        Part.objects.filter(attempt_id=attempt_id, kind="text").exclude(text="").order_by("-ordinal", "-pk")[:20]
+    )
+)
+_said_since: Planned[Part] = Planned(
+    lambda attempt_id, at: (
+        Part.objects.filter(attempt_id=attempt_id, kind="text", at__gte=at)
+        .exclude(text="")
+        .order_by("-ordinal", "-pk")[:20]
+    )
+)
+
+
+def load(session_ids: Iterable[UUID]) -> dict[UUID, Standing]:
+    """Where sessions stand now, from their rows."""
+    # Columns, not models: this is read for every turn of every agent.
+    return {row[0]: _standing(_Row(*row)) for row in _rows_of(list(session_ids))}
 
 
 class _Row(NamedTuple):
@@ -85,14 +115,7 @@ class _Row(NamedTuple):
 
 
 def _standing(row: _Row) -> Standing:
-    recent = list(
-        Part.objects.filter(attempt_id=row.attempt_id)
-        .order_by("-ordinal", "-pk")
-        .values_list("pk", "ordinal", "kind", "after_stop", Length("text"), "at")[:RECENT_PARTS]
-    )
-    steps = list(
-        Step.objects.filter(attempt_id=row.attempt_id).order_by("-ordinal").values_list("pk", "ordinal")[:RECENT_STEPS]
-    )
+    recent, steps = _parts_of(row.attempt_id), _steps_of(row.attempt_id)
     last_step = steps[0][1] if steps else 0
     last_part = recent[0][1] if recent else 0
     live = row.state in ATTEMPT_LIVE and row.epoch == row.task_epoch
@@ -143,13 +166,11 @@ def _in_turn(session_id: UUID, at: datetime) -> bool:
 
 def last_message(command_id: UUID) -> str:
     """The last thing an agent said in the turn of this prompt; empty if it said nothing."""
-    command = Command.objects.select_related("attempt").get(pk=command_id)
-    if command.attempt is None:
+    command = row_of(Command, command_id)
+    if command is None or command.attempt_id is None:
         return ""
-    parts = Part.objects.filter(attempt=command.attempt, kind="text").exclude(text="")
-    if command.sent_at is not None:
-        parts = parts.filter(at__gte=command.sent_at)
-    recent = list(parts.order_by("-ordinal", "-pk")[:20])
+    sent = command.sent_at
+    recent = _said_in(command.attempt_id) if sent is None else _said_since(command.attempt_id, sent)
     for part, before in zip_longest(recent, recent[1:]):
         if part.text.strip():
             goes_on = before is not None and _goes_on(before, part, command.session_id)
