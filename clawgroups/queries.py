@@ -69,6 +69,18 @@ def _unconfirmed(agents: Iterable[UUID] | QuerySet[Any, Any]) -> QuerySet[Any, A
 _unconfirmed_of: Planned[Any] = Planned(_unconfirmed)
 
 
+def given_to(run_id: UUID) -> QuerySet[Artifact, Artifact]:
+    """The files that a run was given, oldest first."""
+    return Artifact.objects.filter(run_id=run_id, kind="input").order_by("created_at")
+
+
+inputs_of: Planned[Artifact] = Planned(given_to)
+results_of: Planned[Artifact] = Planned(
+    lambda task_id: Artifact.objects.filter(task=task_id, kind="result").order_by("created_at")
+)
+"""The files that all tries of a task delivered, oldest first."""
+
+
 def unseen_rules(workspace: Workspace) -> list[Attempt]:
     """The tries that agents are at and whose last prompt told an older goal or older rules than hold now; oldest first.
 

@@ -14,7 +14,9 @@ from clawgroups import commit
 from clawgroups.coordinator import hearing
 from clawgroups.core import deadline
 from clawgroups.core.actors import ActorKind
+from clawgroups.keyed import row_of
 from clawgroups.models import Entry, Run, Task, Workspace
+from clawgroups.planned import Planned
 from clawgroups.services import agent_judges, model_calls, turns
 
 BATCH = 1000
@@ -68,6 +70,27 @@ REACTIONS: dict[str, Whom] = {
 }
 
 
+_new: Planned[Entry] = Planned(
+    lambda workspace_id, generation, seq: Entry.objects.filter(
+        workspace=workspace_id, generation=generation, seq__gt=seq
+    ).order_by("seq")[:BATCH]
+)
+_runs_of: Planned[UUID] = Planned(
+    lambda tasks: Task.objects.filter(pk__in=tasks).values_list("run_id", flat=True).distinct()
+)
+_waiting_in: Planned[UUID] = Planned(
+    lambda workspace_id: (
+        Task.objects.filter(workspace_id=workspace_id, state__in=["ready", "stuck"], run__state="running")
+        .order_by()
+        .values_list("run_id", flat=True)
+        .distinct()
+    )
+)
+_active_of: Planned[UUID] = Planned(
+    lambda runs: Run.objects.filter(pk__in=runs, state__in=turns.ACTIVE).order_by("pk").values_list("pk", flat=True)
+)
+
+
 def react(workspace_id: UUID) -> list[UUID]:
     """React to everything new in a workspace's journal; the runs whose turn is wanted by it.
 
@@ -76,13 +99,8 @@ def react(workspace_id: UUID) -> list[UUID]:
     woken: list[UUID] = []
     while True:
         deadline.check()
-        workspace = Workspace.objects.get(pk=workspace_id)
-        entries = list(
-            Entry.objects.filter(
-                workspace=workspace, generation=workspace.generation, seq__gt=workspace.reacted
-            ).order_by("seq")[:BATCH]
-        )
-        if not entries:
+        workspace = row_of(Workspace, workspace_id)
+        if workspace is None or not (entries := _new(workspace_id, workspace.generation, workspace.reacted)):
             return woken
         runs = _existing(affected(entries, workspace_id))
         said = [UUID(entry.payload["message_id"]) for entry in entries if _names_nobody(entry)]
@@ -118,14 +136,12 @@ def affected(entries: Iterable[Entry], workspace_id: UUID) -> Runs:
             if whom is Whom.TASK:
                 tasks.add(UUID(entry.payload["task_id"]))
     if tasks:
-        found.update(Task.objects.filter(pk__in=tasks).values_list("run_id", flat=True).distinct())
+        found.update(_runs_of(tasks))
         found.update(agent_judges.judged_runs(tasks))
     if anybody:
-        waiting = Task.objects.filter(workspace_id=workspace_id, state__in=["ready", "stuck"], run__state="running")
-        found.update(waiting.order_by().values_list("run_id", flat=True).distinct())
+        found.update(_waiting_in(workspace_id))
     return found
 
 
 def _existing(runs: Runs) -> list[UUID]:
-    rows = Run.objects.filter(pk__in=runs, state__in=turns.ACTIVE).order_by("pk")
-    return list(rows.values_list("pk", flat=True))
+    return _active_of(runs)

@@ -20,6 +20,7 @@ from clawgroups.core.hours import read_hours
 from clawgroups.core.matching import OUT_OF_HOURS, QUARANTINED, RESTING, Candidate
 from clawgroups.models import Attempt, Member, Workspace
 from clawgroups.permissions import ACTIONS
+from clawgroups.planned import Planned
 from clawgroups.services import budgets, contact
 from clawgroups.services.asking import load_of
 from clawgroups.services.deadlines import timers_of
@@ -62,7 +63,11 @@ class PersonSeat:
 def seats_of(workspace_id: UUID) -> list[Seat]:
     """The agents' seats."""
     # Columns, not models: a round of 300 agents reads them several times a second.
-    rows = _present(workspace_id).values_list(
+    return [Seat(*(*row[:6], read_breaker(*row[6:9]), *row[9:])) for row in _seats_in(workspace_id)]
+
+
+_seats_in: Planned[Any] = Planned(
+    lambda workspace_id: _present(workspace_id).values_list(
         "pk",
         "name",
         "agent_id",
@@ -75,7 +80,7 @@ def seats_of(workspace_id: UUID) -> list[Seat]:
         "agent__announced",
         "agent__budget",
     )
-    return [Seat(*row[:6], read_breaker(*row[6:9]), *row[9:]) for row in rows]
+)
 
 
 def people_of(workspace_id: UUID) -> list[PersonSeat]:

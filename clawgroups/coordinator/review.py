@@ -10,8 +10,9 @@ from clawgroups.coordinator.judging import with_model
 from clawgroups.core.acceptance import Finding, Verdict
 from clawgroups.core.actors import Actor
 from clawgroups.core.coordination import read_coordination
+from clawgroups.keyed import row_of
 from clawgroups.models import Approval, Artifact, Attempt, Task
-from clawgroups.queries import late_files
+from clawgroups.queries import late_files, results_of
 from clawgroups.services import late, review, waiting
 from clawgroups.services.checked_apart import judge
 from clawgroups.services.checking import data_of, file_of
@@ -29,8 +30,8 @@ def review_task(task_id: UUID, actor: Actor) -> Callable[[], object]:
 
     Does nothing when the task has moved on.
     """
-    task = Task.objects.select_related("attempt", "attempt__member", "workspace").get(pk=task_id)
-    if task.state != "in_review" or task.attempt is None:
+    task = row_of(Task, task_id, "attempt", "attempt__member", "workspace")
+    if task is None or task.state != "in_review" or task.attempt is None:
         return nothing_more
     result = result_of(task)
     verdicts = judge(task.acceptance, result)
@@ -116,9 +117,9 @@ def result_of(task: Task) -> Result:
 def files_of(task: Task) -> list[Artifact]:
     """The files of a task's result: the newest revision of each."""
     assert task.attempt is not None
-    rows = Artifact.objects.filter(task=task, kind="result").order_by("created_at")
+    rows = results_of(task.pk)
     if task.attempt.member.agent_id is None:
         # A person's draft held all that was left by earlier tries: what is not in their result they took out.
-        rows = rows.filter(attempt=task.attempt)
+        rows = [row for row in rows if row.attempt_id == task.attempt_id]
     is_replaced = replaced_by(task.brief) or (lambda _row: False)
     return list({a.name: a for a in rows if not is_replaced(a)}.values())

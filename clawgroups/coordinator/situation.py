@@ -21,6 +21,7 @@ from clawgroups.core.matching import Candidate
 from clawgroups.core.plan import PROSE
 from clawgroups.core.replan_asked import id_of, read_asked
 from clawgroups.models import Artifact, Attempt, Run, Task
+from clawgroups.planned import Planned
 from clawgroups.services import agent_judges, budgets, late
 from clawgroups.services.deadlines import name_of
 from clawgroups.services.dependants import Told, to_tell
@@ -178,8 +179,11 @@ def _description(agent: Agent) -> str:
     return f"{agent.description} {skills}"
 
 
+_open_tasks: Planned[Task] = Planned(lambda run_id: open_tasks(run_id).order_by("position"))
+
+
 def _tasks(run: Run, now: datetime) -> list[TaskView]:
-    rows = list(open_tasks(run.pk).order_by("position"))
+    rows = _open_tasks(run.pk)
     waiting = Q(task__run=run, late_at__isnull=False, task__state__in=("ready", "stuck"))
     late_ones = late.adoptable_of(set(Attempt.objects.filter(waiting).values_list("task_id", flat=True)))
     around = surroundings_of(open_tasks(run.pk), run.workspace_id, now, {task.kind for task in rows})

@@ -284,13 +284,17 @@ class Room:
             return await draw_async(feed.wanted, seen, self.workspace_id)
 
         wanted: feed.Wanted = await self._once(("wanted", *place), look)
-
-        async def draw(kind: str) -> str:
-            return BETWEEN.join(await draw_async(_draw, seen, wanted, kind, language))
-
-        # Each kind by itself: pages differ in which they have a place for, and nothing is made twice for that.
+        # Each kind by itself: pages differ in which they have a place for, and nothing is made twice for that. What is
+        # missing is made at one go: under load every way to a thread and back takes longer than the drawing.
         keys = {kind: ("drawn", *place, language, kind) for kind in ("", *sorted(kinds))}
-        html = [await self._once(key, partial(draw, kind)) for kind, key in keys.items()]
+        missing = [kind for kind, key in keys.items() if (self.generation, *key) not in self._made]
+        job = asyncio.ensure_future(draw_async(_draw, seen, wanted, missing, language)) if missing else None
+
+        async def drawn(kind: str) -> str:
+            assert job is not None
+            return (await job)[kind]
+
+        html = [await self._once(key, partial(drawn, kind)) for kind, key in keys.items()]
         top = {"type": "fragments", "workspace": str(self.workspace_id), "generation": self.generation, "seq": seq}
         text = encode({**top, "html": BETWEEN.join(filter(None, html))})
         return Piece(text, seq, len(seen), seen[-1].seq if seen else after)
@@ -335,6 +339,6 @@ class Room:
             raise
 
 
-def _draw(entries: list[Entry], wanted: feed.Wanted, kind: str, language: str) -> list[str]:
+def _draw(entries: list[Entry], wanted: feed.Wanted, kinds: Sequence[str], language: str) -> dict[str, str]:
     with translation.override(language):
-        return feed.drawn(entries, wanted, kind)
+        return {kind: BETWEEN.join(feed.drawn(entries, wanted, kind)) for kind in kinds}

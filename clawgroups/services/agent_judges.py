@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 from django.db.models import Q
@@ -27,6 +28,7 @@ from clawgroups.core.task_events import ArtifactAdded, TaskParked, TaskReady
 from clawgroups.core.timers import after, wait_for_agents_verdict
 from clawgroups.models import Artifact, Attempt, Member, Run, Session, Task
 from clawgroups.permissions import get_task, require
+from clawgroups.planned import Planned
 from clawgroups.services.attempts import Decision, fence
 from clawgroups.services.deadlines import timers_of, waits, waits_when_ready
 from clawgroups.services.file_rows import artifact
@@ -80,10 +82,14 @@ def asked_for(run: Run) -> dict[UUID, UUID]:
     return {UUID(attempt): judging_run for attempt, judging_run in rows}
 
 
+_judging: Planned[Any] = Planned(
+    lambda tasks: Task.objects.filter(pk__in=tasks, kind=KIND).values_list("brief", flat=True)
+)
+
+
 def judged_runs(tasks: Sequence[UUID] | set[UUID]) -> list[UUID]:
     """The runs whose results are judged by these tasks."""
-    briefs = Task.objects.filter(pk__in=tasks, kind=KIND).values_list("brief", flat=True)
-    return [UUID(brief["judges"]["run"]) for brief in briefs]
+    return [UUID(brief["judges"]["run"]) for brief in _judging(tasks)]
 
 
 def may_not(task: Task, *, same_owner: bool) -> set[UUID]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -265,9 +266,25 @@ def end_sessions(sessions: QuerySet[Session], now: datetime) -> Decision:
 
     Agents that can close a session are told, so that they free what it holds.
     """
-    decision = Decision()
+    return _end(_living(sessions), now)
+
+
+def end_sessions_of(task_id: UUID, now: datetime) -> Decision:
+    """`end_sessions`, for one task."""
+    return _end(_living_of(task_id), now)
+
+
+def _living(sessions: QuerySet[Session]) -> QuerySet[Any, Any]:
     living = sessions.filter(state__in=["opening", "open"]).order_by("pk")
-    for pk, agent_id, acp_id, closes in living.values_list("pk", "agent_id", "acp_id", "agent__announced__close"):
+    return living.values_list("pk", "agent_id", "acp_id", "agent__announced__close")
+
+
+_living_of: Planned[Any] = Planned(lambda task_id: _living(Session.objects.filter(task=task_id)))
+
+
+def _end(living: Iterable[tuple[UUID, UUID, str, Any]], now: datetime) -> Decision:
+    decision = Decision()
+    for pk, agent_id, acp_id, closes in living:
         decision.writes.append(Update("clawgroups.Session", pk, {"state": "closed", "closed_at": now}))
         if closes is True and acp_id:
             call = acp.session_close(acp_id)

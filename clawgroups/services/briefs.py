@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Min, Q, QuerySet
+from django.db.models import Min, Q
 
 from clawgroups.core.acceptance import parse_line
 from clawgroups.core.differences import difference
 from clawgroups.models import Artifact, Attempt, Dependency, Memory, Step, Task
 from clawgroups.planned import Planned
-from clawgroups.queries import draft_files
+from clawgroups.queries import draft_files, given_to, inputs_of
 from clawgroups.services import recalling
 from clawgroups.services.handed import replaced_by, source_of
 
@@ -38,11 +38,6 @@ class InputFile:
     by: str = ""
 
 
-def _given(run_id: UUID) -> QuerySet[Artifact, Artifact]:
-    return Artifact.objects.filter(run_id=run_id, kind="input").order_by("created_at")
-
-
-_inputs_of: Planned[Artifact] = Planned(_given)
 _made_in: Planned[UUID] = Planned(
     lambda run_id: Artifact.objects.filter(run_id=run_id, kind="result").order_by().values_list("pk", flat=True)[:1]
 )
@@ -61,7 +56,7 @@ def task_inputs(task: Task, name: str = "") -> list[InputFile]:
     """
     found: dict[str, InputFile] = {}
     called = Q(name__in=[name, name.partition("/")[2]]) if name else Q()
-    for row in _given(task.run_id).filter(called) if name else _inputs_of(task.run_id):
+    for row in inputs_of(task.run_id) if not name else given_to(task.run_id).filter(called):
         found[row.name] = InputFile(row.name, row, "")
     # Most runs have no files: then nobody has to be asked for them.
     made = bool(_made_in(task.run_id))
@@ -92,8 +87,10 @@ def _left(task: Task, called: Q) -> list[Artifact]:
 def _accepted_files(tasks: Sequence[Task], called: Q) -> dict[UUID, list[Artifact]]:
     """The files of the accepted attempt of each task, oldest first."""
     files: dict[UUID, list[Artifact]] = {}
+    if not tasks:
+        return files
     attempts = Attempt.objects.filter(task__in=tasks, state="accepted").order_by("number")
-    accepted = dict(attempts.values_list("task_id", "pk")) if tasks else {}
+    accepted = dict(attempts.values_list("task_id", "pk"))
     for row in Artifact.objects.filter(called, attempt__in=accepted.values(), kind="result").order_by("created_at"):
         if row.task_id is not None:
             files.setdefault(row.task_id, []).append(row)

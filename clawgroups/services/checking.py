@@ -11,6 +11,7 @@ from clawgroups.core.acceptance import Finding, Verdict, parse_line
 from clawgroups.core.actors import Actor
 from clawgroups.core.coordination import read_coordination
 from clawgroups.models import Artifact, Task
+from clawgroups.queries import inputs_of
 from clawgroups.services import draft_files, model_calls
 from clawgroups.services.checked_apart import judge
 from clawgroups.services.checks import Result, ResultFile
@@ -56,8 +57,7 @@ def file_of(row: Artifact) -> ResultFile:
 
 def data_of(task: Task) -> tuple[ResultFile, ...]:
     """The inputs of a task's run, which numbers are held against."""
-    rows = Artifact.objects.filter(run_id=task.run_id, kind="input").order_by("created_at")
-    return tuple(file_of(row) for row in rows)
+    return tuple(file_of(row) for row in inputs_of(task.run_id))
 
 
 def _told(found: Verdict, task: Task) -> Verdict:

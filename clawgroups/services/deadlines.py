@@ -29,6 +29,7 @@ from clawgroups.core.timers import (
 )
 from clawgroups.models import Attempt, Member, Run, Task, Workspace
 from clawgroups.permissions import ACTIONS
+from clawgroups.planned import Planned
 
 # What a task waits for once it is over.
 CLOSED: dict[str, Any] = {**NO_WAIT.columns(), "resting_since": None}
@@ -91,9 +92,14 @@ def rested(attempt: Attempt, task: Task, now: datetime) -> dict[str, Any]:
     return attempt_after_rest(columns, now - task.resting_since, now, timers_of(task.workspace))
 
 
+_people_in: Planned[Member] = Planned(
+    lambda workspace_id: Member.objects.filter(workspace=workspace_id, left_at=None, user__is_active=True)
+)
+
+
 def person_of(run: Run) -> Member | None:
     """The person who must act for a run: who asked for it, or once that seat is left, an owner or admin."""
-    people = Member.objects.filter(workspace=run.workspace_id, left_at=None, user__is_active=True)
+    people = _people_in(run.workspace_id)
     fit = [m for m in people if m.user_id == run.created_by_id or m.role in (Role.OWNER, Role.ADMIN)]
     return min(fit, key=lambda m: (m.user_id != run.created_by_id, m.role != Role.OWNER), default=None)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
@@ -20,6 +21,7 @@ from clawgroups.core.task_events import TaskParked
 from clawgroups.core.timers import wait_for_parents
 from clawgroups.models import Dependency, Run, Task
 from clawgroups.permissions import get_run, require
+from clawgroups.planned import Planned
 from clawgroups.services.deadlines import name_of
 
 LIMIT = 500  # told in one change; the rest follows in the next
@@ -34,12 +36,21 @@ class Told:
     who: str
 
 
+_PAUSED = Q(state__in=["waiting", "ready"]) & ~Q(paused="")
+_blocking_in: Planned[Task] = Planned(
+    lambda run_id: Task.objects.filter(Q(state__in=["stuck", "failed"]) | _PAUSED, run=run_id).order_by(
+        "level", "position"
+    )
+)
+_marked_in: Planned[Any] = Planned(
+    lambda run_id: Task.objects.filter(run=run_id, state="waiting").exclude(reason="").values_list("pk", "reason")
+)
+
+
 def to_tell(run: Run) -> tuple[Told, ...]:
     """The waiting tasks of a run that do not say what they should, at most `LIMIT`."""
     tasks = Task.objects.filter(run=run)
-    paused = Q(state__in=["waiting", "ready"]) & ~Q(paused="")
-    blocking = list(tasks.filter(Q(state__in=["stuck", "failed"]) | paused).order_by("level", "position"))
-    marked = dict(tasks.filter(state="waiting").exclude(reason="").values_list("pk", "reason"))
+    blocking, marked = _blocking_in(run.pk), dict(_marked_in(run.pk))
     if not blocking:
         return tuple(_nothing(pk) for pk in list(marked)[:LIMIT])
     edges = Dependency.objects.filter(task__run=run, task__state="waiting").values_list("task_id", "parent_id")

@@ -21,8 +21,9 @@ from clawgroups.core.ruling import AnswerRule, Elsewhere, critical_of, read_call
 from clawgroups.core.sameness import other_input
 from clawgroups.core.shrinking import is_cut
 from clawgroups.core.transcript import Standing
-from clawgroups.models import Approval, Overstep
+from clawgroups.models import Approval, Overstep, Rule
 from clawgroups.permissions import require, seat_of
+from clawgroups.planned import Planned
 from clawgroups.services.ruling import in_force, read_rules
 
 ANSWERED_THERE = "answered_there"
@@ -73,12 +74,17 @@ def oversteps_of(
     ]
 
 
+_critical_in: Planned[Rule] = Planned(
+    lambda workspace_id, now: in_force(workspace_id, now).filter(answer="critical", exactly="")
+)
+
+
 def _critical(standing: Standing, folder: str, now: datetime) -> list[AnswerRule]:
     """The rules that name what is critical there, `FRESH` old at most: they change seldom, and steps end always."""
     key = (standing.workspace_id, Elsewhere(folder).windows)
     known = _known.get(key)
     if known is None or not known[0] <= now < known[0] + FRESH:
-        rows = list(in_force(standing.workspace_id, now).filter(answer="critical", exactly=""))
+        rows = _critical_in(standing.workspace_id, now)
         of_whom = [(row.agent_id, row.run_id) for row in rows]
         known = (now, list(zip(of_whom, read_rules(rows, folder), strict=True)))
         if len(_known) >= MOST_KNOWN:

@@ -71,11 +71,11 @@ def fitting(
 ) -> list[Memory]:
     """What may be told to whoever works on this, best first: all of the task, then what has words in common with
     `about`, then the newest of the rest. Nothing of another workspace, and nothing that is struck out."""
-    notes = _notes_for(workspace_id, task_id, agent_id)
     rows = _newest_for(workspace_id, task_id, agent_id)
     words = looked_for(about)
     if len(rows) == LOOKED_AT and words:
         # The newest are not all there is: one that fits may be an old one.
+        notes = _notes_for(workspace_id, task_id, agent_id)
         fit = notes.filter(words__any=(room_mark(workspace_id), words)).select_related("agent")
         rows = list({row.pk: row for row in (*fit[:LOOKED_AT], *rows)}.values())
     ordered = _best(rows, words, task_id, agent_id)

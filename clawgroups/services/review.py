@@ -23,11 +23,16 @@ from clawgroups.core.task_events import TaskDone, TaskReady, TaskReturned, TaskS
 from clawgroups.core.timers import wait_for_holder
 from clawgroups.models import Attempt, Dependency, Member, Task
 from clawgroups.permissions import ENDING, get_task, require
+from clawgroups.planned import Planned
 from clawgroups.services import breakers, draft_files
 from clawgroups.services.answers import answer_of
-from clawgroups.services.attempts import closed, end_sessions, fence, goes_on, retried, what_follows
+from clawgroups.services.attempts import closed, end_sessions_of, fence, goes_on, retried, what_follows
 from clawgroups.services.deadlines import CLOSED, judge_of, timers_of, waits, waits_when_ready
 from clawgroups.services.workspaces import clean_text
+
+_children_of: Planned[UUID] = Planned(
+    lambda task_id: Dependency.objects.filter(parent=task_id).order_by("task_id").values_list("task_id", flat=True)
+)
 
 
 def accept_task(
@@ -52,11 +57,11 @@ def accept_task(
         "verdicts": [v.as_json() for v in verdicts] or attempt.verdicts,
     }
     health, told = breakers.after_success(attempt)
-    over = end_sessions(task.sessions.all(), now)
+    over = end_sessions_of(task.pk, now)
     over.add(answer_of(task, attempt))
     # A change of the plan may have linked other tasks behind this one since it was read.
     expects = (*expects, Expect("clawgroups.Run", task.run_id, {"plan_version": task.run.plan_version}))
-    children = Dependency.objects.filter(parent=task).order_by("task_id").values_list("task_id", flat=True)
+    children = _children_of(task.pk)
     return commit.submit(
         Change(
             actor,

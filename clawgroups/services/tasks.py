@@ -23,6 +23,7 @@ from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_task
 from clawgroups.core.plan import children_of
 from clawgroups.core.task_events import TaskAssigned, TaskCancelled, TaskStuck
 from clawgroups.core.timers import after, wait_for_help
+from clawgroups.keyed import row_of
 from clawgroups.models import Dependency, Member, Session, Task
 from clawgroups.permissions import ENDING, get_task, require
 from clawgroups.services import breakers, contact
@@ -33,7 +34,7 @@ from clawgroups.services.attempts import (
     check_unpaused,
     closed,
     end_attempt,
-    end_sessions,
+    end_sessions_of,
     fence,
     release,
 )
@@ -62,8 +63,8 @@ def assign_task(
     """
     task = get_task(actor, task_id, "task.assign")
     expects = require(actor, "task.assign", task.workspace_id)
-    member = Member.objects.select_related("agent").filter(pk=member_id, left_at=None).first()
-    if member is None or member.workspace_id != task.workspace_id:
+    member = row_of(Member, member_id, "agent")
+    if member is None or member.left_at is not None or member.workspace_id != task.workspace_id:
         raise Invalid("Choose a member of this workspace.", field="member")
     if member.agent is None:
         return ask_member(task_id, member_id=member_id, match=match, anyway=anyway, actor=actor, operation=operation)
@@ -351,7 +352,7 @@ def _cancel(task: Task, now: datetime) -> Decision:
         **CLOSED,
     }
     decision.writes += [Update("clawgroups.Task", task.pk, values, fence(task)), closed(task)]
-    decision.add(end_sessions(task.sessions.all(), now))
+    decision.add(end_sessions_of(task.pk, now))
     decision.facts.append(Fact(task.workspace_id, TaskCancelled(task_id=task.pk)))
     return decision
 

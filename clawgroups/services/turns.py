@@ -25,6 +25,7 @@ from clawgroups.core.actors import SYSTEM
 from clawgroups.core.changes import Change, Count, Fact, Insert, Outcome, Update
 from clawgroups.core.events import RunPaused
 from clawgroups.core.timers import Timers
+from clawgroups.keyed import row_of
 from clawgroups.models import Run, Workspace
 from clawgroups.services import hearing, model_calls
 from clawgroups.services.deadlines import database_now, timers_of
@@ -65,7 +66,9 @@ def claim_turn(run_id: UUID, *, owner: str) -> Future[Outcome] | None:
     Answer: {"wanted", "lease", "limit", "crashes", "suspect"}: lease and the turn's time limit in seconds,
     how many turns in a row have died and at which steps (one a line; empty: not known).
     """
-    run = Run.objects.select_related("workspace").get(pk=run_id)
+    run = row_of(Run, run_id, "workspace")
+    if run is None:
+        return None
     now = timezone.now()
     held = run.turn_until is not None and run.turn_until > now
     if held or run.wanted <= run.turned or run.state not in ACTIVE:

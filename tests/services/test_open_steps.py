@@ -9,7 +9,6 @@ import pytest
 from agents.protocol.updates import ToolCall
 from clawgroups.core.transcript import MOST_OPEN, DecidedThere, TurnEnded
 from clawgroups.models import Step
-from clawgroups.services import transcript_page
 from tests.conftest import Team
 from tests.services.conftest import Clock
 from tests.services.test_progress import Voice
@@ -43,7 +42,7 @@ def test_a_call_is_followed_to_its_end_by_a_link_that_was_there_all_the_time_and
 
 def test_what_goes_on_is_followed_without_reading_its_rows(voice: Voice, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = Mock(side_effect=Step.objects.filter)
-    monkeypatch.setattr(transcript_page.Step.objects, "filter", reads)
+    monkeypatch.setattr(Step.objects, "filter", reads)
     voice.say(call("a", "pending"), call("b", "in_progress"))
     voice.say(call("a", "in_progress"))
     voice.say(call("a", "completed"))
