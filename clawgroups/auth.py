@@ -18,6 +18,7 @@ from agents.models import AgentKey
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.errors import Unauthenticated
 from clawgroups.models import AccessToken, Session
+from clawgroups.planned import Planned
 
 # How often the last use of a token is written down, at most.
 NOTED_EACH = timedelta(minutes=1)
@@ -141,8 +142,11 @@ def _note_use(row: AccessToken, now: datetime, peer: str) -> None:
         AccessToken.objects.filter(pk=row.pk).update(last_used_at=now, last_used_from=address)
 
 
+_agent_key: Planned[AgentKey] = Planned(lambda public_id: _agent_keys().filter(public_id=public_id))
+
+
 def _of_agent_key(token: str, public_id: str) -> Credential | None:
-    row = _agent_keys().filter(public_id=public_id).first()
+    row = next(iter(_agent_key(public_id)), None)
     if row is None or not tokens.verify(token, row.digest) or not _lasts(row, timezone.now()):
         return None
     actor = Actor(ActorKind.AGENT, row.agent.name, agent_id=row.agent_id)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from agents.models import AgentKey, Connection
@@ -53,6 +53,23 @@ _keys: Planned[Any] = Planned(
 _links: Planned[Any] = Planned(lambda links: Connection.objects.filter(pk__in=links).values_list("pk", *LINK))
 _task_key: Planned[Any] = Planned(
     lambda session_id: Session.objects.filter(pk=session_id).values_list("task__key", flat=True)
+)
+
+
+_sessions_on: Planned[Any] = Planned(
+    lambda agent_id, link: (
+        Session.objects.filter(agent_id=agent_id, link=link)
+        .exclude(acp_id="")
+        .order_by("-opened_at")
+        .values_list("acp_id", "pk", "told__children")[:MAX_SESSIONS]
+    )
+)
+_given_up: Planned[Command] = Planned(
+    lambda agent_id, link: (
+        Command.objects.select_related("session")
+        .filter(agent_id=agent_id, link=link, state="interrupted", purpose__in=TURNS)
+        .order_by("-created_at")[:MAX_SESSIONS]
+    )
 )
 
 
@@ -118,8 +135,7 @@ def sessions_on(agent_id: UUID, link: UUID) -> tuple[dict[str, UUID], dict[str, 
 
     And their child sessions, each with its parent.
     """
-    rows = Session.objects.filter(agent_id=agent_id, link=link).exclude(acp_id="").order_by("-opened_at")
-    listed = list(reversed(rows.values_list("acp_id", "pk", "told__children")[:MAX_SESSIONS]))
+    listed = list(reversed(_sessions_on(agent_id, link)))
     children = {child: pk for _, pk, told in listed if isinstance(told, dict) for child in told}
     return {acp_id: pk for acp_id, pk, _ in listed}, children
 
@@ -131,28 +147,28 @@ def task_key(session_id: UUID) -> str:
 
 def given_up(agent_id: UUID, link: UUID) -> list[Command]:
     """Prompts of this link that were given up while it was away: the agent may still be at it."""
-    return list(
-        Command.objects.select_related("session")
-        .filter(agent_id=agent_id, link=link, state="interrupted", purpose__in=TURNS)
-        .order_by("-created_at")[:MAX_SESSIONS]
-    )
+    return _given_up(agent_id, link)
 
 
 def sessions_elsewhere(agent_id: UUID, link: UUID) -> list[tuple[UUID, UUID]]:
     """Sessions of this agent on other links, with their attempts; also those that another link was asked to open."""
-    return [*links_lost(agent_id, link), *_opening(Q(agent_id=agent_id) & ~Q(link=link))]
+    asked = _opening_elsewhere(agent_id, link)
+    return [*links_lost(agent_id, link), *((pk, at) for pk, at in asked if pk is not None)]
 
 
 def sessions_of(agent_id: UUID, link: UUID) -> list[tuple[UUID, UUID]]:
     """Sessions that lived on this link, with their attempts; also those it was asked to open."""
     asked = _opening(Q(agent_id=agent_id, link=link))
     living = Session.objects.filter(agent_id=agent_id, link=link, state="open").values_list("pk", "attempt_id")
-    return [*living, *asked]
+    return [*living, *((pk, at) for pk, at in asked if pk is not None)]
 
 
-def _opening(which: Q) -> list[tuple[UUID, UUID]]:
+def _opening(which: Q) -> QuerySet[Any, Any]:
     commands = Command.objects.filter(which, purpose="open", state="sent", session__state="opening")
-    return [(pk, at) for pk, at in commands.values_list("session_id", "session__attempt_id") if pk is not None]
+    return commands.values_list("session_id", "session__attempt_id")
+
+
+_opening_elsewhere: Planned[Any] = Planned(lambda agent_id, link: _opening(Q(agent_id=agent_id) & ~Q(link=link)))
 
 
 def asked_on(agent_id: UUID, link: UUID, command_id: UUID) -> Command | None:

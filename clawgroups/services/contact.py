@@ -56,9 +56,8 @@ def open_connection(
     It came in by the key `key_id`, or we have dialled it under this epoch of its `dial`. Raises `NotFound` for a
     retired agent or a link id that belongs to another agent.
     """
-    agent = Agent.objects.filter(pk=agent_id, retired_at=None).first()
-    known = Connection.objects.filter(pk=link).first()
-    if agent is None or (known is not None and known.agent_id != agent_id):
+    agent, known = row_of(Agent, agent_id), row_of(Connection, link)
+    if agent is None or agent.retired_at is not None or (known is not None and known.agent_id != agent_id):
         raise NotFound("There is no such agent.")
     now, epoch = database_now(), agent.connection_epoch + 1
     back = _signs(agent, link, Sign.BACK, now)

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from agents.models import Connection
 from clawgroups import commit
@@ -24,6 +25,7 @@ from clawgroups.core.failures import Failure
 from clawgroups.core.task_events import AttemptQuiet, AttemptStirred, ContactLost, ContactRestored
 from clawgroups.core.timers import Timers
 from clawgroups.models import Attempt, Session, Task, Workspace
+from clawgroups.planned import Planned
 from clawgroups.services.attempts import Decision, fence
 from clawgroups.services.deadlines import in_hand, timers_of, waits_in_hand
 
@@ -86,9 +88,15 @@ def _links() -> dict[UUID, UUID]:
 
 
 def _loaded(pks: Iterable[UUID]) -> list[Attempt]:
-    return list(
-        Attempt.objects.select_related("task__run", "task__workspace", "member").filter(pk__in=list(pks)).order_by("pk")
+    found = list(pks)
+    return _attempts_of(found) if found else []
+
+
+_attempts_of: Planned[Attempt] = Planned(
+    lambda pks: (
+        Attempt.objects.select_related("task__run", "task__workspace", "member").filter(pk__in=pks).order_by("pk")
     )
+)
 
 
 def note(attempt: Attempt, new: Sign, now: datetime) -> Future[Outcome]:
@@ -143,6 +151,10 @@ def _fact(attempt: Attempt, task: Task, new: Sign) -> Event:
 
 def carried_by(agent_id: UUID, link: UUID) -> list[Attempt]:
     """Attempts in an agent's hands that this link carries, or that no link carries yet."""
+    return _loaded(_carried_by(agent_id, link))
+
+
+def _carried(agent_id: UUID, link: UUID) -> QuerySet[Any, UUID]:
     live = Attempt.objects.filter(
         state__in=LIVE,
         epoch=F("task__epoch"),
@@ -152,4 +164,7 @@ def carried_by(agent_id: UUID, link: UUID) -> list[Attempt]:
     elsewhere = Session.objects.filter(
         agent=agent_id, state__in=["opening", "open"], attempt__in=live, link__isnull=False
     ).exclude(link=link)
-    return _loaded(live.exclude(pk__in=elsewhere.values("attempt_id")).values_list("pk", flat=True))
+    return live.exclude(pk__in=elsewhere.values("attempt_id")).values_list("pk", flat=True)
+
+
+_carried_by: Planned[UUID] = Planned(_carried)

@@ -30,6 +30,7 @@ from clawgroups.core.task_events import ArtifactAdded, LateResultAdopted, LateRe
 from clawgroups.core.timers import wait_for_review
 from clawgroups.models import Artifact, Attempt, Command, Session, Task
 from clawgroups.permissions import get_task, require
+from clawgroups.planned import Planned
 from clawgroups.queries import late_files
 from clawgroups.services.attempts import Decision, check_unpaused, end_attempt, fence
 from clawgroups.services.deadlines import timers_of, waits
@@ -173,10 +174,18 @@ def noted(request: UUID, *, actor: Actor) -> Future[Outcome]:
     return commit.submit(Change(actor, writes=(write,), verb="late.noted"))
 
 
+_told_elsewhere: Planned[UUID] = Planned(
+    lambda agent_id, link: (
+        Command.objects.filter(agent_id=agent_id, purpose=TOLD, state__in=["open", "sent"])
+        .exclude(session__link=link)
+        .values_list("pk", flat=True)
+    )
+)
+
+
 def forget_told(agent_id: UUID, link: UUID) -> Future[Outcome] | None:
     """The agent came in on `link`: what its other links were to be told, nobody listens for any more."""
-    rows = Command.objects.filter(agent_id=agent_id, purpose=TOLD, state__in=["open", "sent"])
-    gone = rows.exclude(session__link=link).values_list("pk", flat=True)
+    gone = _told_elsewhere(agent_id, link)
     writes = tuple(
         Update("clawgroups.Command", pk, {"state": "void"}, {"state": one_of("open", "sent")}) for pk in gone
     )

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from agents.ids import new_id
@@ -47,10 +47,16 @@ def owed_commands(agent_id: UUID, link: UUID) -> list[Command]:
 
     A prompt or reply that belongs to a session of another link is not among them.
     """
-    commands = Command.objects.select_related("session", "attempt").filter(
-        agent_id=agent_id, state__in=["open", "sent"]
+    return [command for command in _owed_to(agent_id) if may_go_to(command, link)]
+
+
+_owed_to: Planned[Command] = Planned(
+    lambda agent_id: (
+        Command.objects.select_related("session", "attempt")
+        .filter(agent_id=agent_id, state__in=["open", "sent"])
+        .order_by("created_at", "pk")
     )
-    return [c for c in commands.order_by("created_at", "pk") if may_go_to(c, link)]
+)
 
 
 def open_commands(agents: Iterable[UUID]) -> list[Command]:
@@ -260,9 +266,16 @@ def links_lost(agent_id: UUID, link: UUID) -> list[tuple[UUID, UUID]]:
 
     Also those that ended with their task while a turn was still out: with the program that turn is over.
     """
+    return _lost(agent_id, link)
+
+
+def _gone(agent_id: UUID, link: UUID) -> QuerySet[Any, tuple[UUID, UUID]]:
     gone = Session.objects.filter(agent_id=agent_id).exclude(link=link)
     out = Command.objects.filter(agent_id=agent_id, state="sent", purpose__in=TURNS).values("session_id")
-    return list(gone.filter(Q(state="open") | Q(pk__in=out)).values_list("pk", "attempt_id"))
+    return gone.filter(Q(state="open") | Q(pk__in=out)).values_list("pk", "attempt_id")
+
+
+_lost: Planned[tuple[UUID, UUID]] = Planned(_gone)
 
 
 def session_lost(
