@@ -63,7 +63,7 @@ def collected_as_if_new() -> Iterator[None]:
 
 
 def memory() -> int:
-    """What this process holds, in bytes: without what was freed, and is kept for the next time, where it can be told."""
+    """What this process holds, in bytes; what was freed, and malloc keeps for the next time, is given back first."""
     with contextlib.suppress(AttributeError):  # another C library than GNU's
         ctypes.CDLL(None).malloc_trim(0)
     with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
