@@ -24,7 +24,7 @@ from twisted.logger import (
 )
 
 from clawgroups import draining
-from clawgroups.server import cheap
+from clawgroups.server import framing
 from clawgroups.server.inbox import BodyInbox, Inbox, Message, TakenBody
 from clawgroups.server.limits import CLOSE_DRAINING, Limits
 from clawgroups.server.port import listen
@@ -44,7 +44,7 @@ class BoundedServer(Server):
     """Serves one ASGI application on one address."""
 
     def __init__(self, application: Any, *, limits: Limits, proxy_headers: bool = False) -> None:
-        cheap.install()
+        framing.install()
         super().__init__(
             application,
             endpoints=["given to run()"],

@@ -9,7 +9,7 @@ from autobahn.nvx import Utf8Validator
 from autobahn.nvx._xormasker import create_xor_masker
 from autobahn.websocket import protocol
 
-from clawgroups.server import cheap
+from clawgroups.server import framing
 
 TEXT = "a\u00fc\u2603\U0001f600" * 40
 
@@ -23,7 +23,7 @@ def pieces(data: bytes, dice: random.Random) -> list[bytes]:
 def test_a_mask_comes_off_piece_by_piece(seed: int) -> None:
     dice = random.Random(seed)
     data, mask = dice.randbytes(dice.randrange(1, 2000)), dice.randbytes(4)
-    ours, theirs = cheap.Masker(mask, len(data)), create_xor_masker(mask, len(data))
+    ours, theirs = framing.Masker(mask, len(data)), create_xor_masker(mask, len(data))
     for piece in pieces(data, dice):
         assert ours.process(piece) == theirs.process(piece)
         assert ours.pointer() == theirs.pointer()
@@ -39,7 +39,7 @@ def test_text_is_judged_piece_by_piece(seed: int, broken: bytes) -> None:
     whole = TEXT.encode()
     at = dice.randrange(len(TEXT))
     data = TEXT[:at].encode() + broken + TEXT[at:].encode()
-    ours, theirs = cheap.Validator(), Utf8Validator()
+    ours, theirs = framing.Validator(), Utf8Validator()
     for piece in pieces(data, dice):
         said, wanted = ours.validate(piece)[:2], theirs.validate(piece)[:2]
         assert said == tuple(map(bool, wanted))
@@ -52,6 +52,6 @@ def test_text_is_judged_piece_by_piece(seed: int, broken: bytes) -> None:
 
 
 def test_autobahn_is_given_them_by_their_names() -> None:
-    cheap.install()
-    assert protocol.create_xor_masker is cheap.Masker
-    assert protocol.Utf8Validator is cheap.Validator
+    framing.install()
+    assert protocol.create_xor_masker is framing.Masker
+    assert protocol.Utf8Validator is framing.Validator
