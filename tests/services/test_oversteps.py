@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -131,10 +132,13 @@ def test_where_nothing_is_critical_nothing_is_overstepped(team: Team) -> None:
     assert not Overstep.objects.exists()
 
 
-def test_the_rules_are_read_once_for_all_folders_that_are_written_alike(team: Team) -> None:
+def test_the_rules_are_read_once_for_all_folders_that_are_written_alike(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overstepping, "FRESH", timedelta(hours=1))
     task = team.working()
     with CaptureQueriesContext(connection) as asked:
-        for folder in ("/work/a", "/work/b", "C:\\work"):
+        for folder in ("/srv/a", "/srv/b", "C:\\data"):
             Session.objects.filter(attempt=task.attempt).update(told={"folder": folder})
             say(team, task, call("completed", name=folder))
     reads = [one for one in asked.captured_queries if 'FROM "clawgroups_rule"' in one["sql"]]
