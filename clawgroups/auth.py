@@ -146,7 +146,7 @@ _agent_key: Planned[AgentKey] = Planned(lambda public_id: _agent_keys().filter(p
 
 
 def _of_agent_key(token: str, public_id: str) -> Credential | None:
-    row = next(iter(_agent_key(public_id)), None)
+    row = _agent_key.first(public_id)
     if row is None or not tokens.verify(token, row.digest) or not _lasts(row, timezone.now()):
         return None
     actor = Actor(ActorKind.AGENT, row.agent.name, agent_id=row.agent_id)

@@ -48,6 +48,10 @@ class Planned(Generic[T]):
             plan = self._plans[shape] = _plan(self._written, values, connection)
         return list(plan.asked(values, connection))
 
+    def first(self, *values: Any) -> T | None:
+        """The first of them, if there is one."""
+        return next(iter(self(*values)), None)
+
 
 def _may_stand(value: Any, connection: BaseDatabaseWrapper) -> bool:
     """Whether another value of its kind would be the same statement."""

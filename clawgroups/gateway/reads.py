@@ -142,7 +142,7 @@ def sessions_on(agent_id: UUID, link: UUID) -> tuple[dict[str, UUID], dict[str, 
 
 def task_key(session_id: UUID) -> str:
     """How a session's task is called in its plan: its agent's machine names the branch of its work by it."""
-    return next(iter(_task_key(session_id)), None) or ""
+    return _task_key.first(session_id) or ""
 
 
 def given_up(agent_id: UUID, link: UUID) -> list[Command]:

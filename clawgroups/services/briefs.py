@@ -56,7 +56,7 @@ def task_inputs(task: Task, name: str = "") -> list[InputFile]:
     """
     found: dict[str, InputFile] = {}
     called = Q(name__in=[name, name.partition("/")[2]]) if name else Q()
-    for row in inputs_of(task.run_id) if not name else given_to(task.run_id).filter(called):
+    for row in given_to(task.run_id).filter(called) if name else inputs_of(task.run_id):
         found[row.name] = InputFile(row.name, row, "")
     # Most runs have no files: then nobody has to be asked for them.
     made = bool(_made_in(task.run_id))

@@ -57,6 +57,7 @@ def test_columns_come_as_they_are_asked_for(team: Team) -> None:
         assert lists(task.pk, "x") == [(task.pk, len(task.title), task.created_at, task.skills)]
         assert lists(task.pk, task.title) == []
         assert flat(task.pk) == [task.title]
+        assert (flat.first(task.pk), flat.first(uuid4())) == (task.title, None)
         assert named(task.pk) == [{"title": task.title, "brief": task.brief}]
 
 
