@@ -57,7 +57,7 @@ def test_a_goal_becomes_a_report_with_a_takeover_in_between(
     report = tmp_path / "report.html"
     download.value.save_as(report)
     compared, wrong = differences(sales, cited(report.read_text()))
-    assert not wrong
+    assert not wrong, wrong
     assert compared >= 10
     assert SENTENCE in report.read_text()
 

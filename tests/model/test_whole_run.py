@@ -76,7 +76,7 @@ def test_a_run_that_the_model_plans_ends_done_and_its_report_is_true(claw: Insta
     reports = [text for name, text in script.files(run, "deliverable").items() if name.endswith(".html")]
     assert reports
     compared, wrong = differences(sales, [claim for text in reports for claim in cited(text.decode())])
-    assert not wrong
+    assert not wrong, wrong
     assert compared
     assert server.key not in json.dumps(entries)
     assert all(server.key not in claw.said(name) for name in ("web", "worker", "coordinator"))

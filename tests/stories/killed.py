@@ -27,5 +27,5 @@ def assert_whole(script: Script, journal: Follower, run: str, sales: Sales) -> N
     # What came after the reading, an agent that is back, say, is heard all the same.
     assert journal.entries.all()[: len(entries)] == entries
     compared, wrong = differences(sales, cited(script.files(run, "deliverable")["report.html"].decode()))
-    assert not wrong
+    assert not wrong, wrong
     assert compared >= 25

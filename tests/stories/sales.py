@@ -69,15 +69,23 @@ def truth(sales: Sales, source: str) -> Decimal | None:
     assert table == sales.name, f"{source} is not of {sales.name}"
     column, aggregate, *where = rest
     if column == "rows":
-        different = {tuple(row.values()) for row in sales.rows}
-        figures = {"count": len(sales.rows), "duplicates": len(sales.rows) - len(different)}
-        return Decimal(figures[aggregate]) if aggregate in figures else None
+        return _of_rows(sales, aggregate, *where)
     if aggregate.startswith("share of sum"):
         return 100 * total(sales.values(column, where[0])) / total(sales.values(column))
     if aggregate.startswith("change of "):
         return _change(sales, column, aggregate.removeprefix("change of "), where[0])
     compute = AGGREGATES.get(aggregate)
     return None if compute is None else Decimal(compute(sales.values(column, *where)))
+
+
+def _of_rows(sales: Sales, aggregate: str, where: str = "") -> Decimal | None:
+    of_these = Decimal(len(sales.values("units", where)))
+    if aggregate == "count":
+        return of_these
+    if aggregate == "share of rows":
+        return 100 * of_these / len(sales.rows)
+    different = {tuple(row.values()) for row in sales.rows}
+    return Decimal(len(sales.rows) - len(different)) if aggregate == "duplicates" and not where else None
 
 
 def _change(sales: Sales, column: str, aggregate: str, where: str) -> Decimal:

@@ -24,7 +24,7 @@ def test_a_file_of_thousands_of_rows_becomes_a_report_whose_figures_are_true(scr
         assert set(given) == {"report.html", "orders.workbook.xlsx"}
         claims = cited(given["report.html"].decode())
         compared, wrong = differences(sales, claims)
-        assert not wrong
+        assert not wrong, wrong
         assert compared >= 25
         assert compared >= len(claims) * 0.9
 

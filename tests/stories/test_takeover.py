@@ -87,7 +87,7 @@ def test_handed_back_the_same_agent_says_what_changed_and_keeps_the_words_of_the
         report = script.files(midway.run, "deliverable")["report.html"].decode()
         assert SENTENCE in report
         compared, wrong = differences(sales, cited(report))
-        assert not wrong
+        assert not wrong, wrong
         assert compared >= 25
         first, second, third = script.get(path)["attempts"]
         assert (first["state"], second["state"], third["state"]) == ("superseded", "superseded", "accepted")

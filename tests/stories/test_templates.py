@@ -80,7 +80,7 @@ def test_a_table_a_list_of_shops_and_a_list_of_roles_become_what_was_promised(sc
     assert set(given) == {"report.html", "orders.workbook.xlsx"}
     compared, wrong = differences(sales, cited(given["report.html"].decode()))
     assert compared >= 25
-    assert not wrong
+    assert not wrong, wrong
 
     given = script.files(pages, "deliverable")
     assert set(given) == {"report.html", "website.zip"}
