@@ -29,7 +29,8 @@ class Planned(Generic[T]):
     """The rows of a query, by the values that it is asked with.
 
     `written` makes the query of them, and must make the same one whatever they are: it is called once, with values that
-    stand for others. What says something else in SQL (None, an empty list, and on SQLite any list) is written anew.
+    stand for others. What says something else in SQL (None, an empty list) is written anew. Where a list is not sent as
+    one value, which is on SQLite, there is a statement for each length, doubled from one to the next.
     """
 
     def __init__(self, written: Callable[..., QuerySet[Any, T]]) -> None:
@@ -40,9 +41,11 @@ class Planned(Generic[T]):
         """Ask it. Raises ValueError where a value is not among what the statement is sent with."""
         connection = connections[DATABASE]
         values = tuple(list(one) if isinstance(one, _LISTS) else one for one in values)
-        if not all(_may_stand(one, connection) for one in values):
+        if not all(map(_may_stand, values)):
             return list(self._written(*values))
-        shape = (connection.vendor, *(_kind(one) for one in values))
+        if connection.vendor != "postgresql":
+            values = tuple(_lengthened(one) if isinstance(one, list) else one for one in values)
+        shape = (connection.vendor, *(_kind(one, connection) for one in values))
         plan = self._plans.get(shape)
         if plan is None:
             plan = self._plans[shape] = _plan(self._written, values, connection)
@@ -53,15 +56,21 @@ class Planned(Generic[T]):
         return next(iter(self(*values)), None)
 
 
-def _may_stand(value: Any, connection: BaseDatabaseWrapper) -> bool:
+def _may_stand(value: Any) -> bool:
     """Whether another value of its kind would be the same statement."""
     if isinstance(value, list):
-        return bool(value) and connection.vendor == "postgresql" and all(isinstance(one, UUID) for one in value)
+        return bool(value) and all(isinstance(one, UUID) for one in value)
     return isinstance(value, _PLAIN) and not isinstance(value, bool)
 
 
-def _kind(value: Any) -> str:
-    return type(value).__name__
+def _lengthened(keys: list[Any]) -> list[Any]:
+    """The same keys, the last of them as often as it takes to be as many as a power of two."""
+    return keys + keys[-1:] * ((1 << (len(keys) - 1).bit_length()) - len(keys))
+
+
+def _kind(value: Any, connection: BaseDatabaseWrapper) -> str:
+    many = len(value) if isinstance(value, list) and connection.vendor != "postgresql" else ""
+    return f"{type(value).__name__}{many}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +78,12 @@ class _Plan:
     query: QuerySet[Any, Any]
     compiler: SQLCompiler
     sql: str
-    # What is sent with it; where one of the values goes, its number.
+    # What is sent with it; where something of the values goes, its number among all that they consist of.
     sent: tuple[tuple[Any, int | None], ...]
 
     def asked(self, values: Sequence[Any], connection: BaseDatabaseWrapper) -> Iterable[Any]:
-        sent = [constant if place is None else _prepared(values[place], connection) for constant, place in self.sent]
+        given = _parts(values, connection)
+        sent = [constant if place is None else given[place] for constant, place in self.sent]
         compiler = copy.copy(self.compiler)
         compiler.connection = connection  # each thread has its own
         vars(compiler)["as_sql"] = lambda *_args, **_more: (self.sql, sent)
@@ -107,9 +117,9 @@ def _plan(written: Callable[..., QuerySet[Any, Any]], values: Sequence[Any], con
     query = written(*standing)
     compiler = query.query.get_compiler(DATABASE)
     sql, params = compiler.as_sql()
-    prepared = [_prepared(one, connection) for one in standing]
-    sent = [(param, prepared.index(param) if param in prepared else None) for param in params]
-    if missing := set(range(len(values))) - {place for _, place in sent}:
+    parts = _parts(standing, connection)
+    sent = [(param, parts.index(param) if param in parts else None) for param in params]
+    if missing := set(range(len(parts))) - {place for _, place in sent}:
         raise ValueError(f"The values {sorted(missing)} are not in the statement: {sql}")
     return _Plan(query, compiler, sql, tuple(sent))
 
@@ -118,7 +128,7 @@ def _standing_for(value: Any) -> Any:
     """A value of the same kind that nothing else in the statement is equal to."""
     match value:
         case list():
-            return [uuid4()]
+            return [uuid4() for _ in value]
         case UUID():
             return uuid4()
         case datetime():
@@ -127,6 +137,13 @@ def _standing_for(value: Any) -> Any:
             return uuid4().hex[:20]
         case _:
             return random.randrange(1 << 29, 1 << 30)
+
+
+def _parts(values: Iterable[Any], connection: BaseDatabaseWrapper) -> list[Any]:
+    """What the values consist of, as it is sent: on PostgreSQL a list is one, elsewhere each of its keys is."""
+    if connection.vendor == "postgresql":
+        return [_prepared(one, connection) for one in values]
+    return [_prepared(each, connection) for one in values for each in (one if isinstance(one, list) else [one])]
 
 
 def _prepared(value: Any, connection: BaseDatabaseWrapper) -> Any:

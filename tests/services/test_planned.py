@@ -73,6 +73,8 @@ def test_moments_and_numbers_and_lists_of_keys_may_be_asked_with(team: Team) -> 
     assert before(task.created_at, task.position) == []
     for keys in ([task.pk], {task.pk, uuid4()}, (uuid4(), uuid4(), task.pk)):
         assert among(keys, team.workspace.pk) == [task.pk]
+    for more in range(1, 10):
+        assert among([*(uuid4() for _ in range(more)), task.pk], team.workspace.pk) == [task.pk]
     assert among([], team.workspace.pk) == []
     assert among([uuid4()], team.workspace.pk) == []
 
