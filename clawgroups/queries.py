@@ -47,26 +47,34 @@ def asked_now(task: Task, now: datetime) -> UUID | None:
     return UUID(asked[-1])
 
 
-def unconfirmed_stops(agents: Iterable[UUID] | QuerySet[Any, Any]) -> list[tuple[UUID, UUID, datetime]]:
-    """Of these agents (ids, or a query for them) the stops that were not confirmed: agent, workspace, and when asked.
+def unconfirmed_stops(agents: Iterable[UUID]) -> list[tuple[UUID, UUID, datetime]]:
+    """The stops of these agents that were not confirmed: agent, workspace, and when asked.
 
     Only while the turn still is under way: it was not answered, and its program is not known to be gone.
     """
-    rows = _unconfirmed(agents) if isinstance(agents, QuerySet) else _unconfirmed_of(list(agents))
+    rows = _unconfirmed(list(agents))
     return [(agent, workspace, at) for agent, workspace, at in rows if workspace is not None and at is not None]
 
 
-def _unconfirmed(agents: Iterable[UUID] | QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+def unconfirmed_by(agent: Any) -> QuerySet[Command, Command]:
+    """The turns of an agent (or whatever stands for one in a query) whose stop was not confirmed."""
+    return _unconfirmed_turns().filter(agent_id=agent)
+
+
+def _unconfirmed_turns() -> QuerySet[Command, Command]:
     # By who was asked: a turn that a person steered is of that person's attempt.
-    turns = Command.objects.filter(state="sent", method=version.SESSION_PROMPT, agent_id__in=agents)
-    return (
-        turns.filter(attempt__stop="unconfirmed", attempt__ended_at__isnull=False)
+    turns = Command.objects.filter(state="sent", method=version.SESSION_PROMPT)
+    return turns.filter(attempt__stop="unconfirmed", attempt__ended_at__isnull=False)
+
+
+_unconfirmed: Planned[Any] = Planned(
+    lambda agents: (
+        _unconfirmed_turns()
+        .filter(agent_id__in=agents)
         .order_by("attempt__ended_at")
         .values_list("agent_id", "attempt__workspace_id", "attempt__ended_at")
     )
-
-
-_unconfirmed_of: Planned[Any] = Planned(_unconfirmed)
+)
 
 
 def given_to(run_id: UUID) -> QuerySet[Artifact, Artifact]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from agents.models import Agent, AgentKey
 from clawgroups.admin.reading import ReadOnlyAdmin, standing
 from clawgroups.admin.site import site
-from clawgroups.fragments import rooms
+from clawgroups.fragments import roster
 from clawgroups.services import agents, breakers
 
 
@@ -40,7 +40,7 @@ class AgentAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("presence"))
     def presence(self, agent: Agent) -> str:
-        return rooms.presences([agent.pk])[agent.pk]
+        return roster.presences([agent.pk])[agent.pk]
 
     @admin.display(description=_("skills"))
     def skill_list(self, agent: Agent) -> str:

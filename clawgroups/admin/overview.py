@@ -16,7 +16,7 @@ from agents.models import Agent
 from clawgroups import bus, canary, commit
 from clawgroups.coordinator import watchdog
 from clawgroups.core.lifecycle import TASK_OPEN
-from clawgroups.fragments import model_use, rooms
+from clawgroups.fragments import model_use, roster
 from clawgroups.models import Approval, Command, Lease, Run, Task, Workspace
 from clawgroups.services import trying_again
 
@@ -89,7 +89,7 @@ def overview() -> Overview:
     now = timezone.now()
     tasks = Task.objects.select_related("workspace", "run").filter(state__in=OPEN)
     agents = list(Agent.objects.filter(retired_at=None).select_related("owner").order_by("name", "pk"))
-    present = rooms.presences(agent.pk for agent in agents)
+    present = roster.presences(agent.pk for agent in agents)
     # A run that is not running has no task that must move.
     moving = tasks.filter(run__state__in=["running", "consolidating"])
     return Overview(

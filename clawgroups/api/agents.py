@@ -18,7 +18,7 @@ from clawgroups.api.paging import Paging, page
 from clawgroups.api.writing import Answer, operation_of, write
 from clawgroups.core.errors import NotFound
 from clawgroups.fragments.agents import Work
-from clawgroups.fragments.rooms import presences
+from clawgroups.fragments.roster import presences
 from clawgroups.models import Member
 from clawgroups.permissions import get_agent
 from clawgroups.services import agent_requests, agents, breakers, cards, enrolling, session_options

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 
 from agents.models import Connection, Skill
 from clawgroups.coordinator.history import history_of
@@ -85,13 +85,43 @@ _seats_in: Planned[Any] = Planned(
 
 def people_of(workspace_id: UUID) -> list[PersonSeat]:
     """The people's seats."""
-    here = Member.objects.filter(workspace_id=workspace_id, user__isnull=False, left_at=None)
-    columns = ("pk", "user_id", "name", "role", "user__is_active", "skills", "hours", "capacity")
-    return [PersonSeat(*row) for row in here.values_list(*columns)]
+    return [PersonSeat(*row) for row in _people_in(workspace_id)]
+
+
+_people_in: Planned[Any] = Planned(
+    lambda workspace_id: Member.objects.filter(workspace_id=workspace_id, user__isnull=False, left_at=None).values_list(
+        "pk", "user_id", "name", "role", "user__is_active", "skills", "hours", "capacity"
+    )
+)
 
 
 def _present(workspace_id: UUID) -> QuerySet[Member]:
     return Member.objects.filter(workspace_id=workspace_id, left_at=None, agent__isnull=False, agent__retired_at=None)
+
+
+def _agents_in(workspace_id: UUID) -> QuerySet[Member, Any]:
+    """The agents, named by a query: 300 ids took longer to be sent than to be found."""
+    return _present(workspace_id).values("agent_id")
+
+
+# Load is counted over all workspaces: an agent is one program, wherever it sits.
+_loads: Planned[tuple[UUID, int]] = Planned(
+    lambda workspace_id: (
+        Attempt.objects.filter(state__in=["offered", "working"], member__agent_id__in=_agents_in(workspace_id))
+        .values_list("member__agent_id")
+        .annotate(n=Count("pk"))
+    )
+)
+_online: Planned[UUID] = Planned(
+    lambda workspace_id, fresh: Connection.objects.filter(
+        agent_id__in=_agents_in(workspace_id), closed_at=None, ready_at__isnull=False, seen_at__gt=fresh
+    ).values_list("agent_id", flat=True)
+)
+_skills: Planned[tuple[UUID, str, int]] = Planned(
+    lambda workspace_id: Skill.objects.filter(agent_id__in=_agents_in(workspace_id)).values_list(
+        "agent_id", "name", "level"
+    )
+)
 
 
 def candidates_of(
@@ -103,20 +133,11 @@ def candidates_of(
 
 
 def _agents(workspace: Workspace, seats: Sequence[Seat], now: datetime) -> list[Candidate]:
-    # Named by a query: 300 ids took longer to be sent than to be found.
-    seated = _present(workspace.pk).values("agent_id")
-    # Load is counted over all workspaces: an agent is one program, wherever it sits.
-    live = Q(state__in=["offered", "working"])
-    loads = Attempt.objects.filter(live, member__agent_id__in=seated).values_list("member__agent_id")
-    busy = dict(loads.annotate(n=Count("pk")))
-    fresh = now - timedelta(seconds=timers_of(workspace).lost_contact)
-    open_links = Connection.objects.filter(
-        agent_id__in=seated, closed_at=None, ready_at__isnull=False, seen_at__gt=fresh
-    )
-    online = set(open_links.values_list("agent_id", flat=True))
-    unconfirmed = contact.unconfirmed(seated)
+    busy = dict(_loads(workspace.pk))
+    online = set(_online(workspace.pk, now - timedelta(seconds=timers_of(workspace).lost_contact)))
+    unconfirmed = contact.unconfirmed(seat.agent_id for seat in seats)
     skills: dict[UUID, dict[str, int]] = {}
-    for agent_id, name, level in Skill.objects.filter(agent_id__in=seated).values_list("agent_id", "name", "level"):
+    for agent_id, name, level in _skills(workspace.pk):
         skills.setdefault(agent_id, {})[name] = level
     history = history_of(workspace.pk, now)
     spent = budgets.agents_over({seat.agent_id: seat.budget for seat in seats if seat.budget}, now)

@@ -22,6 +22,7 @@ from clawgroups.core.actors import Actor
 from clawgroups.core.coordination import read_coordination
 from clawgroups.core.errors import Conflict
 from clawgroups.models import ModelCall, ModelServer, Run
+from clawgroups.planned import Planned
 from clawgroups.services import model_calls
 from clawgroups.services.perform import perform
 
@@ -108,9 +109,13 @@ def is_pending(call: ModelCall) -> bool:
 
 def pending(run: Run) -> dict[tuple[str, str], UUID]:
     """The questions of a run whose answers are still waited for: by kind and subject, the call."""
-    rows = ModelCall.objects.filter(run=run, state__in=OPEN).only("kind", "subject", "state", "give_up_at")
-    waited = [call for call in rows if is_pending(call) and not _hopeless(run, call)]
+    waited = [call for call in _open_calls(run.pk) if is_pending(call) and not _hopeless(run, call)]
     return {(call.kind, call.subject): call.pk for call in waited}
+
+
+_open_calls: Planned[ModelCall] = Planned(
+    lambda run_id: ModelCall.objects.filter(run=run_id, state__in=OPEN).only("kind", "subject", "state", "give_up_at")
+)
 
 
 def _hopeless(run: Run, call: ModelCall) -> str:

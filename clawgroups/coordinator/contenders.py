@@ -11,6 +11,7 @@ from django.db.models import Count, Q
 from clawgroups.core.fairness import Wish, allowance
 from clawgroups.core.matching import Candidate
 from clawgroups.models import Attempt, Member, Run, Task
+from clawgroups.planned import Planned
 
 
 def left_by_others(run: Run, seats: Mapping[UUID, UUID], candidates: Sequence[Candidate], now: datetime) -> int | None:
@@ -25,13 +26,18 @@ def left_by_others(run: Run, seats: Mapping[UUID, UUID], candidates: Sequence[Ca
     return allowance(candidates, wishes, in_hand.count())
 
 
-def _wishes(run: Run, mine: Mapping[UUID, UUID], now: datetime) -> list[Wish]:
-    """The ready tasks of other running runs, where agents of this one sit too."""
-    others = dict(
+_others: Planned[tuple[UUID, UUID]] = Planned(
+    lambda run_id: (
         Run.objects.filter(state="running", paused=False, budget_stop="")
-        .exclude(pk=run.pk)
+        .exclude(pk=run_id)
         .values_list("pk", "workspace_id")
     )
+)
+
+
+def _wishes(run: Run, mine: Mapping[UUID, UUID], now: datetime) -> list[Wish]:
+    """The ready tasks of other running runs, where agents of this one sit too."""
+    others = dict(_others(run.pk))
     if not others:
         return []
     here = Member.objects.filter(workspace_id__in=set(others.values()), agent_id__in=list(mine), left_at=None)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from clawgroups.coordinator.candidates import candidates_of, people_of, seats_of
 from clawgroups.coordinator.decide import need_of
-from clawgroups.coordinator.needs import surroundings_of
+from clawgroups.coordinator.needs import surroundings_of_task
 from clawgroups.coordinator.situation import view_of
 from clawgroups.core import deadline
 from clawgroups.core.acceptance import Verdict
@@ -89,7 +89,7 @@ def outlook(task: Task, attempt: Attempt, only: UUID | None = None) -> Outlook:
     """Who could take the task if it was handed back now; `only`: whether this member could."""
     now = timezone.now()
     seats, people = seats_of(task.workspace_id), people_of(task.workspace_id)
-    around = surroundings_of(Task.objects.filter(pk=task.pk), task.workspace_id, now, {task.kind})
+    around = surroundings_of_task(task, now)
     former = task.attempts.filter(member__agent__isnull=False).last()
     preferred = only or (former.member_id if former else None)
     brief = {**task.brief, "preferred": str(preferred or ""), "only": str(only or "")}

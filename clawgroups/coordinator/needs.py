@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -14,6 +15,7 @@ from clawgroups.core.learning import Chosen
 from clawgroups.core.match_parts import Learned
 from clawgroups.core.plan import PROSE
 from clawgroups.models import Attempt, Override, Session, Task
+from clawgroups.planned import Planned
 from clawgroups.queries import seats_by_rules
 
 OPEN = ("ready", "stuck", "in_review")
@@ -44,32 +46,61 @@ def open_tasks(run_id: UUID) -> QuerySet[Task]:
     return Task.objects.filter(run_id=run_id, state__in=OPEN)
 
 
-def surroundings_of(
-    mine: QuerySet[Task], workspace_id: UUID, now: datetime, kinds: Collection[str] = ()
+def _before(mine: QuerySet[Task]) -> QuerySet[Attempt, tuple[UUID, UUID]]:
+    done = Attempt.objects.filter(task__dependants__task__in=mine, state="accepted")
+    return done.values_list("task__dependants__task", "member_id")
+
+
+def _opened(mine: QuerySet[Task]) -> QuerySet[Session, tuple[UUID, UUID]]:
+    return Session.objects.filter(task__in=mine, state="open").values_list("task_id", "attempt__member_id")
+
+
+_before_run = Planned(lambda run_id: _before(open_tasks(run_id)))
+_opened_in_run = Planned(lambda run_id: _opened(open_tasks(run_id)))
+
+
+def surroundings_of_run(run_id: UUID, workspace_id: UUID, now: datetime, kinds: Collection[str]) -> Surroundings:
+    """Those of a run's open tasks, which are of these `kinds`: in as many queries however many they are."""
+    return _surroundings(_before_run(run_id), _opened_in_run(run_id), workspace_id, now, kinds)
+
+
+def surroundings_of_task(task: Task, now: datetime) -> Surroundings:
+    """Those of one task, in whatever state."""
+    mine = Task.objects.filter(pk=task.pk)
+    return _surroundings(_before(mine), _opened(mine), task.workspace_id, now, {task.kind})
+
+
+def _surroundings(
+    before: Iterable[tuple[UUID, UUID]],
+    opened: Iterable[tuple[UUID, UUID]],
+    workspace_id: UUID,
+    now: datetime,
+    kinds: Collection[str],
 ) -> Surroundings:
-    """Read in three queries, however many tasks; in one more where the `kinds` of the tasks hold prose."""
-    before = Attempt.objects.filter(task__dependants__task__in=mine, state="accepted")
-    opened = Session.objects.filter(task__in=mine, state="open")
-    return Surroundings(
-        _by_task(before.values_list("task__dependants__task", "member_id")),
-        _by_task(opened.values_list("task_id", "attempt__member_id")),
-        choices_of(workspace_id, now),
-        frozenset(seats_by_rules(workspace_id).values_list("pk", flat=True)) if PROSE in kinds else frozenset(),
-    )
+    # Who writes by rules counts only where something has to be written freely.
+    by_rules = seats_by_rules(workspace_id).values_list("pk", flat=True) if PROSE in kinds else ()
+    return Surroundings(_by_task(before), _by_task(opened), choices_of(workspace_id, now), frozenset(by_rules))
 
 
 def choices_of(workspace_id: UUID, now: datetime) -> tuple[Chosen, ...]:
     """The newest choices of people between two members who are still here."""
     since = now - timedelta(days=learning.DAYS)
-    rows = Override.objects.filter(
-        workspace_id=workspace_id, at__gte=since, proposed__left_at=None, chosen__left_at=None
-    ).exclude(proposed=None)
-    columns = ("skills", "actor__name", "chosen_id", "chosen__name", "proposed_id", "proposed__name")
     return tuple(
         Chosen(frozenset(map(str, skills)), str(by or "Somebody"), chosen, chosen_name, passed, passed_name)
-        for skills, by, chosen, chosen_name, passed, passed_name in rows.values_list(*columns)[: learning.MOST]
+        for skills, by, chosen, chosen_name, passed, passed_name in _choices(workspace_id, since)
         if passed is not None and passed_name is not None
     )
+
+
+_choices: Planned[Any] = Planned(
+    lambda workspace_id, since: (
+        Override.objects.filter(workspace_id=workspace_id, at__gte=since, proposed__left_at=None, chosen__left_at=None)
+        .exclude(proposed=None)
+        .values_list("skills", "actor__name", "chosen_id", "chosen__name", "proposed_id", "proposed__name")[
+            : learning.MOST
+        ]
+    )
+)
 
 
 def _by_task(pairs: Iterable[tuple[UUID, UUID]]) -> dict[UUID, Members]:

@@ -8,20 +8,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
-
 from agents.models import Agent
 from clawgroups.coordinator.candidates import PersonSeat, Seat, candidates_of, people_of, seats_of
 from clawgroups.coordinator.consult import pending
 from clawgroups.coordinator.contenders import left_by_others
-from clawgroups.coordinator.needs import Surroundings, open_tasks, surroundings_of
+from clawgroups.coordinator.needs import Surroundings, open_tasks, surroundings_of_run
 from clawgroups.core.coordination import read_coordination
 from clawgroups.core.match_parts import Learned
 from clawgroups.core.matching import Candidate
 from clawgroups.core.plan import PROSE
 from clawgroups.core.replan_asked import id_of, read_asked
-from clawgroups.models import Artifact, Attempt, Run, Task
+from clawgroups.models import Attempt, Run, Task
 from clawgroups.planned import Planned
+from clawgroups.queries import inputs_of
 from clawgroups.services import agent_judges, budgets, late
 from clawgroups.services.deadlines import name_of
 from clawgroups.services.dependants import Told, to_tell
@@ -123,7 +122,6 @@ class Situation:
 def situation_of(run: Run, now: datetime) -> Situation:
     """Read a run's situation."""
     seats, people = seats_of(run.workspace_id), people_of(run.workspace_id)
-    inputs = Artifact.objects.filter(run=run, kind="input").order_by("created_at")
     candidates = candidates_of(run.workspace, seats, people, now)
     working = [c for c in candidates if not c.is_person]
     planning = run.state == "planning"
@@ -144,7 +142,7 @@ def situation_of(run: Run, now: datetime) -> Situation:
         descriptions={s.pk: _description(agents[s.agent_id]) for s in seats if planning}
         | {p.pk: " ".join(p.skills) for p in people if planning},
         builtin=frozenset(s.pk for s in seats if planning and agents[s.agent_id].is_builtin),
-        inputs=tuple(InputView(a.name, a.sha256, a.content_type) for a in inputs),
+        inputs=tuple(InputView(a.name, a.sha256, a.content_type) for a in inputs_of(run.pk)),
         author=name_of(run),
         owners=_owners(seats, people),
         to_tell=to_tell(run) if run.state == "running" else (),
@@ -179,14 +177,18 @@ def _description(agent: Agent) -> str:
     return f"{agent.description} {skills}"
 
 
+_with_late: Planned[UUID] = Planned(
+    lambda run_id: Attempt.objects.filter(
+        task__run=run_id, late_at__isnull=False, task__state__in=("ready", "stuck")
+    ).values_list("task_id", flat=True)
+)
 _open_tasks: Planned[Task] = Planned(lambda run_id: open_tasks(run_id).order_by("position"))
 
 
 def _tasks(run: Run, now: datetime) -> list[TaskView]:
     rows = _open_tasks(run.pk)
-    waiting = Q(task__run=run, late_at__isnull=False, task__state__in=("ready", "stuck"))
-    late_ones = late.adoptable_of(set(Attempt.objects.filter(waiting).values_list("task_id", flat=True)))
-    around = surroundings_of(open_tasks(run.pk), run.workspace_id, now, {task.kind for task in rows})
+    late_ones = late.adoptable_of(set(_with_late(run.pk)))
+    around = surroundings_of_run(run.pk, run.workspace_id, now, {task.kind for task in rows})
     return [view_of(task, around, late_ones[task.pk].pk if task.pk in late_ones else None) for task in rows]
 
 

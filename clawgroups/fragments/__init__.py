@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.template.loader import get_template
 
-from clawgroups.fragments import cells, messages, rooms, tasks
+from clawgroups.fragments import cells, messages, rooms, roster, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ FRAGMENTS: dict[str, Fragment] = {
     "room_aim": Fragment("workspaces/_aim.html", "room", rooms.aims_of),
     "room_unseen": Fragment("workspaces/_unseen.html", "unseen", rooms.unseen_of),
     "room_current": Fragment("workspaces/_current.html", "room", rooms.rooms_of),
-    "seat": Fragment("members/_seat.html", "seat", rooms.seats_of, lambda s: f"seats-{s.member.workspace_id}"),
+    "seat": Fragment("members/_seat.html", "seat", roster.seats_of, lambda s: f"seats-{s.member.workspace_id}"),
     "fleet_cell": Fragment("runs/views/_cell.html", "cell", cells.cells_of, lambda c: f"fleet-{c.member.workspace_id}"),
 }
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
 from clawgroups.core.breaker import NO_WORK, Breaker, read
-from clawgroups.fragments.rooms import presences
+from clawgroups.fragments.roster import Presence, presence, presence_since, with_presence
 from clawgroups.models import Approval, Attempt, Member
-from clawgroups.queries import unconfirmed_stops
+from clawgroups.planned import Planned
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 # How an agent can stand, what matters most first. The words and shapes are among the states of `web.tags`.
 STANDS = ("asks", "lost", "quiet", "working", "offered", "free", "resting", "offline")
@@ -128,40 +131,47 @@ class Cell:
 
 def cells(wanted: Q, *more: str) -> list[Cell]:
     """The cells of the agents that sit at these seats, by name. `more`: what of their rows is prefetched."""
-    members = list(
-        Member.objects.filter(wanted, left_at=None, agent__isnull=False)
-        .select_related("agent__owner")
-        .prefetch_related(*more)
-        .defer(*(f"agent__{column}" for column in UNSEEN))
-        .order_by("name", "id")
-    )
-    agents = [member.agent_id for member in members if member.agent_id is not None]
-    present = presences(agents)
-    ignoring = {agent for agent, _, _ in unconfirmed_stops(agents)}
-    hands = hands_of([member.pk for member in members])
-    return [
-        Cell(m, present.get(m.agent_id, "never"), hands.get(m.pk, ()), m.agent_id in ignoring)
-        for m in members
-        if m.agent_id is not None
-    ]
+    return _cells(list(with_presence(_members(wanted).prefetch_related(*more), presence_since())))
 
 
 def cells_of(ids: Iterable[UUID]) -> list[Cell]:
     """The cells of these seats; those of people have none."""
-    return cells(Q(pk__in=list(ids)))
+    return _cells(_members_asked(list(ids), presence_since()))
+
+
+def _members(wanted: Q) -> QuerySet[Member, Member]:
+    return (
+        Member.objects.filter(wanted, left_at=None, agent__isnull=False)
+        .select_related("agent__owner")
+        .defer(*(f"agent__{column}" for column in UNSEEN))
+        .order_by("name", "id")
+    )
+
+
+_members_asked: Planned[WithAnnotations[Member, Presence]] = Planned(
+    lambda ids, since: with_presence(_members(Q(pk__in=ids)), since)
+)
+
+
+def _cells(members: Sequence[WithAnnotations[Member, Presence]]) -> list[Cell]:
+    hands = hands_of([member.pk for member in members])
+    return [Cell(m, presence(m.is_online, m.was_seen), hands.get(m.pk, ()), m.ignores_stop) for m in members]
+
+
+def _in_hand(members: Sequence[UUID]) -> QuerySet[Attempt, Any]:
+    asked = Approval.objects.filter(attempt=OuterRef("pk"), state="open")
+    rows = Attempt.objects.filter(member__in=members, state__in=["offered", "working"]).annotate(asks=Exists(asked))
+    columns = ("pk", "task_id", "task__title", "task__run_id", "state", "contact", "begun_at", "quiet_since", "asks")
+    return rows.order_by("offered_at", "pk").values_list("member_id", "offered_at", *columns, "plan", "progress")
+
+
+_hands: Planned[Any] = Planned(_in_hand)
 
 
 def hands_of(members: Sequence[UUID]) -> dict[UUID, tuple[Hand, ...]]:
     """What these members have in hand, by member, what was begun first in front."""
-    asked = Approval.objects.filter(attempt=OuterRef("pk"), state="open")
-    rows = (
-        Attempt.objects.filter(member__in=members, state__in=["offered", "working"])
-        .annotate(asks=Exists(asked))
-        .order_by("offered_at", "pk")
-    )
-    columns = ("pk", "task_id", "task__title", "task__run_id", "state", "contact", "begun_at", "quiet_since", "asks")
     found: dict[UUID, tuple[Hand, ...]] = {}
-    for member, offered, *said in rows.values_list("member_id", "offered_at", *columns, "plan", "progress"):
+    for member, offered, *said in _hands(members):
         said[6] = said[6] or offered
         found[member] = (*found.get(member, ()), Hand(*said))
     return found

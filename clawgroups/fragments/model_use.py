@@ -21,6 +21,7 @@ from clawgroups.core.durations import say_duration
 from clawgroups.core.lifecycle import RUN_TERMINAL
 from clawgroups.core.model_servers import is_exposed
 from clawgroups.models import ModelCall, ModelServer, Run, Task, Usage, Workspace
+from clawgroups.planned import Planned
 from clawgroups.wording import say
 
 # What a test looks at, in the order in which it is shown.
@@ -57,16 +58,14 @@ def stands_in(run: Run) -> str:
     """Why the built-in coordinator plans instead of a model that there is; empty where it does not."""
     if not run.fallback or not read_coordination(run.workspace.coordination).use_model:
         return ""
-    return clause(run.fallback) if ModelServer.objects.filter(enabled=True).exists() else ""
+    return clause(run.fallback) if _servers() else ""
 
 
 def planner_of(run: Run) -> Planner:
     """Who plans this run now, or did last."""
     if run.fallback:
         return Planner(why=clause(run.fallback))
-    # The few calls that plan, and not the many about its tasks: a run is drawn at each step of each of them.
-    asked = ModelCall.objects.filter(run=run, kind__in=PLANS, state="answered", server__isnull=False)
-    last = asked.select_related("server").only("model", "server__name").order_by("-created_at").first()
+    last = _planned_by.first(run.pk)
     if last is not None and last.server is not None:
         return Planner(short(last.model), last.server.name)
     if run.state in RUN_TERMINAL:
@@ -74,11 +73,23 @@ def planner_of(run: Run) -> Planner:
     return planner_here(run.workspace)
 
 
+# The few calls that plan, and not the many about its tasks: a run is drawn at each step of each of them.
+_planned_by: Planned[ModelCall] = Planned(
+    lambda run_id: (
+        ModelCall.objects.filter(run=run_id, kind__in=PLANS, state="answered", server__isnull=False)
+        .select_related("server")
+        .only("model", "server__name")
+        .order_by("-created_at")[:1]
+    )
+)
+_servers: Planned[ModelServer] = Planned(lambda: ModelServer.objects.filter(enabled=True))
+
+
 def planner_here(workspace: Workspace) -> Planner:
     """Who would plan a new run in this workspace."""
     if not read_coordination(workspace.coordination).use_model:
         return Planner(why=_("this workspace does without a model"))
-    servers = [ServerView(row) for row in ModelServer.objects.filter(enabled=True)]
+    servers = [ServerView(row) for row in _servers()]
     for view in servers:
         if view.state not in ("resting", "off"):
             return Planner(short(view.server.model), view.server.name)

@@ -7,25 +7,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, partial
+from typing import TYPE_CHECKING, TypedDict
 from uuid import UUID
 
-from django.conf import settings
-from django.db.models import Count, Exists, Max, OuterRef, Q
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from agents.models import Agent, Connection
-from clawgroups.core.breaker import Breaker, read
 from clawgroups.core.forecast import Forecast, read_forecast
 from clawgroups.core.lifecycle import RUN_TERMINAL, TASK_TERMINAL, RunState, TaskState
 from clawgroups.core.replan_asked import id_of
-from clawgroups.core.timers import Timers
 from clawgroups.fragments.files import finals_first
 from clawgroups.fragments.model_use import Planner, planner_of, stands_in
 from clawgroups.fragments.stop_progress import Progress, progress_of
 from clawgroups.fragments.tasks import TaskCard, cards, foremost, shown_state
-from clawgroups.models import Artifact, Attempt, Member, Message, Run, Task, Workspace
-from clawgroups.queries import people_here, unconfirmed_stops, unseen_rules
+from clawgroups.models import Artifact, Attempt, Message, Run, Task, Workspace
+from clawgroups.planned import Planned
+from clawgroups.queries import unseen_rules
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 STRIP = 150
 FOREMOST = 24
@@ -219,32 +220,6 @@ class RunView:
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
-    """A member with what is known of its presence."""
-
-    member: Member
-    presence: str = ""
-    busy: int = 0
-    doing: str = ""
-    # It was asked to stop other work and has not confirmed it, so that it gets nothing new.
-    ignores_stop: bool = False
-
-    @property
-    def agent(self) -> Agent | None:
-        return self.member.agent
-
-    @property
-    def breaker(self) -> Breaker:
-        """Whether an agent gets work."""
-        agent = self.member.agent
-        return Breaker() if agent is None else read(agent.breaker, agent.breaker_until, agent.health)
-
-    @property
-    def name(self) -> str:
-        return self.member.name
-
-
-@dataclass(frozen=True, slots=True)
 class Room:
     """A workspace with the run that its page shows."""
 
@@ -253,29 +228,58 @@ class Room:
 
 
 def runs(wanted: Q, limit: int = 1000) -> list[RunView]:
-    """Runs with their tasks counted, newest first, in four queries, and one more when a file is looked at."""
-    rows = list(Run.objects.filter(wanted).select_related("created_by", "workspace").order_by("-created_at")[:limit])
+    """Runs with their tasks counted, newest first, in two or three queries, and one more when a file is looked at."""
+    return _views(list(_runs(wanted)[:limit]))
+
+
+def runs_of(ids: Iterable[UUID]) -> list[RunView]:
+    """These runs."""
+    return _views(_runs_asked(list(ids)))
+
+
+class _Said(TypedDict):
+    said_at: datetime | None
+
+
+def _runs(wanted: Q) -> QuerySet[WithAnnotations[Run, _Said]]:
+    said = Message.objects.filter(run=OuterRef("pk")).order_by("created_at").values("created_at")[:1]
+    rows = Run.objects.filter(wanted).select_related("created_by", "workspace")
+    return rows.annotate(said_at=Subquery(said)).order_by("-created_at")
+
+
+_runs_asked: Planned[WithAnnotations[Run, _Said]] = Planned(lambda ids: _runs(Q(pk__in=ids)))
+_counted: Planned[tuple[UUID, str, str, int, int]] = Planned(
+    lambda ids: (
+        Task.objects.filter(run__in=ids)
+        .order_by()
+        .values_list("run_id", "state", "blocked_on")
+        .annotate(number=Count("pk"), path=Max("bottom_level"))
+    )
+)
+_stands: Planned[tuple[UUID, str, str, str]] = Planned(
+    lambda ids: (
+        Task.objects.filter(run__in=ids).order_by("position").values_list("run_id", "state", "paused", "failure")
+    )
+)
+
+
+def _views(rows: Sequence[WithAnnotations[Run, _Said]]) -> list[RunView]:
     ids = [run.pk for run in rows]
     groups: dict[UUID, list[Group]] = {}
-    tasks = Task.objects.filter(run__in=ids)
-    counted = tasks.order_by().values_list("run_id", "state", "blocked_on")
-    for run_id, *group in counted.annotate(number=Count("pk"), path=Max("bottom_level")):
-        groups.setdefault(run_id, []).append(Group(*group))
+    for run_id, state, blocked_on, number, path in _counted(ids):
+        groups.setdefault(run_id, []).append(Group(state, blocked_on, number, path))
     few = [pk for pk, found in groups.items() if sum(group.number for group in found) <= STRIP]
     strips: dict[UUID, list[str]] = {}
-    ordered = tasks.filter(run__in=few).order_by("position")
-    for run_id, *stands in ordered.values_list("run_id", "state", "paused", "failure"):
-        strips.setdefault(run_id, []).append(shown_state(*stands))
+    for run_id, state, paused, failure in _stands(few) if few else ():
+        strips.setdefault(run_id, []).append(shown_state(state, paused, failure))
     shelf: Mapping[UUID, list[Artifact]] = SimpleLazyObject(partial(_files, ids))  # type: ignore[assignment]
-    said = Message.objects.filter(run__in=ids).order_by("-created_at").values_list("run_id", "created_at")
-    first: dict[UUID | None, datetime] = dict(said)
     return [
         RunView(
             run,
             tuple(groups.get(run.pk, ())),
             tuple(strips.get(run.pk, ())),
             shelf,
-            first.get(run.pk),
+            run.said_at,
         )
         for run in rows
     ]
@@ -286,11 +290,6 @@ def _files(ids: Sequence[UUID]) -> dict[UUID, list[Artifact]]:
     for row in Artifact.objects.filter(run__in=ids).exclude(kind__in=("late", "draft", "kept")).select_related("task"):
         files.setdefault(row.run_id, []).append(row)
     return files
-
-
-def runs_of(ids: Iterable[UUID]) -> list[RunView]:
-    """These runs."""
-    return runs(Q(pk__in=list(ids)))
 
 
 def rooms_of(ids: Iterable[UUID]) -> list[Room]:
@@ -326,7 +325,10 @@ def unseen(workspace: Workspace) -> Unseen:
 
 def unseen_of(ids: Iterable[UUID]) -> list[Unseen]:
     """The same of these workspaces; none of one whose goal and rules were never changed."""
-    return [unseen(one) for one in Workspace.objects.filter(pk__in=list(ids), rules_version__gt=1)]
+    return [unseen(one) for one in _with_other_rules(list(ids))]
+
+
+_with_other_rules: Planned[Workspace] = Planned(lambda ids: Workspace.objects.filter(pk__in=ids, rules_version__gt=1))
 
 
 def current_run(workspace_id: UUID) -> RunView | None:
@@ -334,46 +336,3 @@ def current_run(workspace_id: UUID) -> RunView | None:
     here = Run.objects.filter(workspace=workspace_id, kind="goal").order_by("-created_at")
     found = here.exclude(state__in=[s.value for s in RUN_TERMINAL]).first() or here.first()
     return runs_of([found.pk])[0] if found else None
-
-
-def presences(ids: Iterable[UUID]) -> dict[UUID, str]:
-    """`online`, `offline` or `never`, by agent: presence is a lease that must be renewed."""
-    since = timezone.now() - timedelta(seconds=Timers().scaled(settings.CLOCK_SCALE).lost_contact)
-    links = Connection.objects.filter(agent=OuterRef("pk"))
-    alive = links.filter(closed_at=None, ready_at__isnull=False, seen_at__gte=since)
-    agents = Agent.objects.filter(pk__in=list(ids)).annotate(is_online=Exists(alive), was_seen=Exists(links))
-    found = agents.values_list("pk", "is_online", "was_seen")
-    return {pk: "online" if here else "offline" if seen else "never" for pk, here, seen in found}
-
-
-def seats(wanted: Q, most: int | None = None, *more: str) -> list[Seat]:
-    """Present members with presence and what they are at, those who came first. `more`: what is prefetched of them."""
-    members = list(
-        Member.objects.filter(wanted, left_at=None)
-        .select_related("agent", "user")
-        .defer(*(f"agent__{column}" for column in ("announced", "offered", "preferences", "toolkits", "description")))
-        .prefetch_related(*more)
-        .order_by("joined_at", "id")[:most]
-    )
-    present = presences(m.agent_id for m in members if m.agent_id)
-    here = set(people_here().filter(user__in=[m.user_id for m in members if m.user_id]))
-    ignoring = {agent_id for agent_id, _, _ in unconfirmed_stops([m.agent_id for m in members if m.agent_id])}
-    at: dict[UUID, list[str]] = {}
-    work = Attempt.objects.filter(member__in=[m.pk for m in members], state__in=["offered", "working"])
-    for member_id, title in work.values_list("member_id", "task__title"):
-        at.setdefault(member_id, []).append(title)
-    return [
-        Seat(
-            m,
-            present.get(m.agent_id, "") if m.agent_id else "online" if m.user_id in here else "",
-            len(at.get(m.pk, ())),
-            next(iter(at.get(m.pk, ())), ""),
-            m.agent_id in ignoring,
-        )
-        for m in members
-    ]
-
-
-def seats_of(ids: Iterable[UUID]) -> list[Seat]:
-    """These members."""
-    return seats(Q(pk__in=list(ids)))

@@ -19,6 +19,7 @@ from clawgroups.fragments.late import LateResult, late_of
 from clawgroups.fragments.ranking import Ranked, ranking_of
 from clawgroups.fragments.stops import Overrun, overruns_of
 from clawgroups.models import Approval, Artifact, Attempt, ControlRequest, Dependency, Draft, Step, Task
+from clawgroups.planned import Planned
 from clawgroups.queries import asked_now
 
 if TYPE_CHECKING:
@@ -228,17 +229,26 @@ def _tasks(wanted: Q) -> QuerySet[WithAnnotations[Task, _CardRow]]:
     )
 
 
+_tasks_shown: Planned[WithAnnotations[Task, _CardRow]] = Planned(lambda ids: _tasks(Q(pk__in=ids)).only(*SHOWN))
+_edges: Planned[tuple[UUID, str, str | None]] = Planned(
+    lambda ids: (
+        Dependency.objects.filter(task__in=ids)
+        .order_by("parent__position")
+        .values_list("task_id", "parent__title", "parent__holder__name")
+    )
+)
+
+
 def cards(wanted: Q) -> list[TaskCard]:
     """Cards of the tasks that match, in plan order. Their rows hold what a card shows (`SHOWN`) and no more."""
     return _with_parents(_tasks(wanted).only(*SHOWN))
 
 
-def _with_parents(rows: QuerySet[WithAnnotations[Task, _CardRow]]) -> list[TaskCard]:
+def _with_parents(rows: Iterable[WithAnnotations[Task, _CardRow]]) -> list[TaskCard]:
     tasks = list(rows)
     names: dict[UUID, list[str]] = {}
     held: dict[UUID, list[tuple[str, str]]] = {}
-    edges = Dependency.objects.filter(task__in=[t.pk for t in tasks]).order_by("parent__position")
-    for child, title, holder in edges.values_list("task_id", "parent__title", "parent__holder__name"):
+    for child, title, holder in _edges([t.pk for t in tasks]):
         names.setdefault(child, []).append(title)
         if holder is not None:
             held.setdefault(child, []).append((title, holder))
@@ -256,7 +266,7 @@ def dependants_of(ids: Iterable[UUID]) -> list[UUID]:
 
 def cards_of(ids: Iterable[UUID]) -> list[TaskCard]:
     """Cards of these tasks."""
-    return cards(Q(pk__in=list(ids)))
+    return _with_parents(_tasks_shown(list(ids)))
 
 
 def foremost(run_id: UUID, most: int) -> list[TaskCard]:
@@ -320,10 +330,14 @@ def line_words(text: str) -> str:
 
 def steps_of(ids: Iterable[UUID]) -> list[Step]:
     """These steps."""
-    # What exactly they did is loaded from an address of its own.
-    return list(Step.objects.defer("detail").filter(pk__in=list(ids)).order_by("ordinal"))
+    return _steps(list(ids))
 
 
 def attempts_of(ids: Iterable[UUID]) -> list[Attempt]:
     """These attempts, for the agent's own plan."""
-    return list(Attempt.objects.filter(pk__in=list(ids)))
+    return _attempts(list(ids))
+
+
+# What exactly they did is loaded from an address of its own.
+_steps: Planned[Step] = Planned(lambda ids: Step.objects.defer("detail").filter(pk__in=ids).order_by("ordinal"))
+_attempts: Planned[Attempt] = Planned(lambda ids: Attempt.objects.filter(pk__in=ids))

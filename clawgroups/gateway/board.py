@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 from clawgroups.core.actors import Actor
 from clawgroups.core.lifecycle import TASK_TERMINAL
-from clawgroups.fragments.rooms import seats
+from clawgroups.fragments.roster import seats
 from clawgroups.models import Dependency, Entry, Member, Memory, Session, Task, Workspace
 from clawgroups.permissions import require, seats_kept
 from clawgroups.services.artifacts import live_session

@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from agents.models import Agent, Announcement, Connection
@@ -240,10 +239,10 @@ def lost_links(silent_since: datetime) -> list[Connection]:
     return list(Connection.objects.select_related("agent").filter(closed_at=None, seen_at__lte=silent_since))
 
 
-def unconfirmed(agents: Iterable[UUID] | QuerySet[Any, Any]) -> dict[UUID, datetime]:
-    """Agents that did not confirm a stop, each with the moment at which the socket of that time is closed.
+def unconfirmed(agents: Iterable[UUID]) -> dict[UUID, datetime]:
+    """Of these agents those that did not confirm a stop, each with the moment at which the socket of then is closed.
 
-    `agents`: ids, or a query for them. They get nothing new until the turn is answered, or their program is gone and
+    They get nothing new until the turn is answered, or their program is gone and
     with it the turn.
     """
     rows = unconfirmed_stops(agents)

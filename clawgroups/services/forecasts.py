@@ -19,7 +19,7 @@ from clawgroups.core.forecast import Forecast, Helper, Known, forecast, read_for
 from clawgroups.core.matching import NEEDS_LOGIN, OFFLINE, QUARANTINED, RESTING
 from clawgroups.core.plan import PlanTask
 from clawgroups.core.record import DAYS
-from clawgroups.fragments.rooms import presences
+from clawgroups.fragments.roster import presences
 from clawgroups.models import Attempt, Dependency, Member, Run, Task, Usage
 from clawgroups.services import contact
 from clawgroups.services.plan_changes import read_plan

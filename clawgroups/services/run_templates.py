@@ -15,7 +15,7 @@ from clawgroups.core.plan import parse_plan
 from clawgroups.core.run_templates.filling import Filled, Helper, fill
 from clawgroups.core.run_templates.library import template_of
 from clawgroups.core.run_templates.shape import Template
-from clawgroups.fragments.rooms import presences
+from clawgroups.fragments.roster import presences
 from clawgroups.permissions import require
 from clawgroups.queries import WITHOUT_MODEL, seats_by_rules, seats_with_words
 from clawgroups.services import installation, template_inputs

@@ -18,7 +18,7 @@ from agents.models import Agent, AgentKey, Connection, Enrolment
 from clawgroups.core import announced, machine_policy
 from clawgroups.core.actors import Actor
 from clawgroups.core.announced import Difference
-from clawgroups.fragments import rooms
+from clawgroups.fragments import roster
 from clawgroups.fragments.agents import Work, changes_of, moves_of
 from clawgroups.models import Member
 from clawgroups.permissions import get_agent
@@ -134,7 +134,7 @@ def present(found: Agent) -> dict[str, Any]:
     told = found.announced if isinstance(found.announced, dict) else {}
     login = told.get("needs_login")
     # Looked up before its line: whoever is seen to be here has one by then.
-    presence = rooms.presences([found.pk]).get(found.pk, "never")
+    presence = roster.presences([found.pk]).get(found.pk, "never")
     link = Connection.objects.filter(agent=found).order_by("-epoch").first()
     return {
         "agent": found,

@@ -18,7 +18,7 @@ from agents.models import Agent, AgentKey, Skill
 from clawgroups.core.actors import Actor
 from clawgroups.core.breaker import Breaker
 from clawgroups.core.errors import NotFound
-from clawgroups.fragments import rooms
+from clawgroups.fragments import roster
 from clawgroups.permissions import get_agent
 from clawgroups.queries import unconfirmed_stops
 from clawgroups.services import agents, breakers
@@ -51,7 +51,7 @@ def agent_list(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     shared = Q(seats__left_at=None, seats__workspace__members__in=seats_of(actor))
     found = Agent.objects.filter(Q(owner=actor.user_id) | shared).distinct().prefetch_related("skills").order_by("name")
-    present = rooms.presences(a.pk for a in found)
+    present = roster.presences(a.pk for a in found)
     ignoring = {agent_id for agent_id, _, _ in unconfirmed_stops([a.pk for a in found])}
     listed = [
         AgentCard(a, present[a.pk], a.owner_id == actor.user_id or actor.is_staff, a.pk in ignoring) for a in found

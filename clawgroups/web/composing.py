@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from clawgroups.core.addressing import COORDINATOR, Addressee, named, reach
 from clawgroups.core.commands import KNOWN, command_of
-from clawgroups.fragments import rooms
+from clawgroups.fragments import roster
 from clawgroups.models import Member
 from clawgroups.permissions import get_workspace
 from clawgroups.queries import people_here
@@ -25,7 +25,7 @@ def handles(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     """Everybody else here, as options to name: who is here comes first, and people before agents."""
     actor = actor_of(request)
     found = get_workspace(actor, workspace_id, "workspace.view")
-    seats = sorted(rooms.seats(Q(workspace=found)), key=_nearness)
+    seats = sorted(roster.seats(Q(workspace=found)), key=_nearness)
     taken = any(seat.member.handle.casefold() == COORDINATOR for seat in seats)
     seats = [seat for seat in seats if seat.member.user_id is None or seat.member.user_id != actor.user_id]
     context = {"seats": seats, "coordinator": "" if taken else COORDINATOR}
@@ -34,7 +34,7 @@ def handles(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     return response
 
 
-def _nearness(seat: rooms.Seat) -> tuple[bool, bool, str]:
+def _nearness(seat: roster.Seat) -> tuple[bool, bool, str]:
     return seat.presence != "online", seat.agent is not None, seat.name.casefold()
 
 
@@ -49,7 +49,7 @@ def wake_preview(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     rows = list(seats.values_list("handle", "name", "agent_id", "user_id"))
     names = {name.casefold() for name in named(text)}
     asked = [agent for handle, _, agent, _ in rows if agent is not None and handle.casefold() in names]
-    there = rooms.presences(asked)
+    there = roster.presences(asked)
     members = [
         Addressee(handle, name, agent is not None, user in here if agent is None else there.get(agent) == "online")
         for handle, name, agent, user in rows

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from agents.models import Agent
 from clawgroups.core.actors import Actor
 from clawgroups.core.errors import Invalid, NotFound
-from clawgroups.fragments import rooms
+from clawgroups.fragments import roster
 from clawgroups.models import Member
 from clawgroups.permissions import get_member, get_workspace
 from clawgroups.services import members, ownership
@@ -34,7 +34,7 @@ def member_list(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
 def _show(request: HttpRequest, workspace_id: UUID, form: PersonForm, status: int = 200) -> HttpResponse:
     actor = actor_of(request)
     found = get_workspace(actor, workspace_id, "workspace.view")
-    seats = rooms.seats(Q(workspace=found), None, "agent__skills")
+    seats = roster.seats(Q(workspace=found), None, "agent__skills")
     context = {
         "follows": follows([found]),
         "workspace": found,

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from clawgroups.core.acceptance import Finding, Verdict
 from clawgroups.core.actors import Actor
 from clawgroups.core.errors import Invalid
-from clawgroups.fragments import rooms
+from clawgroups.fragments import rooms, roster
 from clawgroups.fragments.messages import messages_of
 from clawgroups.fragments.neighbours import neighbours_of
 from clawgroups.fragments.tasks import TaskNow, now_of
@@ -97,7 +97,7 @@ def _context(actor: Actor, found: Task) -> dict[str, Any]:
         "asked": seat is not None and asked_now(now.task, timezone.now()) == seat.pk,
         "offered": is_offered(now.task, now.task.attempt, timezone.now()),
         "asks": questions(Q(task=found)) if viewer.can["approval_view"] else [],
-        "agents": rooms.seats(Q(workspace=found.workspace_id, agent__isnull=False))
+        "agents": roster.seats(Q(workspace=found.workspace_id, agent__isnull=False))
         if viewer.can["task_assign"]
         else [],
         **drafts.shown(now, viewer),

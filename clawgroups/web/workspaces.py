@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from agents.models import Agent
 from clawgroups.core.actors import Actor
 from clawgroups.core.run_templates.library import TEMPLATES
-from clawgroups.fragments import pieces, rooms
+from clawgroups.fragments import pieces, rooms, roster
 from clawgroups.fragments.messages import whole
 from clawgroups.models import Member, Message, Run, Workspace
 from clawgroups.permissions import get_workspace
@@ -99,7 +99,7 @@ def _list(request: HttpRequest, form: WorkspaceForm, status: int = 200) -> HttpR
 def _beginning(actor: Actor) -> dict[str, Any]:
     """Who has never had anything done is shown the ways to begin; and how their own agent stands, if they have one."""
     own = Agent.objects.filter(owner=actor.user_id, is_builtin=False, retired_at=None).order_by("-created_at").first()
-    present = rooms.presences([own.pk])[own.pk] if own is not None else ""
+    present = roster.presences([own.pk])[own.pk] if own is not None else ""
     return {"begins": True, "own_agent": own, "presence": present, "templates": TEMPLATES}
 
 
@@ -150,7 +150,7 @@ def show_room(
     views = rooms.runs(Q(workspace=found, kind="goal"), RUNS + 1)
     viewer = Viewer(actor, found.pk)
     new = new_line(recent, viewer)
-    seats = rooms.seats(Q(workspace=found), SEATS + 1)
+    seats = roster.seats(Q(workspace=found), SEATS + 1)
     context = {
         "follows": follows([found]),
         "room": rooms.Room(found, rooms.current_run(found.pk)),

@@ -16,7 +16,7 @@ from agents import tokens
 from agents.ids import new_id
 from agents.models import Agent, Enrolment
 from agents.protocol.acp import parse_initialize
-from clawgroups.fragments import rooms
+from clawgroups.fragments import roster
 from clawgroups.gateway.hello import announced
 from clawgroups.services import contact, enrolling
 from clawgroups.services.perform import perform
@@ -169,7 +169,7 @@ def test_a_machine_that_comes_in_while_the_page_is_made_is_shown_whole(
     client = sign_in("bob")
     agent = registered(team, client)
     let_in(agent, code_on(shown(client, agent)))
-    looked = rooms.presences
+    looked = roster.presences
 
     def come_in(pks: list[UUID]) -> dict[UUID, str]:
         if not agent.connections.exists():
@@ -178,7 +178,7 @@ def test_a_machine_that_comes_in_while_the_page_is_made_is_shown_whole(
             perform(contact.connection_ready, link, epoch=opened.answer["epoch"], announced={})
         return looked(pks)
 
-    monkeypatch.setattr(rooms, "presences", come_in)
+    monkeypatch.setattr(roster, "presences", come_in)
     assert "Newcomer is online" in shown(client, agent, "connect-live")
 
 

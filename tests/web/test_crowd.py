@@ -9,7 +9,7 @@ from django.utils import timezone
 from clawgroups.coordinator.evidence import look
 from clawgroups.core.actors import Role
 from clawgroups.core.invariants import breaches
-from clawgroups.fragments import rooms
+from clawgroups.fragments import roster
 from clawgroups.models import Approval, Attempt, Entry, Part, Session, Step, Task, Workspace
 from clawgroups.services.transcript import load
 from tests.browser.crowd import gather
@@ -28,7 +28,7 @@ def test_the_crowd_holds_what_must_hold_of_everything_that_is_open(agents: int, 
     made = gather(agents=agents, tasks=tasks)
     assert [one.sentence for one in breaches(look(), timezone.now())] == []
     assert sum(made.states.values()) == tasks == Task.objects.filter(run=made.run).count()
-    seats = rooms.seats(Q(workspace=made.workspace))
+    seats = roster.seats(Q(workspace=made.workspace))
     assert sum(seat.member.role == Role.AGENT for seat in seats) == agents
     assert all(seat.busy <= seat.agent.max_sessions for seat in seats if seat.agent)
 
@@ -39,7 +39,7 @@ def test_its_agents_are_in_all_states_and_have_something_to_show() -> None:
     assert Attempt.objects.exclude(quiet_since=None).exists()
     assert Attempt.objects.filter(contact="lost").exists()
     assert Approval.objects.filter(task__blocked_on="person", state="open").exists()
-    assert {seat.presence for seat in rooms.seats(Q(workspace=made.workspace))} >= {"online", "offline", "never"}
+    assert {seat.presence for seat in roster.seats(Q(workspace=made.workspace))} >= {"online", "offline", "never"}
     working = Attempt.objects.filter(state="working", member__agent__isnull=False).values("pk")
     assert Step.objects.filter(attempt__in=working).values("attempt").distinct().count() == working.count()
     assert Part.objects.filter(attempt__in=working).exists()
