@@ -23,6 +23,7 @@ from clawgroups.fragments import (
 from clawgroups.fragments.messages import answers_to
 from clawgroups.fragments.tasks import dependants_of
 from clawgroups.models import Attempt, Entry, Member, Run, Task
+from clawgroups.planned import Planned
 
 SEAT = ("seat", "fleet_cell")
 FILES = ("run_files", "room_files", "task_page", "run_view")
@@ -259,18 +260,37 @@ def _known(entries: Sequence[Entry], workspace_id: UUID) -> _Known:
     tasks, agents = _named(entries, "task_id"), _named(entries, "agent_id")
     attempts = _named(entries, "attempt_id") | _named(entries, "superseded_id")
     seats: dict[UUID, list[UUID]] = {}
-    if agents:
-        for agent, pk in Member.objects.filter(workspace=workspace_id, agent__in=agents).values_list("agent_id", "pk"):
-            if agent is not None:
-                seats.setdefault(agent, []).append(pk)
-    rows = list(Task.objects.filter(pk__in=tasks).values_list("pk", "run_id", "assignee_id")) if tasks else []
+    for agent, pk in _seats_known(agents, workspace_id) if agents else ():
+        seats.setdefault(agent, []).append(pk)
+    rows = _tasks_known(tasks) if tasks else []
     return _Known(
         workspace_id,
         {pk: run for pk, run, _ in rows},
         {pk: seat for pk, _, seat in rows if seat is not None},
         seats,
-        dict(Attempt.objects.filter(pk__in=attempts).values_list("pk", "member_id")) if attempts else {},
+        dict(_attempts_known(attempts)) if attempts else {},
     )
+
+
+_seats_known: Planned[tuple[UUID, UUID]] = Planned(
+    lambda agents, workspace_id: Member.objects.filter(workspace=workspace_id, agent__in=agents).values_list(
+        "agent_id", "pk"
+    )
+)
+_tasks_known: Planned[tuple[UUID, UUID, UUID | None]] = Planned(
+    lambda ids: Task.objects.filter(pk__in=ids).values_list("pk", "run_id", "assignee_id")
+)
+_attempts_known: Planned[tuple[UUID, UUID]] = Planned(
+    lambda ids: Attempt.objects.filter(pk__in=ids).values_list("pk", "member_id")
+)
+_asking_runs: Planned[UUID | None] = Planned(
+    lambda tasks: (
+        Run.objects.filter(tasks__in=tasks, asked_in__isnull=False).values_list("asked_in", flat=True).distinct()
+    )
+)
+_with_people: Planned[UUID] = Planned(
+    lambda tasks: Task.objects.filter(pk__in=tasks, blocked_on="person").values_list("pk", flat=True)[:1]
+)
 
 
 def _named(entries: Sequence[Entry], key: str) -> set[UUID]:
@@ -301,8 +321,7 @@ def _besides(entries: Sequence[Entry]) -> Iterator[tuple[str, UUID]]:
         yield from (("message", pk) for pk in answers_to(reworded))
     # A message shows how those stand who are asked to answer it.
     if tasks := _named(entries, "task_id"):
-        asked = Run.objects.filter(tasks__in=tasks, asked_in__isnull=False)
-        yield from (("message", pk) for pk in asked.values_list("asked_in", flat=True).distinct() if pk is not None)
+        yield from (("message", pk) for pk in _asking_runs(tasks) if pk is not None)
     # The end of a cancelled task names nobody; whoever was at it is at it no more.
     if over := {e.payload["task_id"] for e in entries if e.type == "task.cancelled"}:
         for pk in Attempt.objects.filter(task__in=over).values_list("member_id", flat=True).distinct():
@@ -350,4 +369,4 @@ def _may_need_people(entries: Sequence[Entry], tasks: Mapping[UUID, None]) -> bo
         return False
     if any(entry.actor.get("kind") == ActorKind.PERSON and entry.type.startswith("task.") for entry in entries):
         return True
-    return Task.objects.filter(pk__in=list(tasks), blocked_on="person").exists()
+    return _with_people.first(list(tasks)) is not None

@@ -192,8 +192,16 @@ class Room:
         if after >= self.shown:
             return  # another generation has begun
         readers, self._readers = self._readers, set()
+        together: dict[tuple[str, str], frozenset[str]] = {}
         for role, language, kinds in readers:
-            # What cannot be made is found, and told, by who asks for it.
+            together[role, language] = together.get((role, language), frozenset()) | kinds
+        limit = min(self.pace.drawn, self.shown - after)
+        lines = await self._lines_after(after, limit)
+        # What cannot be made is found, and told, by who asks for it.
+        for (role, language), kinds in together.items():
+            with contextlib.suppress(Exception):
+                await self._drawn(lines, after, role, language, kinds)
+        for role, language, kinds in readers:
             with contextlib.suppress(Exception):
                 await self.fragments(after, self.pace.drawn, role, language, kinds)
 
@@ -278,26 +286,33 @@ class Room:
         lines = await self._lines_after(after, limit)
         seq = lines[-1].entry.seq if lines else after
         seen = [line.entry for line in lines if may_see_event(role, line.entry.type)]
-        place = (after, seq, role == "guest")
-
-        async def look() -> feed.Wanted:
-            return await draw_async(feed.wanted, seen, self.workspace_id)
-
-        wanted: feed.Wanted = await self._once(("wanted", *place), look)
-        # Each kind by itself: pages differ in which they have a place for, and nothing is made twice for that. What is
-        # missing is made at one go: under load every way to a thread and back takes longer than the drawing.
-        keys = {kind: ("drawn", *place, language, kind) for kind in ("", *sorted(kinds))}
-        missing = [kind for kind, key in keys.items() if (self.generation, *key) not in self._made]
-        job = asyncio.ensure_future(draw_async(_draw, seen, wanted, missing, language)) if missing else None
-
-        async def drawn(kind: str) -> str:
-            assert job is not None
-            return (await job)[kind]
-
-        html = [await self._once(key, partial(drawn, kind)) for kind, key in keys.items()]
+        html = await self._drawn(lines, after, role, language, kinds)
         top = {"type": "fragments", "workspace": str(self.workspace_id), "generation": self.generation, "seq": seq}
         text = encode({**top, "html": BETWEEN.join(filter(None, html))})
         return Piece(text, seq, len(seen), seen[-1].seq if seen else after)
+
+    async def _drawn(
+        self, lines: Sequence[Line], after: int, role: str, language: str, kinds: frozenset[str]
+    ) -> list[str]:
+        """The HTML of these lines: what is of no kind, and of each of `kinds`.
+
+        Each kind is kept by itself: pages differ in which they have a place for, and nothing is made twice for that.
+        What is missing is made at one go: under load a way to a thread and back takes longer than the drawing.
+        """
+        seen = [line.entry for line in lines if may_see_event(role, line.entry.type)]
+        place = (after, lines[-1].entry.seq if lines else after, role == "guest", language)
+        keys = {kind: ("drawn", *place, kind) for kind in ("", *sorted(kinds))}
+        missing = [kind for kind, key in keys.items() if (self.generation, *key) not in self._made]
+        job = missing and asyncio.ensure_future(draw_async(_draw, seen, self.workspace_id, missing, language))
+
+        async def drawn(kind: str) -> str:
+            assert job, "what is missing is being made"
+            return (await job)[kind]
+
+        # All at once: who asks for one of them meanwhile finds it begun.
+        for kind, key in keys.items():
+            self._begun((self.generation, *key), partial(drawn, kind))
+        return await asyncio.gather(*(self._once(key, partial(drawn, kind)) for kind, key in keys.items()))
 
     async def snapshot(self, role: str) -> Piece:
         """The `snapshot` frame at the head, which may be beyond what was read so far."""
@@ -325,20 +340,23 @@ class Room:
     async def _once(self, key: tuple[Any, ...], make: Callable[[], Awaitable[Any]]) -> Any:
         """The result of `make`, made by the first who asks and shared with those who ask meanwhile or soon after."""
         key = (self.generation, *key)
-        made = self._made.get(key)
-        if made is None:
-            made = asyncio.ensure_future(make())
-            self._made[key] = made
-            while len(self._made) > KEEP_FRAMES:
-                del self._made[next(iter(self._made))]
         try:
             # Shielded: the one who asked first may leave while others wait for the same.
-            return await asyncio.shield(made)
+            return await asyncio.shield(self._begun(key, make))
         except Exception:
             self._made.pop(key, None)
             raise
 
+    def _begun(self, key: tuple[Any, ...], make: Callable[[], Awaitable[Any]]) -> asyncio.Future[Any]:
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = asyncio.ensure_future(make())
+            while len(self._made) > KEEP_FRAMES:
+                del self._made[next(iter(self._made))]
+        return made
 
-def _draw(entries: list[Entry], wanted: feed.Wanted, kinds: Sequence[str], language: str) -> dict[str, str]:
+
+def _draw(entries: list[Entry], workspace_id: UUID, kinds: Sequence[str], language: str) -> dict[str, str]:
+    wanted = feed.wanted(entries, workspace_id)
     with translation.override(language):
         return {kind: BETWEEN.join(feed.drawn(entries, wanted, kind)) for kind in kinds}
