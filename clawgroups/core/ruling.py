@@ -38,7 +38,7 @@ class Elsewhere:
     @property
     def windows(self) -> bool:
         """By how its folder is written."""
-        return re.match(r"[A-Za-z]:[\\/]|\\\\", self.folder) is not None
+        return is_windows(self.folder)
 
     @property
     def posix_shell(self) -> bool:
@@ -48,10 +48,7 @@ class Elsewhere:
     @property
     def base(self) -> Place | None:
         """Its folder as a place; the root of a disk is nobody's work folder."""
-        if not (self.windows or self.posix_shell):
-            return None
-        place = paths.absolute(self.folder, self)
-        return place if place is not None and re.sub("[A-Za-z]:", "", place.real).strip("/") else None
+        return _base_of(self)
 
     def expanded(self, path: str) -> str | None:
         """Nobody knows whose home is where."""
@@ -66,6 +63,20 @@ class Elsewhere:
         return True
 
 
+@lru_cache(maxsize=4096)
+def is_windows(folder: str) -> bool:
+    """Whether a folder is written as on Windows."""
+    return re.match(r"[A-Za-z]:[\\/]|\\\\", folder) is not None
+
+
+@lru_cache(maxsize=4096)
+def _base_of(machine: Elsewhere) -> Place | None:
+    if not (machine.windows or machine.posix_shell):
+        return None
+    place = paths.absolute(machine.folder, machine)
+    return place if place is not None and re.sub("[A-Za-z]:", "", place.real).strip("/") else None
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What an agent asks for. `sameness`: of exactly this, empty where it is not known whole."""
@@ -76,6 +87,8 @@ class Asked:
 
 def read_call(call: Mapping[str, Any], sameness: str = "", folder: str = "") -> Asked:
     """A tool call as it is stored (`Approval.tool_call`, `Step.detail`), of a session that works in `folder`."""
+    if _SAID.isdisjoint(call) and isinstance(kind := call.get("kind", ""), str):
+        return Asked(_bare(kind, folder), sameness)
     machine = Elsewhere(folder)
     shown = {key: call[key] for key in ("kind", "locations", "content") if key in call}
     if "raw_input" in call:
@@ -86,6 +99,17 @@ def read_call(call: Mapping[str, Any], sameness: str = "", folder: str = "") -> 
         shown[wanted.TOO_LARGE] = True
         sameness = ""
     return Asked(wanted.read(shown, machine.base, machine), sameness)
+
+
+# Whatever of a call says more than its kind.
+_SAID = frozenset({"locations", "content", "raw_input", "cut"})
+
+
+@lru_cache(maxsize=4096)
+def _bare(kind: str, folder: str) -> Wanted:
+    """What a call wants that tells nothing but its kind."""
+    machine = Elsewhere(folder)
+    return wanted.read({"kind": kind}, machine.base, machine)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from clawgroups.core.approval_events import AttemptOverstepped, OverstepSeen
 from clawgroups.core.changes import Change, Fact, Insert, Outcome, Update
 from clawgroups.core.errors import NotFound
 from clawgroups.core.lifecycle import ATTEMPT_LIVE
-from clawgroups.core.ruling import AnswerRule, Elsewhere, critical_of, read_call
+from clawgroups.core.ruling import AnswerRule, critical_of, is_windows, read_call
 from clawgroups.core.sameness import other_input
 from clawgroups.core.shrinking import is_cut
 from clawgroups.core.transcript import Standing
@@ -32,8 +33,29 @@ RAN = ("in_progress", "completed")
 FRESH = timedelta(seconds=2)
 MOST_KNOWN = 2000
 Whom = tuple[UUID | None, UUID | None]
+Rules = tuple[AnswerRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The rules of a workspace as they were then, and those of them that are about an agent and a run."""
+
+    at: datetime
+    rules: Sequence[tuple[Whom, AnswerRule]]
+    about: dict[Whom, Rules] = field(default_factory=dict)
+
+    def of(self, agent_id: UUID | None, run_id: UUID | None) -> Rules:
+        """Those about any or this agent, and any or this run."""
+        found = self.about.get((agent_id, run_id))
+        if found is None:
+            found = self.about[agent_id, run_id] = tuple(
+                rule for (agent, run), rule in self.rules if agent in (None, agent_id) and run in (None, run_id)
+            )
+        return found
+
+
 # By workspace and by how paths are written: folders are as many as tasks.
-_known: dict[tuple[UUID, bool], tuple[datetime, list[tuple[Whom, AnswerRule]]]] = {}
+_known: dict[tuple[UUID, bool], _Known] = {}
 
 
 def oversteps_of(
@@ -79,20 +101,18 @@ _critical_in: Planned[Rule] = Planned(
 )
 
 
-def _critical(standing: Standing, folder: str, now: datetime) -> list[AnswerRule]:
+def _critical(standing: Standing, folder: str, now: datetime) -> Rules:
     """The rules that name what is critical there, `FRESH` old at most: they change seldom, and steps end always."""
-    key = (standing.workspace_id, Elsewhere(folder).windows)
+    key = (standing.workspace_id, is_windows(folder))
     known = _known.get(key)
-    if known is None or not known[0] <= now < known[0] + FRESH:
+    if known is None or not known.at <= now < known.at + FRESH:
         rows = _critical_in(standing.workspace_id, now)
         of_whom = [(row.agent_id, row.run_id) for row in rows]
-        known = (now, list(zip(of_whom, read_rules(rows, folder), strict=True)))
+        known = _Known(now, tuple(zip(of_whom, read_rules(rows, folder), strict=True)))
         if len(_known) >= MOST_KNOWN:
             _known.clear()
         _known[key] = known
-    return [
-        rule for (agent, run), rule in known[1] if agent in (None, standing.agent_id) and run in (None, standing.run_id)
-    ]
+    return known.of(standing.agent_id, standing.run_id)
 
 
 def forget_rules() -> None:

@@ -152,6 +152,9 @@ class Page:
         standing = self.standing
         if standing.run_id is None:
             return
+        began = sum(1 for pk in self._steps if pk not in self._stored)
+        if not began and self._told is standing.told:
+            return
         said = session_state.used_since(standing.told, self._told)
         if not standing.live:
             self._told = session_state.fold_after_stop(self._told, str(standing.attempt_id), said)
@@ -160,7 +163,7 @@ class Page:
             run_id=standing.run_id,
             agent_id=standing.agent_id,
             at=self.now,
-            steps=sum(1 for pk in self._steps if pk not in self._stored),
+            steps=began,
             tokens=base.Usage(said.prompt, said.cached, said.completion, said.reasoning),
             cost_micro=said.cost_micro,
         )

@@ -37,26 +37,26 @@ def used(
 
     Without `run_id` it was about none: it counts in the workspace's month.
     """
-    amounts = {
-        "calls": calls,
-        "steps": steps,
-        "prompt_tokens": tokens.prompt,
-        "cached_tokens": tokens.cached,
-        "completion_tokens": tokens.completion,
-        "reasoning_tokens": tokens.reasoning,
-        "cost_micro": cost_micro,
-    }
-    sums = {"spent_tokens": tokens.prompt + tokens.completion, "spent_micro": cost_micro, "spent_steps": steps}
-    counted = {column: amount for column, amount in amounts.items() if amount}
+    amounts = (
+        ("calls", calls),
+        ("steps", steps),
+        ("prompt_tokens", tokens.prompt),
+        ("cached_tokens", tokens.cached),
+        ("completion_tokens", tokens.completion),
+        ("reasoning_tokens", tokens.reasoning),
+        ("cost_micro", cost_micro),
+    )
+    counted = [(column, amount) for column, amount in amounts if amount]
     if not counted:
         return []
     pk = usage_id(workspace_id, run_id, agent_id, at.date())
     row = {"workspace_id": workspace_id, "run_id": run_id, "agent_id": agent_id, "day": at.date()}
-    return [
-        Put("clawgroups.Usage", pk, {}, row),
-        *(Count("clawgroups.Usage", pk, column, amount) for column, amount in counted.items()),
-        *(Count("clawgroups.Run", run_id, column, amount) for column, amount in sums.items() if amount and run_id),
-    ]
+    writes: list[Write] = [Put("clawgroups.Usage", pk, {}, row)]
+    writes += [Count("clawgroups.Usage", pk, column, amount) for column, amount in counted]
+    if run_id is not None:
+        spent = ("spent_tokens", tokens.prompt + tokens.completion), ("spent_micro", cost_micro), ("spent_steps", steps)
+        writes += [Count("clawgroups.Run", run_id, column, amount) for column, amount in spent if amount]
+    return writes
 
 
 @lru_cache(maxsize=4096)
