@@ -200,7 +200,7 @@ class Room:
         # What cannot be made is found, and told, by who asks for it.
         for (role, language), kinds in together.items():
             with contextlib.suppress(Exception):
-                await self._drawn(lines, after, role, language, kinds)
+                await self._drawn(_seen(lines, role), (after, _end(lines, after)), role, language, kinds)
         for role, language, kinds in readers:
             with contextlib.suppress(Exception):
                 await self.fragments(after, self.pace.drawn, role, language, kinds)
@@ -284,24 +284,21 @@ class Room:
 
     async def _fragments(self, after: int, limit: int, role: str, language: str, kinds: frozenset[str]) -> Piece:
         lines = await self._lines_after(after, limit)
-        seq = lines[-1].entry.seq if lines else after
-        seen = [line.entry for line in lines if may_see_event(role, line.entry.type)]
-        html = await self._drawn(lines, after, role, language, kinds)
+        seq, seen = _end(lines, after), _seen(lines, role)
+        html = await self._drawn(seen, (after, seq), role, language, kinds)
         top = {"type": "fragments", "workspace": str(self.workspace_id), "generation": self.generation, "seq": seq}
         text = encode({**top, "html": BETWEEN.join(filter(None, html))})
         return Piece(text, seq, len(seen), seen[-1].seq if seen else after)
 
     async def _drawn(
-        self, lines: Sequence[Line], after: int, role: str, language: str, kinds: frozenset[str]
+        self, seen: list[Entry], span: tuple[int, int], role: str, language: str, kinds: frozenset[str]
     ) -> list[str]:
-        """The HTML of these lines: what is of no kind, and of each of `kinds`.
+        """The HTML of what the role has seen in this span: what is of no kind, and of each of `kinds`.
 
         Each kind is kept by itself: pages differ in which they have a place for, and nothing is made twice for that.
         What is missing is made at one go: under load a way to a thread and back takes longer than the drawing.
         """
-        seen = [line.entry for line in lines if may_see_event(role, line.entry.type)]
-        place = (after, lines[-1].entry.seq if lines else after, role == "guest", language)
-        keys = {kind: ("drawn", *place, kind) for kind in ("", *sorted(kinds))}
+        keys = {kind: ("drawn", *span, role == "guest", language, kind) for kind in ("", *sorted(kinds))}
         missing = [kind for kind, key in keys.items() if (self.generation, *key) not in self._made]
         job = missing and asyncio.ensure_future(draw_async(_draw, seen, self.workspace_id, missing, language))
 
@@ -354,6 +351,14 @@ class Room:
             while len(self._made) > KEEP_FRAMES:
                 del self._made[next(iter(self._made))]
         return made
+
+
+def _end(lines: Sequence[Line], after: int) -> int:
+    return lines[-1].entry.seq if lines else after
+
+
+def _seen(lines: Sequence[Line], role: str) -> list[Entry]:
+    return [line.entry for line in lines if may_see_event(role, line.entry.type)]
 
 
 def _draw(entries: list[Entry], workspace_id: UUID, kinds: Sequence[str], language: str) -> dict[str, str]:
