@@ -296,3 +296,13 @@ def test_an_always_is_told_as_once() -> None:
     by_id = {one["optionId"]: one for one in OPTIONS}
     assert [once_for(by_id[name], OPTIONS)["optionId"] for name in "abcd"] == ["b", "b", "c", "c"]
     assert once_for(by_id["a"], OPTIONS[:1])["optionId"] == "a"
+
+
+@pytest.mark.parametrize("folder", ["", "/srv/a", "C:\\data", "/"])
+@pytest.mark.parametrize("kind", ["read", "edit", "execute", "search", "delete", "none of these", ""])
+def test_a_call_that_tells_nothing_but_its_kind_is_read_as_one_that_tells_empty_arguments(
+    kind: str, folder: str
+) -> None:
+    for _ in range(2):
+        bare = read_call({"kind": kind, "title": "A title is not read"}, "same", folder)
+        assert bare == read_call({"kind": kind, "locations": [], "content": [], "raw_input": {}}, "same", folder)
