@@ -240,10 +240,9 @@ def lost_links(silent_since: datetime) -> list[Connection]:
 
 
 def unconfirmed(agents: Iterable[UUID]) -> dict[UUID, datetime]:
-    """Of these agents those that did not confirm a stop, each with the moment at which the socket of then is closed.
+    """Those of these agents that did not confirm a stop, each with when its socket of that time is closed.
 
-    They get nothing new until the turn is answered, or their program is gone and
-    with it the turn.
+    They get nothing new until the turn is answered, or their program is gone and with it the turn.
     """
     rows = unconfirmed_stops(agents)
     timers = in_hand.timers_by(workspace_id for _, workspace_id, _ in rows) if rows else {}
