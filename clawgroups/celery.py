@@ -8,8 +8,9 @@ from typing import Any
 from celery import Celery
 from celery.concurrency import get_implementation
 from celery.concurrency.prefork import TaskPool as Forking
-from celery.signals import celeryd_init, worker_init, worker_process_init
+from celery.signals import celeryd_init, task_postrun, worker_init, worker_process_init
 from django.conf import settings
+from django.db import connections
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as redis_transport
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -22,6 +23,7 @@ from clawgroups.core.parent import die_with
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clawgroups.settings")
 
 app = Celery("clawgroups")
+JOBS_PER_POOL = 10_000
 HARD_LIMIT = 300  # seconds; it holds on prefork, on threads every blocking call keeps to `core.deadline`
 
 
@@ -91,6 +93,8 @@ def configuration() -> dict[str, Any]:
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "task_time_limit": HARD_LIMIT,
         "enable_utc": True,
+        # On prefork Celery would close the whole pool of connections before and after each job. See `_give_back`.
+        "CELERY_DB_REUSE_MAX": JOBS_PER_POOL,
     }
 
 
@@ -104,6 +108,13 @@ def _begin(conf: Any, options: dict[str, Any], **_: object) -> None:
     forks = issubclass(get_implementation(options.get("pool") or conf.worker_pool), Forking)
     if forks and settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         startup.refuse(["SQLite may not be carried over a fork: use --pool threads, or PostgreSQL (DATABASE_URL)."])
+
+
+@task_postrun.connect(weak=False)
+def _give_back(sender: Any, **_: object) -> None:
+    """A thread's connection goes back to the pool, which hands out none that is dead."""
+    if not sender.request.is_eager:
+        connections.close_all()
 
 
 _worker = 0

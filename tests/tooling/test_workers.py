@@ -223,6 +223,19 @@ def test_killed_children_are_replaced_work_and_end_with_their_parent(large: Plac
         assert eventually(lambda: not any(map(alive, fresh)), 2.0)
 
 
+def test_one_job_after_the_other_goes_over_the_same_connection_to_the_database(large: Place) -> None:
+    large.empty()
+    # Whose last statement is a canary's.
+    last = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'UPDATE%%SET \"done_at\" = $1 WHERE%%\"name\" = $2'"
+    with large.worker(*PREFORK[:2], "--concurrency", "1", "-Q", "default"):
+        assert eventually(lambda: large.heard("default"), READY)
+        first = large.ask(last)
+        long_ago = datetime.now(UTC) - timedelta(minutes=9)
+        large.ask("UPDATE clawgroups_lease SET done_at = NULL, until = ? WHERE name = 'canary:default'", long_ago)
+        assert eventually(lambda: large.heard("default"), 15)
+        assert large.ask(last) == first != []
+
+
 TAKEN_AND_DROPPED = """
 import os
 from celery import current_app
