@@ -35,6 +35,7 @@ from clawgroups.models import (
     Task,
     Workspace,
 )
+from clawgroups.planned import Planned
 
 EVERYONE = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.GUEST, Role.AGENT})
 PEOPLE = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.GUEST})
@@ -214,16 +215,23 @@ def seat_of(actor: Actor, workspace_id: UUID) -> Member | None:
 
 
 def _seat_of(actor: Actor, workspace_id: UUID) -> Member | None:
-    seats = Member.objects.filter(workspace_id=workspace_id, left_at=None).annotate(closed=F("workspace__closed_at"))
     if actor.kind is ActorKind.AGENT:
-        return _only(seats.filter(agent=actor.agent_id, agent__retired_at=None))
+        return _agents_seat.first(workspace_id, actor.agent_id)
     user_id = actor.on_behalf_of if actor.kind is ActorKind.COORDINATOR else actor.user_id
-    return _only(seats.filter(user_id=user_id, user__is_active=True)) if user_id is not None else None
+    return _persons_seat.first(workspace_id, user_id) if user_id is not None else None
 
 
-def _only(seats: QuerySet[Member]) -> Member | None:
-    """The one seat that there can be: `first` would have Django write an order each time, in all that anybody does."""
-    return next(iter(seats.order_by()[:1]), None)
+def _seats(workspace_id: UUID) -> QuerySet[Member]:
+    return Member.objects.filter(workspace_id=workspace_id, left_at=None).annotate(closed=F("workspace__closed_at"))
+
+
+# The one seat that there can be, for all that anybody does.
+_agents_seat: Planned[Member] = Planned(
+    lambda workspace_id, agent_id: _seats(workspace_id).filter(agent=agent_id, agent__retired_at=None).order_by()[:1]
+)
+_persons_seat: Planned[Member] = Planned(
+    lambda workspace_id, user_id: _seats(workspace_id).filter(user_id=user_id, user__is_active=True).order_by()[:1]
+)
 
 
 def require(actor: Actor, action_name: str, workspace_id: UUID) -> tuple[Expect, ...]:

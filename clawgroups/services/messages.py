@@ -12,12 +12,13 @@ from django.utils import timezone
 from agents.ids import new_id
 from clawgroups import commit
 from clawgroups.core.actors import Actor, ActorKind
-from clawgroups.core.addressing import mentioned
+from clawgroups.core.addressing import mentioned, named
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome
 from clawgroups.core.errors import Invalid, NotFound
 from clawgroups.core.events import MessagePosted
 from clawgroups.models import Member, Message
-from clawgroups.permissions import get_task, require, seat_of
+from clawgroups.permissions import get_task, require, seat_of, seats_kept
+from clawgroups.planned import Planned
 from clawgroups.services import talking
 from clawgroups.services.attempts import Decision
 from clawgroups.services.files import StoredFile
@@ -46,17 +47,18 @@ def post_message(
     Agents that it names are asked for an answer (`services.talking`). `within`: the task at which an agent is that says
     it. `unheard`: the coordinator is to decide whom it is for. `provided`: what must still be so when it is said.
     """
-    expects = require(actor, "message.post", workspace_id)
-    if task_id is not None and actor.kind is not ActorKind.SYSTEM:
-        get_task(actor, task_id, "task.view")
-    if reply_to is not None:
-        _in_thread(reply_to, workspace_id, task_id)
-    few_enough(len(files))
-    speaker = talking.speaker_of(actor, within)
-    decision, pk = spoken(
-        workspace_id, body=body, actor=actor, speaker=speaker, task_id=task_id, run_id=run_id, reply_to=reply_to,
-        files=files, unheard=unheard,
-    )  # fmt: skip
+    with seats_kept():
+        expects = require(actor, "message.post", workspace_id)
+        if task_id is not None and actor.kind is not ActorKind.SYSTEM:
+            get_task(actor, task_id, "task.view")
+        if reply_to is not None:
+            _in_thread(reply_to, workspace_id, task_id)
+        few_enough(len(files))
+        speaker = talking.speaker_of(actor, within)
+        decision, pk = spoken(
+            workspace_id, body=body, actor=actor, speaker=speaker, task_id=task_id, run_id=run_id, reply_to=reply_to,
+            files=files, unheard=unheard,
+        )  # fmt: skip
     return commit.submit(
         Change(
             actor,
@@ -135,8 +137,12 @@ def message(
 
 def mentions_of(body: str, workspace_id: UUID) -> tuple[UUID, ...]:
     """The present members whom a text names."""
-    handles = dict(Member.objects.filter(workspace_id=workspace_id, left_at=None).values_list("handle", "pk"))
-    return mentioned(body, handles)
+    return mentioned(body, dict(_handles(workspace_id))) if named(body) else ()
+
+
+_handles: Planned[tuple[str, UUID]] = Planned(
+    lambda workspace_id: Member.objects.filter(workspace_id=workspace_id, left_at=None).values_list("handle", "pk")
+)
 
 
 def few_enough(number: int) -> None:
