@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
@@ -30,30 +31,31 @@ class Planned(Generic[T]):
 
     `written` makes the query of them, and must make the same one whatever they are: it is called once, with values that
     stand for others. What says something else in SQL (None, an empty list) is written anew. Where a list is not sent as
-    one value, which is on SQLite, there is a statement for each length, doubled from one to the next.
+    one value, which is on SQLite, there is a statement for each length, doubled from one to the next. What is given by
+    name, as how many rows at most, is a part of the statement, of which there is one for each.
     """
 
     def __init__(self, written: Callable[..., QuerySet[Any, T]]) -> None:
         self._written = written
-        self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._plans: dict[tuple[Any, ...], _Plan] = {}
 
-    def __call__(self, *values: Any) -> list[T]:
+    def __call__(self, *values: Any, **within: Any) -> list[T]:
         """Ask it. Raises ValueError where a value is not among what the statement is sent with."""
         connection = connections[DATABASE]
         values = tuple(list(one) if isinstance(one, _LISTS) else one for one in values)
         if not all(map(_may_stand, values)):
-            return list(self._written(*values))
+            return list(self._written(*values, **within))
         if connection.vendor != "postgresql":
             values = tuple(_lengthened(one) if isinstance(one, list) else one for one in values)
-        shape = (connection.vendor, *(_kind(one, connection) for one in values))
+        shape = (connection.vendor, *(_kind(one, connection) for one in values), *within.items())
         plan = self._plans.get(shape)
         if plan is None:
-            plan = self._plans[shape] = _plan(self._written, values, connection)
+            plan = self._plans[shape] = _plan(partial(self._written, **within), values, connection)
         return list(plan.asked(values, connection))
 
-    def first(self, *values: Any) -> T | None:
+    def first(self, *values: Any, **within: Any) -> T | None:
         """The first of them, if there is one."""
-        return next(iter(self(*values)), None)
+        return next(iter(self(*values, **within)), None)
 
 
 def _may_stand(value: Any) -> bool:

@@ -15,6 +15,7 @@ from clawgroups.core.actors import SYSTEM
 from clawgroups.core.changes import Change, Fact, Outcome, Update
 from clawgroups.core.control_events import ControlAnswered
 from clawgroups.models import ControlRequest, Task
+from clawgroups.planned import Planned
 from clawgroups.services.attempts import Decision
 
 LIVING = ("open", "offered")
@@ -47,9 +48,14 @@ def answered(decision: Decision, request: ControlRequest, outcome: str, now: dat
 def left_over(now: datetime, limit: int) -> Iterable[Callable[[], Future[Outcome]]]:
     """Requests that were made at the moment at which the task moved on, or whose task ended otherwise; and those of
     people who are not here any more."""
-    moved = ~Q(task__state="held") | ~Q(task__holder=F("holder")) | Q(member__left_at__isnull=False)
-    found = ControlRequest.objects.filter(moved, state__in=LIVING)[:limit]
-    return [partial(_void, request, now) for request in found]
+    return [partial(_void, request, now) for request in _moved_on(most=limit)]
+
+
+_moved_on: Planned[ControlRequest] = Planned(
+    lambda most: ControlRequest.objects.filter(
+        ~Q(task__state="held") | ~Q(task__holder=F("holder")) | Q(member__left_at__isnull=False), state__in=LIVING
+    )[:most]
+)
 
 
 def _void(request: ControlRequest, now: datetime) -> Future[Outcome]:

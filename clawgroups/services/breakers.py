@@ -26,6 +26,7 @@ from clawgroups.core.events import BreakerSet
 from clawgroups.core.failures import Failure, consequence
 from clawgroups.models import Attempt
 from clawgroups.permissions import get_agent
+from clawgroups.planned import Planned
 from clawgroups.services.agents import everywhere, next_row
 
 Moved = tuple[list[Write], list[Fact]]
@@ -110,8 +111,14 @@ def violated(agent_id: UUID, *, reason: str, actor: Actor) -> Future[Outcome]:
 
 def due(now: datetime, limit: int) -> list[Callable[[], Future[Outcome]]]:
     """A verb for each agent whose pause is over: one task may be tried with it."""
-    resting = Agent.objects.filter(breaker=BreakerState.OPEN, breaker_until__lte=now, retired_at=None)
-    return [partial(_probe, agent, now) for agent in resting.order_by("breaker_until")[:limit]]
+    return [partial(_probe, agent, now) for agent in _rested(now, most=limit)]
+
+
+_rested: Planned[Agent] = Planned(
+    lambda now, most: Agent.objects.filter(
+        breaker=BreakerState.OPEN.value, breaker_until__lte=now, retired_at=None
+    ).order_by("breaker_until")[:most]
+)
 
 
 def _probe(agent: Agent, now: datetime) -> Future[Outcome]:

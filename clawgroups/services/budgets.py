@@ -29,6 +29,7 @@ from clawgroups.core.lifecycle import RUN_TERMINAL
 from clawgroups.core.matching import SPENT
 from clawgroups.models import Run, Workspace
 from clawgroups.permissions import get_run, require
+from clawgroups.planned import Planned
 from clawgroups.services import usage
 from clawgroups.services.deadlines import rest_of_ready
 from clawgroups.services.messages import message
@@ -144,11 +145,10 @@ def due(now: datetime, limit: int) -> list[Verb]:
 
     What is told of a month's limit is said once to the whole workspace, not in each of its runs.
     """
-    rows = Run.objects.select_related("workspace").filter(state__in=OPEN).only(*COLUMNS)
     verbs: list[Verb] = []
     months: dict[UUID, list[Standing]] = {}
     told: dict[UUID, None] = {}
-    for run in rows.exclude(budget={}, workspace__coordination={}, budget_stop="").order_by("pk"):
+    for run in _limited():
         if len(verbs) >= limit:
             break
         if run.workspace_id not in months:
@@ -160,6 +160,17 @@ def due(now: datetime, limit: int) -> list[Verb]:
             verbs.append(partial(_tell, run, stop, news, now))
             told[run.workspace_id] = None
     return [*verbs, *(verb for pk in told for verb in _tell_month(pk, months[pk], now))]
+
+
+_limited: Planned[Run] = Planned(
+    lambda: (
+        Run.objects.select_related("workspace")
+        .filter(state__in=OPEN)
+        .only(*COLUMNS)
+        .exclude(budget={}, workspace__coordination={}, budget_stop="")
+        .order_by("pk")
+    )
+)
 
 
 def _tell_month(workspace_id: UUID, standings: Iterable[Standing], now: datetime) -> Iterable[Verb]:

@@ -18,6 +18,7 @@ from clawgroups.core.errors import Conflict
 from clawgroups.core.lifecycle import RUN_TERMINAL
 from clawgroups.models import Member, Run, Workspace
 from clawgroups.permissions import get_workspace, require
+from clawgroups.planned import Planned
 from clawgroups.services import runs
 
 
@@ -72,5 +73,13 @@ def _set(
 
 def left_running(limit: int) -> list[Callable[[], Future[Outcome]]]:
     """A verb for each run of a closed workspace that is not over: it is cancelled, and its agents are let go."""
-    rows = Run.objects.filter(workspace__closed_at__isnull=False).exclude(state__in=RUN_TERMINAL)
-    return [partial(runs.cancel_run, pk, actor=SYSTEM) for pk in rows.values_list("pk", flat=True)[:limit]]
+    return [partial(runs.cancel_run, pk, actor=SYSTEM) for pk in _running(most=limit)]
+
+
+_running: Planned[UUID] = Planned(
+    lambda most: (
+        Run.objects.filter(workspace__closed_at__isnull=False)
+        .exclude(state__in=RUN_TERMINAL)
+        .values_list("pk", flat=True)[:most]
+    )
+)

@@ -27,6 +27,7 @@ from clawgroups.core.errors import NotFound
 from clawgroups.core.events import AgentOffline, AgentOnline
 from clawgroups.core.timers import after
 from clawgroups.keyed import row_of
+from clawgroups.planned import Planned
 from clawgroups.queries import unconfirmed_stops
 from clawgroups.services import in_hand
 from clawgroups.services.agents import everywhere, next_row
@@ -236,7 +237,12 @@ def renew_connections(held: Mapping[UUID, int], *, every: float = 10.0) -> Futur
 
 def lost_links(silent_since: datetime) -> list[Connection]:
     """Open links whose lease ran out: their process died without saying so."""
-    return list(Connection.objects.select_related("agent").filter(closed_at=None, seen_at__lte=silent_since))
+    return _silent(silent_since)
+
+
+_silent: Planned[Connection] = Planned(
+    lambda since: Connection.objects.select_related("agent").filter(closed_at=None, seen_at__lte=since)
+)
 
 
 def unconfirmed(agents: Iterable[UUID]) -> dict[UUID, datetime]:

@@ -15,16 +15,22 @@ from clawgroups.core.actors import SYSTEM
 from clawgroups.core.approval_events import ApprovalEscalated
 from clawgroups.core.changes import Change, Fact, Outcome, Update, Write
 from clawgroups.models import Approval
+from clawgroups.planned import Planned
 from clawgroups.services.open_asks import asked, open_questions
 from clawgroups.services.routing import MAY_ANSWER, put_next
 
 
 def due(now: datetime, limit: int) -> list[Callable[[], Future[Outcome]]]:
     """A verb for each open question whose time for one person is over, or whose person may not answer any more."""
-    unable = ~Q(asked_of__role__in=MAY_ANSWER) | Q(asked_of__left_at__isnull=False) | Q(asked_of__user__is_active=False)
-    late = Q(escalates_at__lte=now) | unable
-    rows = Approval.objects.filter(late, state="open", asked_of__isnull=False, expires_at__gt=now)
-    return [partial(escalate, pk, now) for pk in rows.values_list("pk", flat=True)[:limit]]
+    return [partial(escalate, pk, now) for pk in _late(now, most=limit)]
+
+
+UNABLE = ~Q(asked_of__role__in=MAY_ANSWER) | Q(asked_of__left_at__isnull=False) | Q(asked_of__user__is_active=False)
+_late: Planned[UUID] = Planned(
+    lambda now, most: Approval.objects.filter(
+        Q(escalates_at__lte=now) | UNABLE, state="open", asked_of__isnull=False, expires_at__gt=now
+    ).values_list("pk", flat=True)[:most]
+)
 
 
 def escalate(approval_id: UUID, now: datetime, *, to_all: bool = False) -> Future[Outcome]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
+from uuid import UUID
 
 from django.db.models import Q
 
@@ -20,6 +21,7 @@ from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_task
 from clawgroups.core.task_events import TaskReleased
 from clawgroups.models import Command, Task
+from clawgroups.planned import Planned
 from clawgroups.services import repairs, tasks
 from clawgroups.services.asked_for import voided
 from clawgroups.services.attempts import Decision, end_attempt, fence
@@ -32,16 +34,29 @@ GONE = Q(assignee__left_at__isnull=False) | Q(assignee__agent__retired_at__isnul
 
 def left_behind(now: datetime, limit: int) -> list[Callable[[], Future[Outcome]]]:
     """A verb for each task that somebody who has left still has in hand or holds."""
-    rows = Task.objects.select_related("assignee", "attempt__member", "run", "workspace")
-    found = rows.filter(GONE, state__in=["assigned", "working", "held"])
-    return [partial(_hand_back if task.state == "held" else _give_on, task, now) for task in found[:limit]]
+    return [partial(_hand_back if task.state == "held" else _give_on, task, now) for task in _left(most=limit)]
 
 
 def owed_to_nobody(limit: int) -> list[Callable[[], Future[Outcome]]]:
     """A verb for each retired agent for which frames of attempts that are over still wait: nobody comes for them."""
-    waiting = Command.objects.filter(state__in=["open", "sent"], agent__retired_at__isnull=False)
-    over = waiting.filter(attempt__ended_at__isnull=False).order_by("agent_id")
-    return [partial(repairs.void_owed, pk) for pk in over.values_list("agent_id", flat=True).distinct()[:limit]]
+    return [partial(repairs.void_owed, pk) for pk in _owed(most=limit)]
+
+
+_left: Planned[Task] = Planned(
+    lambda most: Task.objects.select_related("assignee", "attempt__member", "run", "workspace").filter(
+        GONE, state__in=["assigned", "working", "held"]
+    )[:most]
+)
+_owed: Planned[UUID] = Planned(
+    lambda most: (
+        Command.objects.filter(
+            state__in=["open", "sent"], agent__retired_at__isnull=False, attempt__ended_at__isnull=False
+        )
+        .order_by("agent_id")
+        .values_list("agent_id", flat=True)
+        .distinct()[:most]
+    )
+)
 
 
 def _reason(task: Task) -> str:

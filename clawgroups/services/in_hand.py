@@ -43,13 +43,7 @@ class Found:
 
 def survey(now: datetime, *, expire: bool) -> list[Found]:
     """Every attempt in an agent's hands of which something is new. Without `expire` none is overdue."""
-    live = Attempt.objects.filter(
-        state__in=LIVE, epoch=F("task__epoch"), task__state__in=["assigned", "working"], member__agent__isnull=False
-    ).values_list(
-        "pk", "workspace_id", "member__agent_id", "state", "task__resting_since",
-        "contact", "start_by", "close_by", "back_by", "progress_at", "quiet_since", "repeats",
-    )  # fmt: skip
-    rows = list(live)
+    rows = _live()
     if not rows:
         return []
     heard, newest = _heard()
@@ -69,22 +63,42 @@ def survey(now: datetime, *, expire: bool) -> list[Found]:
     return [Found(attempt, *new[attempt.pk]) for attempt in _loaded(new)]
 
 
+_live: Planned[Any] = Planned(
+    lambda: Attempt.objects.filter(
+        state__in=LIVE, epoch=F("task__epoch"), task__state__in=["assigned", "working"], member__agent__isnull=False
+    ).values_list(
+        "pk", "workspace_id", "member__agent_id", "state", "task__resting_since",
+        "contact", "start_by", "close_by", "back_by", "progress_at", "quiet_since", "repeats",
+    )
+)  # fmt: skip
+_open_links: Planned[tuple[UUID, UUID, datetime]] = Planned(
+    lambda: Connection.objects.filter(closed_at=None).order_by("epoch").values_list("pk", "agent_id", "seen_at")
+)
+_carrying: Planned[tuple[UUID, UUID | None]] = Planned(
+    lambda: Session.objects.filter(
+        attempt__state__in=LIVE, state__in=["opening", "open"], link__isnull=False
+    ).values_list("attempt_id", "link")
+)
+_timers_of: Planned[tuple[UUID, dict[str, Any]]] = Planned(
+    lambda ids: Workspace.objects.filter(pk__in=ids).values_list("pk", "timers")
+)
+
+
 def timers_by(workspace_ids: Iterable[UUID]) -> dict[UUID, Timers]:
     """The deadlines of these workspaces."""
-    rows = Workspace.objects.filter(pk__in=set(workspace_ids)).values_list("pk", "timers")
+    rows = _timers_of(set(workspace_ids))
     return {pk: Timers().overridden(own).scaled(settings.CLOCK_SCALE) for pk, own in rows}
 
 
 def _heard() -> tuple[dict[UUID, datetime], dict[UUID, datetime]]:
     """The last sign of life of each open link, and of each agent."""
-    rows = list(Connection.objects.filter(closed_at=None).order_by("epoch").values_list("pk", "agent_id", "seen_at"))
+    rows = _open_links()
     return {link: seen for link, _, seen in rows}, {agent: seen for _, agent, seen in rows}
 
 
 def _links() -> dict[UUID, UUID]:
     """The link that each live attempt's session is on, once it is on one."""
-    sessions = Session.objects.filter(attempt__state__in=LIVE, state__in=["opening", "open"], link__isnull=False)
-    return {attempt: link for attempt, link in sessions.values_list("attempt_id", "link") if link is not None}
+    return {attempt: link for attempt, link in _carrying() if link is not None}
 
 
 def _loaded(pks: Iterable[UUID]) -> list[Attempt]:

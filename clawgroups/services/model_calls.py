@@ -30,6 +30,7 @@ from clawgroups.core.errors import Conflict, Invalid, NotFound
 from clawgroups.core.lifecycle import RUN_TERMINAL
 from clawgroups.models import ModelCall, Run, Workspace
 from clawgroups.permissions import get_run, require
+from clawgroups.planned import Planned
 from clawgroups.services import budgets, deadlines, endpoints, installation
 
 JOB = "clawgroups.consult"
@@ -244,10 +245,17 @@ def is_due(call: ModelCall, now: datetime) -> bool:
 def due_calls(now: datetime, limit: int) -> Mapping[UUID, int]:
     """Calls to be carried out now, the most urgent first, with how often each was tried; none while no server may
     be asked."""
-    rows = _due(now).exclude(give_up_at__lte=now)
-    if not rows.exists() or endpoints.choose_server(now) is None:
+    rows = _urgent(now, most=limit)
+    if not rows or endpoints.choose_server(now) is None:
         return {}
-    return dict(rows.order_by("-priority", "created_at").values_list("pk", "tries")[:limit])
+    return dict(rows)
+
+
+_urgent: Planned[tuple[UUID, int]] = Planned(
+    lambda now, most: (
+        _due(now).exclude(give_up_at__lte=now).order_by("-priority", "created_at").values_list("pk", "tries")[:most]
+    )
+)
 
 
 def runs_without_a_plan(limit: int) -> set[UUID]:
@@ -258,5 +266,14 @@ def runs_without_a_plan(limit: int) -> set[UUID]:
 
 def late_calls(now: datetime, limit: int) -> list[ModelCall]:
     """Calls that nobody is asking and whose answer is not worth waiting for any more."""
-    rows = ModelCall.objects.select_related("server").only(*OF_LATE).filter(give_up_at__lte=now)
-    return list(rows.filter(Q(state="waiting") | Q(state="calling", until__lte=now)).order_by("give_up_at")[:limit])
+    return _late(now, most=limit)
+
+
+_late: Planned[ModelCall] = Planned(
+    lambda now, most: (
+        ModelCall.objects.select_related("server")
+        .only(*OF_LATE)
+        .filter(Q(state="waiting") | Q(state="calling", until__lte=now), give_up_at__lte=now)
+        .order_by("give_up_at")[:most]
+    )
+)

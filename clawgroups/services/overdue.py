@@ -30,6 +30,7 @@ from clawgroups.core.timers import (
     wait_for_taker,
 )
 from clawgroups.models import Attempt, Member, Task
+from clawgroups.planned import Planned
 from clawgroups.services import acknowledging, passing
 from clawgroups.services.attempts import Decision, end_attempt, fence
 from clawgroups.services.deadlines import judge_name, name_of, person_of, timers_of, waits
@@ -42,15 +43,10 @@ WAITING_FOR_A_PERSON = ("stuck", "in_review")
 
 def due_tasks(now: datetime, limit: int, *, expire: bool) -> list[Verb]:
     """A verb for each task whose own deadline is reached. Without `expire` nothing is taken from an agent."""
-    spent = Q(close_by__lte=now, resting_since=None)
-    in_hand = ["assigned", "working"] if expire else []
-    late = [
-        *_rows(spent & Q(state__in=["ready", "in_review", *in_hand], run__paused=False, run__budget_stop=""), limit)
-    ]
+    late = _spent(now, expire=expire, most=limit)
     verbs: list[Verb] = [partial(_judge if t.state == "in_review" else time_out, t, now) for t in late]
-    shown = Q(deadline_at__lte=now, state__in=["ready", "in_review", "held", "stuck"]) & ~spent
     people: list[Task] = []
-    for task in _rows(shown, limit):
+    for task in _shown(now, most=limit):
         if task.state == "held":
             verbs.append(partial(_idle, task, now))
         elif task.state == "ready" and task.blocked_on == "person":
@@ -64,12 +60,29 @@ def due_tasks(now: datetime, limit: int, *, expire: bool) -> list[Verb]:
     return [*verbs, *_reminders(people, now)]
 
 
-def _rows(wanted: Q, limit: int) -> QuerySet[Task]:
+def _rows(wanted: Q, most: int) -> QuerySet[Task]:
     # One that a person paused has no deadline but its run's.
     rows = Task.objects.filter(wanted, run__state="running", paused="").exclude(
         state__in=["done", "failed", "cancelled"]
     )
-    return rows.select_related("run", "workspace", "attempt__member", "holder").order_by("deadline_at")[:limit]
+    return rows.select_related("run", "workspace", "attempt__member", "holder").order_by("deadline_at")[:most]
+
+
+def _used_up(now: datetime) -> Q:
+    return Q(close_by__lte=now, resting_since=None)
+
+
+def _late(now: datetime, *, expire: bool, most: int) -> QuerySet[Task]:
+    states = ["ready", "in_review", *(["assigned", "working"] if expire else [])]
+    return _rows(_used_up(now) & Q(state__in=states, run__paused=False, run__budget_stop=""), most)
+
+
+_spent: Planned[Task] = Planned(_late)
+_shown: Planned[Task] = Planned(
+    lambda now, most: _rows(
+        Q(deadline_at__lte=now, state__in=["ready", "in_review", "held", "stuck"]) & ~_used_up(now), most
+    )
+)
 
 
 def time_out(task: Task, now: datetime) -> Future[Outcome]:

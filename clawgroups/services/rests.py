@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, Q
 
@@ -21,6 +22,7 @@ from clawgroups.core.clocks import task_after_rest
 from clawgroups.core.lifecycle import TASK_TERMINAL
 from clawgroups.core.task_events import TaskParked
 from clawgroups.models import Approval, Run, Task
+from clawgroups.planned import Planned
 from clawgroups.services import approvals
 from clawgroups.services.attempts import fence
 from clawgroups.services.deadlines import rest_of_ready, timers_of, wait_of_ready, waits
@@ -33,24 +35,47 @@ PERSON = Q(state__in=["held", "stuck"]) | Q(state__in=["in_review", "ready"], bl
 
 def amiss(now: datetime, limit: int) -> list[Verb]:
     """A verb for every task whose rest is wrong."""
-    asked = Exists(Approval.objects.filter(task=OuterRef("pk"), epoch=OuterRef("epoch"), state="open"))
-    resting = Task.objects.select_related("workspace").filter(resting_since__isnull=False).annotate(asked=asked)
-    right = PERSON | (IN_HAND & Q(asked=True)) | Q(state="ready") & (STOPPED_RUN | ~Q(paused=""))
     verbs: list[Verb] = []
-    for task in resting.exclude(right)[:limit]:
+    for task in _wrong(most=limit):
         crossed = task.state in ("assigned", "working")
         verbs.append(partial(approvals.look_again, task.pk, now) if crossed else partial(_end, task, now))
-    unseen = Approval.objects.filter(
-        state="open", epoch=F("task__epoch"), task__resting_since=None, task__state__in=["assigned", "working"]
+    verbs += [partial(approvals.look_again, pk, now) for pk in dict.fromkeys(_unseen(most=limit))]
+    verbs += [partial(_set, task, {"resting_since": now}) for task in _begun(most=limit)]
+    verbs += [partial(_rest, task, now) for task in _unseen_pause(most=limit)]
+    return [*verbs, *(partial(_pause, run, now) for run in _stopped())]
+
+
+# Those that rest and should not, and those that should and do not.
+_wrong: Planned[Task] = Planned(
+    lambda most: (
+        Task.objects.select_related("workspace")
+        .filter(resting_since__isnull=False)
+        .annotate(asked=Exists(Approval.objects.filter(task=OuterRef("pk"), epoch=OuterRef("epoch"), state="open")))
+        .exclude(PERSON | (IN_HAND & Q(asked=True)) | Q(state="ready") & (STOPPED_RUN | ~Q(paused="")))[:most]
     )
-    verbs += [partial(approvals.look_again, pk, now) for pk in {*unseen.values_list("task_id", flat=True)[:limit]}]
-    begun = Task.objects.filter(PERSON, resting_since=None, blocked_on="person", run__state="running")
-    verbs += [partial(_set, task, {"resting_since": now}) for task in begun[:limit]]
-    unseen_pause = Task.objects.select_related("workspace", "run").filter(state="ready", resting_since=None)
-    verbs += [partial(_rest, task, now) for task in unseen_pause.exclude(paused="")[:limit]]
-    stopped = Run.objects.select_related("workspace").filter(Q(paused=True) | ~Q(budget_stop=""), state="running")
-    waiting = Task.objects.filter(run=OuterRef("pk"), state="ready", paused="", resting_since=None)
-    return [*verbs, *(partial(_pause, run, now) for run in stopped.filter(Exists(waiting)))]
+)
+_unseen: Planned[UUID] = Planned(
+    lambda most: Approval.objects.filter(
+        state="open", epoch=F("task__epoch"), task__resting_since=None, task__state__in=["assigned", "working"]
+    ).values_list("task_id", flat=True)[:most]
+)
+_begun: Planned[Task] = Planned(
+    lambda most: Task.objects.filter(PERSON, resting_since=None, blocked_on="person", run__state="running")[:most]
+)
+_unseen_pause: Planned[Task] = Planned(
+    lambda most: (
+        Task.objects.select_related("workspace", "run")
+        .filter(state="ready", resting_since=None)
+        .exclude(paused="")[:most]
+    )
+)
+_stopped: Planned[Run] = Planned(
+    lambda: (
+        Run.objects.select_related("workspace")
+        .filter(Q(paused=True) | ~Q(budget_stop=""), state="running")
+        .filter(Exists(Task.objects.filter(run=OuterRef("pk"), state="ready", paused="", resting_since=None)))
+    )
+)
 
 
 def _end(task: Task, now: datetime) -> Future[Outcome]:

@@ -23,6 +23,7 @@ from clawgroups.core.actors import SYSTEM, Actor, ActorKind
 from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, Write
 from clawgroups.core.control_events import SteerAnswered
 from clawgroups.models import Attempt, Command, Part, Session, Step, Task
+from clawgroups.planned import Planned
 from clawgroups.queries import draft_files
 from clawgroups.services import late, openings
 from clawgroups.services.artifacts import work_files
@@ -142,8 +143,7 @@ def cut_off(commands: Iterable[Command], now: datetime) -> Decision:
 
 def away_too_long(now: datetime, limit: int) -> list[Callable[[], Future[Outcome]]]:
     """A verb for each session that was asked something and whose link is gone for longer than its grace."""
-    asked = Command.objects.filter(purpose=STEER, state__in=["open", "sent"], attempt__ended_at=None)
-    rows = set(asked.values_list("session_id", "session__link", "attempt__workspace_id"))
+    rows = set(_asked())
     if not rows:
         return []
     closed = Connection.objects.filter(pk__in=[link for _, link, _ in rows if link], closed_at__isnull=False)
@@ -158,6 +158,13 @@ def away_too_long(now: datetime, limit: int) -> list[Callable[[], Future[Outcome
         and (since := gone.get(link)) is not None
         and since + timedelta(seconds=timers[workspace].grace) <= now
     ]
+
+
+_asked: Planned[tuple[UUID | None, UUID | None, UUID | None]] = Planned(
+    lambda: Command.objects.filter(purpose=STEER, state__in=["open", "sent"], attempt__ended_at=None).values_list(
+        "session_id", "session__link", "attempt__workspace_id"
+    )
+)
 
 
 def _give_up(session_id: UUID, link: UUID, since: datetime, now: datetime) -> Future[Outcome]:

@@ -28,6 +28,7 @@ from clawgroups.core.task_events import StopUnconfirmed
 from clawgroups.core.timer_settings import SHORTEST_LEASE
 from clawgroups.core.timers import Timers
 from clawgroups.models import Approval, Attempt, Member, Run, Session, Task, Workspace
+from clawgroups.planned import Planned
 from clawgroups.services import (
     approvals,
     asked_for,
@@ -94,14 +95,13 @@ def _do(verbs: Iterable[Verb]) -> int:
 
 
 def _wake(now: datetime) -> int:
-    unreacted = Workspace.objects.filter(head__gt=F("reacted")).values_list("pk", flat=True)[:LIMIT]
+    unreacted = _unreacted()
     for workspace_id in unreacted:
         bus.enqueue("clawgroups.react", str(workspace_id))
-    idle = Run.objects.filter(
-        state="running", paused=False, budget_stop="", wanted__lte=F("turned"), pk__in=_runs_with_waiting_work(now)
-    ).values_list("pk", flat=True)[:LIMIT]
-    if idle:
-        _do([lambda: turns.want_turn(list(idle))])
+    # Runs with a task whose back-off is over, or a review that nobody has begun.
+    waiting = {*_with_ready_tasks(now), *_with_reviews()}
+    if waiting and (idle := _idle_of(waiting)):
+        _do([lambda: turns.want_turn(idle)])
     wanting = turns.runs_wanting(now)
     for run_id in wanting:
         bus.enqueue("clawgroups.coordinate", str(run_id))
@@ -111,33 +111,68 @@ def _wake(now: datetime) -> int:
     return len(unreacted) + len(wanting) + len(asked)
 
 
-def _runs_with_waiting_work(now: datetime) -> list[UUID]:
-    """Runs with a task whose back-off is over, or a review that nobody has begun."""
-    ready = Task.objects.filter(run__state="running", state="ready", paused="").exclude(not_before__gt=now)
-    review = Task.objects.filter(run__state="running", state="in_review", blocked_on="nobody")
-    # Without an order of their own: that would make every task's row distinct.
-    found = [each.order_by().values_list("run_id", flat=True).distinct() for each in (ready, review)]
-    return [*found[0], *found[1]]
+_unreacted: Planned[UUID] = Planned(
+    lambda: Workspace.objects.filter(head__gt=F("reacted")).values_list("pk", flat=True)[:LIMIT]
+)
+# Without an order of their own: that would make every task's row distinct.
+_with_ready_tasks: Planned[UUID] = Planned(
+    lambda now: (
+        Task.objects.filter(run__state="running", state="ready", paused="")
+        .exclude(not_before__gt=now)
+        .order_by()
+        .values_list("run_id", flat=True)
+        .distinct()
+    )
+)
+_with_reviews: Planned[UUID] = Planned(
+    lambda: (
+        Task.objects.filter(run__state="running", state="in_review", blocked_on="nobody")
+        .order_by()
+        .values_list("run_id", flat=True)
+        .distinct()
+    )
+)
+_idle_of: Planned[UUID] = Planned(
+    lambda runs: Run.objects.filter(
+        state="running", paused=False, budget_stop="", wanted__lte=F("turned"), pk__in=runs
+    ).values_list("pk", flat=True)[:LIMIT]
+)
 
 
 def _approvals(now: datetime) -> list[Verb]:
-    due = Approval.objects.filter(state="open", expires_at__lte=now).values_list("pk", flat=True)[:LIMIT]
-    live = Q(attempt__state__in=["offered", "working"], epoch=F("task__epoch"))
-    orphans = Approval.objects.filter(state="open", expires_at__gt=now).exclude(live).values_list("pk", flat=True)
     return [
-        *(partial(approvals.expire_approval, pk, at=now) for pk in due),
-        *(partial(approvals.void_approval, pk) for pk in orphans[:LIMIT]),
+        *(partial(approvals.expire_approval, pk, at=now) for pk in _expired(now)),
+        *(partial(approvals.void_approval, pk) for pk in _orphans(now)),
         *escalating.due(now, LIMIT),
     ]
 
 
+_expired: Planned[UUID] = Planned(
+    lambda now: Approval.objects.filter(state="open", expires_at__lte=now).values_list("pk", flat=True)[:LIMIT]
+)
+_orphans: Planned[UUID] = Planned(
+    lambda now: (
+        Approval.objects.filter(state="open", expires_at__gt=now)
+        .exclude(Q(attempt__state__in=["offered", "working"], epoch=F("task__epoch")))
+        .values_list("pk", flat=True)[:LIMIT]
+    )
+)
+
+
 def _runs(now: datetime) -> list[Verb]:
-    late = Run.objects.filter(state__in=["planning", "running", "consolidating"], deadline_at__lte=now)
-    return [partial(runs.expire_run, pk) for pk in late.values_list("pk", flat=True)[:LIMIT]]
+    return [partial(runs.expire_run, pk) for pk in _late_runs(now)]
+
+
+_late_runs: Planned[UUID] = Planned(
+    lambda now: Run.objects.filter(
+        state__in=["planning", "running", "consolidating"], deadline_at__lte=now
+    ).values_list("pk", flat=True)[:LIMIT]
+)
+_asked_to_stop: Planned[Attempt] = Planned(lambda now: Attempt.objects.filter(stop="asked", ended_at__lte=now)[:LIMIT])
 
 
 def _unconfirmed(now: datetime) -> list[Verb]:
-    asked = list(Attempt.objects.filter(stop="asked", ended_at__lte=now)[:LIMIT])
+    asked = _asked_to_stop(now)
     timers = in_hand.timers_by(attempt.workspace_id for attempt in asked) if asked else {}
     return [
         partial(_unconfirm, attempt)

@@ -27,6 +27,7 @@ from clawgroups.core.events import RunPaused
 from clawgroups.core.timers import Timers
 from clawgroups.keyed import row_of
 from clawgroups.models import Run, Workspace
+from clawgroups.planned import Planned
 from clawgroups.services import hearing, model_calls
 from clawgroups.services.deadlines import database_now, timers_of
 from clawgroups.services.messages import message
@@ -144,24 +145,30 @@ def pause_for_a_person(run_id: UUID, *, reason: str) -> Future[Outcome]:
 
 def runs_wanting(now: datetime) -> list[UUID]:
     """Runs whose turn is wanted and not held."""
-    return list(_wanting(now).values_list("pk", flat=True))
+    return [pk for pk, _ in _wanting(now)]
 
 
 def is_wanted(run_id: UUID) -> bool:
     """Whether this run's turn is wanted and not held."""
-    return _wanting(timezone.now()).filter(pk=run_id).exists()
+    return _wanting_one.first(run_id, timezone.now()) is not None
 
 
-def _wanting(now: datetime) -> QuerySet[Run]:
+def _free(now: datetime) -> QuerySet[Run, tuple[UUID, int]]:
     free = Q(turn_until=None) | Q(turn_until__lte=now)
-    return Run.objects.filter(free, wanted__gt=F("turned"), state__in=ACTIVE)
+    return Run.objects.filter(free, wanted__gt=F("turned"), state__in=ACTIVE).values_list("pk", "turned")
+
+
+_wanting: Planned[tuple[UUID, int]] = Planned(_free)
+_wanting_one: Planned[tuple[UUID, int]] = Planned(lambda run_id, now: _free(now).filter(pk=run_id))
+_behind: Planned[tuple[UUID, int]] = Planned(
+    lambda: Workspace.objects.filter(head__gt=F("reacted")).order_by().values_list("pk", "reacted")[:MOST_DUE]
+)
 
 
 def due_work() -> dict[tuple[str, UUID], int]:
     """Everything that is due (reactions, turns, questions) with how far it has come: what stands still nobody does."""
-    behind = Workspace.objects.filter(head__gt=F("reacted")).order_by().values_list("pk", "reacted")[:MOST_DUE]
-    due = {("react", pk): reacted for pk, reacted in behind}
-    wanting = Run.objects.filter(pk__in=runs_wanting(timezone.now())[:MOST_DUE]).values_list("pk", "turned")
+    due = {("react", pk): reacted for pk, reacted in _behind()}
+    wanting = _wanting(timezone.now())[:MOST_DUE]
     asked = model_calls.due_calls(database_now(), MOST_DUE)
     heard = {("hear", pk): n for pk, n in hearing.due(MOST_DUE).items()}
     return (

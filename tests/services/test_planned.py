@@ -61,6 +61,21 @@ def test_columns_come_as_they_are_asked_for(team: Team) -> None:
         assert named(task.pk) == [{"title": task.title, "brief": task.brief}]
 
 
+def test_what_is_given_by_name_is_a_part_of_the_statement(team: Team) -> None:
+    tasks: Planned[UUID] = Planned(
+        lambda run, most, newest=False: (
+            Task.objects.filter(run=run).order_by("-pk" if newest else "pk").values_list("pk", flat=True)[:most]
+        )
+    )
+    run = team.working().run_id
+    pks = list(Task.objects.filter(run=run).order_by("pk").values_list("pk", flat=True))
+    for _ in range(2):
+        assert tasks(run, most=1) == pks[:1]
+        assert tasks(run, most=100) == pks
+        assert tasks(run, most=1, newest=True) == [pks[-1]]
+        assert tasks.first(run, most=2, newest=True) == pks[-1]
+
+
 def test_moments_and_numbers_and_lists_of_keys_may_be_asked_with(team: Team) -> None:
     task = team.working()
     before: Planned[Task] = Planned(lambda at, number: Task.objects.filter(created_at__lt=at, position__lte=number))
