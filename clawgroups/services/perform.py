@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import ParamSpec, TypeVar
@@ -21,7 +22,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 TRIES = 3
-GIVE_WAY = 0.1  # seconds that a read waits at most for the lane that its own gives way to
+GIVE_WAY = 0.3  # seconds that a lane gives way to another for, from when that has begun
+EACH = 0.1  # seconds that each read of a lane gives way for at most, where it is to be slowed down
 
 
 def insisting(tries: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
@@ -78,13 +80,18 @@ def _keeping(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 
 class Lane:
-    """Threads for synchronous reads of asynchronous doors. What waits in one lane keeps nobody in another waiting."""
+    """Threads for synchronous reads of asynchronous doors. What waits in one lane keeps nobody in another waiting.
 
-    def __init__(self, name: str, threads: int, *, gives_way_to: Lane | None = None) -> None:
-        self._threads, self._first = threads, gives_way_to
+    `gives_way_to`: while something is under way there, nothing begins here, but not for long. `each`: every read waits
+    for it anew, so that few go through while the other lane is busy all the time.
+    """
+
+    def __init__(self, name: str, threads: int, *, gives_way_to: Lane | None = None, each: bool = False) -> None:
+        self._threads, self._first, self._each = threads, gives_way_to, each
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._changed = threading.Condition()
         self._under_way = 0
+        self._busy_since = 0.0
 
     async def read(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a synchronous read in one of the threads, each of which keeps its connection; see `let_go`."""
@@ -93,8 +100,10 @@ class Lane:
 
     def _run(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._first is not None:
-            self._first.rest(GIVE_WAY)
+            self._first.rest(EACH) if self._each else self._first.rest(GIVE_WAY, from_its_beginning=True)
         with self._changed:
+            if not self._under_way:
+                self._busy_since = time.monotonic()
             self._under_way += 1
         try:
             return _keeping(fn, *args, **kwargs)
@@ -103,10 +112,12 @@ class Lane:
                 self._under_way -= 1
                 self._changed.notify_all()
 
-    def rest(self, seconds: float) -> bool:
-        """Wait until nothing is under way; False when that takes longer."""
+    def rest(self, seconds: float, *, from_its_beginning: bool = False) -> bool:
+        """Wait until nothing is under way; False when that takes longer, or has already."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._under_way, seconds)
+            begun = self._busy_since if from_its_beginning else time.monotonic()
+            left = begun + seconds - time.monotonic()
+            return self._changed.wait_for(lambda: not self._under_way, max(left, 0.0))
 
     async def perform(self, verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs) -> Outcome:
         """`perform` for asynchronous doors: decides in a thread, then awaits the writer."""
@@ -135,7 +146,7 @@ class Lane:
 _drawing = Lane("drawing", 1)
 _single = Lane("door", 6, gives_way_to=_drawing)
 _shared = Lane("shared", 2)
-_tools = Lane("tools", 2, gives_way_to=_single)
+_tools = Lane("tools", 2, gives_way_to=_single, each=True)
 # What one agent or browser asks for.
 read_async, perform_async = _single.read, _single.perform
 # What agents ask of the workspace's tools, from hundreds of sessions at once: the one link that all of them speak on

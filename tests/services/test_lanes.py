@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 import pytest
 from django.core.exceptions import SynchronousOnlyOperation
@@ -33,9 +34,9 @@ async def test_a_lane_waits_for_what_is_under_way_in_the_one_it_gives_way_to(mon
     begun, asked, gate, order = threading.Event(), threading.Event(), threading.Event(), []
     rest = first.rest
 
-    def asking(seconds: float) -> bool:
+    def asking(seconds: float, *, from_its_beginning: bool) -> bool:
         asked.set()
-        return rest(seconds)
+        return rest(seconds, from_its_beginning=from_its_beginning)
 
     monkeypatch.setattr(first, "rest", asking)
 
@@ -55,9 +56,9 @@ async def test_a_lane_waits_for_what_is_under_way_in_the_one_it_gives_way_to(mon
 
 
 async def test_a_lane_gives_way_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(perform, "GIVE_WAY", 0.01)
+    monkeypatch.setattr(perform, "EACH", 0.01)
     first = Lane("first", 1)
-    second = Lane("second", 1, gives_way_to=first)
+    second = Lane("second", 1, gives_way_to=first, each=True)
     begun, gate = threading.Event(), threading.Event()
 
     def draw() -> None:
@@ -72,6 +73,40 @@ async def test_a_lane_gives_way_for_a_while_only(monkeypatch: pytest.MonkeyPatch
     finally:
         gate.set()
     await drawing
+
+
+async def test_what_gave_way_once_does_not_wait_again_for_what_is_still_under_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+    first = Lane("first", 1)
+    second = Lane("second", 1, gives_way_to=first)
+    begun, gate = threading.Event(), threading.Event()
+    wait_for = first._changed.wait_for
+
+    def waiting(rests: Callable[[], bool], timeout: float) -> bool:
+        waits.append(timeout)
+        return wait_for(rests, 0)
+
+    monkeypatch.setattr(first._changed, "wait_for", waiting)
+
+    def draw() -> None:
+        begun.set()
+        gate.wait(60)
+
+    drawing = asyncio.ensure_future(first.read(draw))
+    await asyncio.to_thread(begun.wait, 60)
+    try:
+        first._busy_since -= perform.GIVE_WAY / 2
+        await second.read(lambda: None)
+        first._busy_since -= perform.GIVE_WAY / 2
+        await second.read(lambda: None)
+        await second.read(lambda: None)
+    finally:
+        gate.set()
+    await drawing
+    assert 0 < waits[0] <= perform.GIVE_WAY / 2
+    assert waits[1:] == [0, 0]
 
 
 async def test_what_needs_no_row_is_done_where_it_is_asked_for_and_the_rest_in_a_thread() -> None:
