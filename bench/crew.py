@@ -93,7 +93,6 @@ def found_again(run_id: UUID) -> Crew:
 
 def at_work(workspace: UUID, number: int, task_id: UUID, owner: Actor) -> Worker:
     """An agent that is registered, connected and prompted for this task, by the verbs that do so."""
-    """An agent that is registered, connected and prompted for this task, by the verbs that do so."""
     from agents.ids import new_id  # noqa: PLC0415
     from agents.models import Agent  # noqa: PLC0415
     from clawgroups.models import Member, Session  # noqa: PLC0415

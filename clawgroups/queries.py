@@ -52,7 +52,15 @@ def unconfirmed_stops(agents: Iterable[UUID]) -> list[tuple[UUID, UUID, datetime
 
     Only while the turn still is under way: it was not answered, and its program is not known to be gone.
     """
-    rows = _unconfirmed(list(agents))
+    return _told(_unconfirmed(list(agents)))
+
+
+def unconfirmed_stops_in(workspace_id: UUID) -> list[tuple[UUID, UUID, datetime]]:
+    """The same of all agents that have a seat there; the workspace of each is where it was asked to stop."""
+    return _told(_unconfirmed_in(workspace_id))
+
+
+def _told(rows: Iterable[tuple[UUID, UUID | None, datetime | None]]) -> list[tuple[UUID, UUID, datetime]]:
     return [(agent, workspace, at) for agent, workspace, at in rows if workspace is not None and at is not None]
 
 
@@ -67,12 +75,15 @@ def _unconfirmed_turns() -> QuerySet[Command, Command]:
     return turns.filter(attempt__stop="unconfirmed", attempt__ended_at__isnull=False)
 
 
-_unconfirmed: Planned[Any] = Planned(
-    lambda agents: (
-        _unconfirmed_turns()
-        .filter(agent_id__in=agents)
-        .order_by("attempt__ended_at")
-        .values_list("agent_id", "attempt__workspace_id", "attempt__ended_at")
+def _stops(agents: Any) -> QuerySet[Command, Any]:
+    found = _unconfirmed_turns().filter(agent_id__in=agents).order_by("attempt__ended_at")
+    return found.values_list("agent_id", "attempt__workspace_id", "attempt__ended_at")
+
+
+_unconfirmed: Planned[Any] = Planned(_stops)
+_unconfirmed_in: Planned[Any] = Planned(
+    lambda workspace_id: _stops(
+        Member.objects.filter(workspace_id=workspace_id, left_at=None, agent__isnull=False).values("agent_id")
     )
 )
 

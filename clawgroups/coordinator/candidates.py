@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, QuerySet, TextField
+from django.db.models.functions import Cast
 
 from agents.models import Connection, Skill
 from clawgroups.coordinator.history import history_of
@@ -24,6 +28,8 @@ from clawgroups.planned import Planned
 from clawgroups.services import budgets, contact
 from clawgroups.services.asking import load_of
 from clawgroups.services.deadlines import timers_of
+
+MOST_PARSED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +68,11 @@ class PersonSeat:
 
 def seats_of(workspace_id: UUID) -> list[Seat]:
     """The agents' seats."""
-    # Columns, not models: a round of 300 agents reads them several times a second.
-    return [Seat(*(*row[:6], read_breaker(*row[6:9]), *row[9:])) for row in _seats_in(workspace_id)]
+    # Columns, not models: a round of 300 agents reads them several times a second. What they say of themselves is much
+    # the same each time, and as text it is parsed once.
+    return [
+        Seat(*(*row[:6], _breaker(*row[6:9]), *(_parsed(text) for text in row[9:]))) for row in _seats_in(workspace_id)
+    ]
 
 
 _seats_in: Planned[Any] = Planned(
@@ -76,11 +85,21 @@ _seats_in: Planned[Any] = Planned(
         "agent__max_sessions",
         "agent__breaker",
         "agent__breaker_until",
-        "agent__health",
-        "agent__announced",
-        "agent__budget",
+        Cast("agent__health", TextField()),
+        Cast("agent__announced", TextField()),
+        Cast("agent__budget", TextField()),
     )
 )
+
+
+@lru_cache(maxsize=MOST_PARSED)
+def _parsed(text: str) -> Mapping[str, Any]:
+    return MappingProxyType(json.loads(text))
+
+
+@lru_cache(maxsize=MOST_PARSED)
+def _breaker(state: str, until: datetime | None, health: str) -> Breaker:
+    return read_breaker(state, until, _parsed(health))
 
 
 def people_of(workspace_id: UUID) -> list[PersonSeat]:
@@ -135,7 +154,7 @@ def candidates_of(
 def _agents(workspace: Workspace, seats: Sequence[Seat], now: datetime) -> list[Candidate]:
     busy = dict(_loads(workspace.pk))
     online = set(_online(workspace.pk, now - timedelta(seconds=timers_of(workspace).lost_contact)))
-    unconfirmed = contact.unconfirmed(seat.agent_id for seat in seats)
+    unconfirmed = contact.unconfirmed_in(workspace.pk)
     skills: dict[UUID, dict[str, int]] = {}
     for agent_id, name, level in _skills(workspace.pk):
         skills.setdefault(agent_id, {})[name] = level

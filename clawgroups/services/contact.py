@@ -28,7 +28,7 @@ from clawgroups.core.events import AgentOffline, AgentOnline
 from clawgroups.core.timers import after
 from clawgroups.keyed import row_of
 from clawgroups.planned import Planned
-from clawgroups.queries import unconfirmed_stops
+from clawgroups.queries import unconfirmed_stops, unconfirmed_stops_in
 from clawgroups.services import in_hand
 from clawgroups.services.agents import everywhere, next_row
 from clawgroups.services.attempts import Decision
@@ -250,7 +250,15 @@ def unconfirmed(agents: Iterable[UUID]) -> dict[UUID, datetime]:
 
     They get nothing new until the turn is answered, or their program is gone and with it the turn.
     """
-    rows = unconfirmed_stops(agents)
+    return _until_closed(unconfirmed_stops(agents))
+
+
+def unconfirmed_in(workspace_id: UUID) -> dict[UUID, datetime]:
+    """The same of the agents that have a seat there."""
+    return _until_closed(unconfirmed_stops_in(workspace_id))
+
+
+def _until_closed(rows: Sequence[tuple[UUID, UUID, datetime]]) -> dict[UUID, datetime]:
     timers = in_hand.timers_by(workspace_id for _, workspace_id, _ in rows) if rows else {}
     return {
         agent_id: after(ended_at, timers[workspace_id].cancel_grace + timers[workspace_id].cancel_close)

@@ -226,7 +226,7 @@ def test_killed_children_are_replaced_work_and_end_with_their_parent(large: Plac
 def test_one_job_after_the_other_goes_over_the_same_connection_to_the_database(large: Place) -> None:
     large.empty()
     # Whose last statement is a canary's.
-    last = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'UPDATE%%SET \"done_at\" = $1 WHERE%%\"name\" = $2'"
+    last = 'SELECT pid FROM pg_stat_activity WHERE query LIKE \'UPDATE%%SET "done_at" = $1 WHERE%%"name" = $2\''
     with large.worker(*PREFORK[:2], "--concurrency", "1", "-Q", "default"):
         assert eventually(lambda: large.heard("default"), READY)
         first = large.ask(last)
