@@ -216,7 +216,7 @@ def seat_of(actor: Actor, workspace_id: UUID) -> Member | None:
 
 def _seat_of(actor: Actor, workspace_id: UUID) -> Member | None:
     if actor.kind is ActorKind.AGENT:
-        return _agents_seat.first(workspace_id, actor.agent_id)
+        return _agents_seat.first(workspace_id, actor.agent_id) if actor.agent_id is not None else None
     user_id = actor.on_behalf_of if actor.kind is ActorKind.COORDINATOR else actor.user_id
     return _persons_seat.first(workspace_id, user_id) if user_id is not None else None
 

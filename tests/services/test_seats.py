@@ -89,6 +89,12 @@ def test_who_may_not_be_muted_by_whom(team: Team, who: str, by: str, wanted: typ
     assert not Member.objects.filter(muted_at__isnull=False).exists()
 
 
+@pytest.mark.parametrize("kind", [ActorKind.AGENT, ActorKind.PERSON, ActorKind.COORDINATOR])
+def test_who_is_nobody_in_particular_sits_nowhere(team: Team, kind: ActorKind) -> None:
+    with pytest.raises(NotFound):
+        require(Actor(kind, "Nobody"), "workspace.view", team.workspace.pk)
+
+
 def test_muting_twice_is_told(team: Team) -> None:
     with pytest.raises(Conflict):
         perform(muting.unmute_member, team.seat("bob").pk, actor=team.actor("ada"))
