@@ -52,15 +52,15 @@ def unconfirmed_stops(agents: Iterable[UUID]) -> list[tuple[UUID, UUID, datetime
 
     Only while the turn still is under way: it was not answered, and its program is not known to be gone.
     """
-    return _told(_unconfirmed(list(agents)))
+    return _with_workspace(_unconfirmed(list(agents)))
 
 
 def unconfirmed_stops_in(workspace_id: UUID) -> list[tuple[UUID, UUID, datetime]]:
     """The same of all agents that have a seat there; the workspace of each is where it was asked to stop."""
-    return _told(_unconfirmed_in(workspace_id))
+    return _with_workspace(_unconfirmed_in(workspace_id))
 
 
-def _told(rows: Iterable[tuple[UUID, UUID | None, datetime | None]]) -> list[tuple[UUID, UUID, datetime]]:
+def _with_workspace(rows: Iterable[tuple[UUID, UUID | None, datetime | None]]) -> list[tuple[UUID, UUID, datetime]]:
     return [(agent, workspace, at) for agent, workspace, at in rows if workspace is not None and at is not None]
 
 
@@ -81,11 +81,17 @@ def _stops(agents: Any) -> QuerySet[Command, Any]:
 
 
 _unconfirmed: Planned[Any] = Planned(_stops)
-_unconfirmed_in: Planned[Any] = Planned(
-    lambda workspace_id: _stops(
-        Member.objects.filter(workspace_id=workspace_id, left_at=None, agent__isnull=False).values("agent_id")
-    )
-)
+_unconfirmed_in: Planned[Any] = Planned(lambda workspace_id: _stops(agents_in(workspace_id)))
+
+
+def seats_of_agents(workspace_id: UUID) -> QuerySet[Member, Member]:
+    """The seats of the agents that are in a workspace now."""
+    return Member.objects.filter(workspace_id=workspace_id, left_at=None, agent__isnull=False, agent__retired_at=None)
+
+
+def agents_in(workspace_id: UUID) -> QuerySet[Member, Any]:
+    """Those agents, to be named by a query: 300 ids take longer to be sent than to be found."""
+    return seats_of_agents(workspace_id).values("agent_id")
 
 
 def given_to(run_id: UUID) -> QuerySet[Artifact, Artifact]:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, QuerySet, TextField
+from django.db.models import Count, TextField
 from django.db.models.functions import Cast
 
 from agents.models import Connection, Skill
@@ -25,6 +25,7 @@ from clawgroups.core.matching import OUT_OF_HOURS, QUARANTINED, RESTING, Candida
 from clawgroups.models import Attempt, Member, Workspace
 from clawgroups.permissions import ACTIONS
 from clawgroups.planned import Planned
+from clawgroups.queries import agents_in, seats_of_agents
 from clawgroups.services import budgets, contact
 from clawgroups.services.asking import load_of
 from clawgroups.services.deadlines import timers_of
@@ -76,7 +77,7 @@ def seats_of(workspace_id: UUID) -> list[Seat]:
 
 
 _seats_in: Planned[Any] = Planned(
-    lambda workspace_id: _present(workspace_id).values_list(
+    lambda workspace_id: seats_of_agents(workspace_id).values_list(
         "pk",
         "name",
         "agent_id",
@@ -114,30 +115,21 @@ _people_in: Planned[Any] = Planned(
 )
 
 
-def _present(workspace_id: UUID) -> QuerySet[Member]:
-    return Member.objects.filter(workspace_id=workspace_id, left_at=None, agent__isnull=False, agent__retired_at=None)
-
-
-def _agents_in(workspace_id: UUID) -> QuerySet[Member, Any]:
-    """The agents, named by a query: 300 ids took longer to be sent than to be found."""
-    return _present(workspace_id).values("agent_id")
-
-
 # Load is counted over all workspaces: an agent is one program, wherever it sits.
 _loads: Planned[tuple[UUID, int]] = Planned(
     lambda workspace_id: (
-        Attempt.objects.filter(state__in=["offered", "working"], member__agent_id__in=_agents_in(workspace_id))
+        Attempt.objects.filter(state__in=["offered", "working"], member__agent_id__in=agents_in(workspace_id))
         .values_list("member__agent_id")
         .annotate(n=Count("pk"))
     )
 )
 _online: Planned[UUID] = Planned(
     lambda workspace_id, fresh: Connection.objects.filter(
-        agent_id__in=_agents_in(workspace_id), closed_at=None, ready_at__isnull=False, seen_at__gt=fresh
+        agent_id__in=agents_in(workspace_id), closed_at=None, ready_at__isnull=False, seen_at__gt=fresh
     ).values_list("agent_id", flat=True)
 )
 _skills: Planned[tuple[UUID, str, int]] = Planned(
-    lambda workspace_id: Skill.objects.filter(agent_id__in=_agents_in(workspace_id)).values_list(
+    lambda workspace_id: Skill.objects.filter(agent_id__in=agents_in(workspace_id)).values_list(
         "agent_id", "name", "level"
     )
 )

@@ -25,6 +25,7 @@ from clawgroups.core.task_events import ArtifactAdded
 from clawgroups.core.timers import after
 from clawgroups.models import Member, Message, ModelCall, Workspace
 from clawgroups.permissions import ACTIONS, require, seat_of
+from clawgroups.queries import seats_of_agents
 from clawgroups.services import model_calls, talking
 from clawgroups.services.attempts import Decision
 from clawgroups.services.deadlines import database_now, timers_of
@@ -173,5 +174,4 @@ def _files_of(said: Message) -> tuple[StoredFile, ...]:
 
 def agents_here(workspace_id: UUID) -> dict[str, Member]:
     """The agents that may be asked, by handle."""
-    here = Member.objects.filter(workspace=workspace_id, left_at=None, agent__isnull=False, agent__retired_at=None)
-    return {one.handle.casefold(): one for one in here}
+    return {one.handle.casefold(): one for one in seats_of_agents(workspace_id)}

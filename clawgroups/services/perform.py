@@ -100,7 +100,7 @@ class Lane:
 
     def _run(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._first is not None:
-            self._first.rest(EACH) if self._each else self._first.rest(GIVE_WAY, from_its_beginning=True)
+            self._first.rest(EACH if self._each else GIVE_WAY, from_its_beginning=not self._each)
         with self._changed:
             if not self._under_way:
                 self._busy_since = time.monotonic()

@@ -16,7 +16,7 @@ from functools import partial
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from clawgroups import bus, commit
 from clawgroups.core.actors import SYSTEM
@@ -27,7 +27,7 @@ from clawgroups.core.failures import Failure
 from clawgroups.core.task_events import StopUnconfirmed
 from clawgroups.core.timer_settings import SHORTEST_LEASE
 from clawgroups.core.timers import Timers
-from clawgroups.models import Approval, Attempt, Member, Run, Session, Task, Workspace
+from clawgroups.models import Approval, Attempt, Member, Run, Session, Task
 from clawgroups.planned import Planned
 from clawgroups.services import (
     approvals,
@@ -95,8 +95,8 @@ def _do(verbs: Iterable[Verb]) -> int:
 
 
 def _wake(now: datetime) -> int:
-    unreacted = _unreacted()
-    for workspace_id in unreacted:
+    behind = turns.behind()
+    for workspace_id in behind:
         bus.enqueue("clawgroups.react", str(workspace_id))
     # Runs with a task whose back-off is over, or a review that nobody has begun.
     waiting = {*_with_ready_tasks(now), *_with_reviews()}
@@ -108,30 +108,19 @@ def _wake(now: datetime) -> int:
     asked = model_calls.due_calls(now, LIMIT)
     for call_id in asked:
         bus.enqueue(model_calls.JOB, str(call_id))
-    return len(unreacted) + len(wanting) + len(asked)
+    return len(behind) + len(wanting) + len(asked)
 
 
-_unreacted: Planned[UUID] = Planned(
-    lambda: Workspace.objects.filter(head__gt=F("reacted")).values_list("pk", flat=True)[:LIMIT]
-)
-# Without an order of their own: that would make every task's row distinct.
+def _running(tasks: QuerySet[Task]) -> QuerySet[Task, UUID]:
+    """The running runs of these."""
+    # Without an order of their own: that would make every task's row distinct.
+    return tasks.filter(run__state="running").order_by().values_list("run_id", flat=True).distinct()
+
+
 _with_ready_tasks: Planned[UUID] = Planned(
-    lambda now: (
-        Task.objects.filter(run__state="running", state="ready", paused="")
-        .exclude(not_before__gt=now)
-        .order_by()
-        .values_list("run_id", flat=True)
-        .distinct()
-    )
+    lambda now: _running(Task.objects.filter(state="ready", paused="").exclude(not_before__gt=now))
 )
-_with_reviews: Planned[UUID] = Planned(
-    lambda: (
-        Task.objects.filter(run__state="running", state="in_review", blocked_on="nobody")
-        .order_by()
-        .values_list("run_id", flat=True)
-        .distinct()
-    )
-)
+_with_reviews: Planned[UUID] = Planned(lambda: _running(Task.objects.filter(state="in_review", blocked_on="nobody")))
 _idle_of: Planned[UUID] = Planned(
     lambda runs: Run.objects.filter(
         state="running", paused=False, budget_stop="", wanted__lte=F("turned"), pk__in=runs

@@ -165,9 +165,14 @@ _behind: Planned[tuple[UUID, int]] = Planned(
 )
 
 
+def behind() -> dict[UUID, int]:
+    """Workspaces whose journal is further than the reactions to it, and how far those are."""
+    return dict(_behind())
+
+
 def due_work() -> dict[tuple[str, UUID], int]:
     """Everything that is due (reactions, turns, questions) with how far it has come: what stands still nobody does."""
-    due = {("react", pk): reacted for pk, reacted in _behind()}
+    due = {("react", pk): reacted for pk, reacted in behind().items()}
     wanting = _wanting(timezone.now())[:MOST_DUE]
     asked = model_calls.due_calls(database_now(), MOST_DUE)
     heard = {("hear", pk): n for pk, n in hearing.due(MOST_DUE).items()}

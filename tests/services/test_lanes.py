@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from django.core.exceptions import SynchronousOnlyOperation
 
 from clawgroups.services import perform
 from clawgroups.services.perform import Lane
+
+
+@asynccontextmanager
+async def under_way(lane: Lane) -> AsyncIterator[asyncio.Future[None]]:
+    """Within it something is being read there that does not end."""
+    begun, gate = threading.Event(), threading.Event()
+
+    def read() -> None:
+        begun.set()
+        gate.wait(60)
+
+    reading = asyncio.ensure_future(lane.read(read))
+    await asyncio.to_thread(begun.wait, 60)
+    try:
+        yield reading
+    finally:
+        gate.set()
+        await reading
 
 
 async def test_a_full_lane_does_not_hold_up_another() -> None:
@@ -59,20 +78,9 @@ async def test_a_lane_gives_way_for_a_while_only(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(perform, "EACH", 0.01)
     first = Lane("first", 1)
     second = Lane("second", 1, gives_way_to=first, each=True)
-    begun, gate = threading.Event(), threading.Event()
-
-    def draw() -> None:
-        begun.set()
-        gate.wait(60)
-
-    drawing = asyncio.ensure_future(first.read(draw))
-    await asyncio.to_thread(begun.wait, 60)
-    try:
+    async with under_way(first) as drawing:
         assert await second.read(lambda: "done") == "done"
         assert not drawing.done()
-    finally:
-        gate.set()
-    await drawing
 
 
 async def test_what_gave_way_once_does_not_wait_again_for_what_is_still_under_way(
@@ -81,7 +89,6 @@ async def test_what_gave_way_once_does_not_wait_again_for_what_is_still_under_wa
     waits: list[float] = []
     first = Lane("first", 1)
     second = Lane("second", 1, gives_way_to=first)
-    begun, gate = threading.Event(), threading.Event()
     wait_for = first._changed.wait_for
 
     def waiting(rests: Callable[[], bool], timeout: float) -> bool:
@@ -89,22 +96,12 @@ async def test_what_gave_way_once_does_not_wait_again_for_what_is_still_under_wa
         return wait_for(rests, 0)
 
     monkeypatch.setattr(first._changed, "wait_for", waiting)
-
-    def draw() -> None:
-        begun.set()
-        gate.wait(60)
-
-    drawing = asyncio.ensure_future(first.read(draw))
-    await asyncio.to_thread(begun.wait, 60)
-    try:
+    async with under_way(first):
         first._busy_since -= perform.GIVE_WAY / 2
         await second.read(lambda: None)
         first._busy_since -= perform.GIVE_WAY / 2
         await second.read(lambda: None)
         await second.read(lambda: None)
-    finally:
-        gate.set()
-    await drawing
     assert 0 < waits[0] <= perform.GIVE_WAY / 2
     assert waits[1:] == [0, 0]
 
