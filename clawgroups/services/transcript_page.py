@@ -58,6 +58,8 @@ class Page:
         self._steps: dict[UUID, dict[str, Any]] = {}
         self._stored: dict[UUID, dict[str, Any]] = {}
         self._all_read = False  # whether all steps that have not ended are among them
+        # What the calls asked for before they were told of here.
+        self._first_told: dict[UUID, dict[str, Any]] = {}
         # The steps that came to an end, each with the status that it had before.
         self._ended: list[tuple[str, dict[str, Any]]] = []
 
@@ -131,6 +133,7 @@ class Page:
             elif changed := {key: value for key, value in step.items() if value != before[key]}:
                 self.writes.append(Update("clawgroups.Step", pk, changed))
         self.standing.keep_open(self._steps, all_read=self._all_read)
+        self._told_otherwise()
         self._overstepped()
         self._count_usage()
         if self._told != self.standing.told:
@@ -209,8 +212,7 @@ class Page:
             step = self._steps[pk] = self._begin(pk, call, ordinal)
         was, before = step["status"], _asked_for(step)
         self._fold(step, call)
-        if not is_new:
-            self._told_otherwise(call, before, _asked_for(step))
+        self._first_told.setdefault(pk, _asked_for(step) if is_new else before)
         if step["status"] in ENDED and step["ended_at"] is None:
             step["ended_at"] = self.now
             self._ended.append((was, step))
@@ -224,13 +226,15 @@ class Page:
         if step is not None and self.standing.live:
             step["detail"] = {**step["detail"], ANSWERED_THERE: said.answer}
 
-    def _told_otherwise(self, call: ToolCall, before: dict[str, Any], after: dict[str, Any]) -> None:
-        """What was asked about it is not what it does now."""
-        name = call.tool_call_id[:200]
-        decision = changing.told_otherwise(self.standing.attempt_id, name, before, after, self.now)
-        self.writes += decision.writes
-        self.facts += [replace(fact, actor=fact.actor or self.actor) for fact in decision.facts]
-        self.wakes += decision.wakes
+    def _told_otherwise(self) -> None:
+        """What was asked about calls that are not what they were: once each, however often they were told of."""
+        for pk, before in self._first_told.items():
+            step = self._steps[pk]
+            name, after = step["tool_call_id"], _asked_for(step)
+            decision = changing.told_otherwise(self.standing.attempt_id, name, before, after, self.now)
+            self.writes += decision.writes
+            self.facts += [replace(fact, actor=fact.actor or self.actor) for fact in decision.facts]
+            self.wakes += decision.wakes
 
     def _fold(self, step: dict[str, Any], call: ToolCall) -> None:
         """What was given replaces what stood there."""

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from agents.protocol.updates import ToolCall
 from clawgroups.core.errors import Conflict
 from clawgroups.models import Approval, Command, Entry, Session, Task, Vote
 from clawgroups.services import approvals, putting
 from clawgroups.services.perform import perform
 from clawgroups.services.takeover import take_over
 from tests.conftest import Team
-from tests.services.ask_support import NO, OPTIONS, YES, asks, decides, now, scribe, tells, told
+from tests.services.ask_support import NO, OPTIONS, YES, asks, decides, now, scribe, tells, tells_at_once, told
 from tests.services.conftest import Clock, fresh
 from tests.services.rule_support import make
 
@@ -84,6 +85,25 @@ def test_a_call_of_which_more_becomes_known_is_put_anew_as_it_is(clock: Clock, t
         decides(team, "ada", bare)
     decides(team, "ada", full)
     assert told(task) == [(1, YES)]
+
+
+def test_a_call_that_is_told_twice_in_one_breath_is_put_anew_once_as_it_is_at_last(team: Team) -> None:
+    task = team.working()
+    bare = asks(team, task, raw_input={}, title="")
+    breath = ({"title": "Clean"}, {"raw_input": {"command": "rm"}}, {"raw_input": {"command": "rm", "cwd": "/x"}})
+    tells_at_once(team, task, *(ToolCall("c1", given) for given in breath))
+    assert (now(bare).state, now(bare).why) == ("void", "changed")
+    (full,) = open_ones()
+    assert (full.tool_call["raw_input"], full.tool_call["title"]) == ({"command": "rm", "cwd": "/x"}, "Clean")
+    assert (told(task), fresh(task).blocked_on) == ([], "person")
+
+
+def test_a_call_that_changes_its_arguments_twice_in_one_breath_is_refused_once(team: Team) -> None:
+    task = team.working()
+    question = asks(team, task, "ls")
+    breath = ("rm -r x", "rm -r y")
+    tells_at_once(team, task, *(ToolCall("c1", {"raw_input": {"command": command}}) for command in breath))
+    assert (now(question).state, open_ones(), told(task)) == ("void", [], [(1, NO)])
 
 
 def test_what_a_rule_answers_once_more_is_known_was_decided_by_the_rule_and_not_by_its_agent(team: Team) -> None:
