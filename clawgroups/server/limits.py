@@ -24,13 +24,16 @@ class Limits:
     linger_seconds: float = 30.0
     ping_interval: float = 10.0
     ping_timeout: float = 30.0
+    thin_line: int = 1000  # bytes a second: on such a line a ping comes after all that was sent before it
+    thin_patience: float = 60.0  # the most that a ping is waited for longer, and as long as a browser may be behind
     flood_timeout: float = 60.0
     retry_after: float = 8.0
     drain_seconds: float = 15.0
 
     def scaled(self, factor: float) -> Limits:
         """These limits with the times by which a silent peer is found times `factor`."""
-        return replace(self, ping_interval=self.ping_interval * factor, ping_timeout=self.ping_timeout * factor)
+        times = ("ping_interval", "ping_timeout", "thin_patience")
+        return replace(self, **{name: getattr(self, name) * factor for name in times})
 
     @property
     def exit_seconds(self) -> float:

@@ -33,6 +33,7 @@ class BoundedSocket(WebSocketProtocol):
     limits: Limits
     inbox: Inbox
     gate: Gate
+    autoPingTimeout: float
     autoPingTimeoutCall: Any
 
     def onConnect(self, request: Any) -> Any:
@@ -46,7 +47,7 @@ class BoundedSocket(WebSocketProtocol):
         )
         self.maxMessagePayloadSize = self.maxFramePayloadSize = self.limits.message_limit(request.path)
         self.rested_at: float | None = None
-        self.last_heard = time.monotonic()
+        self.last_heard = self._read_by = time.monotonic()
         return super().onConnect(request)
 
     def onOpen(self) -> None:
@@ -62,11 +63,17 @@ class BoundedSocket(WebSocketProtocol):
         text = message.get("text") if message["type"] == "websocket.send" else None
         if not text or self.state != self.STATE_OPEN or self.send_queue:
             return False
+        self._count(len(text))
         if len(text) <= SHARED:
             self.transport.write(shared_frame(text))
         else:
             self._write_in_pieces(text.encode())
         return True
+
+    def _count(self, size: int) -> None:
+        """Note until when a thin line is busy with what was written. A system takes more than its peer has read."""
+        now, limits = time.monotonic(), self.limits
+        self._read_by = min(max(now, self._read_by) + size / limits.thin_line, now + limits.thin_patience)
 
     def _write_in_pieces(self, payload: bytes) -> None:
         for at in range(0, len(payload), PIECE):
@@ -109,7 +116,7 @@ class BoundedSocket(WebSocketProtocol):
     # Life signs
 
     def onPong(self, payload: bytes) -> None:
-        self.last_heard = time.monotonic()
+        self.last_heard = self._read_by = time.monotonic()
 
     def check_timeouts(self) -> None:
         """Called every two seconds: ping a silent peer, close one whose frames nobody could take for a minute."""
@@ -123,6 +130,7 @@ class BoundedSocket(WebSocketProtocol):
                 self.close_now(CLOSE_FLOOD, "too many messages")
         elif self.autoPingTimeoutCall is None and now - self.last_heard >= self.limits.ping_interval:
             self.last_heard = now
+            self.autoPingTimeout = self.limits.ping_timeout + max(0.0, self._read_by - now)
             self._sendAutoPing()
 
     def onAutoPingTimeout(self) -> None:

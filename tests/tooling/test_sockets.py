@@ -19,18 +19,22 @@ class Quiet(sockets.BoundedSocket):
         self.limits = Limits()
         self.state = self.STATE_OPEN
         self.sent: list[Any] = []
-        self.last_heard = 0.0
+        self.last_heard = self._read_by = 0.0
         self.rested_at = None
         self.autoPingTimeoutCall = None
         self.autoPingPending = None
         self.data = b""
         self.transport = SimpleNamespace(
-            pauseProducing=lambda: self.sent.append("pause"), resumeProducing=lambda: self.sent.append("resume")
+            pauseProducing=lambda: self.sent.append("pause"),
+            resumeProducing=lambda: self.sent.append("resume"),
+            write=lambda data: None,
         )
+        self.send_queue: list[Any] = []
 
     def _sendAutoPing(self) -> None:
         self.autoPingTimeoutCall = SimpleNamespace(cancel=lambda: self.sent.append("ping forgotten"))
         self.sent.append("ping")
+        self.waits = self.autoPingTimeout
 
     def sendCloseFrame(self, code: int, reasonUtf8: bytes, isReply: bool) -> None:
         self.sent.append(code)
@@ -59,6 +63,28 @@ def test_a_silent_peer_is_pinged_once_and_then_given_up(clock: SimpleNamespace) 
     assert quiet.sent == ["ping", 4408]
 
 
+@pytest.mark.parametrize(("letters", "waits"), [(0, 30), (2000, 30), (40_000, 60), (58_000, 78), (1_000_000, 80)])
+def test_a_ping_behind_much_that_was_sent_may_come_as_late_as_a_thin_line_needs_for_it(
+    clock: SimpleNamespace, letters: int, waits: float
+) -> None:
+    quiet = Quiet()
+    quiet.wrote({"type": "websocket.send", "text": "x" * letters})
+    clock.now = 10
+    quiet.check_timeouts()
+    assert quiet.waits == waits
+
+
+def test_what_was_sent_before_a_ping_that_was_answered_holds_up_no_other(clock: SimpleNamespace) -> None:
+    quiet = Quiet()
+    quiet.wrote({"type": "websocket.send", "text": "x" * 50_000})
+    clock.now = 5
+    quiet.onPong(b"")
+    quiet.wrote({"type": "websocket.send", "text": "x" * 15_000})
+    clock.now = 15
+    quiet.check_timeouts()
+    assert quiet.waits == 35
+
+
 def test_while_reading_rests_no_ping_times_out_and_after_a_minute_the_peer_is_closed(clock: SimpleNamespace) -> None:
     quiet = Quiet()
     clock.now = 10
@@ -75,7 +101,6 @@ def test_while_reading_rests_no_ping_times_out_and_after_a_minute_the_peer_is_cl
 @pytest.mark.parametrize("letters", [sockets.SHARED + 1, 2 * sockets.PIECE, 5 * sockets.PIECE - 1])
 def test_a_long_message_is_written_bit_by_bit(letters: int) -> None:
     quiet, text = Quiet(), "é" * letters
-    quiet.send_queue = []
     assert quiet.wrote({"type": "websocket.send", "text": text})
     assert b"".join(payload for _, payload, _ in quiet.sent).decode() == text
     assert all(0 < len(payload) <= sockets.PIECE for _, payload, _ in quiet.sent)
