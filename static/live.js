@@ -274,9 +274,10 @@
       return void dispatchEvent(new CustomEvent("claw:needs"));
     }
     if (!c) return;
+    // Counted first: after a restore it is of another generation, and answers a subscription all the same.
+    if (m.type === "hello") { tries = 0; c.asked -= 1; }
     if (m.type === "reset" || (m.generation !== undefined && m.generation !== c.generation)) return refresh();
     if (["hello", "here", "typing"].includes(m.type)) dispatchEvent(new CustomEvent(`claw:${m.type}`, { detail: m }));
-    if (m.type === "hello") { tries = 0; c.asked -= 1; }
     if (m.type === "fragments" && m.seq > c.seq && !c.asked) {
       c.seq = m.seq;
       come(m);

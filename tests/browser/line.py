@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Page, WebSocketRoute
+
+from tests.stories.waiting import until
 
 
 class Line:
@@ -68,3 +71,13 @@ class Line:
 
         page_side.on_message(up)
         server_side.on_message(down)
+
+
+def heard(page: Page, look: Callable[[], bool], what: str) -> None:
+    """Wait for what is said on the socket, which passes through this process."""
+
+    def after_a_moment() -> bool:
+        page.wait_for_timeout(50)
+        return look()
+
+    until(after_a_moment, seconds=60, what=what)

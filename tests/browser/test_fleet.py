@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browser.line import Line
+from tests.browser.line import Line, heard
 from tests.browser.people import People
 from tests.stories.installation import Installation
 from tests.stories.script import Script
@@ -147,16 +146,6 @@ def test_what_happened_while_an_agents_work_was_on_its_way_to_the_page_is_on_it(
     page.unroute(f"**{address}**")
     panel(page).get_by_role("link", name="Close").click()
     heard(page, lambda: line.asked("subscribe")[-1]["kinds"] == ["cells"], "a page that asks for no more than it shows")
-
-
-def heard(page: Page, look: Callable[[], bool], what: str) -> None:
-    """Wait for what is said on the socket, which passes through this process."""
-
-    def after_a_moment() -> bool:
-        page.wait_for_timeout(50)
-        return look()
-
-    until(after_a_moment, seconds=60, what=what)
 
 
 def panel(page: Page) -> Locator:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.line import Line
+from tests.browser.line import Line, heard
 from tests.browser.people import People, current_run, say, slowness
+from tests.stories.installation import Installation
 from tests.stories.sales import Sales
 from tests.stories.script import Script
 from tests.stories.waiting import until
@@ -26,6 +27,12 @@ TELL_SIGHT = """(text) => {
 }"""
 UNFOLD = "() => document.querySelectorAll('main details').forEach((el) => { el.open = true; })"
 ALONE = [{"key": "call", "title": "Call the branch in Antwerp", "skills": ["phoning"]}]
+# What a restore from a backup does to the journal.
+RESTORE = """
+from django.db.models import F
+from clawgroups.models import Workspace
+Workspace.objects.filter(pk="{workspace}").update(generation=F("generation") + 1)
+"""
 PROFILE = [{"key": "profile", "title": "Profile the orders", "kind": "profile", "skills": ["data-analysis"]}]
 
 
@@ -99,6 +106,27 @@ def test_who_was_cut_off_catches_up_without_a_gap_or_a_double(people: People, sc
         same_as_a_fresh_page(one)
     for text in said:
         expect(page.get_by_text(text, exact=True)).to_have_count(1)
+
+
+def test_who_was_away_during_a_restore_is_told_what_happens_after_it(
+    people: People, script: Script, claw: Installation
+) -> None:
+    people.allow("ERR_INTERNET_DISCONNECTED|closed before the connection is established")
+    workspace = script.workspace("Restored")
+    page = people.signed_in(at=None)
+    line = Line(page)
+    page.goto(f"{script.url}/w/{workspace}/")
+    tell(script, workspace, "Before the backup")
+    expect(page.get_by_text("Before the backup")).to_be_visible()
+    line.cut()
+    claw.manage("shell", "-c", RESTORE.replace("{workspace}", workspace))
+    line.back()
+    # The page is loaded anew, and follows on from there.
+    heard(page, lambda: line.asked("subscribe")[-1]["generation"] == 2, "a page of the new generation")
+    for text in ("After the restore", "And then"):
+        tell(script, workspace, text)
+        expect(page.get_by_text(text)).to_be_visible()
+    same_as_a_fresh_page(page)
 
 
 def drafted(script: Script, workspace: str, sales: Sales) -> str:
