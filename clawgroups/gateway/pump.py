@@ -11,7 +11,9 @@ from uuid import UUID
 
 from django.conf import settings
 
+from agents.ids import new_id
 from agents.protocol import acp, peer, version
+from clawgroups import commit
 from clawgroups.auth import session_key
 from clawgroups.core.errors import Conflict, NotFound
 from clawgroups.gateway import reads
@@ -23,7 +25,7 @@ from clawgroups.ingest import patiently
 from clawgroups.models import Command
 from clawgroups.services import sessions, steering
 from clawgroups.services.late import TOLD
-from clawgroups.services.perform import perform_async, read_async
+from clawgroups.services.perform import perform_async, read_async, seldom_reading
 
 log = logging.getLogger(__name__)
 
@@ -70,12 +72,31 @@ class Pump:
         self.takes_tools = False
         """Whether the agent speaks MCP over HTTP, or its connector does so for it."""
         self._owed: Sequence[Command] = ()
+        self._beginning: dict[UUID, asyncio.Future[Command | None]] = {}
+        self._runs = False
         self._news = asyncio.Event()
 
     def owe(self, commands: Sequence[Command]) -> None:
         """What the rows say is to be sent: whatever of it was sent meanwhile is not sent again."""
         self._owed = steering.in_order(commands)
         if commands:
+            self._news.set()
+
+    def will_prompt(self, session_id: UUID) -> UUID | None:
+        """Before a change that opens a session and marks its prompt as sent: the id to give that prompt.
+
+        Until `prompts` says what became of it, nothing else is sent in the session: a stop never overtakes the prompt
+        that it is meant for. None where nothing is sent yet.
+        """
+        if not self._runs:
+            return None
+        self._beginning[session_id] = asyncio.get_running_loop().create_future()
+        return new_id()
+
+    def prompts(self, session_id: UUID, command: Command | None) -> None:
+        """That change is committed: send its prompt; None: it has none."""
+        if (waited := self._beginning.get(session_id)) is not None:
+            waited.set_result(command)
             self._news.set()
 
     def opening(self) -> bool:
@@ -154,10 +175,20 @@ class Pump:
             # Nothing else runs in a session that was given up: whoever is still at it shall stop.
             if command.session is not None:
                 await self._send(acp.session_cancel(command.session.acp_id).notification())
+        self._runs = True
         while True:
             await self._news.wait()
             self._news.clear()
+            for session_id in [pk for pk, waited in self._beginning.items() if waited.done()]:
+                await self._begin(session_id)
             await self._send_owed()
+
+    async def _begin(self, session_id: UUID) -> None:
+        """Send the prompt by which a session begins, once it is known."""
+        command = await self._beginning[session_id]
+        if self._beginning.pop(session_id, None) is not None and command is not None:
+            self._expect(command)
+            await self._send(await self._frame(command))
 
     async def _send_owed(self) -> None:
         owed, self._owed = self._owed, ()
@@ -182,6 +213,8 @@ class Pump:
             raise faults.exceptions[0] from None
 
     async def _dispatch(self, command: Command) -> None:
+        if command.session_id in self._beginning:
+            await self._begin(command.session_id)
         answered = command.purpose not in ("cancel", "reply")
         if answered:
             # Before it is marked: the answer may come sooner than we are told of the commit.
@@ -190,12 +223,19 @@ class Pump:
             await self._steer(command)
             return
         try:
-            await patiently(perform_async, sessions.command_sent, command.pk, link=self._hello.link, epoch=self._epoch)
+            await patiently(self._mark, command)
         except (Conflict, NotFound):
             self.settle(command.pk)  # Void meanwhile, or a newer socket of this link has taken its place.
             return
         if not self._meets_another(command):
             await self._send(await self._frame(command))
+
+    async def _mark(self, command: Command) -> None:
+        """Note that it goes out: decided from the row at hand, and from the rows as they are where that is outdated."""
+        link, epoch = self._hello.link, self._epoch
+        future = await seldom_reading(sessions.command_sent, command, link=link, epoch=epoch)
+        if not (await commit.outcome(future)).applied:
+            await perform_async(sessions.command_sent, command.pk, link=link, epoch=epoch)
 
     async def _steer(self, command: Command) -> None:
         """Send a prompt by which a session goes on in another attempt: the worker marks it, between two frames."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -241,12 +241,12 @@ class Worker:
         text = ""
         if turn and command.session_id is not None and error is None:
             text = await patiently(read_async, transcript.last_message, command.pk)
-        await self._store_answer(command, frame, answer, error, text)
+        prompt = await self._store_answer(command, frame, answer, error, text)
         self._pump.settle(command.pk)
         if command.session_id is not None:
             self._intake.forget(command.session_id)
         if command.purpose == "open":
-            await self._opened(command, answer, error)
+            await self._opened(command, answer, error, prompt)
         await self._login(error)
 
     def _check_opened(self, command: Command, answer: dict[str, Any]) -> tuple[dict[str, Any], RpcError | None]:
@@ -263,13 +263,16 @@ class Worker:
 
     async def _store_answer(
         self, command: Command, frame: int, answer: dict[str, Any], error: RpcError | None, text: str
-    ) -> None:
-        said = None
+    ) -> Command | None:
+        """Store what an answer means; the prompt that is to go out by it, if there is one."""
+        said, begins = None, None
+        if command.purpose == "open" and command.session_id is not None and error is None:
+            begins = self._pump.will_prompt(command.session_id)
         if error is not None:
             more = {} if error.data is None else shrink({"data": error.data})
             said = {**more, "code": error.code, "message": error.message[:2000]}
         try:
-            await patiently(
+            outcome = await patiently(
                 perform_async,
                 sessions.command_answered,
                 command.pk,
@@ -279,20 +282,26 @@ class Worker:
                 result=answer if error is None else None,
                 error=said,
                 text=text,
+                begins=begins,
             )
         except Conflict as conflict:
             # Answered before, or given up: an answer counts once. Our next record finds out whether
             # this socket was replaced.
             log.info("answer to %s of agent %s changed nothing: %s", command.pk, self._held.agent_id, conflict)
-            return
+            return None
         self._intake.stored = self._intake.taken = max(frame, self._intake.stored)
         await self._acknowledge()
+        prompt = outcome.answer.get("prompt")
+        return None if prompt is None else _in_session(command, begins, prompt)
 
-    async def _opened(self, command: Command, answer: dict[str, Any], error: RpcError | None) -> None:
+    async def _opened(
+        self, command: Command, answer: dict[str, Any], error: RpcError | None, prompt: Command | None
+    ) -> None:
         session_id = command.session_id
         if error is None and session_id is not None:
             self._sessions.add(str(answer["sessionId"]), session_id)
             self._sessions.let_go(self._pump.in_turn)
+            self._pump.prompts(session_id, prompt)
         if not self._pump.opening():
             self._early.clear()
 
@@ -349,6 +358,12 @@ class Worker:
             )
         except ClawError:
             log.info("could not note that agent %s needs a login", self._held.agent_id)
+
+
+def _in_session(opened: Command, pk: UUID | None, prompt: Mapping[str, Any]) -> Command:
+    """The row of the prompt that was made as a session opened."""
+    attempt = {"agent_id": opened.agent_id, "session_id": opened.session_id, "attempt_id": opened.attempt_id}
+    return Command(pk=pk, state="sent", epoch=opened.epoch, **attempt, **prompt)
 
 
 def _not_delivered(answer: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -16,12 +17,15 @@ from agents.ids import new_id
 from agents.protocol import acp, version
 from clawgroups import bus
 from clawgroups.core import quotas, session_state
-from clawgroups.core.changes import Insert, Update
+from clawgroups.core.changes import Fact, Insert, Update
 from clawgroups.core.failures import Failure
-from clawgroups.core.lifecycle import AttemptVerb
+from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
+from clawgroups.core.task_events import TaskBegun
+from clawgroups.core.timers import after
 from clawgroups.keyed import row_of
 from clawgroups.models import Attempt, Command, Session, Task
-from clawgroups.services.attempts import Decision, end_attempt, release
+from clawgroups.services.attempts import Decision, end_attempt, fence, release
+from clawgroups.services.deadlines import in_hand, timers_of, waits_in_hand
 from clawgroups.services.ruling import has_critical
 from clawgroups.services.tasks import prompt_command, told_rules
 
@@ -29,8 +33,18 @@ LOGIN_MISSING = "the agent needs a login on its own machine"
 SCOPE_DENIED = -32016
 
 
-def opened(command: Command, link: Any, result: Mapping[str, Any] | None, error: Mapping[str, Any] | None) -> Decision:
-    """A session is open: its options are set and its work is prompted. One that cannot go on begins anew, or fails."""
+def opened(
+    command: Command,
+    link: Any,
+    result: Mapping[str, Any] | None,
+    error: Mapping[str, Any] | None,
+    begins: UUID | None = None,
+) -> Decision:
+    """A session is open: its options are set and its work is prompted. One that cannot go on begins anew, or fails.
+
+    `begins`: the id of the prompt, where whoever holds the socket sends it as soon as this is committed: it counts as
+    sent then, and has begun the work. Not so one that has to wait until options are set.
+    """
     session, attempt = command.session, command.attempt
     assert session is not None
     assert attempt is not None
@@ -56,21 +70,66 @@ def opened(command: Command, link: Any, result: Mapping[str, Any] | None, error:
     decision.add(_remembered(command, told))
     if task is not None:
         session.acp_id = acp_id
-        must_ask = has_critical(session.workspace_id, timezone.now())
-        for option, value in session_state.wanted_values(told, command.agent.preferences, must_ask=must_ask):
-            decision.writes.append(set_command(session, option, value, timezone.now()))
-        prompt = prompt_command(task, attempt.brief, session)
-        columns = {
-            "agent_id": command.agent_id,
-            "attempt_id": attempt.pk,
-            "epoch": attempt.epoch,
-            "created_at": timezone.now(),
-            **prompt,
-        }
-        decision.writes.append(Update("clawgroups.Attempt", attempt.pk, told_rules(task, prompt)))
+        decision.add(_prompted(command, session, task, attempt, told, link, begins))
+    return decision
+
+
+def _prompted(
+    command: Command,
+    session: Session,
+    task: Task,
+    attempt: Attempt,
+    told: Mapping[str, Any],
+    link: Any,
+    begins: UUID | None,
+) -> Decision:
+    """What is asked of an agent in a session that it has just opened."""
+    now = timezone.now()
+    must_ask = has_critical(session.workspace_id, now)
+    wanted = session_state.wanted_values(told, command.agent.preferences, must_ask=must_ask)
+    decision = Decision([set_command(session, option, value, now) for option, value in wanted])
+    prompt = prompt_command(task, attempt.brief, session)
+    columns = {
+        "agent_id": command.agent_id,
+        "attempt_id": attempt.pk,
+        "epoch": attempt.epoch,
+        "created_at": now,
+        **prompt,
+    }
+    decision.writes.append(Update("clawgroups.Attempt", attempt.pk, told_rules(task, prompt)))
+    if begins is None or decision.writes[:-1] or attempt.state != "offered":
         decision.writes.append(Insert("clawgroups.Command", new_id(), columns))
         decision.wakes.append(bus.agent_topic(command.agent_id))
+        return decision
+    decision.writes.append(
+        Insert("clawgroups.Command", begins, {**columns, "state": "sent", "link": link, "sent_at": now})
+    )
+    decision.add(begun(task, attempt, prompt["purpose"], now))
     return decision
+
+
+def begun(task: Task, attempt: Attempt, purpose: str, now: datetime) -> Decision:
+    """The first prompt of an attempt goes out, and makes its task work."""
+    timers = timers_of(task.workspace)
+    clocks = {
+        # From here on it has to acknowledge a hand-back, if there is one.
+        "start_by": after(now, timers.acknowledge) if purpose == "acknowledge" else None,
+        "close_by": after(now, timers.start_to_close),
+        "progress_at": now,
+    }
+    moved = {"state": move_attempt(attempt.state, AttemptVerb.BEGIN).value, "begun_at": now, **clocks}
+    work = in_hand(attempt, begun=True, **clocks)
+    working = {
+        "state": move_task(task.state, TaskVerb.BEGIN).value,
+        **waits_in_hand(task, work, attempt.member.name, now),
+    }
+    return Decision(
+        [
+            Update("clawgroups.Attempt", attempt.pk, moved, {"state": "offered"}),
+            Update("clawgroups.Task", task.pk, working, fence(task)),
+        ],
+        [Fact(task.workspace_id, TaskBegun(task_id=task.pk, attempt_id=attempt.pk))],
+    )
 
 
 def _begin_anew(command: Command, session: Session, error: Mapping[str, Any] | None) -> Decision:

@@ -22,7 +22,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 TRIES = 3
-GIVE_WAY = 0.3  # seconds that a lane gives way to another for, from when that has begun
+GIVE_WAY = 1.0  # seconds that a lane gives way to another for, from when that has begun
 EACH = 0.1  # seconds that each read of a lane gives way for at most, where it is to be slowed down
 
 

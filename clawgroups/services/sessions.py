@@ -17,13 +17,13 @@ from django.utils import timezone
 from agents.ids import new_id
 from clawgroups import bus, commit
 from clawgroups.core.actors import Actor, ActorKind
-from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, Write, one_of
+from clawgroups.core.changes import Change, Expect, Fact, Insert, Outcome, Update, one_of
 from clawgroups.core.errors import Conflict, NotFound
 from clawgroups.core.failures import Failure
 from clawgroups.core.lifecycle import AttemptVerb, TaskVerb, move_attempt, move_task
 from clawgroups.core.shrinking import shrink
-from clawgroups.core.task_events import AttemptAcknowledged, TaskBegun, TaskSubmitted
-from clawgroups.core.timers import after, wait_for_review
+from clawgroups.core.task_events import AttemptAcknowledged, TaskSubmitted
+from clawgroups.core.timers import wait_for_review
 from clawgroups.keyed import row_of
 from clawgroups.models import Attempt, Command, Session, Task
 from clawgroups.planned import Planned
@@ -66,7 +66,9 @@ def open_commands(agents: Iterable[UUID]) -> list[Command]:
 
 _open_commands: Planned[Command] = Planned(
     lambda agents: (
-        Command.objects.select_related("session").filter(agent_id__in=agents, state="open").order_by("created_at", "pk")
+        Command.objects.select_related("agent", "session", "attempt__member")
+        .filter(agent_id__in=agents, state="open")
+        .order_by("created_at", "pk")
     )
 )
 
@@ -80,12 +82,13 @@ def may_go_to(command: Command, link: UUID) -> bool:
     return command.session.link == link
 
 
-def command_sent(command_id: UUID, *, link: UUID, epoch: int | None = None) -> Future[Outcome]:
+def command_sent(which: UUID | Command, *, link: UUID, epoch: int | None = None) -> Future[Outcome]:
     """The frame was handed to the socket: open -> sent. The first prompt makes its task work.
 
-    `epoch` is the connection's: a socket that was replaced sends nothing any more.
+    `epoch` is the connection's: a socket that was replaced sends nothing any more. Of a row that was read with agent,
+    session, attempt and its member (`open_commands`) nothing is read again, but for what a prompt's task needs.
     """
-    command = _command(command_id)
+    command = which if isinstance(which, Command) else _command(which)
     now = timezone.now()
     # A notification or reply has no answer to wait for.
     final = "sent" if command.purpose not in ("cancel", "reply") else "answered"
@@ -94,30 +97,14 @@ def command_sent(command_id: UUID, *, link: UUID, epoch: int | None = None) -> F
     if command.purpose == steering.STEER:
         prompt, moved = steered.sent(command, now)
         values |= prompt
-    writes: list[Write] = [Update("clawgroups.Command", command.pk, values, {"state": "open"}), *moved.writes]
-    facts: list[Fact] = []
+    decision = Decision([Update("clawgroups.Command", command.pk, values, {"state": "open"}), *moved.writes])
     attempt = command.attempt
     if attempt is not None and attempt.state == "offered" and command.purpose in ("work", "acknowledge"):
         task = openings.task_of(attempt)
         if task.epoch == attempt.epoch:
-            timers = timers_of(task.workspace)
-            clocks = {
-                # From here on it has to acknowledge a hand-back, if there is one.
-                "start_by": after(now, timers.acknowledge) if command.purpose == "acknowledge" else None,
-                "close_by": after(now, timers.start_to_close),
-                "progress_at": now,
-            }
-            begun = {"state": move_attempt(attempt.state, AttemptVerb.BEGIN).value, "begun_at": now, **clocks}
-            work = in_hand(attempt, begun=True, **clocks)
-            working = {
-                "state": move_task(task.state, TaskVerb.BEGIN).value,
-                **waits_in_hand(task, work, attempt.member.name, now),
-            }
-            writes.append(Update("clawgroups.Attempt", attempt.pk, begun, {"state": "offered"}))
-            writes.append(Update("clawgroups.Task", task.pk, working, fence(task)))
-            facts.append(Fact(task.workspace_id, TaskBegun(task_id=task.pk, attempt_id=attempt.pk)))
+            decision.add(openings.begun(task, attempt, command.purpose, now))
     fenced = () if epoch is None else (Expect("agents.Connection", link, {"epoch": epoch}),)
-    return _submit(command, Decision(writes, facts), "command.sent", fenced)
+    return _submit(command, decision, "command.sent", fenced)
 
 
 def command_answered(
@@ -129,10 +116,12 @@ def command_answered(
     result: Mapping[str, Any] | None = None,
     error: Mapping[str, Any] | None = None,
     text: str = "",
+    begins: UUID | None = None,
 ) -> Future[Outcome]:
     """An agent answered a request. `text` is the last message of the turn; `received` counts frames.
 
-    `epoch` is the connection's. A second answer to the same request changes nothing (a mismatch).
+    `epoch` is the connection's. A second answer to the same request changes nothing (a mismatch). `begins`: see
+    `openings.opened`; the prompt that is to be sent under this id is in the answer ("prompt": purpose, method, params).
     """
     command = _command(command_id)
     now = timezone.now()
@@ -150,7 +139,7 @@ def command_answered(
     )
     match command.purpose:
         case "open":
-            decision.add(openings.opened(command, link, result, error))
+            decision.add(openings.opened(command, link, result, error, begins))
         case "set":
             decision.add(openings.option_set(command, result, error))
         case "work" | "acknowledge":
@@ -162,7 +151,7 @@ def command_answered(
         case _:
             pass
     decision.add(openings.rests_for_quota(command, error, now))
-    return _submit(command, decision, "command.answered")
+    return _submit(command, decision, "command.answered", begins=begins)
 
 
 def _turn_ended(
@@ -345,7 +334,9 @@ def session_lost(
     )
 
 
-def _submit(command: Command, decision: Decision, verb: str, expects: tuple[Expect, ...] = ()) -> Future[Outcome]:
+def _submit(
+    command: Command, decision: Decision, verb: str, expects: tuple[Expect, ...] = (), begins: UUID | None = None
+) -> Future[Outcome]:
     actor = Actor(ActorKind.AGENT, command.agent.name, agent_id=command.agent_id)
     if command.attempt is not None:
         actor = on_behalf(actor, command.attempt)
@@ -358,10 +349,16 @@ def _submit(command: Command, decision: Decision, verb: str, expects: tuple[Expe
             tuple(decision.writes),
             tuple(decision.facts),
             verb=verb,
-            answer={"id": str(command.pk)},
+            answer={"id": str(command.pk), **_begun(decision, begins)},
             wakes=tuple(decision.wakes),
         )
     )
+
+
+def _begun(decision: Decision, begins: UUID | None) -> dict[str, Any]:
+    """The prompt that goes out by this change itself, if one does."""
+    made = next((one.values for one in decision.writes if isinstance(one, Insert) and one.pk == begins), None)
+    return {} if made is None else {"prompt": {name: made[name] for name in ("purpose", "method", "params")}}
 
 
 def _command(command_id: UUID) -> Command:

@@ -121,7 +121,8 @@ def _spoken(act: Callable[[], object]) -> Callable[[], None]:
 
 def idle(at: Round) -> Rival:
     """The agent has the task and was not prompted yet; its prompt goes out at this moment."""
-    rival = Rival(GATEWAY, "command.sent", at.task, lambda: None, waits=True)
+    # By the answer to the request that opens its session.
+    rival = Rival(GATEWAY, "command.answered", at.task, lambda: None, waits=True)
     at.room.sides[GATEWAY].ask("keep", name=RIVAL + at.task, verb=rival.verb, row=rival.row)
     at.assign()
     return rival
