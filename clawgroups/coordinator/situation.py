@@ -182,7 +182,13 @@ _with_late: Planned[UUID] = Planned(
         task__run=run_id, late_at__isnull=False, task__state__in=("ready", "stuck")
     ).values_list("task_id", flat=True)
 )
-_open_tasks: Planned[Task] = Planned(lambda run_id: open_tasks(run_id).order_by("position"))
+# Hundreds of them may wait: no more is read of each than `view_of` shows.
+VIEWED = (
+    "key", "title", "state", "skills", "level", "position", "tries", "brief", "not_before", "blocked_on", "next_actor",
+    "failure", "regenerated", "epoch", "bottom_level", "instructions", "reason", "kind", "attempt_id", "proposed_id",
+    "proposal", "paused",
+)  # fmt: skip
+_open_tasks: Planned[Task] = Planned(lambda run_id: open_tasks(run_id).only(*VIEWED).order_by("position"))
 
 
 def _tasks(run: Run, now: datetime) -> list[TaskView]:

@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from clawgroups.core.assignment import NOBODY, assign
+from clawgroups.core.assignment import NOBODY, Given, Sessions, assign
 from clawgroups.core.match_parts import (
     ANYTHING,
     COST,
@@ -27,6 +27,7 @@ from clawgroups.core.match_parts import (
 )
 from clawgroups.core.matching import DIGITS, Candidate, Match, Need, Standing, judge, standing, warmth
 
+AT_LEAST = 16  # tasks that are looked at together, however few sessions there are
 SHOWN = 4  # of the runners-up, and of those who are out
 KEPT = "leaves those who fit better to work that needs them more"
 _LESS_BUSY = 1e-9  # of equal scores, the less busy one
@@ -59,7 +60,7 @@ class Roster:
         self._there = np.array([c.is_there for c in self._people], dtype=np.bool_)
         self._with: dict[str, tuple[Numbers, Flags, Numbers]] = {}
         self._fits: dict[tuple[str, ...], _Fit] = {}
-        self._now: dict[tuple[str, ...], tuple[Numbers, Flags]] = {}
+        self._now: dict[tuple[str, ...], Numbers] = {}
 
     def best(self, need: Need) -> Match | None:
         """Whom a task would go to, were it the only one; None when nobody can take it now."""
@@ -72,18 +73,35 @@ class Roster:
         """Whom each of these tasks goes to, the most urgent first; at most `most` of them. Nothing is taken by that."""
         if not needs or not self._free.any():
             return [None] * len(needs)
-        scores = np.stack([self._shared(need) for need in needs])
-        given = assign(scores, self._free, FREE / self._capacity)
+        first = needs[: 2 * int(self._free.sum()) + AT_LEAST]
+        given = self._given(first)
+        if len(first) < len(needs):
+            left = self._free - np.bincount(given[given != NOBODY], minlength=len(self._people))
+            # While a session is left for any task, one moves there to make room for another. Later nobody gets any.
+            if self._could_take(needs, left):
+                given = self._given(needs)
+            else:
+                given = np.append(given, np.full(len(needs) - len(first), NOBODY))
         given[np.flatnonzero(given != NOBODY)[most:] if most is not None else []] = NOBODY
         return [None if number == NOBODY else self._people[number].member_id for number in given]
 
+    def _given(self, needs: Sequence[Need]) -> Given:
+        scores = np.stack([self._shared(need) for need in needs])
+        return assign(scores, self._free, FREE / self._capacity)
+
+    def _could_take(self, needs: Iterable[Need], left: Sessions) -> bool:
+        """Whether one of these sessions could be for one of these needs, by skills alone."""
+        if any(need.only for need in needs):
+            return True  # Whoever was chosen needs no skills.
+        return any((self._fit(skills).able & (left > 0)).any() for skills in {need.skills for need in needs})
+
     def anybody(self, need: Need) -> bool:
         """Whether somebody can do it, be it later, with a free session: only waiting is needed."""
-        return bool(self._judged(need)[1].any())
+        return bool(self._able(need).any())
 
     def only_people(self, need: Need) -> bool:
         """Whether somebody can do it with a free hand, and nobody of those is an agent."""
-        able = self._judged(need)[1]
+        able = self._able(need)
         return bool(able.any()) and not (able & ~self._persons).any()
 
     def take(self, member_id: UUID) -> None:
@@ -168,21 +186,28 @@ class Roster:
         if known is None:
             fit = self._fit(need.skills)
             raw = fit.score + FREE * self._free / self._capacity + self._always
-            known = self._now[need.skills] = np.round(raw, DIGITS), fit.able
-        mine = need.preferred or need.failed or need.refused or need.authors or need.by_rules or need.only
-        if not (mine or need.proposed or need.warm or need.knows or need.asked or need.learned):
-            return known
-        raw, able = known[0].copy(), known[1].copy()
-        for member, worth in _told(need):
-            if (number := self._at.get(member)) is not None:
-                raw[number] += worth
-        able[self._places(need.refused | need.authors | need.by_rules | need.asked)] = False
+            known = self._now[need.skills] = np.round(raw, DIGITS)
+        told = [(number, worth) for member, worth in _told(need) if (number := self._at.get(member)) is not None]
+        if not told:
+            return known, self._able(need)
+        raw = known.copy()
+        for number, worth in told:
+            raw[number] += worth
+        return np.round(raw, DIGITS), self._able(need)
+
+    def _able(self, need: Need) -> Flags:
+        """Who could take it with a free session."""
+        able = self._fit(need.skills).able
+        barred = need.refused | need.authors | need.by_rules | need.asked
         if need.only:
-            able[:] = False
+            able = np.zeros_like(able)
             for number in self._places({need.only}):
                 seen = standing(need, self._people[number])
                 able[number] = seen.later or not seen.excluded
-        return np.round(raw, DIGITS), able
+        elif barred:
+            able = able.copy()
+            able[self._places(barred)] = False
+        return able
 
     def _places(self, members: Iterable[UUID | None]) -> list[int]:
         return [self._at[one] for one in members if one in self._at]

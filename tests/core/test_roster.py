@@ -94,6 +94,18 @@ def test_it_chooses_and_explains_as_the_plain_ranking_does_also_after_some_were_
             now[chosen.member_id] = Candidate(**{**_fields(taken), "busy": taken.busy + 1})
 
 
+@given(candidates(), st.lists(NEEDS, min_size=4, max_size=24))
+def test_those_who_come_too_late_for_any_session_change_nothing_for_the_first(
+    people: list[Candidate], needs: list[Need]
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("clawgroups.core.roster.AT_LEAST", 1)
+        shared = Roster(people).share_out(needs)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("clawgroups.core.roster.AT_LEAST", len(needs))  # all of them are looked at together
+        assert Roster(people).share_out(needs) == shared
+
+
 def _fields(one: Candidate) -> dict[str, Any]:
     return {name: getattr(one, name) for name in Candidate.__slots__}
 
