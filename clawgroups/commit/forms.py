@@ -7,7 +7,7 @@ statements are written by hand over whole columns. Values go in and out as model
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -152,7 +152,7 @@ class PostgresForm:
         if not wanted:
             return []
         readings = [_reading(one.model, one.columns, self._connection.alias) for one in wanted]
-        keys = ["{" + ",".join(f'"{pk}"' for pk in one.pks) + "}" for one in wanted]
+        keys = [_keys(one.pks) for one in wanted]
         found = []
         with self._cursor() as cursor:
             cursor.execute(";".join(reading.sql for reading in readings), keys)
@@ -163,9 +163,10 @@ class PostgresForm:
 
     def write(self, written: Sequence[Written], mark: Mark) -> tuple[list[int], str]:
         texts = [self._text(one) for one in written]
+        given = [value for one in written for value in _given(one)]
         counts = []
         with self._cursor() as cursor:
-            cursor.execute(";".join([*texts, NUMBER]), [*map(_document, written), mark.writer, mark.number])
+            cursor.execute(";".join([*texts, NUMBER]), [*given, mark.writer, mark.number])
             for _ in written:
                 counts.append(int(cursor.rowcount))
                 cursor.nextset()
@@ -228,9 +229,12 @@ def _updating(model: type[models.Model], columns: tuple[str, ...], using: str) -
     fields, pk = fields_of(model), pk_of(model)
     sets = ", ".join(f"{quote(_column(fields[c]))} = {_given_as(fields[c])}" for c in columns)
     shape = _shape([pk, *(fields[c] for c in columns)], connection)
+    key = quote(_column(pk))
+    # By the keys as well: any document is taken for a hundred rows, for which small tables would be read as a whole.
     return (
         f"UPDATE {quote(model._meta.db_table)} AS row SET {sets} "  # noqa: S608
-        f"FROM json_to_recordset(%s::json) AS given({shape}) WHERE row.{quote(_column(pk))} = given.{pk.attname}"
+        f"FROM json_to_recordset(%s::json) AS given({shape}) "
+        f"WHERE row.{key} = given.{pk.attname} AND row.{key} = ANY(%s::{_type(pk, connection)}[])"
     )
 
 
@@ -261,6 +265,20 @@ def _type(field: models.Field[Any, Any], connection: BaseDatabaseWrapper) -> str
     assert found is not None
     # A cast to varchar(10) would cut what is longer, in silence.
     return found.partition("(")[0]
+
+
+def _given(one: Written) -> list[str]:
+    """The values of a statement: its document, and of rows that are there already their keys."""
+    document = _document(one)
+    if one.is_new:
+        return [document]
+    key = pk_of(one.model).attname
+    return [document, _keys(row[key] for row in one.rows)]
+
+
+def _keys(pks: Iterable[Any]) -> str:
+    """An array of PostgreSQL, as text."""
+    return "{" + ",".join(f'"{pk}"' for pk in pks) + "}"
 
 
 def _document(one: Written) -> str:
