@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from enum import Enum
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
+
 from clawgroups import commit
 from clawgroups.coordinator import hearing
 from clawgroups.core import deadline
@@ -76,14 +78,14 @@ _new: Planned[Entry] = Planned(
     ).order_by("seq")[:BATCH]
 )
 _runs_of: Planned[UUID] = Planned(
-    lambda tasks: Task.objects.filter(pk__in=tasks).values_list("run_id", flat=True).distinct()
+    lambda tasks: Task.objects.filter(pk__in=tasks).order_by().values_list("run_id", flat=True).distinct()
 )
 _waiting_in: Planned[UUID] = Planned(
     lambda workspace_id: (
-        Task.objects.filter(workspace_id=workspace_id, state__in=["ready", "stuck"], run__state="running")
+        Run.objects.filter(workspace_id=workspace_id, state="running")
+        .filter(Exists(Task.objects.filter(run=OuterRef("pk"), state__in=["ready", "stuck"])))
         .order_by()
-        .values_list("run_id", flat=True)
-        .distinct()
+        .values_list("pk", flat=True)
     )
 )
 _active_of: Planned[UUID] = Planned(

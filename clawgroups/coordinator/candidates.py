@@ -119,13 +119,15 @@ _people_in: Planned[Any] = Planned(
 _loads: Planned[tuple[UUID, int]] = Planned(
     lambda workspace_id: (
         Attempt.objects.filter(state__in=["offered", "working"], member__agent_id__in=agents_in(workspace_id))
+        .order_by()
         .values_list("member__agent_id")
         .annotate(n=Count("pk"))
     )
 )
+# By keys: of a join PostgreSQL expects so few rows that it reads all of them once for each agent.
 _online: Planned[UUID] = Planned(
-    lambda workspace_id, fresh: Connection.objects.filter(
-        agent_id__in=agents_in(workspace_id), closed_at=None, ready_at__isnull=False, seen_at__gt=fresh
+    lambda agents, fresh: Connection.objects.filter(
+        agent_id__in=agents, closed_at=None, ready_at__isnull=False, seen_at__gt=fresh
     ).values_list("agent_id", flat=True)
 )
 _skills: Planned[tuple[UUID, str, int]] = Planned(
@@ -145,7 +147,8 @@ def candidates_of(
 
 def _agents(workspace: Workspace, seats: Sequence[Seat], now: datetime) -> list[Candidate]:
     busy = dict(_loads(workspace.pk))
-    online = set(_online(workspace.pk, now - timedelta(seconds=timers_of(workspace).lost_contact)))
+    fresh = now - timedelta(seconds=timers_of(workspace).lost_contact)
+    online = set(_online([seat.agent_id for seat in seats], fresh)) if seats else set()
     unconfirmed = contact.unconfirmed_in(workspace.pk)
     skills: dict[UUID, dict[str, int]] = {}
     for agent_id, name, level in _skills(workspace.pk):

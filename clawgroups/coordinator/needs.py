@@ -48,7 +48,7 @@ def open_tasks(run_id: UUID) -> QuerySet[Task]:
 
 def _before(mine: QuerySet[Task]) -> QuerySet[Attempt, tuple[UUID, UUID]]:
     done = Attempt.objects.filter(task__dependants__task__in=mine, state="accepted")
-    return done.values_list("task__dependants__task", "member_id")
+    return done.order_by().values_list("task__dependants__task", "member_id")
 
 
 def _opened(mine: QuerySet[Task]) -> QuerySet[Session, tuple[UUID, UUID]]:

@@ -178,9 +178,11 @@ def _description(agent: Agent) -> str:
 
 
 _with_late: Planned[UUID] = Planned(
-    lambda run_id: Attempt.objects.filter(
-        task__run=run_id, late_at__isnull=False, task__state__in=("ready", "stuck")
-    ).values_list("task_id", flat=True)
+    lambda run_id: (
+        Attempt.objects.filter(task__run=run_id, late_at__isnull=False, task__state__in=("ready", "stuck"))
+        .order_by()
+        .values_list("task_id", flat=True)
+    )
 )
 # Hundreds of them may wait: no more is read of each than `view_of` shows.
 VIEWED = (

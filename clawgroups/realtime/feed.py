@@ -278,18 +278,21 @@ _seats_known: Planned[tuple[UUID, UUID]] = Planned(
     )
 )
 _tasks_known: Planned[tuple[UUID, UUID, UUID | None]] = Planned(
-    lambda ids: Task.objects.filter(pk__in=ids).values_list("pk", "run_id", "assignee_id")
+    lambda ids: Task.objects.filter(pk__in=ids).order_by().values_list("pk", "run_id", "assignee_id")
 )
 _attempts_known: Planned[tuple[UUID, UUID]] = Planned(
-    lambda ids: Attempt.objects.filter(pk__in=ids).values_list("pk", "member_id")
+    lambda ids: Attempt.objects.filter(pk__in=ids).order_by().values_list("pk", "member_id")
 )
 _asking_runs: Planned[UUID | None] = Planned(
     lambda tasks: (
-        Run.objects.filter(tasks__in=tasks, asked_in__isnull=False).values_list("asked_in", flat=True).distinct()
+        Run.objects.filter(tasks__in=tasks, asked_in__isnull=False)
+        .order_by()
+        .values_list("asked_in", flat=True)
+        .distinct()
     )
 )
 _with_people: Planned[UUID] = Planned(
-    lambda tasks: Task.objects.filter(pk__in=tasks, blocked_on="person").values_list("pk", flat=True)[:1]
+    lambda tasks: Task.objects.filter(pk__in=tasks, blocked_on="person").order_by().values_list("pk", flat=True)[:1]
 )
 
 

@@ -70,7 +70,8 @@ class Page:
             standing.part_id(words) for one in said if (words := standing.words(one)) is not None and words.name
         } - standing.parts.keys()
         if named and not standing.all_parts:
-            for pk, ordinal, length in Part.objects.filter(pk__in=named).values_list("pk", "ordinal", Length("text")):
+            parts = Part.objects.filter(pk__in=named).order_by()
+            for pk, ordinal, length in parts.values_list("pk", "ordinal", Length("text")):
                 standing.parts[pk] = (ordinal, length)
         self._existing = set(standing.parts)
         calls = [one.tool_call_id for one in said if isinstance(one, ToolCall)]
@@ -89,9 +90,10 @@ class Page:
         known = standing.open_steps or {}
         steps: list[Any] = [step for pk, step in known.items() if everything or pk in about]
         if missing := about - known.keys():
-            steps += Step.objects.filter(pk__in=missing).values()
+            steps += Step.objects.filter(pk__in=missing).order_by("ordinal").values()
         if everything and standing.open_steps is None:
-            others = Step.objects.filter(attempt_id=standing.attempt_id, ended_at=None).values()[:MOST_ENDED]
+            going_on = Step.objects.filter(attempt_id=standing.attempt_id, ended_at=None)
+            others = going_on.order_by("ordinal").values()[:MOST_ENDED]
             steps += others
             self._all_read = len(others) < MOST_ENDED
         return steps
