@@ -77,7 +77,7 @@ class Roster:
         given = self._given(first)
         if len(first) < len(needs):
             left = self._free - np.bincount(given[given != NOBODY], minlength=len(self._people))
-            # While a session is left for any task, one moves there to make room for another. Later nobody gets any.
+            # Where no session is left that any task could have, as many are served as can be, and the most urgent.
             if self._could_take(needs, left):
                 given = self._given(needs)
             else:

@@ -95,7 +95,9 @@ class Pump:
 
     def prompts(self, session_id: UUID, command: Command | None) -> None:
         """That change is committed: send its prompt; None: it has none."""
-        if (waited := self._beginning.get(session_id)) is not None:
+        waited = self._beginning.get(session_id)
+        # Cancelled where whoever waited for it was: its link ends.
+        if waited is not None and not waited.done():
             waited.set_result(command)
             self._news.set()
 
@@ -157,6 +159,7 @@ class Pump:
         for command in owed:
             if command.state == "sent":
                 self._expect(command)
+                self._expect_history(command)
         given_up = await patiently(read_async, reads.given_up, self._agent_id, self._hello.link)
         self._given_up = {command.pk: command for command in given_up}
         for command in given_up:
@@ -227,6 +230,8 @@ class Pump:
         except (Conflict, NotFound):
             self.settle(command.pk)  # Void meanwhile, or a newer socket of this link has taken its place.
             return
+        # Not before it is marked: a look that was read too early shows some that were answered since.
+        self._expect_history(command)
         if not self._meets_another(command):
             await self._send(await self._frame(command))
 
@@ -262,7 +267,10 @@ class Pump:
         if command.session_id is not None and command.method == version.SESSION_PROMPT:
             self._turns[command.session_id] = command.pk
             self._reopened.discard(command.session_id)
-        elif command.session_id is not None and command.method in version.REOPENING:
+
+    def _expect_history(self, command: Command) -> None:
+        """By this request, which was sent for certain, a session may tell what stands in the transcript."""
+        if command.session_id is not None and command.method in version.REOPENING:
             self._reopened.add(command.session_id)
 
     async def _frame(self, command: Command) -> str:

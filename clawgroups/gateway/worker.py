@@ -266,7 +266,8 @@ class Worker:
     ) -> Command | None:
         """Store what an answer means; the prompt that is to go out by it, if there is one."""
         said, begins = None, None
-        if command.purpose == "open" and command.session_id is not None and error is None:
+        # What comes after the answer to a reopening may still be history: its prompt goes out a look later.
+        if command.method == version.SESSION_NEW and command.session_id is not None and error is None:
             begins = self._pump.will_prompt(command.session_id)
         if error is not None:
             more = {} if error.data is None else shrink({"data": error.data})
@@ -288,11 +289,16 @@ class Worker:
             # Answered before, or given up: an answer counts once. Our next record finds out whether
             # this socket was replaced.
             log.info("answer to %s of agent %s changed nothing: %s", command.pk, self._held.agent_id, conflict)
-            return None
+            return None if begins is None else await self._sent_before(begins)
         self._intake.stored = self._intake.taken = max(frame, self._intake.stored)
         await self._acknowledge()
         prompt = outcome.answer.get("prompt")
         return None if prompt is None else _in_session(command, begins, prompt)
+
+    async def _sent_before(self, prompt: UUID) -> Command | None:
+        """The prompt of a change that was committed, though its answer was lost with the database."""
+        row = await patiently(read_async, reads.asked_on, self._held.agent_id, self._held.link, prompt)
+        return row if row is not None and row.state == "sent" else None
 
     async def _opened(
         self, command: Command, answer: dict[str, Any], error: RpcError | None, prompt: Command | None

@@ -48,6 +48,7 @@ class BoundedSocket(WebSocketProtocol):
         self.maxMessagePayloadSize = self.maxFramePayloadSize = self.limits.message_limit(request.path)
         self.rested_at: float | None = None
         self.last_heard = self._read_by = time.monotonic()
+        self._since_ping = 0
         return super().onConnect(request)
 
     def onOpen(self) -> None:
@@ -73,6 +74,7 @@ class BoundedSocket(WebSocketProtocol):
     def _count(self, size: int) -> None:
         """Note until when a thin line is busy with what was written. A system takes more than its peer has read."""
         now, limits = time.monotonic(), self.limits
+        self._since_ping += size
         self._read_by = min(max(now, self._read_by) + size / limits.thin_line, now + limits.thin_patience)
 
     def _write_in_pieces(self, payload: bytes) -> None:
@@ -116,7 +118,10 @@ class BoundedSocket(WebSocketProtocol):
     # Life signs
 
     def onPong(self, payload: bytes) -> None:
+        # Everything before the ping was read; what came after it is still on the way.
         self.last_heard = self._read_by = time.monotonic()
+        size, self._since_ping = self._since_ping, 0
+        self._count(size)
 
     def check_timeouts(self) -> None:
         """Called every two seconds: ping a silent peer, close one whose frames nobody could take for a minute."""
@@ -131,6 +136,7 @@ class BoundedSocket(WebSocketProtocol):
         elif self.autoPingTimeoutCall is None and now - self.last_heard >= self.limits.ping_interval:
             self.last_heard = now
             self.autoPingTimeout = self.limits.ping_timeout + max(0.0, self._read_by - now)
+            self._since_ping = 0
             self._sendAutoPing()
 
     def onAutoPingTimeout(self) -> None:

@@ -125,7 +125,8 @@ def begun(task: Task, attempt: Attempt, purpose: str, now: datetime) -> Decision
     }
     return Decision(
         [
-            Update("clawgroups.Attempt", attempt.pk, moved, {"state": "offered"}),
+            # What the task waits for was said of this contact, and the row may be as old as the last look.
+            Update("clawgroups.Attempt", attempt.pk, moved, {"state": "offered", "contact": attempt.contact}),
             Update("clawgroups.Task", task.pk, working, fence(task)),
         ],
         [Fact(task.workspace_id, TaskBegun(task_id=task.pk, attempt_id=attempt.pk))],

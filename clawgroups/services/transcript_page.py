@@ -319,4 +319,5 @@ class Page:
 
 def _asked_for(step: dict[str, Any]) -> dict[str, Any]:
     """What a step wants to do, as questions about it hold it."""
-    return {**step["detail"], "title": step["title"], "kind": step["kind"]}
+    detail = {name: value for name, value in step["detail"].items() if name != ANSWERED_THERE}
+    return {**detail, "title": step["title"], "kind": step["kind"]}

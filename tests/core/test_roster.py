@@ -95,15 +95,20 @@ def test_it_chooses_and_explains_as_the_plain_ranking_does_also_after_some_were_
 
 
 @given(candidates(), st.lists(NEEDS, min_size=4, max_size=24))
-def test_those_who_come_too_late_for_any_session_change_nothing_for_the_first(
-    people: list[Candidate], needs: list[Need]
-) -> None:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("clawgroups.core.roster.AT_LEAST", 1)
-        shared = Roster(people).share_out(needs)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("clawgroups.core.roster.AT_LEAST", len(needs))  # all of them are looked at together
-        assert Roster(people).share_out(needs) == shared
+def test_looking_at_the_most_urgent_alone_serves_as_many(people: list[Candidate], needs: list[Need]) -> None:
+    shared = {}
+    for at_least in (1, len(needs)):  # the latter is all of them
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("clawgroups.core.roster.AT_LEAST", at_least)
+            shared[at_least] = Roster(people).share_out(needs)
+    few, every = ([one for one in found if one is not None] for found in shared.values())
+    assert len(few) == len(every)
+    free = {one.member_id: one.free for one in people}
+    assert all(few.count(member) <= free[member] for member in few)
+    for need, member in zip(needs, shared[1], strict=True):
+        if member is not None:
+            fits = next(one for one in Roster(people).ranking(need) if one.member_id == member)
+            assert not fits.excluded
 
 
 def _fields(one: Candidate) -> dict[str, Any]:

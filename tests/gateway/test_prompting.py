@@ -8,9 +8,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from clawgroups.core.changes import Outcome
+from clawgroups.core.errors import OutcomeUnknown
+from clawgroups.gateway import worker
 from clawgroups.gateway.pump import Pump
 from clawgroups.models import Command, Entry
-from clawgroups.services import takeover
+from clawgroups.services import sessions, takeover
 from clawgroups.services.perform import perform_async, read_async
 from tests.conftest import Team
 from tests.gateway.support import attempt_of, connected, new_key, task_state, texts
@@ -100,3 +103,25 @@ async def test_a_prompt_that_was_not_sent_before_its_process_died_goes_out_on_th
         assert await read_async(texts, task) == [("Here it is.", False)]
         assert methods(first.heard) == ["session/new"]
         assert methods(agent.heard) == ["session/prompt"]
+
+
+async def test_a_prompt_whose_commit_was_not_answered_goes_out_all_the_same(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, _ = await read_async(new_key, team)
+    task = await read_async(team.assigned)
+    lost: list[Outcome] = []
+
+    async def away(verb: Any, *args: Any, **kwargs: Any) -> Outcome:
+        outcome: Outcome = await perform_async(verb, *args, **kwargs)
+        if verb is sessions.command_answered and not lost:
+            lost.append(outcome)
+            raise OutcomeUnknown("The database went away.")
+        return outcome
+
+    monkeypatch.setattr(worker, "perform_async", away)
+    async with connected(key) as agent:
+        agent.end_turn(await agent.asked("session/prompt"))
+        await task_state(task, "in_review")
+        assert len(lost) == 1
+        assert methods(agent.heard) == ["session/new", "session/prompt"]

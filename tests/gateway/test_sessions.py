@@ -10,6 +10,9 @@ import pytest
 
 from agents.models import Agent
 from clawgroups.core.errors import Conflict, Forbidden, Invalid
+from clawgroups.gateway.pump import Pump
+from clawgroups.gateway.reads import Look
+from clawgroups.gateway.switchboard import switchboard
 from clawgroups.models import Approval, Command, Session, Step, Task
 from clawgroups.services import agent_requests, approvals, review, runs, session_options, tasks
 from clawgroups.services.files import store
@@ -198,6 +201,36 @@ async def test_a_history_that_goes_on_behind_the_answer_to_load_gets_into_no_lat
         await task_state(task, "in_review")
         assert await read_async(texts, task, "text", 2) == [("The other half.", False)]
         assert not await read_async(Step.objects.filter(attempt__task=task).exists)
+
+
+async def test_a_look_that_is_too_old_makes_no_history_of_a_turn(
+    team: Team, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = await read_async(team.assigned)
+    settled: list[UUID] = []
+    settle = Pump.settle
+
+    def noted(pump: Pump, command_id: UUID) -> Command | None:
+        settled.append(command_id)
+        return settle(pump, command_id)
+
+    monkeypatch.setattr(Pump, "settle", noted)
+    async with connected(key, capabilities=LOADS) as before:
+        await before.asked("session/prompt")
+    async with connected(key, capabilities=LOADS, answers={"session/load": {"result": {}}}) as after:
+        await task_state(task, "ready")
+        await read_async(give_again, team, task)
+        prompt = await after.asked("session/prompt")
+        stale = await read_async(lambda: Command.objects.get(method="session/load"))
+        stale.state = "open"
+        (line,) = switchboard().lines()
+        line.looked(Look(owed=(stale,)))
+        # It is found to have been sent before.
+        await until_row(lambda: settled.count(stale.pk), lambda times: times == 2)
+        after.chunk(prompt["params"]["sessionId"], "The whole of it.")
+        after.end_turn(prompt)
+        await task_state(task, "in_review")
+        assert await read_async(texts, task, "text", 2) == [("The whole of it.", False)]
 
 
 async def test_a_question_of_a_restarted_agent_is_a_new_one_though_it_counts_from_nought_again(
