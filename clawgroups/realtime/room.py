@@ -38,7 +38,7 @@ KEEP_FRAMES = 64
 # Between two pieces of HTML: a page tells by the beginning of a piece whether it has a place for it, and reads no more.
 BETWEEN = "\x1e"
 NEEDS = encode({"type": "needs"})
-DRAW_REST = 0.2  # after a drawing, as a multiple of what it took: what is slow to make is made less often
+DRAW_REST = 0.1  # after a drawing, as a multiple of what it took: what is slow to make is made less often
 SEATS = frozenset(
     {"member.left", "member.role_set", "member.muted", "member.unmuted", "agent.retired"}
     | {"workspace.closed", "workspace.reopened"}
