@@ -27,7 +27,7 @@ from clawgroups.core.match_parts import (
 )
 from clawgroups.core.matching import DIGITS, Candidate, Match, Need, Standing, judge, standing, warmth
 
-AT_LEAST = 16  # tasks that are looked at together, however few sessions there are
+FEWEST_WEIGHED = 16  # tasks that are looked at together, however few sessions there are
 SHOWN = 4  # of the runners-up, and of those who are out
 KEPT = "leaves those who fit better to work that needs them more"
 _LESS_BUSY = 1e-9  # of equal scores, the less busy one
@@ -73,7 +73,7 @@ class Roster:
         """Whom each of these tasks goes to, the most urgent first; at most `most` of them. Nothing is taken by that."""
         if not needs or not self._free.any():
             return [None] * len(needs)
-        first = needs[: 2 * int(self._free.sum()) + AT_LEAST]
+        first = needs[: 2 * int(self._free.sum()) + FEWEST_WEIGHED]
         given = self._given(first)
         if len(first) < len(needs):
             left = self._free - np.bincount(given[given != NOBODY], minlength=len(self._people))

@@ -151,7 +151,7 @@ def command_answered(
         case _:
             pass
     decision.add(openings.rests_for_quota(command, error, now))
-    return _submit(command, decision, "command.answered", begins=begins)
+    return _submit(command, decision, "command.answered", told=_prompt_in(decision, begins))
 
 
 def _turn_ended(
@@ -335,7 +335,11 @@ def session_lost(
 
 
 def _submit(
-    command: Command, decision: Decision, verb: str, expects: tuple[Expect, ...] = (), begins: UUID | None = None
+    command: Command,
+    decision: Decision,
+    verb: str,
+    expects: tuple[Expect, ...] = (),
+    told: Mapping[str, Any] | None = None,
 ) -> Future[Outcome]:
     actor = Actor(ActorKind.AGENT, command.agent.name, agent_id=command.agent_id)
     if command.attempt is not None:
@@ -349,13 +353,13 @@ def _submit(
             tuple(decision.writes),
             tuple(decision.facts),
             verb=verb,
-            answer={"id": str(command.pk), **_begun(decision, begins)},
+            answer={"id": str(command.pk), **(told or {})},
             wakes=tuple(decision.wakes),
         )
     )
 
 
-def _begun(decision: Decision, begins: UUID | None) -> dict[str, Any]:
+def _prompt_in(decision: Decision, begins: UUID | None) -> dict[str, Any]:
     """The prompt that goes out by this change itself, if one does."""
     made = next((one.values for one in decision.writes if isinstance(one, Insert) and one.pk == begins), None)
     return {} if made is None else {"prompt": {name: made[name] for name in ("purpose", "method", "params")}}

@@ -112,12 +112,7 @@ def test_who_was_away_during_a_restore_is_told_what_happens_after_it(
     people: People, script: Script, claw: Installation
 ) -> None:
     people.allow("ERR_INTERNET_DISCONNECTED|closed before the connection is established")
-    workspace = script.workspace("Restored")
-    page = people.signed_in(at=None)
-    line = Line(page)
-    page.goto(f"{script.url}/w/{workspace}/")
-    tell(script, workspace, "Before the backup")
-    expect(page.get_by_text("Before the backup")).to_be_visible()
+    workspace, page, line = watched(people, script, "Restored")
     line.cut()
     claw.manage("shell", "-c", RESTORE.replace("{workspace}", workspace))
     line.back()
@@ -127,6 +122,17 @@ def test_who_was_away_during_a_restore_is_told_what_happens_after_it(
         tell(script, workspace, text)
         expect(page.get_by_text(text)).to_be_visible()
     same_as_a_fresh_page(page)
+
+
+def watched(people: People, script: Script, name: str) -> tuple[str, Page, Line]:
+    """A new workspace on a page that hears what is said there."""
+    workspace = script.workspace(name)
+    page = people.signed_in(at=None)
+    line = Line(page)
+    page.goto(f"{script.url}/w/{workspace}/")
+    tell(script, workspace, "Before it")
+    expect(page.get_by_text("Before it")).to_be_visible()
+    return workspace, page, line
 
 
 def drafted(script: Script, workspace: str, sales: Sales) -> str:
@@ -187,12 +193,7 @@ def test_a_browser_that_is_online_again_takes_a_new_line_for_one_that_may_be_dea
     people: People, script: Script
 ) -> None:
     people.allow("ERR_INTERNET_DISCONNECTED")  # what the page asks for in the tunnel, such as what is read
-    workspace = script.workspace("Another network")
-    page = people.signed_in(at=None)
-    line = Line(page)
-    page.goto(f"{script.url}/w/{workspace}/")
-    tell(script, workspace, "Before the tunnel")
-    expect(page.get_by_text("Before the tunnel")).to_be_visible()
+    workspace, page, line = watched(people, script, "Another network")
     line.silence()
     page.context.set_offline(True)
     tell(script, workspace, "In the tunnel")

@@ -99,7 +99,7 @@ def test_looking_at_the_most_urgent_alone_serves_as_many(people: list[Candidate]
     shared = {}
     for at_least in (1, len(needs)):  # the latter is all of them
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("clawgroups.core.roster.AT_LEAST", at_least)
+            patched.setattr("clawgroups.core.roster.FEWEST_WEIGHED", at_least)
             shared[at_least] = Roster(people).share_out(needs)
     few, every = ([one for one in found if one is not None] for found in shared.values())
     assert len(few) == len(every)
