@@ -55,6 +55,7 @@ SCRIPTS = (
     "django_htmx/htmx-2.min.js",
     "vendor/idiomorph.min.js",
     "app.js",
+    "anew.js",
     "live.js",
     "messages.js",
     "chat.js",

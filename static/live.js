@@ -115,12 +115,6 @@
       if (list) reload(list);
     }, Math.max(300, (loadedAt[id] || 0) + 3000 - Date.now()));
   }
-  // What loads itself anew and could not, tries again.
-  for (const type of ["htmx:sendError", "htmx:responseError"])
-    addEventListener(type, ({ detail: { elt, xhr, requestConfig } }) => {
-      if (requestConfig.triggeringEvent?.type !== "reload" || (xhr.status && xhr.status < 500)) return;
-      setTimeout(() => elt.isConnected && reload(elt), 3000 + 3000 * Math.random());
-    });
   // In the place of the element of the same name, else into the list; what is on the page then.
   function merge(el, target) {
     const there = document.getElementById(el.id);

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.people import People
 from tests.stories.installation import Installation
@@ -28,8 +28,12 @@ PRESS_AFTER_MOVE = """async ([x, y]) => {
 HASTE = """() => {
   const key = { key: "a", bubbles: true };
   const press = () => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", key));
-  const gone = ({ target }) => target.matches("[data-want]") && setTimeout(press);
-  document.addEventListener("focusin", gone, { once: true });
+  const gone = ({ target }) => {
+    if (!target.matches("[data-want]")) return;
+    document.removeEventListener("focusin", gone);
+    setTimeout(press);
+  };
+  document.addEventListener("focusin", gone);
   press();
   press();
 }"""
@@ -110,6 +114,28 @@ def test_a_key_pressed_twice_in_haste_answers_one(people: People, script: Script
     expect(item(page, second)).to_be_focused()
     page.evaluate(STANDS_STILL)
     assert (state(script, first), state(script, second)) == ("decided", "open")
+
+
+def test_an_answer_given_while_an_older_list_was_on_its_way_is_shown(people: People, script: Script, few: Any) -> None:
+    page = people.signed_in(at=None)
+    show(page, script, few["room"])
+    first, held = few["asks"][0], []
+    badge = page.locator("#needs .badge")
+    before = badge.inner_text()
+
+    def hold(route: Route) -> None:
+        held.append((route, route.fetch()))
+
+    page.route("**/needs-you/?*", hold, times=1)
+    page.evaluate("() => document.querySelector('#needs-page').dispatchEvent(new Event('reload'))")
+    page.keyboard.press("j")
+    with page.expect_response("**/decide/"):
+        page.keyboard.press("a")
+    # All that tells of the answer has come before the older list.
+    expect(badge).not_to_have_text(before)
+    [(route, older)] = held
+    route.fulfill(response=older)
+    expect(item(page, first)).to_contain_text("You: “Allow once”")
 
 
 def test_a_press_on_what_has_just_moved_there_answers_nothing(people: People, script: Script, few: Any) -> None:
