@@ -318,9 +318,22 @@
       coming.delete(id);
       if (id) coming.set(id, { piece, list });
     }
+    new Set([...coming.values()].map(({ list }) => list)).forEach(thin);
     owed.set(workspace, seq);
     if (document.hidden) work();
     else due ||= setTimeout(work, worked + PAUSE - performance.now());
+  }
+  // Who was away for long gets more lines than a list keeps: those that would be trimmed at once are never put there.
+  // That earlier ones are elsewhere is said when all is there: what is earlier than all on the page is not put on it then.
+  const thinned = new Set();
+  function thin(name) {
+    const list = name && $(name), most = list?.dataset.most * (list && atEnd(list) ? 1 : 3);
+    if (!most) return;
+    const ordinal = ({ piece }) => +/data-ordinal="(\d+)"/.exec(piece.slice(0, piece.indexOf(">")))?.[1];
+    const lines = [...coming].filter(([id, one]) => one.list === name && !document.getElementById(id));
+    if (lines.length <= most) return;
+    lines.sort(([, a], [, b]) => ordinal(b) - ordinal(a)).slice(most).forEach(([id]) => coming.delete(id));
+    thinned.add(list);
   }
   function work() {
     const until = document.hidden ? Infinity : performance.now() + SLICE;
@@ -337,6 +350,8 @@
       if (c) c.done = Math.min(seq, c.seq);
     });
     owed.clear();
+    thinned.forEach((list) => ($(":scope > [data-older]", list).hidden = false));
+    thinned.clear();
     worked = performance.now();
   }
   function take(el) {

@@ -19,6 +19,11 @@ SAID = 240
 FOREMOST = 24
 """So many tasks of a large run a page shows."""
 PLAN = [{"key": f"t{number}", "title": f"Call number {number}", "skills": ["phoning"]} for number in range(200)]
+COUNT_NEW_LINES = """() => {
+  window.put = 0;
+  const count = (all) => all.forEach(({ addedNodes }) => (window.put += addedNodes.length));
+  new MutationObserver(count).observe(document.querySelector(".talk"), { childList: true });
+}"""
 CHAT = "() => [...document.querySelectorAll('.talk > .say .md')].map((el) => el.textContent.trim())"
 
 
@@ -48,6 +53,28 @@ def test_a_long_chat_keeps_its_newest_lines_and_leads_to_the_others(people: Peop
             page.get_by_role("link", name="Older").first.click()
         found += page.get_by_role("main").inner_text()
     assert {text for text in gone if text not in found.splitlines()} == set()
+
+
+def test_a_page_that_was_away_puts_up_no_more_lines_than_it_keeps(people: People, script: Script) -> None:
+    workspace = script.workspace("Said meanwhile")
+    page = people.signed_in(at=None)
+    line = Line(page)
+    page.goto(f"{script.url}/w/{workspace}/")
+    tell(script, workspace, "Before.")
+    expect(page.get_by_text("Before.")).to_be_visible()
+    people.allow("ERR_INTERNET_DISCONNECTED")
+    line.cut()
+    with ThreadPoolExecutor(6) as many:
+        list(many.map(lambda number: tell(script, workspace, f"Line {number}."), range(SAID)))
+    page.evaluate(COUNT_NEW_LINES)
+    line.back()
+    caught_up(script, workspace, page, line)
+    told = script.get(f"/api/v1/workspaces/{workspace}/messages?limit=1000")["items"]
+    newest = sorted(told, key=lambda one: one["created_at"])[-LINES:]
+    shown = page.evaluate("() => [...document.querySelectorAll('.talk > .say')].map((el) => el.id.slice(8))")
+    assert len(shown) == len(set(shown)) == page.evaluate("put") == LINES
+    assert {one["created_at"][:23] for one in newest if one["id"] not in shown} <= {newest[0]["created_at"][:23]}
+    expect(page.get_by_role("link", name="Earlier messages")).to_be_visible()
 
 
 def test_a_large_run_shows_what_matters_most_and_nothing_is_lost(people: People, script: Script) -> None:

@@ -18,6 +18,8 @@ from tests.chaos.history import Verdict, hexed
 from tests.chaos.stacks import Stack
 from tests.run import browser as chromium
 
+LOOK = 50
+"""Milliseconds between two looks at a page."""
 Rows = list[list[str]]
 """What stands on each page, in order: the id of each row, and the states that it shows."""
 
@@ -66,7 +68,8 @@ class Person:
     def catch_up(self, truth: Rows, seconds: float) -> None:
         for page, wanted in zip(self._pages, truth, strict=True):
             with contextlib.suppress(Error):
-                page.wait_for_function(SAME, arg=wanted, timeout=1000 * seconds)
+                # Not by frames: of a page behind another one is drawn a second.
+                page.wait_for_function(SAME, arg=wanted, timeout=1000 * seconds, polling=LOOK)
 
     def judge(self, truth: Rows) -> Verdict:
         verdict = Verdict(faults=list(self.errors))
