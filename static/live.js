@@ -332,7 +332,8 @@
     const ordinal = ({ piece }) => +/data-ordinal="(\d+)"/.exec(piece.slice(0, piece.indexOf(">")))?.[1];
     const lines = [...coming].filter(([id, one]) => one.list === name && !document.getElementById(id));
     if (lines.length <= most) return;
-    lines.sort(([, a], [, b]) => ordinal(b) - ordinal(a)).slice(most).forEach(([id]) => coming.delete(id));
+    // Of those of one thousandth of a second the last that came is the newest.
+    lines.reverse().sort(([, a], [, b]) => ordinal(b) - ordinal(a)).slice(most).forEach(([id]) => coming.delete(id));
     thinned.add(list);
   }
   function work() {

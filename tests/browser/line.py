@@ -42,6 +42,11 @@ class Line:
         """Pass on nothing more of what is open, and tell nobody."""
         self._dumb = True
 
+    def say(self, frame: dict[str, Any]) -> None:
+        """What the page takes for a word of the server."""
+        page_side, _ = self._open[-1]
+        page_side.send(json.dumps(frame))
+
     def fragments(self) -> list[tuple[int, int]]:
         """(generation, number) of all changes that came, in their order."""
         return [(f["generation"], f["seq"]) for f in self.received if f["type"] == "fragments"]

@@ -77,6 +77,22 @@ def test_a_page_that_was_away_puts_up_no_more_lines_than_it_keeps(people: People
     expect(page.get_by_role("link", name="Earlier messages")).to_be_visible()
 
 
+def test_of_more_lines_of_one_moment_than_are_kept_the_last_are_kept(people: People, script: Script) -> None:
+    workspace = script.workspace("All at once")
+    page = people.signed_in(at=None)
+    line = Line(page)
+    page.goto(f"{script.url}/w/{workspace}/")
+    expect(page.locator("#link")).to_have_attribute("data-state", "open")
+    beginning = '<li class="say" data-ordinal="7"'
+    said = [f'{beginning} id="message-{n}" hx-swap-oob="merge:#talk-{workspace}"></li>' for n in range(SAID)]
+    now = script.get(f"/api/v1/workspaces/{workspace}/snapshot")
+    frame = {"type": "fragments", "workspace": workspace, "generation": now["generation"], "seq": now["seq"] + 1}
+    line.say({**frame, "html": "\x1e".join(said)})
+    expect(page.locator(".talk > .say")).to_have_count(LINES)
+    shown = page.evaluate("() => [...document.querySelectorAll('.talk > .say')].map((el) => el.id)")
+    assert shown == [f"message-{n}" for n in range(SAID)][-LINES:]
+
+
 def test_a_large_run_shows_what_matters_most_and_nothing_is_lost(people: People, script: Script) -> None:
     workspace = script.workspace("Large run")
     path = f"/api/v1/workspaces/{workspace}/runs"
