@@ -324,17 +324,17 @@
     else due ||= setTimeout(work, worked + PAUSE - performance.now());
   }
   // Who was away for long gets more lines than a list keeps: those that would be trimmed at once are never put there.
-  // That earlier ones are elsewhere is said when all is there: what is earlier than all on the page is not put on it then.
-  const thinned = new Set();
+  // So the others are trimmed to as many when all is there, wherever its reader is by then: no line is missing between.
+  const thinned = new Map();
   function thin(name) {
     const list = name && $(name), most = list?.dataset.most * (list && atEnd(list) ? 1 : 3);
     if (!most) return;
-    const ordinal = ({ piece }) => +/data-ordinal="(\d+)"/.exec(piece.slice(0, piece.indexOf(">")))?.[1];
+    const ordinal = ({ piece }) => +/data-ordinal="([\d.]+)"/.exec(piece.slice(0, piece.indexOf(">")))?.[1];
     const lines = [...coming].filter(([id, one]) => one.list === name && !document.getElementById(id));
     if (lines.length <= most) return;
     // Of those of one thousandth of a second the last that came is the newest.
     lines.reverse().sort(([, a], [, b]) => ordinal(b) - ordinal(a)).slice(most).forEach(([id]) => coming.delete(id));
-    thinned.add(list);
+    thinned.set(list, Math.min(most, thinned.get(list) ?? most));
   }
   function work() {
     const until = document.hidden ? Infinity : performance.now() + SLICE;
@@ -351,7 +351,10 @@
       if (c) c.done = Math.min(seq, c.seq);
     });
     owed.clear();
-    thinned.forEach((list) => ($(":scope > [data-older]", list).hidden = false));
+    thinned.forEach((most, list) => {
+      trim(list, most);
+      $(":scope > [data-older]", list).hidden = false;
+    });
     thinned.clear();
     worked = performance.now();
   }
@@ -378,8 +381,8 @@
     asking = false;
     if (!fresh) return void (again = setTimeout(refresh, 5000 + 5000 * Math.random()));
     // The page stands where it was rendered: what came since then is sent again after the server's hello.
-    coming.clear();
-    owed.clear();
+    for (const all of [coming, owed, thinned]) all.clear();
+    $$("[data-list][data-most]").forEach(note);
     morph($("#page"), fresh);
     htmx.process($("#page"));
     settle($("#page"));

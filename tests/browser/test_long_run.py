@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.line import Line
+from tests.browser.line import Line, heard
 from tests.browser.people import PATIENCE, People
 from tests.browser.test_two_people import same_as_a_fresh_page, tell
 from tests.stories.script import Script
@@ -78,13 +78,17 @@ def test_a_page_that_was_away_puts_up_no_more_lines_than_it_keeps(people: People
 
 
 def test_of_more_lines_of_one_moment_than_are_kept_the_last_are_kept(people: People, script: Script) -> None:
+    # They are nowhere but on the page.
+    people.allow(r"404.*/read/")
     workspace = script.workspace("All at once")
     page = people.signed_in(at=None)
     line = Line(page)
     page.goto(f"{script.url}/w/{workspace}/")
-    expect(page.locator("#link")).to_have_attribute("data-state", "open")
+    heard(page, lambda: any(frame["type"] == "hello" for frame in line.received), "the server's hello")
     beginning = '<li class="say" data-ordinal="7"'
     said = [f'{beginning} id="message-{n}" hx-swap-oob="merge:#talk-{workspace}"></li>' for n in range(SAID)]
+    # Of a moment before, and told last: what a run has come to.
+    said.append(f'<li data-ordinal="6.5" id="run-note-1" hx-swap-oob="merge:#talk-{workspace}"></li>')
     now = script.get(f"/api/v1/workspaces/{workspace}/snapshot")
     frame = {"type": "fragments", "workspace": workspace, "generation": now["generation"], "seq": now["seq"] + 1}
     line.say({**frame, "html": "\x1e".join(said)})
