@@ -42,6 +42,12 @@ class Follower:
         """Up to here there is something to ask for."""
         return self.room.head
 
+    @property
+    def is_due(self) -> bool:
+        """Whether there may be a next frame: after most frames there is none, which is found here for little."""
+        after, room = self.after, self.room
+        return bool(self.told) or after is None or after < self.head or self.generation != room.generation
+
     def leave(self) -> None:
         self.room.followers.discard(self)
 
@@ -136,6 +142,10 @@ class FragmentFollower(Follower):
     @property
     def head(self) -> int:
         return self.room.shown
+
+    @property
+    def is_due(self) -> bool:
+        return self._outdated or super().is_due
 
     def sit(self, role: str, auth_version: int) -> None:
         """With another seat the page shows other buttons, and perhaps less: it is loaded again."""

@@ -250,9 +250,10 @@ class Socket:
         more = True
         while more and not self._closed:
             more = False
-            await self._send_outbox()
+            if self._outbox:
+                await self._send_outbox()
             for follower in self.listening():
-                text = await follower.next_frame()
+                text = await follower.next_frame() if follower.is_due else None
                 if text is not None:
                     await self._send_text(text)
                     more = True

@@ -80,7 +80,10 @@ class BoundedServer(Server):
 
     async def handle_reply(self, protocol: Any, message: Message) -> None:
         """Daphne's own, past which text goes straight to the transport; both then wait while the peer does not read."""
-        if not (isinstance(protocol, BoundedSocket) and protocol.wrote(message)):
+        if isinstance(protocol, BoundedSocket) and protocol.wrote(message):
+            if protocol.gate.is_open:
+                return
+        else:
             try:
                 await super().handle_reply(protocol, message)
             except Disconnected:

@@ -16,6 +16,10 @@ class Gate:
         self._open = asyncio.Event()
         self._open.set()
 
+    @property
+    def is_open(self) -> bool:
+        return self._open.is_set()
+
     async def passed(self) -> None:
         await self._open.wait()
 
