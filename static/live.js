@@ -327,11 +327,12 @@
   // So the others are trimmed to as many when all is there, wherever its reader is by then: no line is missing between.
   const thinned = new Map();
   function thin(name) {
-    const list = name && $(name), most = list?.dataset.most * (list && atEnd(list) ? 1 : 3);
-    if (!most) return;
-    const ordinal = ({ piece }) => +/data-ordinal="([\d.]+)"/.exec(piece.slice(0, piece.indexOf(">")))?.[1];
-    const lines = [...coming].filter(([id, one]) => one.list === name && !document.getElementById(id));
+    const list = name && $(name), kept = +list?.dataset.most || Infinity;
+    const lines = coming.size > kept ? [...coming].filter(([id, one]) => one.list === name && !document.getElementById(id)) : [];
+    // To ask where its reader is costs a layout.
+    const most = lines.length <= kept || atEnd(list) ? kept : 3 * kept;
     if (lines.length <= most) return;
+    const ordinal = ({ piece }) => +/data-ordinal="([\d.]+)"/.exec(piece.slice(0, piece.indexOf(">")))?.[1];
     // Of those of one thousandth of a second the last that came is the newest.
     lines.reverse().sort(([, a], [, b]) => ordinal(b) - ordinal(a)).slice(most).forEach(([id]) => coming.delete(id));
     thinned.set(list, Math.min(most, thinned.get(list) ?? most));
