@@ -50,9 +50,18 @@ def submit(change: Change) -> Future[Outcome]:
         seen.append(change)
     if _inline:
         return _submit_inline(change, _inline[-1])
-    if transaction.get_connection().in_atomic_block:
+    if _in_transaction():
         raise RuntimeError("submit() inside an atomic block: decide outside of transactions")
     return _writer.submit(change)
+
+
+def _in_transaction() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return bool(transaction.get_connection().in_atomic_block)
+    # Django begins none on a loop, and to ask there makes a connection's object for each task.
+    return False
 
 
 @contextmanager

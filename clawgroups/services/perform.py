@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import InterfaceError, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from clawgroups import commit
 from clawgroups.commit import faults
@@ -20,6 +21,7 @@ from clawgroups.core.errors import Conflict
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_of_thread = threading.local()
 
 TRIES = 3
 GIVE_WAY = 1.0  # seconds that a lane gives way to another for, from when that has begun
@@ -158,11 +160,23 @@ read_shared, perform_shared = _shared.read, _shared.perform
 draw_async = _drawing.read
 
 
+def _unused_connection() -> BaseDatabaseWrapper:
+    """The one that reads on this thread's loop are refused by.
+
+    Django makes one for each task otherwise, a few hundred objects that are collected half an hour later.
+    """
+    found: BaseDatabaseWrapper | None = getattr(_of_thread, "unused", None)
+    if found is None:
+        found = _of_thread.unused = connections.create_connection("default")
+    return found
+
+
 async def seldom_reading(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """`read_async` for what mostly needs no row: then it isn't worth a thread, which takes turns with all others.
 
     `fn` has no effect before it reads its last row: it is called anew where it needs one.
     """
+    connections["default"] = _unused_connection()
     try:
         return fn(*args, **kwargs)
     except SynchronousOnlyOperation:  # That is how Django keeps reads off a loop.
