@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from django.core.exceptions import SynchronousOnlyOperation
+from django.db import connections
 
+from agents.models import Agent
+from clawgroups import commit
+from clawgroups.core.actors import SYSTEM
+from clawgroups.core.changes import Change
 from clawgroups.services import perform
 from clawgroups.services.perform import Lane
 
@@ -121,3 +129,25 @@ async def test_what_needs_no_row_is_done_where_it_is_asked_for_and_the_rest_in_a
     assert refused == 1
     assert tries == [here, there]
     assert there != here
+
+
+async def test_what_is_decided_on_a_loop_makes_no_connection_for_each_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few hundred objects each: with many agents they were there in their thousands."""
+    made: list[int] = []
+    create = connections.create_connection
+
+    def counted(alias: str) -> Any:
+        made.append(threading.get_ident())
+        return create(alias)
+
+    def decided() -> None:
+        commit.submit(Change(SYSTEM))
+        with contextlib.suppress(SynchronousOnlyOperation):
+            Agent.objects.exists()
+
+    monkeypatch.setattr(connections, "create_connection", counted)
+    monkeypatch.setattr(commit._writer, "submit", lambda _: Future())
+    for _ in range(10):
+        # Each in a context of its own, as whatever comes on a socket is.
+        await asyncio.create_task(perform.seldom_reading(decided))
+    assert made.count(threading.get_ident()) <= 1
