@@ -163,7 +163,7 @@ draw_async = _drawing.read
 def _unused_connection() -> BaseDatabaseWrapper:
     """The one that reads on this thread's loop are refused by.
 
-    Django makes one for each task otherwise, a few hundred objects that are collected half an hour later.
+    Django makes one for each task otherwise, with all that belongs to one, and they are collected late.
     """
     found: BaseDatabaseWrapper | None = getattr(_of_thread, "unused", None)
     if found is None:
