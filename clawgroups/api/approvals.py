@@ -38,7 +38,7 @@ def list_approvals(request: HttpRequest, paged: Paging, query: Query[ApprovalQue
         rows = rows.filter(state=query.state)
     if query.workspace is not None:
         rows = rows.filter(workspace_id=query.workspace)
-    return page(rows, paged, shown.approval)
+    return page(rows, paged, shown.approval, order="-asked_at")
 
 
 @router.get("/approvals/{uuid:approval_id}")

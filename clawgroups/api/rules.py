@@ -87,7 +87,8 @@ def list_oversteps(request: HttpRequest, workspace_id: UUID, paged: Paging) -> A
     """What is critical and was done without asking, newest first; `seen_at` null: nobody has looked at it."""
     require(actor_of(request), "approval.view", workspace_id)
     rows = Overstep.objects.filter(workspace=workspace_id)
-    return page(rows.select_related("step", "task", "attempt__member", "seen_by"), paged, shown_rules.overstep)
+    rows = rows.select_related("step", "task", "attempt__member", "seen_by")
+    return page(rows, paged, shown_rules.overstep, order="-at")
 
 
 @router.post("/oversteps/{uuid:overstep_id}/seen")

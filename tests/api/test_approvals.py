@@ -25,6 +25,23 @@ def test_a_question_says_whom_it_is_put_to_and_what_an_answer_is_bound_to(team: 
     assert as_("bob").get("/approvals?state=open").json()["items"] == [shown]
 
 
+def test_questions_are_listed_newest_first_whatever_their_ids_are_page_by_page(team: Team, as_: As) -> None:
+    task, bob = team.working(), as_("bob")
+    rows = [asks(team, task, f"ls {number}", request_id=number) for number in range(8)]
+    # Two of one moment, as of a server that asks for several at once.
+    Approval.objects.filter(pk=rows[3].pk).update(asked_at=rows[4].asked_at)
+    listed, cursor, pages = [], "", 0
+    while cursor is not None:
+        answer = bob.get(f"/approvals?limit=3&cursor={cursor}").json()
+        listed += [item["id"] for item in answer["items"]]
+        cursor, pages = answer["next"], pages + 1
+    twins = sorted(str(row.pk) for row in rows[3:5])[::-1]
+    assert listed == [*[str(row.pk) for row in rows[:4:-1]], *twins, *[str(row.pk) for row in rows[2::-1]]]
+    assert pages == 3
+    for nonsense in ("nonsense", str(rows[0].pk), "1_2", f"{10**30}_{rows[0].pk}", f"-{10**30}_{rows[0].pk}"):
+        assert problem(bob.get(f"/approvals?cursor={nonsense}")) == (422, "invalid")
+
+
 def test_an_answer_to_something_else_than_what_was_looked_at_is_refused(team: Team, as_: As) -> None:
     task = team.working()
     row = asks(team, task, "ls")
