@@ -56,7 +56,7 @@ class Questions:
 
     async def _permission(self, item: Asked) -> None:
         asked = acp.parse_permission(item.request_id, item.params)
-        session_id = None if asked is None else self._sessions.get(asked.session_id)
+        session_id = None if asked is None else await self._sessions.find(asked.session_id)
         if asked is None or session_id is None:
             await self._send(peer.error(item.request_id, version.INVALID_PARAMS, "no such session or tool call"))
             return
@@ -97,7 +97,7 @@ class Questions:
 
     async def _form(self, item: Asked) -> None:
         asked = acp.parse_form(item.request_id, item.params)
-        session_id = None if asked is None else self._sessions.get(asked.session_id)
+        session_id = None if asked is None else await self._sessions.find(asked.session_id)
         if asked is None or session_id is None:
             await self._send(peer.error(item.request_id, version.INVALID_PARAMS, "no form of a session that is open"))
             return

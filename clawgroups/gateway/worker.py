@@ -42,7 +42,7 @@ from clawgroups.gateway.machine import Allowance, where_it_works
 from clawgroups.gateway.pump import Pump
 from clawgroups.gateway.questions import Questions
 from clawgroups.gateway.reads import TURNS, Held
-from clawgroups.gateway.sessions import Sessions
+from clawgroups.gateway.sessions import LONGEST, Sessions
 from clawgroups.gateway.steers import Steers
 from clawgroups.ingest import Intake, Replaced, patiently
 from clawgroups.models import Command
@@ -82,7 +82,7 @@ class Worker:
         self._intake = intake
         self._pump = pump
         self._send = send
-        self._sessions = Sessions()
+        self._sessions = Sessions(held, pump.in_turn)
         self._steers = Steers(held, intake, self.flush)
         self._allowance = Allowance(held, actor)
         self._questions = Questions(held, actor, self._sessions, intake, self.flush, send)
@@ -94,7 +94,7 @@ class Worker:
 
     async def recall(self) -> None:
         """Which sessions live on this link."""
-        self._sessions.take(*await patiently(read_async, reads.sessions_on, self._held.agent_id, self._held.link))
+        await self._sessions.recall()
 
     async def handle(self, item: Item) -> None:
         """Let an item have its effect, then count its frame."""
@@ -161,7 +161,7 @@ class Worker:
     # Updates
 
     async def _told(self, told: Told) -> None:
-        session_id, update = self._sessions.get(told.acp_id), told.update
+        session_id, update = await self._sessions.find(told.acp_id), told.update
         if session_id is not None:
             if self._pump.retelling(session_id) and not isinstance(update, STATE_UPDATES):
                 return  # The agent tells its history again: it stands in the transcript.
@@ -179,7 +179,7 @@ class Worker:
 
     async def _decided(self, item: Decided) -> None:
         """A question that was answered on the agent's machine stands in the transcript, with what was asked."""
-        session_id = self._sessions.get(item.acp_id)
+        session_id = await self._sessions.find(item.acp_id)
         if session_id is None:
             return
         if item.call is not None:
@@ -234,7 +234,7 @@ class Worker:
             ended = TurnEnded(reason, usage if isinstance(usage, dict) else None)
             await self._intake.take(command.session_id, ended, 0)
         if command.purpose == "open" and error is None:
-            answer, error = self._check_opened(command, answer)
+            answer, error = await self._check_opened(command, answer)
             if error is None and command.session_id is not None:
                 await self._take_early(command, str(answer["sessionId"]))
         await self.flush()
@@ -249,7 +249,7 @@ class Worker:
             await self._opened(command, answer, error, prompt)
         await self._login(error)
 
-    def _check_opened(self, command: Command, answer: dict[str, Any]) -> tuple[dict[str, Any], RpcError | None]:
+    async def _check_opened(self, command: Command, answer: dict[str, Any]) -> tuple[dict[str, Any], RpcError | None]:
         answer = where_it_works(answer, is_told=self._hello.has_workdir)
         if command.method in version.REOPENING:
             return {**answer, "sessionId": command.params["sessionId"]}, None
@@ -257,7 +257,7 @@ class Worker:
             acp_id = acp.parse_new_session(answer).session_id
         except InvalidAnswer as problem:
             return {}, RpcError(version.INVALID_PARAMS, str(problem))
-        if self._sessions.get(acp_id) is not None or len(acp_id) > 200:
+        if len(acp_id) > LONGEST or await self._sessions.find(acp_id) is not None:
             return {}, RpcError(version.INVALID_PARAMS, "the agent gave a session id that cannot be used")
         return answer, None
 
@@ -306,7 +306,6 @@ class Worker:
         session_id = command.session_id
         if error is None and session_id is not None:
             self._sessions.add(str(answer["sessionId"]), session_id)
-            self._sessions.let_go(self._pump.in_turn)
             self._pump.prompts(session_id, prompt)
         if not self._pump.opening():
             self._early.clear()

@@ -182,6 +182,8 @@ def long_time(stack: Stack, size: Size, seed: int) -> Row:
             connections = max(connections, _connections(stack))
             time.sleep(min(5.0, size.tasks / 4))  # How often somebody looks.
         done = _count(stack, "clawgroups_task WHERE state = 'done'")
+        # Whoever looks at it goes home before all runs have ended, and takes their sockets along.
+        meter.stop()
         _ends(stack, row, room, runs, crew, audience)
     row.note(f"{done / size.tasks:.1f} tasks a second, {len(runs)} runs")
     if isinstance(stack, Servers):

@@ -46,6 +46,10 @@ class Meter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """No more samples from here on."""
         self._over.set()
         self._thread.join(30)
 

@@ -115,9 +115,7 @@ def test_collecting_again_costs_nothing_until_a_file_changes(tmp_path: Path) -> 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("who", ["nobody", "ada"])
-def test_pages_hold_no_script_or_style_and_load_little(
-    team: Team, sign_in: SignIn, collected: Path, who: str
-) -> None:
+def test_pages_hold_no_script_or_style_and_load_little(team: Team, sign_in: SignIn, collected: Path, who: str) -> None:
     client = Client() if who == "nobody" else sign_in(who)
     task = team.working()
     room = f"/w/{team.workspace.pk}/"
