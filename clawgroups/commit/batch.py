@@ -189,7 +189,10 @@ def _write(image: Image, change: Change) -> list[Fact]:
 
 
 def _count(image: Image, write: Count) -> tuple[Fact, ...]:
-    result = (image.row(write.model, write.pk).values or {})[write.column] + write.delta
+    if (values := image.row(write.model, write.pk).values) is None:
+        image.insert(write.model, write.pk, write.initial or {})
+        values = image.row(write.model, write.pk).values or {}
+    result = values[write.column] + write.delta
     image.set(write.model, write.pk, {write.column: result})
     if result == 0 and image.matches(write.model, write.pk, write.zero_expect):
         image.set(write.model, write.pk, write.zero_values)

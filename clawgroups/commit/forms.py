@@ -278,12 +278,14 @@ def _given(one: Written) -> list[str]:
 
 def _keys(pks: Iterable[Any]) -> str:
     """An array of PostgreSQL, as text."""
-    return "{" + ",".join(f'"{pk}"' for pk in pks) + "}"
+    return f"{{{orjson.dumps([*pks])[1:-1].decode()}}}"
 
 
 def _document(one: Written) -> str:
-    names = one.columns if one.is_new else (pk_of(one.model).attname, *one.columns)
-    rows = [{name: row[name] for name in names} for row in one.rows]
+    rows = one.rows
+    if not one.is_new:
+        names = (pk_of(one.model).attname, *one.columns)
+        rows = [{name: row[name] for name in names} for row in one.rows]
     try:
         return orjson.dumps(rows, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:

@@ -195,16 +195,18 @@ def _holds(value: Any, expected: Any) -> bool:
 
 
 def unmet(image: Image, change: Change) -> Expect | None:
-    """The first expectation of a change that does not hold in the image. A row that it puts is there from then on."""
+    """The first expectation of a change that does not hold in the image. A row that it makes is there from then on."""
     for expect in change.expects:
         if not image.matches(expect.model, expect.pk, expect.values):
             return expect
-    put: set[Key] = set()
+    made: set[Key] = set()
     for write in change.writes:
         match write:
             case Put():
-                put.add((write.model, write.pk))
-            case Count() if (write.model, write.pk) in put:
+                made.add((write.model, write.pk))
+            case Count() if write.initial is not None:
+                made.add((write.model, write.pk))
+            case Count() if (write.model, write.pk) in made:
                 pass
             case Update() if not image.matches(write.model, write.pk, write.expect):
                 return Expect(write.model, write.pk, write.expect)

@@ -89,7 +89,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """`column += delta`, summed under the row's lock.
+    """`column += delta`, summed under the row's lock. Where there is no such row, it is made with `initial`, if given.
 
     When the result is zero and the row matches `zero_expect`, it also becomes `zero_values` and
     `zero_facts` are journaled. That is how the last of several parents unblocks a task, whichever
@@ -103,6 +103,7 @@ class Count:
     zero_expect: Values = field(default_factory=dict)
     zero_values: Values = field(default_factory=dict)
     zero_facts: tuple[Fact, ...] = ()
+    initial: Values | None = None
 
 
 Write = Update | Insert | Delete | Put | Append | Count

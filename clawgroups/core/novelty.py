@@ -7,7 +7,6 @@ Everything else is held against fingerprints of what was done lately.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,18 +100,16 @@ def plan_mark(entries: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _mark(*what: Any) -> str:
-    text = _ENCODER.encode(_plain(what))
+    text = repr(_plain(what))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
-
-
-_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=str)
 
 
 def _plain(value: Any) -> Any:
     if value is None or type(value) in _SIMPLE:
         return value
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items() if key not in NOISE}
+        # PostgreSQL gives them back in an order of its own.
+        return sorted((str(key), _plain(item)) for key, item in value.items() if key not in NOISE)
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    return value
+    return str(value)

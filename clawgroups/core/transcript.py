@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -25,6 +28,7 @@ MAX_ORDINAL = 20_000
 RECENT_PARTS = 50
 RECENT_STEPS = 500
 MOST_OPEN = 50
+MOST_KEPT = 200  # characters of a name that is remembered
 COMPACTION = {
     "in_progress": "It makes room in its context.",
     "completed": "It has made room in its context.",
@@ -107,6 +111,8 @@ class Standing:
     all_steps: bool = False
     # The columns of the steps that have not ended, so that what is told of them next needs no row; None: not known.
     open_steps: dict[UUID, dict[str, Any]] | None = None
+    # When the row last got to know that there is something new.
+    noted_at: datetime | None = None
     # Bytes of long outputs and pictures that were put away since this was read from rows.
     kept: int = 0
     # Only what is recorded is remembered here; those who watch need no memory.
@@ -115,9 +121,10 @@ class Standing:
     def copy(self) -> Standing:
         """Another one that may go its own way."""
         known = None if self.open_steps is None else dict(self.open_steps)
-        return replace(
-            self, parts=dict(self.parts), steps=dict(self.steps), open_steps=known, memory=self.memory.copy()
-        )
+        made = Standing(*_all_of(self))
+        made.parts, made.steps, made.open_steps = dict(self.parts), dict(self.steps), known
+        made.memory = self.memory.copy()
+        return made
 
     def words(self, said: Said) -> Words | None:
         """The words an update adds. After the end of an attempt its tool calls are told in words."""
@@ -127,7 +134,9 @@ class Standing:
                 if said.content is None:
                     return Words(kind, said.text, said.message_id) if said.text else None
                 return Words(kind, f"[{shrunk_text(said.content.get('type'), 40)}]", said.message_id)
-            case ToolCall() if not self.live:
+            case ToolCall():
+                if self.live:
+                    return None
                 title = shrunk_text(said.title or said.tool_call_id, 300)
                 return Words("notice", f"{title}: {said.status or 'going on'}\n")
             case _:
@@ -142,7 +151,9 @@ class Standing:
 
     def name(self, key: str) -> UUID:
         """The row id for something of this session in this attempt."""
-        return uuid5(self.attempt_id, f"{self.session_id}:{key}")
+        # A call is told of several times. Nobody's names fill our memory, however long they are.
+        name = _name if len(key) <= MOST_KEPT else _name.__wrapped__
+        return name(self.attempt_id, self.session_id, key)
 
     def step_id(self, call_id: str) -> UUID:
         """The row id of a tool call."""
@@ -189,6 +200,14 @@ class Standing:
     def _number(self) -> int:
         self.ordinal += 1
         return self.ordinal - 1
+
+
+_all_of = attrgetter(*(field.name for field in fields(Standing)))
+
+
+@lru_cache(maxsize=1024)
+def _name(attempt_id: UUID, session_id: UUID, key: str) -> UUID:
+    return uuid5(attempt_id, f"{session_id}:{key}")
 
 
 def _remark(said: Said) -> Words | None:

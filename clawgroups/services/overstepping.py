@@ -41,6 +41,7 @@ class _Known:
     """The rules of a workspace as they were then, and those of them that are about an agent and a run."""
 
     at: datetime
+    until: datetime
     rules: Sequence[tuple[Whom, AnswerRule]]
     about: dict[Whom, Rules] = field(default_factory=dict)
 
@@ -105,10 +106,10 @@ def _critical(standing: Standing, folder: str, now: datetime) -> Rules:
     """The rules that name what is critical there, `FRESH` old at most: they change seldom, and steps end always."""
     key = (standing.workspace_id, is_windows(folder))
     known = _known.get(key)
-    if known is None or not known.at <= now < known.at + FRESH:
+    if known is None or not known.at <= now < known.until:
         rows = _critical_in(standing.workspace_id, now)
         of_whom = [(row.agent_id, row.run_id) for row in rows]
-        known = _Known(now, tuple(zip(of_whom, read_rules(rows, folder), strict=True)))
+        known = _Known(now, now + FRESH, tuple(zip(of_whom, read_rules(rows, folder), strict=True)))
         if len(_known) >= MOST_KNOWN:
             _known.clear()
         _known[key] = known

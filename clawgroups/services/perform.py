@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
 from django.core.exceptions import SynchronousOnlyOperation
@@ -22,6 +23,8 @@ from clawgroups.core.errors import Conflict
 P = ParamSpec("P")
 T = TypeVar("T")
 _of_thread = threading.local()
+# Of a task: whether its connection's object is the one that all tasks of the loop share (`seldom_reading`).
+_is_spared: ContextVar[bool] = ContextVar("is_spared", default=False)
 
 TRIES = 3
 GIVE_WAY = 1.0  # seconds that a lane gives way to another for, from when that has begun
@@ -176,7 +179,9 @@ async def seldom_reading(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
 
     `fn` has no effect before it reads its last row: it is called anew where it needs one.
     """
-    connections["default"] = _unused_connection()
+    if not _is_spared.get():
+        connections["default"] = _unused_connection()
+        _is_spared.set(True)
     try:
         return fn(*args, **kwargs)
     except SynchronousOnlyOperation:  # That is how Django keeps reads off a loop.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from clawgroups.services.tool_output import MOST_KEPT, Keeper
 
 MAX_PART = 1_000_000
 MAX_PLAN = 200
+NOTED_EVERY = timedelta(seconds=0.5)
 LIVE = one_of(*(state.value for state in ATTEMPT_LIVE))
 MOST_ENDED = 1000  # steps that are ended together
 ENDED = frozenset({"completed", "failed", "cancelled", "unknown"})
@@ -138,7 +139,7 @@ class Page:
         self._told_otherwise()
         self._overstepped()
         self._count_usage()
-        if self._told != self.standing.told:
+        if self._told is not self.standing.told and self._told != self.standing.told:
             self.writes.append(Update("clawgroups.Session", self.standing.session_id, {"told": dict(self._told)}))
             self.standing.told = self._told
         if self.standing.live:
@@ -181,12 +182,19 @@ class Page:
         if standing.holder_id is not None:
             pass  # It works for a person, and only what that person does is progress.
         elif self._new_thing:
-            self._attempt |= {"progress_at": self.now, "repeats": repeats}
+            self._note_progress(repeats)
         elif repeats != self._repeats:
             self._attempt["repeats"] = repeats
         if self.writes or self._attempt:
             values = self._attempt
             self.writes.append(Update("clawgroups.Attempt", standing.attempt_id, values, live))
+
+    def _note_progress(self, repeats: int) -> None:
+        """Once in a while: of an agent that does much, this would be as many writes of its row as it takes steps."""
+        noted_at = self.standing.noted_at
+        if noted_at is None or repeats != self._repeats or not noted_at <= self.now < noted_at + NOTED_EVERY:
+            self.standing.noted_at = self.now
+            self._attempt |= {"progress_at": self.now, "repeats": repeats}
 
     def _words(self, words: Words) -> None:
         place = self.standing.place(words)
@@ -212,9 +220,10 @@ class Page:
             if ordinal is None:
                 return
             step = self._steps[pk] = self._begin(pk, call, ordinal)
-        was, before = step["status"], _asked_for(step)
+        elif pk not in self._first_told:
+            self._first_told[pk] = _asked_for(step)
+        was = step["status"]
         self._fold(step, call)
-        self._first_told.setdefault(pk, _asked_for(step) if is_new else before)
         if step["status"] in ENDED and step["ended_at"] is None:
             step["ended_at"] = self.now
             self._ended.append((was, step))

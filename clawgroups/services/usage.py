@@ -16,7 +16,7 @@ from django.db.models import Sum
 
 from agents.llm import base
 from clawgroups.core.budgets import Spent
-from clawgroups.core.changes import Count, Put, Write
+from clawgroups.core.changes import Count, Write
 from clawgroups.models import Usage
 
 NOTHING = base.Usage()
@@ -37,29 +37,34 @@ def used(
 
     Without `run_id` it was about none: it counts in the workspace's month.
     """
-    amounts = (
-        ("calls", calls),
-        ("steps", steps),
-        ("prompt_tokens", tokens.prompt),
-        ("cached_tokens", tokens.cached),
-        ("completion_tokens", tokens.completion),
-        ("reasoning_tokens", tokens.reasoning),
-        ("cost_micro", cost_micro),
+    counted = (calls, steps, tokens.prompt, tokens.cached, tokens.completion, tokens.reasoning, cost_micro)
+    # Most of what is used is steps, in the same words all day; whatever else is used is seldom the same again.
+    counts = _counts if counted == (0, steps, 0, 0, 0, 0, 0) else _counts.__wrapped__
+    return [*counts(workspace_id, run_id, agent_id, at.date(), counted)]
+
+
+COLUMNS = ("calls", "steps", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "cost_micro")
+
+
+@lru_cache(maxsize=1024)
+def _counts(
+    workspace_id: UUID, run_id: UUID | None, agent_id: UUID | None, day: date, counted: tuple[int, ...]
+) -> tuple[Write, ...]:
+    amounts = dict(zip(COLUMNS, counted, strict=True))
+    pk = usage_id(workspace_id, run_id, agent_id, day)
+    row = {"workspace_id": workspace_id, "run_id": run_id, "agent_id": agent_id, "day": day}
+    spent = {
+        "spent_tokens": amounts["prompt_tokens"] + amounts["completion_tokens"],
+        "spent_micro": amounts["cost_micro"],
+        "spent_steps": amounts["steps"],
+    }
+    of_run = spent if run_id is not None else {}
+    return (
+        *(Count("clawgroups.Usage", pk, column, amount, initial=row) for column, amount in amounts.items() if amount),
+        *(Count("clawgroups.Run", run_id, column, amount) for column, amount in of_run.items() if amount),
     )
-    counted = [(column, amount) for column, amount in amounts if amount]
-    if not counted:
-        return []
-    pk = usage_id(workspace_id, run_id, agent_id, at.date())
-    row = {"workspace_id": workspace_id, "run_id": run_id, "agent_id": agent_id, "day": at.date()}
-    writes: list[Write] = [Put("clawgroups.Usage", pk, {}, row)]
-    writes += [Count("clawgroups.Usage", pk, column, amount) for column, amount in counted]
-    if run_id is not None:
-        spent = ("spent_tokens", tokens.prompt + tokens.completion), ("spent_micro", cost_micro), ("spent_steps", steps)
-        writes += [Count("clawgroups.Run", run_id, column, amount) for column, amount in spent if amount]
-    return writes
 
 
-@lru_cache(maxsize=4096)
 def usage_id(workspace_id: UUID, run_id: UUID | None, agent_id: UUID | None, day: date) -> UUID:
     """The key of the row that counts this."""
     return uuid5(NAMESPACE_OID, f"usage:{workspace_id}:{run_id or ''}:{agent_id or ''}:{day.isoformat()}")
