@@ -14,7 +14,7 @@ LONGEST_FILE = 400
 
 # From the bottom up. A module imports from its own line or from lines below it; doors not even from their own.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("clawgroups.core", "agents.protocol", "agents.policy", "agents.llm", "agents.ids", "agents"),
+    ("clawgroups.core", "agents.protocol", "agents.policy", "agents.llm", "agents.ids", "agents.heap", "agents"),
     ("agents.connector",),
     ("agents.builtin", "agents.swarm"),
     ("agents.models",),

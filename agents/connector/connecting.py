@@ -9,7 +9,8 @@ from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 
-from agents.connector import heap, menu, picking, record, route, service, several, tools, wire, workplace
+from agents import heap
+from agents.connector import menu, picking, record, route, service, several, tools, wire, workplace
 from agents.connector.asking import Terminal
 from agents.connector.bridge import Bridge, Settings
 from agents.connector.child import ProcessChild

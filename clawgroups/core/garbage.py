@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from agents import heap
+
 YOUNG = 20_000  # objects made before the youngest are looked through; Python's own figure is 700
 OLDER = 20  # looks at the younger before one at the older
 TURN = 0.001  # seconds that a thread which has something to do lets another one go on
@@ -24,6 +26,8 @@ def settle() -> None:
     gc.freeze()
     gc.set_threshold(YOUNG, OLDER, OLDER)
     sys.setswitchinterval(TURN)
+    heap.give_back()
+    heap.share()
 
 
 @contextmanager
