@@ -31,7 +31,7 @@ Paging = Query[Paged]
 def page(rows: QuerySet[M], paged: Paged, show: Callable[[M], Json], *, order: str = "-id") -> Json:
     """{"items", "next"}, in the order of a column; "-" is newest first.
 
-    Ids grow with time, but not those that are names (uuid5): such rows are in the order of their moment.
+    Ids grow with time, but not those that are names (uuid5): for such rows give the column of their moment.
     """
     column, newest = order.lstrip("-"), order.startswith("-")
     timed = isinstance(rows.model._meta.get_field(column), DateTimeField)

@@ -277,7 +277,7 @@ def _given(one: Written) -> list[str]:
 
 
 def _keys(pks: Iterable[Any]) -> str:
-    """An array of PostgreSQL, as text."""
+    """An array of PostgreSQL, as text, of numbers, uuids or names of ours."""
     return f"{{{orjson.dumps([*pks])[1:-1].decode()}}}"
 
 

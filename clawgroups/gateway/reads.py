@@ -19,7 +19,7 @@ from clawgroups.planned import Planned
 from clawgroups.services.contact import unconfirmed
 from clawgroups.services.sessions import links_lost, may_go_to, open_commands
 
-MOST_GIVEN_UP = 1000
+MOST_SESSIONS = 1000
 RETIRED = "The agent was retired."
 LINK = ("epoch", "closed_at", "opened_at", "agent__retired_at", "agent__connection_epoch")
 TURNS = ("work", "acknowledge", "steer")
@@ -57,18 +57,25 @@ _task_key: Planned[Any] = Planned(
 
 
 _sessions_on: Planned[Any] = Planned(
-    lambda agent_id, link, *, most: (
+    lambda agent_id, link: (
         Session.objects.filter(agent_id=agent_id, link=link)
         .exclude(acp_id="")
         .order_by("-opened_at")
-        .values_list("acp_id", "pk", "told__children")[:most]
+        .values_list("acp_id", "pk", "told__children")[:MOST_SESSIONS]
+    )
+)
+_called: Planned[Any] = Planned(
+    lambda agent_id, link, acp_id: (
+        Session.objects.filter(agent_id=agent_id, link=link, acp_id=acp_id)
+        .order_by("-opened_at")
+        .values_list("pk", flat=True)[:1]
     )
 )
 _given_up: Planned[Command] = Planned(
     lambda agent_id, link: (
         Command.objects.select_related("session")
         .filter(agent_id=agent_id, link=link, state="interrupted", purpose__in=TURNS)
-        .order_by("-created_at")[:MOST_GIVEN_UP]
+        .order_by("-created_at")[:MOST_SESSIONS]
     )
 )
 
@@ -130,21 +137,19 @@ class _Seen:
         return over is not None and opened_at < over <= self.now
 
 
-def sessions_on(agent_id: UUID, link: UUID, most: int) -> tuple[dict[str, UUID], dict[str, UUID]]:
-    """The newest sessions of a link by the agent's own ids, newest last; also given-up ones, whose words are evidence.
+def sessions_on(agent_id: UUID, link: UUID) -> tuple[dict[str, UUID], dict[str, UUID]]:
+    """The sessions of a link by the agent's own ids, newest last; also given-up ones, whose words are evidence.
 
     And their child sessions, each with its parent.
     """
-    listed = list(reversed(_sessions_on(agent_id, link, most=most)))
+    listed = list(reversed(_sessions_on(agent_id, link)))
     children = {child: pk for _, pk, told in listed if isinstance(told, dict) for child in told}
     return {acp_id: pk for acp_id, pk, _ in listed}, children
 
 
-def session_called(agent_id: UUID, link: UUID, acp_id: str) -> tuple[str, UUID] | None:
-    """The session of a link that its agent calls so, or that has a child called so: its own id, and its row."""
-    here = Session.objects.filter(agent_id=agent_id, link=link).exclude(acp_id="").order_by("-opened_at")
-    named = here.filter(acp_id=acp_id).values_list("acp_id", "pk").first()
-    return named or here.filter(told__children__has_key=acp_id).values_list("acp_id", "pk").first()
+def session_called(agent_id: UUID, link: UUID, acp_id: str) -> UUID | None:
+    """The session of a link that its agent calls so."""
+    return _called.first(agent_id, link, acp_id) if acp_id else None
 
 
 def task_key(session_id: UUID) -> str:

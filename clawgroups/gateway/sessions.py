@@ -10,14 +10,14 @@ from clawgroups.gateway.reads import Held
 from clawgroups.ingest import patiently
 from clawgroups.services.perform import read_async
 
-IDLE = 8  # sessions without a turn that are kept in mind: an agent opens thousands in its life
-STRANGERS = 32  # ids that are known to be nobody's
+IDLE = 8  # sessions without a turn and without children that are kept in mind: an agent opens thousands in its life
+STRANGERS = 100  # ids that are known to be nobody's
 LONGEST = 200  # characters of an id
 MAX_CHILDREN = 1000
 
 
 class Sessions:
-    """A cache of rows, bounded: those in a turn, and the newest. Whoever speaks in another one is looked up."""
+    """A cache of rows, bounded: those in a turn, those with children, and the newest. Any other one is looked up."""
 
     def __init__(self, held: Held, in_turn: Callable[[UUID], bool]) -> None:
         self.children: dict[str, UUID] = {}
@@ -30,7 +30,8 @@ class Sessions:
     async def recall(self) -> None:
         """Begin with what the rows say."""
         held = self._held
-        self._known, self.children = await patiently(read_async, reads.sessions_on, held.agent_id, held.link, IDLE)
+        self._known, self.children = await patiently(read_async, reads.sessions_on, held.agent_id, held.link)
+        self._let_go()
 
     async def find(self, acp_id: str) -> UUID | None:
         """The session that the agent calls so, or the one whose child it is."""
@@ -38,28 +39,35 @@ class Sessions:
         if found is not None or acp_id in self._strangers or len(acp_id) > LONGEST:
             return found
         held = self._held
-        row = await patiently(read_async, reads.session_called, held.agent_id, held.link, acp_id)
-        if row is None:
-            self._strangers[acp_id] = None
-            if len(self._strangers) > STRANGERS:
-                del self._strangers[next(iter(self._strangers))]
-            return None
-        own_id, found = row
-        self.add(own_id, found)
-        if acp_id != own_id:
-            self.adopt(acp_id, found)
-        return found
+        found = await patiently(read_async, reads.session_called, held.agent_id, held.link, acp_id)
+        if found is not None:
+            self.add(acp_id, found)
+            return found
+        self._strangers[acp_id] = None
+        if len(self._strangers) > STRANGERS:
+            del self._strangers[next(iter(self._strangers))]
+        return None
 
     def add(self, acp_id: str, session_id: UUID) -> None:
-        """A session was opened, or is spoken in; of the others without a turn the oldest are let go."""
-        self._known[acp_id] = session_id
+        """A session was opened, or is spoken in again."""
         self._strangers.pop(acp_id, None)
-        idle = [one for one, pk in self._known.items() if pk != session_id and not self._in_turn(pk)]
-        gone = {self._known.pop(one) for one in idle[: max(0, len(idle) - IDLE)]}
-        if gone and self.children:
-            self.children = {one: pk for one, pk in self.children.items() if pk not in gone}
+        self._known[acp_id] = session_id
+        self._let_go()
 
-    def adopt(self, child_id: str, session_id: UUID) -> None:
+    async def adopt(self, child_id: str, session_id: UUID) -> None:
         """A session has a child. The agent's other sessions are nobody's children."""
-        if child_id not in self._known and len(self.children) < MAX_CHILDREN:
-            self.children[child_id] = session_id
+        if await self.find(child_id) is not None:
+            return
+        if len(self.children) >= MAX_CHILDREN:
+            oldest = next((one for one, pk in self.children.items() if not self._in_turn(pk)), None)
+            if oldest is None:
+                return
+            del self.children[oldest]
+        self._strangers.pop(child_id, None)
+        self.children[child_id] = session_id
+
+    def _let_go(self) -> None:
+        parents = set(self.children.values())
+        idle = [acp_id for acp_id, pk in self._known.items() if pk not in parents and not self._in_turn(pk)]
+        for acp_id in idle[: max(0, len(idle) - IDLE)]:
+            del self._known[acp_id]

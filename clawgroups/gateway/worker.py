@@ -166,7 +166,7 @@ class Worker:
             if self._pump.retelling(session_id) and not isinstance(update, STATE_UPDATES):
                 return  # The agent tells its history again: it stands in the transcript.
             if isinstance(update, Subagent):
-                self._sessions.adopt(update.session_id, session_id)
+                await self._sessions.adopt(update.session_id, session_id)
                 await self._intake.take(session_id, update, told.size, told.frame)
             is_child = told.acp_id in self._sessions.children
             shown = subagents.of_child(told.acp_id, update) if is_child else subagents.as_own(update)

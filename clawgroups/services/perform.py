@@ -23,8 +23,8 @@ from clawgroups.core.errors import Conflict
 P = ParamSpec("P")
 T = TypeVar("T")
 _of_thread = threading.local()
-# Of a task: whether its connection's object is the one that all tasks of the loop share (`seldom_reading`).
-_is_spared: ContextVar[bool] = ContextVar("is_spared", default=False)
+# The connection's object that a task was given instead of one of its own (`seldom_reading`).
+_spared: ContextVar[BaseDatabaseWrapper | None] = ContextVar("spared", default=None)
 
 TRIES = 3
 GIVE_WAY = 1.0  # seconds that a lane gives way to another for, from when that has begun
@@ -179,9 +179,10 @@ async def seldom_reading(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
 
     `fn` has no effect before it reads its last row: it is called anew where it needs one.
     """
-    if not _is_spared.get():
-        connections["default"] = _unused_connection()
-        _is_spared.set(True)
+    unused = _unused_connection()
+    if _spared.get() is not unused:
+        connections["default"] = unused
+        _spared.set(unused)
     try:
         return fn(*args, **kwargs)
     except SynchronousOnlyOperation:  # That is how Django keeps reads off a loop.

@@ -6,7 +6,7 @@ import pytest
 
 from clawgroups.gateway import sessions
 from clawgroups.gateway.switchboard import switchboard
-from clawgroups.models import Task
+from clawgroups.models import Session, Task
 from clawgroups.services.perform import read_async
 from tests.conftest import Team
 from tests.gateway.support import Socket, connected, new_key, task_state, texts, until_row
@@ -25,7 +25,7 @@ async def works(team: Team, agent: Socket, number: int) -> tuple[Task, str]:
     task = await read_async(team.assigned)
     prompt = await agent.asked("session/prompt", number)
     session = prompt["params"]["sessionId"]
-    if number == 1:
+    if number == 2:
         agent.update(session, "subagent_update", sessionId="child", title="Reader", state={"state": "running"})
     agent.chunk(session, f"result {number}")
     agent.end_turn(prompt)
@@ -43,13 +43,28 @@ async def test_an_agent_is_heard_in_a_session_that_it_left_long_ago(team: Team, 
     async with connected(key) as agent:
         first, session = await works(team, agent, 1)
         others = [await works(team, agent, number) for number in (2, 3, 4)]
-        # The one that was opened last, and one more.
-        assert in_mind(agent) == [name for _, name in others[-2:]]
+        # The one that was opened last, and the one with a child.
+        assert in_mind(agent) == [others[0][1], others[2][1]]
         agent.chunk(session, "and one thing more")
         await until_row(lambda: texts(first), lambda said: "and one thing more" in [text for text, _ in said])
         agent.update("child", "tool_call", toolCallId="c", title="Reads on", kind="read", status="completed")
-        await until_row(lambda: texts(first, "notice"), lambda said: said == [("Reads on: completed\n", True)])
+        await until_row(lambda: texts(others[0][0], "notice"), lambda said: said == [("Reads on: completed\n", True)])
+        assert await read_async(texts, first, "notice") == []
         # Nobody's, for as long as it opens no session.
         agent.chunk("stranger", "hello")
         agent.ask("stranger", 7)
         assert "no such session" in (await agent.answered(7))["error"]["message"]
+
+
+async def test_an_id_that_was_used_for_an_older_session_cannot_be_used_for_another_one(team: Team, key: str) -> None:
+    async with connected(key) as agent:
+        _, session = await works(team, agent, 1)
+        await works(team, agent, 2)
+        await works(team, agent, 3)
+        assert session not in in_mind(agent)
+        agent.answering = False
+        task = await read_async(team.assigned)
+        opening = await agent.asked("session/new", 4)
+        agent.say({"id": opening["id"], "result": {"sessionId": session}})
+        opened = await until_row(lambda: Session.objects.filter(task=task).first(), lambda row: row.state != "opening")
+        assert (opened.state, opened.acp_id) == ("closed", "")

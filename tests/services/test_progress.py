@@ -33,9 +33,9 @@ class Voice:
         """The process that holds the socket was replaced: what it knew is read from the rows."""
         self.standing = transcript.load([self.session.pk])[self.session.pk]
 
-    def say(self, *said: Said) -> Attempt:
-        """Record this, a second later; the attempt after it."""
-        self.clock.go(1)
+    def say(self, *said: Said, after: float = 1) -> Attempt:
+        """Record this, a second later or so many; the attempt after it."""
+        self.clock.go(after)
         link = Connection.objects.get(pk=self.team.links["scribe"])
         batch = transcript.Batch(self.standing, said)
         future = transcript.record(
@@ -78,6 +78,22 @@ def test_streaming_text_moves_it_and_the_same_text_does_not(voice: Voice) -> Non
     assert latest(voice.task).repeats >= 3
     assert voice.moved(MessageChunk(numbered(99)))
     assert latest(voice.task).repeats == 0
+
+
+def test_what_is_new_within_half_a_second_is_noted_once_but_a_repetition_and_its_end_at_once(voice: Voice) -> None:
+    noted = voice.say(MessageChunk(numbered(1))).progress_at
+    assert voice.say(MessageChunk(numbered(2)), after=0.2).progress_at == noted
+    later = voice.say(MessageChunk(numbered(3)), after=0.3)
+    assert later.progress_at == voice.clock.now
+    for number in (1, 2):
+        voice.say(call(f"same{number}", title="Read", kind="read", status="pending"), after=0.1)
+    assert latest(voice.task).repeats == 1
+    fresh = voice.say(MessageChunk(numbered(4)), after=0.1)
+    assert (fresh.repeats, fresh.progress_at) == (0, voice.clock.now)
+    # After a restart nothing is known of what was noted, and neither is it when the clock was set back.
+    voice.restart()
+    assert voice.say(MessageChunk(numbered(5)), after=0.1).progress_at == voice.clock.now
+    assert voice.say(MessageChunk(numbered(6)), after=-60).progress_at == voice.clock.now
 
 
 def test_thoughts_count_as_words_do(voice: Voice) -> None:
