@@ -29,6 +29,7 @@ MAX_WAITING = 4 * MAX_BATCH
 # stays open, and that it waits for another change.
 LINGER = 0.005
 PAUSE = 0.0005
+MANY = 32  # changes that wait are worth a commit: whatever else comes goes with the next
 RETRY_FOR = 20.0  # seconds a batch is repeated while the database is away or deadlocks
 
 
@@ -128,7 +129,7 @@ def _collect(waiting: queue.Queue[Waiting | None]) -> tuple[list[Waiting], bool]
     """What waits, and what follows upon it without a pause; whether it is the last."""
     batch: list[Waiting] = []
     item = waiting.get()
-    until = time.monotonic() + LINGER
+    until = time.monotonic() + (LINGER if waiting.qsize() < MANY else 0.0)
     while item is not None:
         batch.append(item)
         if len(batch) >= MAX_BATCH:

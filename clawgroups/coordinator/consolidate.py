@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from uuid import UUID
 
 from django.utils import timezone
@@ -62,10 +63,7 @@ def _why(task: Task) -> str:
 
 def gather(run: Run) -> Material:
     """Everything a deliverable of this run rests on."""
-    parents = set(Dependency.objects.filter(task__run=run).values_list("parent_id", flat=True))
-    tasks = list(Task.objects.filter(run=run).order_by("position"))
-    accepted = {a.task_id: a for a in Attempt.objects.select_related("member").filter(task__run=run, state="accepted")}
-    sections = tuple(_section(task, accepted.get(task.pk), task.pk not in parents) for task in tasks)
+    sections = tuple(_sections(run))
     files = list(Artifact.objects.select_related("task").filter(run=run, kind__in=["input", "result"]))
     return Material(
         goal=run.goal,
@@ -79,18 +77,25 @@ def gather(run: Run) -> Material:
     )
 
 
-def _section(task: Task, attempt: Attempt | None, is_last: bool) -> Section:
-    return Section(
-        key=task.key,
-        title=task.title,
-        author=attempt.member.name if attempt else "nobody",
-        kind=task.kind,
-        text=attempt.result if attempt else "",
-        state=task.state,
-        reason=task.reason,
-        verdicts=tuple(attempt.verdicts) if attempt else (),
-        is_last=is_last,
-    )
+def _sections(run: Run) -> Iterator[Section]:
+    """One for each task, in order. By columns: of thousands of tasks the rows would take many times the memory."""
+    parents = set(Dependency.objects.filter(task__run=run).values_list("parent_id", flat=True).distinct())
+    attempts = Attempt.objects.filter(task__run=run, state="accepted")
+    accepted = {pk: told for pk, *told in attempts.values_list("task_id", "member__name", "result", "verdicts")}
+    tasks = Task.objects.filter(run=run).order_by("position")
+    for pk, key, title, kind, state, reason in tasks.values_list("pk", "key", "title", "kind", "state", "reason"):
+        author, text, verdicts = accepted.get(pk, ("nobody", "", ()))
+        yield Section(
+            key=key,
+            title=title,
+            author=author,
+            kind=kind,
+            text=text,
+            state=state,
+            reason=reason,
+            verdicts=tuple(verdicts),
+            is_last=pk not in parents,
+        )
 
 
 def _origin(row: Artifact) -> str:
