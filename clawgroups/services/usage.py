@@ -20,6 +20,7 @@ from clawgroups.core.changes import Count, Write
 from clawgroups.models import Usage
 
 NOTHING = base.Usage()
+COLUMNS = ("calls", "steps", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "cost_micro")
 
 
 def used(
@@ -41,9 +42,6 @@ def used(
     # Most of what is used is steps, in the same words all day; whatever else is used is seldom the same again.
     counts = _counts if counted == (0, steps, 0, 0, 0, 0, 0) else _counts.__wrapped__
     return [*counts(workspace_id, run_id, agent_id, at.date(), counted)]
-
-
-COLUMNS = ("calls", "steps", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "cost_micro")
 
 
 @lru_cache(maxsize=1024)
