@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from weakref import WeakKeyDictionary, ref
 
 from clawgroups.core.changes import Outcome
 
 Waiter = asyncio.Future[Outcome]
+_of_thread = threading.local()
 
 
 class _Mailbox:
@@ -23,12 +26,20 @@ class _Mailbox:
         self._settled: deque[tuple[Waiter, Future[Outcome]]] = deque()
 
     def put(self, waiter: Waiter, future: Future[Outcome]) -> None:
+        held: dict[_Mailbox, None] | None = getattr(_of_thread, "held", None)
         with self._lock:
             self._settled.append((waiter, future))
             # What is put behind another one is found with it: `_empty` does not end before it has found nothing.
             first = len(self._settled) == 1
+        if held is not None:
+            held[self] = None
+        elif first:
+            self.wake()
+
+    def wake(self) -> None:
+        """Have the loop look."""
         loop = self._loop()
-        if first and loop is not None and not loop.is_closed():
+        if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._empty)
 
     def _empty(self) -> None:
@@ -43,6 +54,20 @@ class _Mailbox:
 
 
 _mailboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Mailbox] = WeakKeyDictionary()
+
+
+@contextmanager
+def told_together() -> Iterator[None]:
+    """Within it, what this thread settles is told to each loop at the end: otherwise a loop that is quick to look would
+    be woken for each."""
+    held: dict[_Mailbox, None] = {}
+    _of_thread.held = held
+    try:
+        yield
+    finally:
+        _of_thread.held = None
+        for mailbox in held:
+            mailbox.wake()
 
 
 def outcome(future: Future[Outcome]) -> Waiter:

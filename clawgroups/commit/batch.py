@@ -150,9 +150,8 @@ def _apply_one(
             )
         return Outcome(True, answer=first.answer, repeated=True)
     if (expect := unmet(image, change)) is not None:
-        now_row = image.row(expect.model, expect.pk).values
-        held = dict(now_row) if now_row is not None else None
-        return Outcome(False, mismatch=Mismatch(expect.model, expect.pk, held, expect.values))
+        now_row = image.told(expect.model, expect.pk)
+        return Outcome(False, mismatch=Mismatch(expect.model, expect.pk, now_row, expect.values))
     consequences = _write(image, change)
     facts = [*change.facts, *consequences]
     seqs = _journal(image, change.actor, facts, added_to, done, now)

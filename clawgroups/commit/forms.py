@@ -155,7 +155,10 @@ class PostgresForm:
         keys = [_keys(one.pks) for one in wanted]
         found = []
         with self._cursor() as cursor:
-            cursor.execute(";".join(reading.sql for reading in readings), keys)
+            first = self._beginning()
+            cursor.execute(";".join([*first, *(reading.sql for reading in readings)]), keys)
+            for _ in first:
+                cursor.nextset()
             for reading in readings:
                 found.append(reading.rows(cursor.fetchall(), self._connection))
                 cursor.nextset()
@@ -172,6 +175,17 @@ class PostgresForm:
                 cursor.nextset()
             (number,) = cursor.fetchone() or ("",)
             return counts, number or ""
+
+    def _beginning(self) -> list[str]:
+        """What begins the transaction, where this is its first statement: by itself it would be another way there and
+        back, for which the writer waits twice for its turn."""
+        from psycopg.pq import TransactionStatus  # noqa: PLC0415
+
+        raw = self._connection.connection
+        if raw.autocommit or raw.isolation_level is not None or raw.info.transaction_status != TransactionStatus.IDLE:
+            return []
+        raw.autocommit = True  # or psycopg would begin one, too; Django sets it anew before each transaction
+        return ["BEGIN"]
 
     @contextmanager
     def _cursor(self) -> Iterator[psycopg.ClientCursor[Any]]:

@@ -16,6 +16,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 
 from clawgroups import bus
 from clawgroups.commit import faults
+from clawgroups.commit.awaiting import told_together
 from clawgroups.commit.batch import Answer, Applied, InDoubt, apply, was_committed
 from clawgroups.core.changes import Change, Outcome
 from clawgroups.core.errors import Busy, OutcomeUnknown
@@ -54,7 +55,7 @@ class Writer:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pid = 0
-        self._queue: queue.Queue[Waiting | None] = queue.Queue()
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closed = False
         os.register_at_fork(after_in_child=self._begin_anew)
@@ -105,12 +106,12 @@ class Writer:
     def _start(self) -> None:
         """Start the thread of this process; one that died leaves its queue to the next."""
         if self._pid != os.getpid():
-            self._queue = queue.Queue()
+            self._queue = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, args=(self._queue,), name="writer", daemon=True)
         self._thread.start()
         self._pid = os.getpid()
 
-    def _run(self, waiting: queue.Queue[Waiting | None]) -> None:
+    def _run(self, waiting: queue.SimpleQueue[Waiting | None]) -> None:
         while True:
             batch, last = _collect(waiting)
             try:
@@ -125,7 +126,7 @@ class Writer:
                 return
 
 
-def _collect(waiting: queue.Queue[Waiting | None]) -> tuple[list[Waiting], bool]:
+def _collect(waiting: queue.SimpleQueue[Waiting | None]) -> tuple[list[Waiting], bool]:
     """What waits, and what follows upon it without a pause; whether it is the last."""
     batch: list[Waiting] = []
     item = waiting.get()
@@ -181,8 +182,9 @@ def _fail_alone(item: Waiting, fault: Exception) -> None:
 
 
 def _release(batch: Sequence[Waiting], applied: Applied) -> None:
-    for item, answer in zip(batch, applied.answers, strict=True):
-        settle(item.future, answer)
+    with told_together():
+        for item, answer in zip(batch, applied.answers, strict=True):
+            settle(item.future, answer)
     try:
         announce(applied)
     except Exception:

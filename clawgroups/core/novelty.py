@@ -15,6 +15,7 @@ WINDOW = 48  # characters that nobody says twice by chance
 LOOKS = 64  # windows looked at in one piece of text
 TAIL = 16_000  # characters that are remembered
 SEEN = 256  # fingerprints that are remembered
+SHORT = 64  # characters that are a fingerprint themselves
 STALE = 200  # repeated characters of one endless message that count as one repetition
 # What differs from call to call without meaning anything.
 NOISE = frozenset({"terminalId", "toolCallId", "_meta"})
@@ -101,6 +102,8 @@ def plan_mark(entries: Iterable[Mapping[str, Any]]) -> str:
 
 def _mark(*what: Any) -> str:
     text = repr(_plain(what))
+    if len(text) <= SHORT:
+        return text
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 

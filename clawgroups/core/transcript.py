@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from functools import lru_cache
+from hashlib import sha1
 from operator import attrgetter
 from typing import Any
 from uuid import UUID, uuid5
@@ -29,6 +29,7 @@ RECENT_PARTS = 50
 RECENT_STEPS = 500
 MOST_OPEN = 50
 MOST_KEPT = 200  # characters of a name that is remembered
+MOST_NAMES = 16  # that are remembered of a session
 COMPACTION = {
     "in_progress": "It makes room in its context.",
     "completed": "It has made room in its context.",
@@ -78,6 +79,31 @@ class Place:
     exists: bool
 
 
+class Names:
+    """The row ids of what a session names in one attempt: version 5 of RFC 9562 under the attempt's own id."""
+
+    __slots__ = ("_begun", "_known")
+
+    def __init__(self, attempt_id: UUID, session_id: UUID) -> None:
+        self._begun = sha1(attempt_id.bytes + f"{session_id}:".encode(), usedforsecurity=False)
+        # A call or a message is told of several times.
+        self._known: dict[str, UUID] = {}
+
+    def __call__(self, key: str) -> UUID:
+        known = self._known
+        found = known.get(key)
+        if found is None:
+            hashed = self._begun.copy()
+            hashed.update(key.encode())
+            found = UUID(bytes=hashed.digest()[:16], version=5)
+            # Nobody's names fill our memory, however long they are.
+            if len(key) <= MOST_KEPT:
+                if len(known) >= MOST_NAMES:
+                    known.clear()  # in one step: it is used in threads
+                known[key] = found
+        return found
+
+
 @dataclass(slots=True)
 class Standing:
     """Where a session's transcript stands. `live` is False once its attempt is over.
@@ -117,6 +143,7 @@ class Standing:
     kept: int = 0
     # Only what is recorded is remembered here; those who watch need no memory.
     memory: Memory = field(default_factory=Memory)
+    names: Names | None = field(default=None, repr=False, compare=False)
 
     def copy(self) -> Standing:
         """Another one that may go its own way."""
@@ -151,9 +178,9 @@ class Standing:
 
     def name(self, key: str) -> UUID:
         """The row id for something of this session in this attempt."""
-        # A call is told of several times. Nobody's names fill our memory, however long they are.
-        name = _name if len(key) <= MOST_KEPT else _name.__wrapped__
-        return name(self.attempt_id, self.session_id, key)
+        if self.names is None:
+            self.names = Names(self.attempt_id, self.session_id)
+        return self.names(key)
 
     def step_id(self, call_id: str) -> UUID:
         """The row id of a tool call."""
@@ -203,11 +230,6 @@ class Standing:
 
 
 _all_of = attrgetter(*(field.name for field in fields(Standing)))
-
-
-@lru_cache(maxsize=1024)
-def _name(attempt_id: UUID, session_id: UUID, key: str) -> UUID:
-    return uuid5(attempt_id, f"{session_id}:{key}")
 
 
 def _remark(said: Said) -> Words | None:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 
@@ -23,7 +25,10 @@ class Malformed(Exception):
 
 def encode(frame: Frame) -> str:
     """A frame as text."""
-    return json.dumps(frame, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return orjson.dumps(frame).decode()
+    except TypeError:  # a number beyond 64 bits, or half a character
+        return json.dumps(frame, separators=(",", ":"), ensure_ascii=False)
 
 
 def error(code: str, message: str, **fields: Any) -> str:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from clawgroups.core.actors import Actor, ActorKind
 from clawgroups.core.errors import Conflict, Forbidden
-from clawgroups.core.lifecycle import TASK_TERMINAL
+from clawgroups.core.lifecycle import ATTEMPT_LIVE, TASK_TERMINAL
 from clawgroups.models import Attempt, Member, Task
 from clawgroups.permissions import get_task, seat_of
 
@@ -24,6 +24,12 @@ def own_seat(actor: Actor, task: Task) -> Member:
 
 def held(task_id: UUID, actor: Actor, action: str = "task.hold") -> tuple[Task, Attempt]:
     """A task that the actor holds, and their attempt. Raises `Conflict` naming whoever holds it instead."""
+    task, attempt = _held(task_id, actor, action)
+    # One is read after the other: somebody who took it over meanwhile is named by another look.
+    return (task, attempt) if attempt.state in ATTEMPT_LIVE else _held(task_id, actor, action)
+
+
+def _held(task_id: UUID, actor: Actor, action: str) -> tuple[Task, Attempt]:
     task = get_task(actor, task_id, action)
     seat = own_seat(actor, task)
     if task.holder_id != seat.pk or task.attempt is None:

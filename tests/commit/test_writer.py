@@ -13,6 +13,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 
 from clawgroups import bus, commit
 from clawgroups.commit import writer as writer_module
+from clawgroups.commit.awaiting import _Mailbox, told_together
 from clawgroups.commit.writer import MAX_BATCH, MAX_WAITING, Writer
 from clawgroups.core.changes import Change, Count, Outcome, Update
 from clawgroups.core.errors import Busy, Conflict, Invalid, OutcomeUnknown
@@ -168,6 +169,29 @@ def test_a_waiter_that_gives_up_takes_nobody_with_it(ada: World) -> None:
             asyncio.run(give_up(futures[0]))
     outcomes = [commit.wait(future, PATIENCE) for future in futures]
     assert [outcome.seqs[ada.workspace.pk] for outcome in outcomes] == [2, 3, 4]
+
+
+async def test_a_loop_is_woken_once_for_all_that_a_batch_settles(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    futures = [Future[Outcome]() for _ in range(5)]
+    outcomes = [commit.outcome(future) for future in futures]
+    wake, woken = loop.call_soon_threadsafe, list[Any]()
+
+    def counted(callback: Any, *args: Any, **more: Any) -> asyncio.Handle:
+        woken.append(callback)
+        return wake(callback, *args, **more)
+
+    def settle_all() -> None:
+        with told_together():
+            for future in futures:
+                future.set_result(Outcome(True))
+                # The loop is as quick as can be: it has looked before the next one is settled.
+                asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(PATIENCE)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
+    await loop.run_in_executor(None, settle_all)
+    assert [(await outcome).applied for outcome in outcomes] == [True] * 5
+    assert sum(isinstance(getattr(one, "__self__", None), _Mailbox) for one in woken) == 1
 
 
 def test_a_subscriber_that_fails_harms_neither_the_changes_nor_the_writer(

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,6 +16,7 @@ from django.utils import timezone
 from clawgroups.core.changes import Outcome
 from clawgroups.core.errors import ClawError, Conflict
 from clawgroups.models import Attempt, ControlRequest, Draft, Entry, Task
+from clawgroups.permissions import get_task
 from clawgroups.services import control, drafts, finishing, handback, takeover, texts
 from clawgroups.services.perform import perform
 from clawgroups.services.sweep import sweep
@@ -123,6 +125,24 @@ def test_a_forced_takeover_and_a_submit_at_once(team: Team, _round: int) -> None
     else:
         assert isinstance(results[1], Conflict)
         assert "carol holds it" in results[1].message
+    sound(task)
+
+
+def test_whoever_takes_a_task_over_between_two_reads_of_it_is_named(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = held(team)
+    read, taken = get_task, iter([True])
+
+    def read_and_lost(*given: Any) -> Task:
+        found = read(*given)
+        if next(taken, False):
+            perform(takeover.take_over, task.pk, force=True, reason="r", actor=team.actor("carol"))
+        return found
+
+    monkeypatch.setattr("clawgroups.services.hands.get_task", read_and_lost)
+    with pytest.raises(Conflict, match="carol holds it now"):
+        perform(finishing.submit_held, task.pk, result="Ada's result", actor=team.actor("ada"))
     sound(task)
 
 
