@@ -141,8 +141,16 @@ class Arena:
             self._made.add(database)
 
     def _server_cpu(self) -> float:
+        # Of a process that ends meanwhile, as those of a connection do now, nobody would count what it took.
+        while True:
+            pids = self._server_pids()
+            spent = sum(map(cpu_of, pids))
+            if self._server_pids() == pids:
+                return spent
+
+    def _server_pids(self) -> list[int]:
         pids = [pid for pid in (self._postgres.pid, self._redis.pid) if pid is not None]
-        return sum(cpu_of(pid) for pid in [*pids, *(child for pid in pids for child in descendants(pid))])
+        return [*pids, *(child for pid in pids for child in descendants(pid))]
 
 
 def _without_an_installation() -> dict[str, str]:

@@ -159,7 +159,8 @@ def _apply_one(
         added_to[1].append(trail.row(image, INSTALLATION, now, change.actor.as_json(), one.action, one.detail))
     if key:
         known[key] = Operation(key=key, verb=change.verb, digest=_digest(change), answer=dict(change.answer), at=now)
-    done.wakes.update(dict.fromkeys(change.wakes))
+    for topic in change.wakes:
+        done.wakes[topic] = None
     return Outcome(True, answer=change.answer, seqs=seqs)
 
 
@@ -205,9 +206,10 @@ def _journal(
     journal, audited = added_to
     seqs: dict[UUID, int] = {}
     for fact in facts:
-        values: dict[str, Any] = image.row(WORKSPACE, fact.workspace_id).values or {}
-        seq = values["head"] + 1
-        image.set(WORKSPACE, fact.workspace_id, {"head": seq})
+        row = image.row(WORKSPACE, fact.workspace_id)
+        values: dict[str, Any] = row.values or {}
+        seq = values["head"] = values["head"] + 1
+        row.dirty.add("head")
         by, payload, type_ = (fact.actor or actor).as_json(), payload_of(fact.event), fact.event.type
         journal.append(
             {

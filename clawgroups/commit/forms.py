@@ -90,13 +90,13 @@ def pk_of(model: type[models.Model]) -> models.Field[Any, Any]:
 def complete(model: type[models.Model], pk: Any, values: Values) -> dict[str, Any]:
     """A new row with the defaults of what is not given. Raises KeyError for a column that there is not."""
     fields = fields_of(model)
-    if unknown := values.keys() - fields.keys():
-        raise KeyError(f"{model._meta.label} has no column {', '.join(sorted(unknown))}")
-    key = pk_of(model).attname
-    return {
-        name: pk if name == key else values[name] if name in values else field.get_default()
-        for name, field in fields.items()
-    }
+    row = {**values, pk_of(model).attname: pk}
+    for name, field in fields.items():
+        if name not in row:
+            row[name] = field.get_default()
+    if len(row) > len(fields):
+        raise KeyError(f"{model._meta.label} has no column {', '.join(sorted(row.keys() - fields.keys()))}")
+    return row
 
 
 class SqliteForm:

@@ -20,7 +20,7 @@ from django.db.models import Model
 from clawgroups.commit.forms import Values, Wanted, Written, complete, form_of
 from clawgroups.commit.marks import Mark
 from clawgroups.core.audit import AUDITED, INSTALLATION
-from clawgroups.core.changes import Append, Change, Count, Delete, Expect, Fact, Insert, OneOf, Put, Update
+from clawgroups.core.changes import Append, Change, Count, Delete, Expect, Fact, OneOf, Put, Update
 
 WORKSPACE = "clawgroups.Workspace"
 AGENT = "agents.Agent"
@@ -45,43 +45,33 @@ def lock_order(label: str) -> tuple[int, str]:
     return ({WORKSPACE: 0, AGENT: 1}.get(label, 2), label)
 
 
-def touched(change: Change) -> Iterable[tuple[str, Any, tuple[str, ...]]]:
+def touched(change: Change) -> Iterable[tuple[str, Any, Iterable[str]]]:
     """(model, pk, columns to be read) of everything a change looks at or writes in existing rows."""
     for expect in change.expects:
-        yield expect.model, expect.pk, tuple(expect.values)
+        yield expect.model, expect.pk, expect.values
     for write in change.writes:
         match write:
             case Update():
-                yield write.model, write.pk, tuple(write.expect)
-            case Put():
-                yield write.model, write.pk, ()
-            case Append():
-                yield write.model, write.pk, (write.column,)
+                yield write.model, write.pk, write.expect
             case Count():
                 yield write.model, write.pk, (write.column, *write.zero_expect)
-            case Delete():
+                for fact in write.zero_facts:
+                    yield from _heads(fact)
+            case Append():
+                yield write.model, write.pk, (write.column,)
+            case Put() | Delete():
                 yield write.model, write.pk, ()
-            case Insert():
-                pass
-    yield from _heads(change)
-
-
-def _facts(change: Change) -> Iterable[Fact]:
-    """The facts of a change, with those that a counter may add."""
-    yield from change.facts
-    for write in change.writes:
-        if isinstance(write, Count):
-            yield from write.zero_facts
-
-
-def _heads(change: Change) -> Iterable[tuple[str, UUID, tuple[str, ...]]]:
-    """The heads of the journals and of the chains of the audit trail that a change adds to."""
-    for fact in _facts(change):
-        yield WORKSPACE, fact.workspace_id, ("head", "generation")
-        if fact.event.type in AUDITED:
-            yield AUDIT_HEAD, fact.workspace_id, ("number", "digest")
+    for fact in change.facts:
+        yield from _heads(fact)
     if change.audits:
         yield AUDIT_HEAD, INSTALLATION, ("number", "digest")
+
+
+def _heads(fact: Fact) -> Iterable[tuple[str, UUID, Iterable[str]]]:
+    """The head of the journal that a fact adds to, and that of the chain of the audit trail."""
+    yield WORKSPACE, fact.workspace_id, ("head", "generation")
+    if fact.event.type in AUDITED:
+        yield AUDIT_HEAD, fact.workspace_id, ("number", "digest")
 
 
 class Image:
@@ -126,7 +116,12 @@ class Image:
     def matches(self, label: str, pk: Any, expected: Mapping[str, Any]) -> bool:
         """Whether the row exists and looks as expected."""
         values = self.row(label, pk).values
-        return values is not None and all(_holds(values.get(column), value) for column, value in expected.items())
+        if values is None:
+            return False
+        for column, value in expected.items():  # noqa: SIM110  (a generator for each row costs more than the looking)
+            if not _holds(values.get(column), value):
+                return False
+        return True
 
     def set(self, label: str, pk: Any, values: Mapping[str, Any]) -> None:
         row = self.row(label, pk)
@@ -209,14 +204,15 @@ def unmet(image: Image, change: Change) -> Expect | None:
     made: set[Key] = set()
     for write in change.writes:
         match write:
+            case Update():
+                if not image.matches(write.model, write.pk, write.expect):
+                    return Expect(write.model, write.pk, write.expect)
             case Put():
                 made.add((write.model, write.pk))
             case Count() if write.initial is not None:
                 made.add((write.model, write.pk))
             case Count() if (write.model, write.pk) in made:
                 pass
-            case Update() if not image.matches(write.model, write.pk, write.expect):
-                return Expect(write.model, write.pk, write.expect)
             case Append() | Count() | Delete() if image.row(write.model, write.pk).values is None:
                 return Expect(write.model, write.pk, {})
             case _:
