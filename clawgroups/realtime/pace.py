@@ -19,10 +19,11 @@ class Pace:
     needs: float = 1.0  # between two times that a page is told that what waits for people may be another
     gather: float = 1.0  # between two looks at who is here, at the least
     typing: float = 2.0  # between two times that somebody is said to type in one place
-    handshake: float = 5.0
+    handshake: float = 15.0  # whoever is sent away comes back up to 30 s later, and waits anew
     window: int = 500  # entries sent and not yet acknowledged
     frame: int = 250  # entries in one frame
     drawn: int = 1500  # entries of which one frame brings a page all that they changed
+    late: int = 400  # the same for who is behind: all others wait while it is drawn
     gap: int = 5000  # beyond it a snapshot is cheaper than the entries
     stalled: float = 2.0  # a window full for longer is made up for by one snapshot
     behind: float = 60.0  # then the socket is closed

@@ -28,6 +28,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--app", default="clawgroups.asgi.application", help="dotted path of the ASGI application")
     parser.add_argument("--drain-seconds", type=float, default=Limits.drain_seconds, help="how long leaving may take")
     parser.add_argument(
+        "--handshake-seconds", type=float, default=Limits.handshake_seconds, help="how long coming in may take"
+    )
+    parser.add_argument(
         "--linger-seconds", type=float, default=Limits.linger_seconds, help="how long a refused upload is still read"
     )
     parser.add_argument(
@@ -47,10 +50,17 @@ def exit_hard(status: int) -> None:
 def main() -> int:
     """Serve until SIGTERM or SIGINT; the exit status is 2 when the address is taken."""
     given = arguments()
-    limits = dataclasses.replace(Limits(), drain_seconds=given.drain_seconds, linger_seconds=given.linger_seconds)
+    limits = dataclasses.replace(
+        Limits(),
+        drain_seconds=given.drain_seconds,
+        handshake_seconds=given.handshake_seconds,
+        linger_seconds=given.linger_seconds,
+    )
     application = import_string(given.app)
     limits = limits.scaled(settings.CLOCK_SCALE if settings.configured else 1.0)
     settle()
+    if (before := getattr(application, "before_serving", None)) is not None:
+        before()
     server = BoundedServer(application, limits=limits, proxy_headers=given.proxy_headers)
 
     def leave() -> None:

@@ -50,6 +50,7 @@ class BoundedServer(Server):
             endpoints=["given to run()"],
             ping_interval=limits.ping_interval,
             ping_timeout=limits.ping_timeout,
+            websocket_handshake_timeout=limits.handshake_seconds,
             proxy_forwarded_address_header="X-Forwarded-For" if proxy_headers else None,
             proxy_forwarded_proto_header="X-Forwarded-Proto" if proxy_headers else None,
             server_name="",

@@ -22,6 +22,7 @@ class Limits:
     browser_paths: tuple[str, ...] = ("/ws/",)
     body_bytes: int = 512 * MIB
     linger_seconds: float = 30.0
+    handshake_seconds: float = 20.0  # longer than any application decides: it can say why, a dropped line cannot
     ping_interval: float = 10.0
     ping_timeout: float = 30.0
     thin_line: int = 1000  # bytes a second: on such a line a ping comes after all that was sent before it

@@ -31,7 +31,7 @@ def memory() -> int:
 
 async def application(scope: Message, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
-        await {"/flood": floods, "/chat": chatters}.get(scope["path"], takes)(receive, send)
+        await {"/flood": floods, "/chat": chatters, "/never": never}.get(scope["path"], takes)(receive, send)
     else:
         await answers(scope, receive, send)
 
@@ -48,6 +48,12 @@ async def answers(scope: Message, receive: Receive, send: Send) -> None:
     for _ in range(1000 if scope["path"] == "/large" else 0):
         await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
     await send({"type": "http.response.body", "body": f"{len(faults)} {size} {memory()}".encode()})
+
+
+async def never(receive: Receive, send: Send) -> None:
+    """Let nobody in, and send nobody away."""
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
 
 
 async def takes(receive: Receive, send: Send) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import ClientConnection as AsyncConnection
 from websockets.asyncio.client import connect as connect_async
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidMessage
 from websockets.sync.client import ClientConnection, connect
 
 from tests.run.servers import free_port
@@ -175,6 +175,13 @@ def test_a_peer_that_never_ends_what_was_refused_is_cut_off() -> None:
         assert raw.recv(4096).startswith(b"HTTP/1.1 413")
         with contextlib.suppress(ConnectionResetError):
             assert raw.recv(4096) == b""
+
+
+def test_a_socket_that_nobody_lets_in_is_dropped_in_the_end() -> None:
+    began = time.monotonic()
+    with serving("--handshake-seconds", "0.2") as server, pytest.raises(InvalidMessage):
+        server.socket("/never").close()
+    assert time.monotonic() - began < 15  # By itself it would be 20.
 
 
 def test_a_peer_that_sends_on_after_its_refusal_still_gets_to_read_it(server: Server) -> None:
