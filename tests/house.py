@@ -70,6 +70,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "clawgroups.postgres",
         "clawgroups.startup",
         "clawgroups.forkserver",
+        "clawgroups.drawing",
         "clawgroups.supervisor",
         "agents.apps",
     ),

@@ -17,7 +17,7 @@ from clawgroups.realtime.frames import Frame, encode
 from clawgroups.realtime.place import enter_page, identifier, number, place_of
 from clawgroups.realtime.room import NEEDS
 from clawgroups.realtime.socket import Socket
-from clawgroups.services.perform import read_async
+from clawgroups.services.perform import read_arriving, read_async
 from clawgroups.services.preferences import LANGUAGES
 
 MAX_WORKSPACES = 20
@@ -61,7 +61,7 @@ class BrowserSocket(Socket):
         workspace_id = identifier(frame, "workspace")
         if workspace_id not in self.followers and len(self.followers) >= MAX_WORKSPACES:
             raise Invalid(f"A page follows at most {MAX_WORKSPACES} workspaces.", code="too_many")
-        entry = await read_async(enter_page, self.visitor, workspace_id, place_of(frame))
+        entry = await read_arriving(enter_page, self.visitor, workspace_id, place_of(frame))
         # Asked for again: after the greeting nothing comes any more of what was asked for before.
         if isinstance(before := self.followers.get(workspace_id), FragmentFollower):
             before.halted = True

@@ -10,7 +10,7 @@ from clawgroups.realtime.follower import EntryFollower
 from clawgroups.realtime.frames import Frame, encode
 from clawgroups.realtime.place import enter, number, place_of
 from clawgroups.realtime.socket import Socket
-from clawgroups.services.perform import read_async
+from clawgroups.services.perform import read_arriving
 
 SUBPROTOCOL = "clawgroups.journal.v1"
 
@@ -29,7 +29,7 @@ class JournalSocket(Socket):
         self.workspace_id: UUID = self.scope["url_route"]["kwargs"]["workspace_id"]
         query = dict(parse_qsl(self.scope.get("query_string", b"").decode("latin-1")))
         try:
-            entry = await read_async(enter, self.visitor, self.workspace_id, place_of(query))
+            entry = await read_arriving(enter, self.visitor, self.workspace_id, place_of(query))
         except ClawError as refused:
             await self.close(4000 + refused.status, refused.message)
             return

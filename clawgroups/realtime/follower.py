@@ -11,7 +11,8 @@ from django.conf import settings
 
 from clawgroups.realtime.feed import KINDS
 from clawgroups.realtime.frames import encode
-from clawgroups.realtime.room import NEEDS, Piece, Room
+from clawgroups.realtime.kept import Piece
+from clawgroups.realtime.room import NEEDS, Room
 
 
 class Follower:
@@ -83,20 +84,20 @@ class Follower:
             return await self._start_anew()
         if after >= self.head:
             return None
-        if self._in_flight >= room.pace.window:
+        gap = self.head - after
+        if self.is_full(gap):
             if self.stalled_at is None:
                 self.stalled_at = time.monotonic()
             return None
-        gap = self.head - after
         if gap > room.pace.gap or (self._missed and gap > room.pace.window):
             return await self._start_anew()
         self._missed = False
-        piece = await self.piece(after, self.most())
+        piece = await self.piece(after)
         return self._sent(piece) if piece.seq > after else None
 
-    def most(self) -> int:
-        """How many entries the next frame is about, at most."""
-        return min(self.room.pace.window - self._in_flight, self.room.pace.frame)
+    def is_full(self, gap: int) -> bool:
+        """Whether it must take in what is on the way before it is sent anything of the `gap` entries that follow."""
+        return self._in_flight >= self.room.pace.window
 
     async def _start_anew(self) -> str | None:
         piece = await self.instead()
@@ -113,7 +114,7 @@ class Follower:
             self._in_flight += piece.count
         return piece.text
 
-    async def piece(self, after: int, limit: int) -> Piece:
+    async def piece(self, after: int) -> Piece:
         raise NotImplementedError
 
     async def instead(self) -> Piece:
@@ -123,8 +124,9 @@ class Follower:
 class EntryFollower(Follower):
     """For scripts: entries, and a snapshot where they would be too many."""
 
-    async def piece(self, after: int, limit: int) -> Piece:
-        return await self.room.entries(after, limit, self.role)
+    async def piece(self, after: int) -> Piece:
+        pace = self.room.pace
+        return await self.room.entries(after, min(pace.window - self._in_flight, pace.frame), self.role)
 
     async def instead(self) -> Piece:
         return await self.room.snapshot(self.role)
@@ -159,15 +161,15 @@ class FragmentFollower(Follower):
             return None
         return await (self._start_anew() if self._outdated else super().next_frame())
 
-    def most(self) -> int:
-        """A row is drawn once however often it changed: to catch up costs less than what was missed did.
+    def is_full(self, gap: int) -> bool:
+        """Its frames are not cut to size, as each cut would be drawn by itself: one that does not fit waits.
 
-        Only while nothing is on the way, though: a slow page waits for one frame, not for several.
+        A row is drawn once however often it changed, so that a page that is slow catches up with one frame.
         """
-        return super().most() if self._in_flight else self.room.pace.drawn
+        return self._in_flight > max(0, self.room.pace.window - gap)
 
-    async def piece(self, after: int, limit: int) -> Piece:
-        return await self.room.fragments(after, limit, self.role, self.language, self.kinds)
+    async def piece(self, after: int) -> Piece:
+        return await self.room.fragments(after, self.role, self.language, self.kinds)
 
     async def instead(self) -> Piece:
         room = self.room

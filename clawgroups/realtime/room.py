@@ -18,7 +18,6 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import DatabaseError
-from django.utils import translation
 
 from clawgroups import bus, journal
 from clawgroups.core.errors import NotFound
@@ -26,8 +25,10 @@ from clawgroups.models import Entry
 from clawgroups.permissions import may_see_event
 from clawgroups.realtime import feed
 from clawgroups.realtime.frames import encode
+from clawgroups.realtime.kept import Kept, Piece
 from clawgroups.realtime.pace import Pace
-from clawgroups.services.perform import draw_async, read_shared
+from clawgroups.realtime.renderer import BETWEEN, renderer
+from clawgroups.services.perform import read_shared
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +36,7 @@ PAGE = 500
 KEEP_LINES = 1000
 KEEP_BYTES = 4 * 1024 * 1024
 KEEP_FRAMES = 64
-# Between two pieces of HTML: a page tells by the beginning of a piece whether it has a place for it, and reads no more.
-BETWEEN = "\x1e"
+KEEP_PAGES = 512  # frames of pages: who was away for ten seconds finds all that was made meanwhile
 NEEDS = encode({"type": "needs"})
 DRAW_REST = 0.1  # after a drawing, as a multiple of what it took: what is slow to make is made less often
 SEATS = frozenset(
@@ -51,16 +51,6 @@ class Line:
 
     entry: Entry
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What a follower is sent next: the text, the entries it covers, and those that the role may see."""
-
-    text: str
-    seq: int
-    count: int
-    last_seen: int
 
 
 class Listener(Protocol):
@@ -78,7 +68,7 @@ class Room:
 
     def __init__(self, workspace_id: UUID, pace: Pace, on_seats: Callable[[], None]) -> None:
         self.workspace_id, self.pace, self.on_seats = workspace_id, pace, on_seats
-        self.generation = self.head = self.floor = 0
+        self.generation = self.head = self.floor = self._ahead_from = 0
         self.shown = 0
         """Up to here pages are told: not as far as entries are there, as they are drawn less often."""
         self.followers: set[Listener] = set()
@@ -87,7 +77,8 @@ class Room:
         self._lines: deque[Line] = deque()
         self._bytes = 0
         self._made: dict[tuple[Any, ...], asyncio.Future[Any]] = {}
-        self._pieces: dict[tuple[Any, ...], Piece] = {}
+        self._pieces = Kept(KEEP_FRAMES, KEEP_BYTES)
+        self._pages = Kept(KEEP_PAGES, 2 * KEEP_BYTES)
         self._readers: set[tuple[str, str, frozenset[str]]] = set()
         self._loop = asyncio.get_running_loop()
         self._hinted, self._fresh = asyncio.Event(), asyncio.Event()
@@ -176,7 +167,7 @@ class Room:
             await self._fresh.wait()
             self._fresh.clear()
             began, before = self._loop.time(), self.shown
-            self.shown = self.head
+            self.shown, self._ahead_from = self.head, before
             await self._render_ahead(before)
             self._wake(rendered=True)
             took = self._loop.time() - began
@@ -195,15 +186,14 @@ class Room:
         together: dict[tuple[str, str], frozenset[str]] = {}
         for role, language, kinds in readers:
             together[role, language] = together.get((role, language), frozenset()) | kinds
-        limit = min(self.pace.drawn, self.shown - after)
-        lines = await self._lines_after(after, limit)
+        lines = await self._lines_after(after, self._limit(after))
         # What cannot be made is found, and told, by who asks for it.
         for (role, language), kinds in together.items():
             with contextlib.suppress(Exception):
                 await self._drawn(_seen(lines, role), (after, _end(lines, after)), role, language, kinds)
         for role, language, kinds in readers:
             with contextlib.suppress(Exception):
-                await self.fragments(after, self.pace.drawn, role, language, kinds)
+                await self.fragments(after, role, language, kinds)
 
     def _restart(self, head: journal.Head) -> None:
         """A restore from backup began another generation: every follower starts anew."""
@@ -211,6 +201,7 @@ class Room:
         self._lines.clear()
         self._made.clear()
         self._pieces.clear()
+        self._pages.clear()
         self._bytes = 0
         for follower in self.followers:
             follower.wake()
@@ -244,14 +235,7 @@ class Room:
         """The `entries` frame of what follows `after`."""
         key = (self.generation, "entries", after, min(limit, self.head - after), role == "guest")
         piece = self._pieces.get(key)
-        return piece or self._keep(key, self._entries(await self._lines_after(after, limit), after, role))
-
-    def _keep(self, key: tuple[Any, ...], piece: Piece) -> Piece:
-        """Whoever stands at the same place next is given the same piece, without another look at the lines."""
-        self._pieces[key] = piece
-        while len(self._pieces) > KEEP_FRAMES:
-            del self._pieces[next(iter(self._pieces))]
-        return piece
+        return piece or self._pieces.keep(key, self._entries(await self._lines_after(after, limit), after, role))
 
     def _entries(self, lines: Sequence[Line], after: int, role: str) -> Piece:
         seq = lines[-1].entry.seq if lines else after
@@ -260,17 +244,26 @@ class Room:
         text = f'{top[:-1]},"entries":[{",".join(line.text for line in seen)}]}}'
         return Piece(text, seq, len(seen), seen[-1].entry.seq if seen else after)
 
-    async def fragments(self, after: int, limit: int, role: str, language: str, kinds: frozenset[str]) -> Piece:
-        """The `fragments` frame of what follows `after`, which is before `shown`, for a page with these kinds."""
+    async def fragments(self, after: int, role: str, language: str, kinds: frozenset[str]) -> Piece:
+        """The `fragments` frame of what follows `after`, which is before `shown`, for a page with these kinds.
+
+        Who comes late is given what was made for those who stood there before, and what those were given next: drawing
+        all that it missed at one go would keep everybody else waiting.
+        """
         self._readers.add(("guest" if role == "guest" else "member", language, kinds))
-        limit = min(limit, self.shown - after)
-        key = (self.generation, "fragments", after, limit, role == "guest", language, kinds)
-        return self._pieces.get(key) or self._keep(key, await self._fragments(after, limit, role, language, kinds))
+        key = ("fragments", after, role == "guest", language, kinds)
+        whole = (self.generation, *key)
+        if (piece := self._pages.get(whole)) is not None:
+            return piece
+        # Who asks while it is made waits for it, though there is more by now: that comes with what follows.
+        made: Piece = await self._once(key, partial(self._fragments, after, role, language, kinds))
+        self._made.pop(whole, None)
+        return self._pages.keep(whole, made)
 
     async def needs(self, after: int, limit: int) -> Piece:
         """The `needs` frame of what follows `after`; an empty one where nobody can have to do with it."""
         key = (self.generation, "needs", after, min(limit, self.head - after))
-        return self._pieces.get(key) or self._keep(key, await self._needs(after, limit))
+        return self._pieces.get(key) or self._pieces.keep(key, await self._needs(after, limit))
 
     async def _needs(self, after: int, limit: int) -> Piece:
         entries = [line.entry for line in await self._lines_after(after, limit)]
@@ -282,13 +275,21 @@ class Room:
         text = NEEDS if await self._once(("needs", after, seq), make) else ""
         return Piece(text, seq, 0, seq)
 
-    async def _fragments(self, after: int, limit: int, role: str, language: str, kinds: frozenset[str]) -> Piece:
-        lines = await self._lines_after(after, limit)
+    async def _fragments(self, after: int, role: str, language: str, kinds: frozenset[str]) -> Piece:
+        lines = await self._lines_after(after, self._limit(after))
         seq, seen = _end(lines, after), _seen(lines, role)
         html = await self._drawn(seen, (after, seq), role, language, kinds)
         top = {"type": "fragments", "workspace": str(self.workspace_id), "generation": self.generation, "seq": seq}
         text = encode({**top, "html": BETWEEN.join(filter(None, html))})
         return Piece(text, seq, len(seen), seen[-1].seq if seen else after)
+
+    def _is_late(self, after: int) -> bool:
+        """Whether a page that stands there is behind those that what is drawn now is drawn for."""
+        return after < self._ahead_from
+
+    def _limit(self, after: int) -> int:
+        """How many entries are drawn at one go for who stands there."""
+        return min(self.pace.late if self._is_late(after) else self.pace.drawn, self.shown - after)
 
     async def _drawn(
         self, seen: list[Entry], span: tuple[int, int], role: str, language: str, kinds: frozenset[str]
@@ -300,7 +301,8 @@ class Room:
         """
         keys = {kind: ("drawn", *span, role == "guest", language, kind) for kind in ("", *sorted(kinds))}
         missing = [kind for kind, key in keys.items() if (self.generation, *key) not in self._made]
-        job = missing and asyncio.ensure_future(draw_async(_draw, seen, self.workspace_id, missing, language))
+        late = self._is_late(span[0])
+        job = missing and asyncio.ensure_future(renderer.draw(seen, self.workspace_id, missing, language, late=late))
 
         async def drawn(kind: str) -> str:
             assert job, "what is missing is being made"
@@ -359,9 +361,3 @@ def _end(lines: Sequence[Line], after: int) -> int:
 
 def _seen(lines: Sequence[Line], role: str) -> list[Entry]:
     return [line.entry for line in lines if may_see_event(role, line.entry.type)]
-
-
-def _draw(entries: list[Entry], workspace_id: UUID, kinds: Sequence[str], language: str) -> dict[str, str]:
-    wanted = feed.wanted(entries, workspace_id)
-    with translation.override(language):
-        return {kind: BETWEEN.join(feed.drawn(entries, wanted, kind)) for kind in kinds}

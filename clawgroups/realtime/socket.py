@@ -22,7 +22,7 @@ from clawgroups.realtime.follower import Follower
 from clawgroups.realtime.frames import MAX_BYTES, Bucket, Frame, Malformed, decode, error
 from clawgroups.realtime.hub import Hub, the_hub
 from clawgroups.realtime.place import Entry
-from clawgroups.services.perform import read_async
+from clawgroups.services.perform import read_arriving, read_async
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class Socket:
             return False
         try:
             async with asyncio.timeout(self.hub.pace.handshake):
-                self.visitor = await read_async(admit, self.scope)
+                self.visitor = await read_arriving(admit, self.scope)
         except Forbidden:
             # Not accepted, so that a foreign page learns nothing: the handshake ends in HTTP 403.
             await self._send({"type": "websocket.close", "code": 4403})

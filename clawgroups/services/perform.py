@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
@@ -28,6 +28,7 @@ _spared: ContextVar[BaseDatabaseWrapper | None] = ContextVar("spared", default=N
 
 TRIES = 3
 GIVE_WAY = 1.0  # seconds that a lane gives way to another for, from when that has begun
+AT_ONCE = 0.05  # seconds for which it does not: what is over so soon shall keep nobody waiting
 EACH = 0.1  # seconds that each read of a lane gives way for at most, where it is to be slowed down
 
 
@@ -69,7 +70,7 @@ def begin(verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs)
     return finish
 
 
-def _keeping(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def keeping(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call `fn`; once more where it met a connection that had died since it was used last.
 
     Taking a connection from the pool and asking whether it lives would cost as much as a read.
@@ -81,14 +82,14 @@ def _keeping(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         connections.close_all()
         if not used or not faults.connection_lost(fault):
             raise
-        return _keeping(fn, *args, **kwargs)
+        return keeping(fn, *args, **kwargs)
 
 
 class Lane:
     """Threads for synchronous reads of asynchronous doors. What waits in one lane keeps nobody in another waiting.
 
-    `gives_way_to`: while something is under way there, nothing begins here, but not for long. `each`: every read waits
-    for it anew, so that few go through while the other lane is busy all the time.
+    `gives_way_to`: while something is under way there that is not over at once, nothing begins here, but not for long.
+    `each`: every read waits for it anew, so that few go through while the other lane is busy all the time.
     """
 
     def __init__(self, name: str, threads: int, *, gives_way_to: Lane | None = None, each: bool = False) -> None:
@@ -106,12 +107,18 @@ class Lane:
     def _run(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._first is not None:
             self._first.rest(EACH if self._each else GIVE_WAY, from_its_beginning=not self._each)
+        with self.under_way():
+            return keeping(fn, *args, **kwargs)
+
+    @contextlib.contextmanager
+    def under_way(self) -> Iterator[None]:
+        """While this lasts something is under way here, in a thread of this lane or elsewhere."""
         with self._changed:
             if not self._under_way:
                 self._busy_since = time.monotonic()
             self._under_way += 1
         try:
-            return _keeping(fn, *args, **kwargs)
+            yield
         finally:
             with self._changed:
                 self._under_way -= 1
@@ -120,8 +127,11 @@ class Lane:
     def rest(self, seconds: float, *, from_its_beginning: bool = False) -> bool:
         """Wait until nothing is under way; False when that takes longer, or has already."""
         with self._changed:
-            begun = self._busy_since if from_its_beginning else time.monotonic()
-            left = begun + seconds - time.monotonic()
+            now = time.monotonic()
+            if from_its_beginning and now < self._busy_since + AT_ONCE:
+                return not self._under_way
+            begun = self._busy_since if from_its_beginning else now
+            left = begun + seconds - now
             return self._changed.wait_for(lambda: not self._under_way, max(left, 0.0))
 
     async def perform(self, verb: Callable[P, Future[Outcome]], *args: P.args, **kwargs: P.kwargs) -> Outcome:
@@ -147,10 +157,12 @@ class Lane:
         wait([self._executor.submit(close) for _ in range(self._threads)], timeout=2 * patience)
 
 
-# Drawing takes long, and all threads take turns: with three others beside it, it would take four times as long.
+# Drawing takes long, and all threads take turns: with three others beside it, it would take four times as long. Also
+# where a process of its own draws, pages are late if agents go on asking for more than two cores can do.
 _drawing = Lane("drawing", 1)
-_single = Lane("door", 6, gives_way_to=_drawing)
+_single = Lane("door", 4, gives_way_to=_drawing)
 _shared = Lane("shared", 2)
+_entrance = Lane("entrance", 2)
 _tools = Lane("tools", 2, gives_way_to=_single, each=True)
 # What one agent or browser asks for.
 read_async, perform_async = _single.read, _single.perform
@@ -159,8 +171,12 @@ read_async, perform_async = _single.read, _single.perform
 read_tool, perform_tool = _tools.read, _tools.perform
 # What many wait for, as a room's reader: it goes past the queue of those who all come back at once.
 read_shared, perform_shared = _shared.read, _shared.perform
-# What pages show, made once for all of them.
+# Whether a browser may come in, and where: when all come back with hundreds of agents, they are there before those have
+# read all that they need.
+read_arriving = _entrance.read
+# What pages show, made once for all of them; and while another process makes it.
 draw_async = _drawing.read
+while_drawing = _drawing.under_way
 
 
 def _unused_connection() -> BaseDatabaseWrapper:
@@ -191,7 +207,7 @@ async def seldom_reading(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
 
 def let_go(patience: float = 5.0) -> None:
     """Close the connections of our threads: at the end of a process, or before its database goes."""
-    for lane in (_single, _shared, _tools, _drawing):
+    for lane in (_single, _shared, _tools, _entrance, _drawing):
         lane.let_go(patience)
 
 

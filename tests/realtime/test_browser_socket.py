@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,7 +16,7 @@ from clawgroups.core.actors import SYSTEM
 from clawgroups.models import Attempt, Entry, Member, Run, Task
 from clawgroups.realtime import feed
 from clawgroups.realtime.hub import Hub, the_hub
-from clawgroups.realtime.room import BETWEEN
+from clawgroups.realtime.renderer import BETWEEN, renderer
 from clawgroups.services import messages, runs, takeover
 from clawgroups.services.perform import perform, read_async
 from tests.realtime.conftest import PATIENCE, Client, Connect, Person, Room
@@ -113,24 +114,59 @@ async def test_a_page_that_is_behind_gets_what_changed_in_one_frame_and_no_other
 async def test_no_more_than_the_window_is_on_the_way_to_a_page_that_has_not_taken_in_the_last_frame(
     room: Room, connect: Connect, hub: Hub, rendered: list[list[int]]
 ) -> None:
-    hub.pace.window, hub.pace.frame = 5, 4
+    hub.pace.window = 5
     before = await read_async(room.head)
     client = await page(room, connect, room.bob, before)
     await read_async(room.say)
-    assert (await client.until("fragments"))["seq"] == before + 1
+    seq = (await client.until("fragments"))["seq"]
+    assert seq == before + 1
     await read_async(room.say, 30)
     # The thirty are commits of their own: how many of them one look finds is the machine's matter.
-    assert await _frames_until(client, before + 5) == before + 5
-    assert await client.quiet()
-    await client.send(type="ack", workspace=str(room.id), seq=before + 5)
-    assert await _frames_until(client, before + 31) == before + 31
+    while not await client.quiet():
+        seq = (await client.until("fragments"))["seq"]
+    assert seq <= before + 5
+    while seq < before + 31:
+        await client.send(type="ack", workspace=str(room.id), seq=seq)
+        seq = (await client.until("fragments"))["seq"]
+    assert seq == before + 31
 
 
-async def _frames_until(client: Client, seq: int) -> int:
-    """Where the first frame that comes as far as `seq` ends."""
-    while (end := (await client.until("fragments"))["seq"]) < seq:
-        pass
-    return int(end)
+async def test_a_page_that_comes_late_is_given_what_was_drawn_for_those_before_it(
+    room: Room, connect: Connect, rendered: list[list[int]]
+) -> None:
+    before = await read_async(room.head)
+    early = await page(room, connect, room.bob, before)
+    middle = await read_async(room.say)
+    assert (await early.until("fragments"))["seq"] == middle
+    await early.send(type="ack", workspace=str(room.id), seq=middle)
+    head = await read_async(room.say)
+    assert (await early.until("fragments"))["seq"] == head
+    late = await page(room, connect, room.ada, before)
+    assert [(await late.until("fragments"))["seq"] for _ in range(2)] == [middle, head]
+    assert rendered == [[middle], [head]]
+
+
+async def test_pages_that_come_back_together_are_drawn_for_once_whatever_happens_meanwhile(
+    room: Room, connect: Connect, rendered: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, asked, go_on = renderer.draw, asyncio.Event(), asyncio.Event()
+
+    async def slowly(*job: Any, late: bool) -> dict[str, str]:
+        asked.set()
+        await go_on.wait()
+        return await drawn(*job, late=late)
+
+    before = await read_async(room.head)
+    first = await read_async(room.say, 3)
+    monkeypatch.setattr(renderer, "draw", slowly)
+    clients = [await page(room, connect, room.bob, before)]
+    await asked.wait()
+    head = await read_async(room.say)
+    clients.append(await page(room, connect, room.ada, before))
+    go_on.set()
+    for client in clients:
+        assert [(await client.until("fragments"))["seq"] for _ in range(2)] == [first, head]
+    assert rendered == [[first - 2, first - 1, first], [head]]
 
 
 async def test_a_page_is_brought_the_kinds_that_it_has_a_place_for_and_is_drawn_none_that_nobody_has(

@@ -12,6 +12,8 @@ import pytest
 from clawgroups.core.errors import ClawError
 from clawgroups.realtime.frames import Bucket, Malformed, decode
 from clawgroups.realtime.hub import Hub, say_goodbye
+from clawgroups.realtime.pace import Pace
+from clawgroups.server.limits import Limits
 from clawgroups.services import members, people
 from clawgroups.services.perform import perform, read_async
 from tests.realtime.conftest import ORIGIN, Client, Connect, Room
@@ -187,3 +189,8 @@ async def test_draining_is_told_and_closes_with_1012(room: Room, connect: Connec
 
 def test_errors_of_ours_have_a_code_that_fits_a_close() -> None:
     assert all(4000 + kind.status < 5000 for kind in ClawError.__subclasses__())
+
+
+def test_the_server_waits_for_longer_than_it_takes_to_say_why_nobody_may_come_in() -> None:
+    # A line that is dropped says nothing, and whoever was dropped comes back with all others.
+    assert Limits().handshake_seconds > Pace().handshake

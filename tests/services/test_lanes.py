@@ -56,6 +56,7 @@ async def test_a_full_lane_does_not_hold_up_another() -> None:
 
 async def test_a_lane_waits_for_what_is_under_way_in_the_one_it_gives_way_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(perform, "GIVE_WAY", 60.0)
+    monkeypatch.setattr(perform, "AT_ONCE", 0.0)
     first = Lane("first", 1)
     second = Lane("second", 1, gives_way_to=first)
     begun, asked, gate, order = threading.Event(), threading.Event(), threading.Event(), []
@@ -80,6 +81,30 @@ async def test_a_lane_waits_for_what_is_under_way_in_the_one_it_gives_way_to(mon
     gate.set()
     await asyncio.gather(drawing, reading)
     assert order == ["first", "second"]
+
+
+async def test_a_lane_does_not_wait_for_what_has_only_just_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(perform, "GIVE_WAY", 60.0)
+    monkeypatch.setattr(perform, "AT_ONCE", 60.0)
+    first = Lane("first", 1)
+    second = Lane("second", 1, gives_way_to=first)
+    async with under_way(first) as drawing:
+        assert await second.read(lambda: "done") == "done"
+        assert not drawing.done()
+
+
+async def test_a_lane_waits_as_well_for_what_another_process_does_for_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(perform, "GIVE_WAY", 60.0)
+    monkeypatch.setattr(perform, "AT_ONCE", 0.0)
+    first = Lane("first", 1)
+    second = Lane("second", 1, gives_way_to=first)
+    with first.under_way():
+        reading = asyncio.ensure_future(second.read(lambda: "done"))
+        done, _ = await asyncio.wait([reading], timeout=0.05)
+        assert not done
+    assert await reading == "done"
 
 
 async def test_a_lane_gives_way_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,93 @@
+"""Drawing in a process of its own, and what happens where that one is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from websockets.sync.client import ClientConnection
+
+from clawgroups.models import Entry
+from clawgroups.realtime import renderer as module
+from clawgroups.realtime.renderer import Renderer, draw
+from clawgroups.services.perform import read_async
+from tests.chaos.processes import children_of, lives
+from tests.realtime.conftest import PATIENCE, Room
+from tests.realtime.real_server import Server, serving
+from tests.realtime.test_real_server import take
+from tests.stories.waiting import until
+
+pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are found in /proc")
+KINDS = ("", "cards")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with serving(tmp_path) as running:
+        yield running
+
+
+class Page:
+    """A page of one workspace of the server."""
+
+    def __init__(self, server: Server, line: ClientConnection) -> None:
+        self._server, self._line = server, line
+        self.workspace = server.call("POST", "/api/v1/workspaces", {"name": "Real"})[1]["id"]
+        self._say("subscribe", generation=1, after=2)
+
+    def hears(self, text: str) -> bool:
+        """Whether it is brought a message that is posted now."""
+        self._server.call("POST", f"/api/v1/workspaces/{self.workspace}/messages", {"body": text})
+        while (frame := take(self._line))["type"] != "fragments":
+            pass
+        self._say("ack", seq=frame["seq"])
+        return text in frame["html"]
+
+    def _say(self, kind: str, **more: int) -> None:
+        self._line.send(json.dumps({"type": kind, "workspace": self.workspace, **more}))
+
+
+def child_of(parent: int) -> int:
+    found: list[int] = until(lambda: children_of(parent), seconds=PATIENCE, what="a process that draws")
+    return found[0]
+
+
+def test_pages_hear_on_whichever_of_the_processes_that_draw_is_killed(server: Server) -> None:
+    first = child_of(server.process.pid)
+    with server.socket("/ws/") as line:
+        page = Page(server, line)
+        assert page.hears("drawn by the first")
+        os.kill(first, signal.SIGKILL)
+        assert page.hears("drawn by a thread")
+        assert page.hears("drawn by the second")
+        os.kill(child_of(server.process.pid), signal.SIGKILL)
+        assert page.hears("drawn by a thread again")
+        assert page.hears("and so until a minute has passed")
+    assert children_of(server.process.pid) == []
+
+
+def test_what_draws_goes_with_a_server_that_is_killed(server: Server) -> None:
+    drawer = child_of(server.process.pid)
+    with server.socket("/ws/") as line:
+        assert Page(server, line).hears("drawn")
+        server.process.kill()
+    until(lambda: not lives(drawer), seconds=PATIENCE, what="the end of the process that draws")
+
+
+async def test_where_no_process_draws_a_thread_does(room: Room) -> None:
+    head = await read_async(room.say, 2)
+    entries = await read_async(lambda: list(Entry.objects.filter(workspace=room.id, seq__gt=head - 2)))
+    expected = await read_async(draw, entries, room.id, KINDS, "en")
+    assert "hello 1" in expected[""]
+    assert await Renderer().draw(entries, room.id, KINDS, "en", late=True) == expected
+
+
+def test_what_cannot_be_drawn_is_left_to_whoever_asked(caplog: pytest.LogCaptureFixture) -> None:
+    bad = (1, "message.posted", {"kind": "person"}, {"message_id": "none"})
+    assert module._drawn([bad], uuid4(), KINDS, "en") is None
+    assert "could not be drawn" in caplog.text
