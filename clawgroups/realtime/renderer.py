@@ -32,12 +32,12 @@ from django.utils import translation
 from clawgroups.core.parent import die_with
 from clawgroups.models import Entry
 from clawgroups.realtime import feed
+from clawgroups.realtime.pages import BETWEEN
 from clawgroups.services.perform import draw_async, keeping, while_drawing
 
 log = logging.getLogger(__name__)
 
-# Between two pieces of HTML: a page tells by the beginning of a piece whether it has a place for it, and reads no more.
-BETWEEN = "\x1e"
+LARGE = 16 * 1024 * 1024  # bytes that are read without a rest: each rest is another round of a busy loop
 SIZE = 8  # bytes before each answer that say how long it is
 COLUMNS = ("seq", "type", "actor", "payload")  # of an entry, as far as it decides what is drawn
 AGAIN = 60.0  # seconds after a replacement until one that has died is replaced once more
@@ -61,7 +61,7 @@ class Drawer:
 
     async def ask(self, job: Any) -> dict[str, str] | None:
         """Have something drawn. Raises OSError or EOFError where it has died."""
-        self.streams = self.streams or await asyncio.open_connection(sock=self.line)
+        self.streams = self.streams or await asyncio.open_connection(sock=self.line, limit=LARGE)
         reader, writer = self.streams
         writer.write(pickle.dumps(job))
         size = int.from_bytes(await reader.readexactly(SIZE))

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -27,7 +27,8 @@ from clawgroups.realtime import feed
 from clawgroups.realtime.frames import encode
 from clawgroups.realtime.kept import Kept, Piece
 from clawgroups.realtime.pace import Pace
-from clawgroups.realtime.renderer import BETWEEN, renderer
+from clawgroups.realtime.pages import Pages, Reader, page_frame
+from clawgroups.realtime.renderer import renderer
 from clawgroups.services.perform import read_shared
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ PAGE = 500
 KEEP_LINES = 1000
 KEEP_BYTES = 4 * 1024 * 1024
 KEEP_FRAMES = 64
-KEEP_PAGES = 512  # frames of pages: who was away for ten seconds finds all that was made meanwhile
+KEEP_PARTS = 8  # spans of which what was drawn is kept, for pages that have a place for something else
 NEEDS = encode({"type": "needs"})
 DRAW_REST = 0.1  # after a drawing, as a multiple of what it took: what is slow to make is made less often
 SEATS = frozenset(
@@ -78,8 +79,10 @@ class Room:
         self._bytes = 0
         self._made: dict[tuple[Any, ...], asyncio.Future[Any]] = {}
         self._pieces = Kept(KEEP_FRAMES, KEEP_BYTES)
-        self._pages = Kept(KEEP_PAGES, 2 * KEEP_BYTES)
-        self._readers: set[tuple[str, str, frozenset[str]]] = set()
+        self._pages = Pages()
+        self._parts: dict[tuple[Any, ...], Mapping[str, str]] = {}
+        self._catching_up = asyncio.Lock()
+        self._readers: set[Reader] = set()
         self._loop = asyncio.get_running_loop()
         self._hinted, self._fresh = asyncio.Event(), asyncio.Event()
         self._leave = bus.subscribe(bus.workspace_topic(workspace_id), self._on_hint)
@@ -126,7 +129,10 @@ class Room:
             await asyncio.sleep(max(0.0, flushed + max(self.pace.tick, took) - self._loop.time()))
             self._hinted.clear()
             began = self._loop.time()
-            await self._advance()
+            try:
+                await self._advance()
+            except Exception:  # or nobody in this room would hear anything any more
+                log.exception("workspace %s could not be read, trying again", self.workspace_id)
             flushed = self._loop.time()
             took = flushed - began  # where reading is slow, more is joined
             if flushed - told >= self.pace.head:
@@ -166,9 +172,12 @@ class Room:
         while True:
             await self._fresh.wait()
             self._fresh.clear()
-            began, before = self._loop.time(), self.shown
-            self.shown, self._ahead_from = self.head, before
-            await self._render_ahead(before)
+            began = self._loop.time()
+            try:
+                await self._render_ahead()
+            except Exception:
+                log.exception("the pages of workspace %s are not drawn ahead", self.workspace_id)
+                self.shown = self.head  # who asks for it makes it, or is told that it cannot be made
             self._wake(rendered=True)
             took = self._loop.time() - began
             await asyncio.sleep(max(self.pace.draw - took, DRAW_REST * took))
@@ -178,22 +187,32 @@ class Room:
             if follower.rendered == rendered:
                 follower.wake()
 
-    async def _render_ahead(self, after: int) -> None:
-        """Make what those will ask for who were up to date, so that a thousand of them find it made."""
-        if after >= self.shown:
-            return  # another generation has begun
+    async def _render_ahead(self) -> None:
+        """Make what those will ask for who are up to date, so that a thousand of them find it made."""
+        generation, after, upto = self.generation, self.shown, min(self.head, self.shown + self.pace.drawn)
         readers, self._readers = self._readers, set()
         together: dict[tuple[str, str], frozenset[str]] = {}
         for role, language, kinds in readers:
             together[role, language] = together.get((role, language), frozenset()) | kinds
-        lines = await self._lines_after(after, self._limit(after))
-        # What cannot be made is found, and told, by who asks for it.
+        lines = await self._lines_after(after, upto - after) if upto > after else []
         for (role, language), kinds in together.items():
+            seen = _seen(lines, role)
+            # What cannot be made is found, and told, by who asks for it.
             with contextlib.suppress(Exception):
-                await self._drawn(_seen(lines, role), (after, _end(lines, after)), role, language, kinds)
-        for role, language, kinds in readers:
-            with contextlib.suppress(Exception):
-                await self.fragments(after, role, language, kinds)
+                html = await self._drawn(seen, (after, upto), role, language, kinds, late=False)
+                if self.generation != generation:
+                    return  # another one has begun
+                for reader in readers:
+                    if reader[:2] == (role, language):
+                        self._pages.keep(reader, after, self._page(seen, after, upto, html, reader[2]))
+        if self.generation == generation:
+            self._ahead_from, self.shown = after, upto
+            if upto < self.head:
+                self._fresh.set()
+
+    def _page(self, seen: list[Entry], after: int, upto: int, html: Mapping[str, str], kinds: frozenset[str]) -> Piece:
+        text = page_frame(self.workspace_id, self.generation, upto, (html[kind] for kind in ("", *sorted(kinds))))
+        return Piece(text, upto, len(seen), seen[-1].seq if seen else after)
 
     def _restart(self, head: journal.Head) -> None:
         """A restore from backup began another generation: every follower starts anew."""
@@ -202,6 +221,7 @@ class Room:
         self._made.clear()
         self._pieces.clear()
         self._pages.clear()
+        self._parts.clear()
         self._bytes = 0
         for follower in self.followers:
             follower.wake()
@@ -245,20 +265,16 @@ class Room:
         return Piece(text, seq, len(seen), seen[-1].entry.seq if seen else after)
 
     async def fragments(self, after: int, role: str, language: str, kinds: frozenset[str]) -> Piece:
-        """The `fragments` frame of what follows `after`, which is before `shown`, for a page with these kinds.
-
-        Who comes late is given what was made for those who stood there before, and what those were given next: drawing
-        all that it missed at one go would keep everybody else waiting.
-        """
-        self._readers.add(("guest" if role == "guest" else "member", language, kinds))
-        key = ("fragments", after, role == "guest", language, kinds)
-        whole = (self.generation, *key)
-        if (piece := self._pages.get(whole)) is not None:
+        """The `fragments` frame of what follows `after`, which is before `shown`, for a page with these kinds."""
+        reader = ("guest" if role == "guest" else "member", language, kinds)
+        self._readers.add(reader)
+        if (piece := self._pages.find(reader, after, self.shown, self.pace.drawn)) is not None:
             return piece
         # Who asks while it is made waits for it, though there is more by now: that comes with what follows.
-        made: Piece = await self._once(key, partial(self._fragments, after, role, language, kinds))
-        self._made.pop(whole, None)
-        return self._pages.keep(whole, made)
+        key, generation = ("fragments", after, *reader), self.generation
+        made: Piece = await self._once(key, partial(self._fragments, after, reader))
+        self._made.pop((generation, *key), None)
+        return self._pages.keep(reader, after, made) if self.generation == generation else made
 
     async def needs(self, after: int, limit: int) -> Piece:
         """The `needs` frame of what follows `after`; an empty one where nobody can have to do with it."""
@@ -275,43 +291,29 @@ class Room:
         text = NEEDS if await self._once(("needs", after, seq), make) else ""
         return Piece(text, seq, 0, seq)
 
-    async def _fragments(self, after: int, role: str, language: str, kinds: frozenset[str]) -> Piece:
-        lines = await self._lines_after(after, self._limit(after))
-        seq, seen = _end(lines, after), _seen(lines, role)
-        html = await self._drawn(seen, (after, seq), role, language, kinds)
-        top = {"type": "fragments", "workspace": str(self.workspace_id), "generation": self.generation, "seq": seq}
-        text = encode({**top, "html": BETWEEN.join(filter(None, html))})
-        return Piece(text, seq, len(seen), seen[-1].seq if seen else after)
-
-    def _is_late(self, after: int) -> bool:
-        """Whether a page that stands there is behind those that what is drawn now is drawn for."""
-        return after < self._ahead_from
-
-    def _limit(self, after: int) -> int:
-        """How many entries are drawn at one go for who stands there."""
-        return min(self.pace.late if self._is_late(after) else self.pace.drawn, self.shown - after)
+    async def _fragments(self, after: int, reader: Reader) -> Piece:
+        role, language, kinds = reader
+        # Who is behind those that are drawn for now is not to keep them waiting for long.
+        late = after < self._ahead_from
+        lines = await self._lines_after(after, min(self.pace.late if late else self.pace.drawn, self.shown - after))
+        upto, seen = lines[-1].entry.seq if lines else after, _seen(lines, role)
+        # One after the other: pages differ in which kinds they have a place for, and none is drawn twice for that.
+        async with self._catching_up:
+            html = await self._drawn(seen, (after, upto), role, language, kinds, late=late)
+        return self._page(seen, after, upto, html, kinds)
 
     async def _drawn(
-        self, seen: list[Entry], span: tuple[int, int], role: str, language: str, kinds: frozenset[str]
-    ) -> list[str]:
-        """The HTML of what the role has seen in this span: what is of no kind, and of each of `kinds`.
-
-        Each kind is kept by itself: pages differ in which they have a place for, and nothing is made twice for that.
-        What is missing is made at one go: under load a way to a thread and back takes longer than the drawing.
-        """
-        keys = {kind: ("drawn", *span, role == "guest", language, kind) for kind in ("", *sorted(kinds))}
-        missing = [kind for kind, key in keys.items() if (self.generation, *key) not in self._made]
-        late = self._is_late(span[0])
-        job = missing and asyncio.ensure_future(renderer.draw(seen, self.workspace_id, missing, language, late=late))
-
-        async def drawn(kind: str) -> str:
-            assert job, "what is missing is being made"
-            return (await job)[kind]
-
-        # All at once: who asks for one of them meanwhile finds it begun.
-        for kind, key in keys.items():
-            self._begun((self.generation, *key), partial(drawn, kind))
-        return await asyncio.gather(*(self._once(key, partial(drawn, kind)) for kind, key in keys.items()))
+        self, seen: list[Entry], span: tuple[int, int], role: str, language: str, kinds: frozenset[str], *, late: bool
+    ) -> Mapping[str, str]:
+        """The HTML of what the role has seen in this span: what is of no kind, and of each of `kinds` at least."""
+        key = (self.generation, *span, role, language)
+        known = self._parts.get(key, {})
+        if missing := [kind for kind in ("", *sorted(kinds)) if kind not in known]:
+            made = await renderer.draw(seen, self.workspace_id, missing, language, late=late)
+            known = self._parts[key] = {**known, **made}
+            while len(self._parts) > KEEP_PARTS:
+                del self._parts[next(iter(self._parts))]
+        return known
 
     async def snapshot(self, role: str) -> Piece:
         """The `snapshot` frame at the head, which may be beyond what was read so far."""
@@ -353,10 +355,6 @@ class Room:
             while len(self._made) > KEEP_FRAMES:
                 del self._made[next(iter(self._made))]
         return made
-
-
-def _end(lines: Sequence[Line], after: int) -> int:
-    return lines[-1].entry.seq if lines else after
 
 
 def _seen(lines: Sequence[Line], role: str) -> list[Entry]:

@@ -95,10 +95,8 @@ def _played(
         roles = {one["name"]: role for one in room.agents}
         return Crew(stack, room.agents, seed=row.seed, work=size.work, roles=roles, url=url)
 
-    before = row.verdict
     scene = staged(row, stack, size, act, Stage(crew=crew))
     row.note(f"{len(scene.crew.absences())} times a line was cut")
-    row.verdict.add(before)
     return projection(stack, scene.run)
 
 

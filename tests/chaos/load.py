@@ -84,7 +84,6 @@ def whole_run(stack: Stack, size: Size, seed: int) -> Row:
 
 def _leg(row: Row, stack: Stack, size: Size, pace: str) -> float:
     """One run; tasks a second from the first prompt to its end."""
-    before = row.verdict
     rates: list[float] = []
 
     def act(scene: Scene, _row: Row) -> None:
@@ -95,7 +94,6 @@ def _leg(row: Row, stack: Stack, size: Size, pace: str) -> float:
         rates.append(_measured(row, scene, meter, audience, pace))
 
     staged(row, stack, size, act)
-    row.verdict.add(before)
     return rates[0]
 
 

@@ -71,9 +71,11 @@ class Scene:
         row.check("the run is done", state == "done")
         row.note(f"{self.size.tasks} tasks, {self.size.agents} agents")
         prompts = self.crew.prompts() if repeated else None
-        row.verdict = judge(
+        found = judge(
             self.stack, self.room.script, self.room.workspace, self.run, prompts=prompts, followers=self.followers
         )
+        # To what was found meanwhile, or in a run before.
+        row.verdict.add(found)
         row.verdict.faults += self.silent
         row.note(f"judged in {time.monotonic() - began:.0f} s")
         return row

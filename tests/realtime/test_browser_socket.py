@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,7 +16,8 @@ from clawgroups.core.actors import SYSTEM
 from clawgroups.models import Attempt, Entry, Member, Run, Task
 from clawgroups.realtime import feed
 from clawgroups.realtime.hub import Hub, the_hub
-from clawgroups.realtime.renderer import BETWEEN, renderer
+from clawgroups.realtime.pages import BETWEEN
+from clawgroups.realtime.renderer import renderer
 from clawgroups.services import messages, runs, takeover
 from clawgroups.services.perform import perform, read_async
 from tests.realtime.conftest import PATIENCE, Client, Connect, Person, Room
@@ -131,7 +132,7 @@ async def test_no_more_than_the_window_is_on_the_way_to_a_page_that_has_not_take
     assert seq == before + 31
 
 
-async def test_a_page_that_comes_late_is_given_what_was_drawn_for_those_before_it(
+async def test_a_page_that_comes_late_is_given_in_one_frame_what_was_drawn_for_those_before_it(
     room: Room, connect: Connect, rendered: list[list[int]]
 ) -> None:
     before = await read_async(room.head)
@@ -142,7 +143,8 @@ async def test_a_page_that_comes_late_is_given_what_was_drawn_for_those_before_i
     head = await read_async(room.say)
     assert (await early.until("fragments"))["seq"] == head
     late = await page(room, connect, room.ada, before)
-    assert [(await late.until("fragments"))["seq"] for _ in range(2)] == [middle, head]
+    frame = await late.until("fragments")
+    assert (frame["seq"], frame["html"].split(BETWEEN)) == (head, [f"<p>{middle}</p>", f"<p>{head}</p>"])
     assert rendered == [[middle], [head]]
 
 
@@ -167,6 +169,30 @@ async def test_pages_that_come_back_together_are_drawn_for_once_whatever_happens
     for client in clients:
         assert [(await client.until("fragments"))["seq"] for _ in range(2)] == [first, head]
     assert rendered == [[first - 2, first - 1, first], [head]]
+
+
+async def test_pages_hear_on_after_a_fault_in_what_is_done_for_all_of_them(
+    room: Room, connect: Connect, rendered: list[list[int]], monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    head = await read_async(room.head)
+    client = await page(room, connect, room.bob, head)
+    followed = next(iter(the_hub().rooms.values()))
+    for place, name in ((followed, "_render_ahead"), (followed, "_append")):
+        done = getattr(place, name)
+
+        def fails(*entries: Any, name: str = name, done: Callable[..., Any] = done, **more: Any) -> Any:
+            monkeypatch.setattr(followed, name, done)
+            raise RuntimeError(name)
+
+        monkeypatch.setattr(place, name, fails)
+        head = await read_async(room.say)
+        if name == "_append":
+            head = await read_async(room.say)
+        while (frame := await client.until("fragments"))["seq"] < head:
+            pass
+        await client.send(type="ack", workspace=str(room.id), seq=frame["seq"])
+        assert f"RuntimeError: {name}" in caplog.text
 
 
 async def test_a_page_is_brought_the_kinds_that_it_has_a_place_for_and_is_drawn_none_that_nobody_has(
