@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from clawgroups import bus, commit
 from clawgroups.coordinator.act import Done, act, give_up, park
-from clawgroups.coordinator.decide import Adopt, Review, Step, Tell, decide
+from clawgroups.coordinator.decide import Adopt, Step, Tell, decide
 from clawgroups.coordinator.situation import Situation, situation_of
 from clawgroups.core import deadline
 from clawgroups.core.deadline import Overrun
@@ -90,8 +90,7 @@ def _round(turn: _Turn) -> bool:
 
     What the steps of a running one make possible is told by the journal, as everything else is; not that a late result
     was turned down, nor that there were too many to tell at once. A look to find out that there is no more to do yet
-    costs as much as one that finds something. But a verdict nearly always sets an agent free, and tasks: whoever had to
-    wait for the next turn would do so for as long again as for the verdict.
+    costs as much as one that finds something.
     """
     turn.missed = False
     run = Run.objects.select_related("workspace").get(pk=turn.run_id)
@@ -105,7 +104,7 @@ def _round(turn: _Turn) -> bool:
         give_up(turn.run_id, fault, situation.asked_by)
         return False
     untold = turn.missed or len(steps) > MAX_STEPS or any(isinstance(step, Adopt | Tell) for step in steps)
-    return bool(steps) and (untold or situation.state != "running" or turn.judged_first(steps))
+    return bool(steps) and (untold or situation.state != "running")
 
 
 def _parts(turn: _Turn, steps: Sequence[Step]) -> list[list[Step]]:
@@ -167,7 +166,6 @@ class _Turn:
         """Whether a step of this round was not needed any more: the world has moved on since it was looked at."""
         self.crashes: int = claimed["crashes"]
         self.suspects: list[str] = claimed["suspect"].splitlines()
-        self._judged = False
         self._owner, self._stuck = owner, stuck
         self._lease: float = claimed["lease"]
         self._limit: float = claimed["limit"]
@@ -192,12 +190,6 @@ class _Turn:
             noted = turns.note_steps(self.run_id, owner=self._owner, steps=names, crashes=self.crashes)
             self.lost = not commit.wait(noted).applied
         return not self.lost
-
-    def judged_first(self, steps: Sequence[Step]) -> bool:
-        """Whether results were judged, for the first time in this turn."""
-        judged = not self._judged and any(isinstance(step, Review) for step in steps)
-        self._judged |= judged
-        return judged
 
     def forget(self) -> None:
         """What it died at is in a person's hands now."""

@@ -57,6 +57,7 @@ class Drawer:
 
     pid: int
     line: socket.socket
+    program: subprocess.Popen[bytes] | None = None  # where it is no fork: kept, so that nobody else asks for its end
     streams: Streams | None = None
 
     async def ask(self, job: Any) -> dict[str, str] | None:
@@ -73,6 +74,10 @@ class Drawer:
         if self.streams is not None:
             self.streams[1].close()
         self.line.close()
+        if self.program is not None:
+            self.program.kill()
+            self.program.wait()
+            return
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
@@ -113,23 +118,29 @@ class Renderer:
         """What another process has drawn; None where it could not, or died."""
         rows = [tuple(getattr(entry, name) for name in COLUMNS) for entry in entries]
         async with self._turn:
-            if (drawer := self._drawer) is None:
-                drawer = self._drawer = _another()
-                self._next_at = time.monotonic() + AGAIN
+            if not self._may_ask():
+                return None  # it died while others waited for it
             try:
                 with while_drawing():
-                    return await drawer.ask((rows, *how))
+                    return await self._at_work().ask((rows, *how))
             except (OSError, EOFError) as gone:
                 log.warning("the process that draws pages has died: %s", gone)
-                self._forget(drawer)
+                self._forget()
                 return None
             except BaseException:
                 # Nobody waits any more, and the next would read an answer that isn't theirs.
-                self._forget(drawer)
+                self._forget()
                 raise
 
-    def _forget(self, drawer: Drawer) -> None:
-        drawer.end()
+    def _at_work(self) -> Drawer:
+        if self._drawer is None:
+            self._next_at = time.monotonic() + AGAIN
+            self._drawer = _another()
+        return self._drawer
+
+    def _forget(self) -> None:
+        if self._drawer is not None:
+            self._drawer.end()
         self._drawer = None
 
 
@@ -137,7 +148,8 @@ def _another() -> Drawer:
     ours, theirs = socket.socketpair()
     with theirs:
         command = [sys.executable, "-m", "clawgroups.drawing", str(theirs.fileno()), str(os.getpid())]
-        return Drawer(subprocess.Popen(command, pass_fds=[theirs.fileno()]).pid, ours)
+        program = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+    return Drawer(program.pid, ours, program)
 
 
 def serve(line: socket.socket, parent: int) -> NoReturn:
