@@ -31,6 +31,7 @@ from clawgroups.services.perform import let_go  # noqa: E402
 acp.load()
 draining.at_end(commit.drain)
 draining.at_end(let_go)
+draining.at_end(renderer.stop)
 bodies = BodyLimit(cast("Application", pages))
 application = ProtocolTypeRouter({"http": beside(bodies), "websocket": URLRouter(urlpatterns), "lifespan": lifespan})
 # So that our own server need not take in what would be refused.

@@ -49,6 +49,11 @@ class Follower:
         after, room = self.after, self.room
         return bool(self.told) or after is None or after < self.head or self.generation != room.generation
 
+    @property
+    def most(self) -> int:
+        """As many entries are made up for by frames where it was stalled; something else stands in for more."""
+        return self.room.pace.window
+
     def leave(self) -> None:
         self.room.followers.discard(self)
 
@@ -89,7 +94,7 @@ class Follower:
             if self.stalled_at is None:
                 self.stalled_at = time.monotonic()
             return None
-        if gap > room.pace.gap or (self._missed and gap > room.pace.window):
+        if gap > room.pace.gap or (self._missed and gap > self.most):
             return await self._start_anew()
         self._missed = False
         piece = await self.piece(after)
@@ -160,6 +165,10 @@ class FragmentFollower(Follower):
         if self.halted:
             return None
         return await (self._start_anew() if self._outdated else super().next_frame())
+
+    @property
+    def most(self) -> int:
+        return self.room.pace.drawn
 
     def is_full(self, gap: int) -> bool:
         """Its frames are not cut to size, as each cut would be drawn by itself: one that does not fit waits.

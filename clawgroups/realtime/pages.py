@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from clawgroups.realtime.kept import Kept, Piece
 
 KEEP = 512
 CHARACTERS = 16 * 1024 * 1024
+LONG = 60.0  # seconds
 # Between two pieces of HTML: a page tells by the beginning of a piece whether it has a place for it, and reads no more.
 BETWEEN = "\x1e"
 _ELEMENT = re.compile(r'\s*<[a-z]+ id="([^"]+)"')
@@ -41,6 +43,10 @@ class Pages:
             return row[0] if row else None
         return self.keep(reader, after, joined(row))
 
+    def tidy(self) -> None:
+        """Forget what nobody has asked for since a minute."""
+        self._kept.forget_before(time.monotonic() - LONG)
+
     def clear(self) -> None:
         """Forget all."""
         self._kept.clear()
@@ -62,12 +68,17 @@ def page_frame(workspace_id: UUID, generation: int, seq: int, html: Iterable[str
 
 
 def joined(row: Sequence[Piece]) -> Piece:
-    """One frame in the place of these, which follow one upon the other: each element as it was told last."""
+    """One frame in the place of these, which follow one upon the other: each element as, and where, it was told last.
+
+    Elements lie within others that are told of by themselves: an older one after a newer would set that back.
+    """
     frames: list[dict[str, Any]] = [json.loads(piece.text) for piece in row]
     elements: dict[str, str] = {}
     for frame in frames:
         for html in filter(None, frame["html"].split(BETWEEN)):
             found = _ELEMENT.match(html)
-            elements[found[1] if found else html] = html
+            name = found[1] if found else html
+            elements.pop(name, None)
+            elements[name] = html
     text = encode({**frames[-1], "html": BETWEEN.join(elements.values())})
     return Piece(text, row[-1].seq, sum(piece.count for piece in row), max(piece.last_seen for piece in row))

@@ -19,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 LARGE = 16 * 1024 * 1024  # bytes that are read without a rest: each rest is another round of a busy loop
 SIZE = 8  # bytes before each answer that say how long it is
 COLUMNS = ("seq", "type", "actor", "payload")  # of an entry, as far as it decides what is drawn
+PATIENCE = 60.0  # seconds for one drawing: longer than any of its statements may take
 AGAIN = 60.0  # seconds after a replacement until one that has died is replaced once more
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -93,20 +95,32 @@ class Renderer:
 
     def prepare(self) -> None:
         """Fork one that draws. To be called with everything loaded, while there is nothing that no fork may share."""
+        self._next_at = 0.0
+        if threading.active_count() > 1:
+            return  # what they hold now a fork would hold for ever: one is begun as a program
         ours, theirs = socket.socketpair()
         parent = os.getpid()
         if not (pid := os.fork()):
             ours.close()
             serve(theirs, parent)
         theirs.close()
-        self._drawer, self._next_at = Drawer(pid, ours), 0.0
+        self._drawer = Drawer(pid, ours)
+
+    def stop(self) -> None:
+        """End the process: nothing is drawn any more."""
+        self._next_at = float("inf")
+        self._forget()
 
     async def draw(
         self, entries: Sequence[Entry], workspace_id: UUID, kinds: Sequence[str], language: str, *, late: bool
     ) -> dict[str, str]:
         """`draw` for who must not wait for it in a thread; of those who are late only one is in the others' way."""
         async with self._late if late else contextlib.nullcontext():
-            found = await self._asked(entries, (workspace_id, list(kinds), language)) if self._may_ask() else None
+            found = None
+            if self._may_ask():
+                # By a task of its own: whoever waits may be gone before the answer is there, which the next would read.
+                asked = asyncio.ensure_future(self._asked(entries, (workspace_id, list(kinds), language)))
+                found = await asyncio.shield(asked)
             if found is None:
                 found = await draw_async(draw, entries, workspace_id, kinds, language)
             return found
@@ -122,13 +136,14 @@ class Renderer:
                 return None  # it died while others waited for it
             try:
                 with while_drawing():
-                    return await self._at_work().ask((rows, *how))
-            except (OSError, EOFError) as gone:
+                    async with asyncio.timeout(PATIENCE):
+                        return await self._at_work().ask((rows, *how))
+            except (OSError, EOFError) as gone:  # TimeoutError among them
                 log.warning("the process that draws pages has died: %s", gone)
                 self._forget()
                 return None
             except BaseException:
-                # Nobody waits any more, and the next would read an answer that isn't theirs.
+                # At the end of the loop: the next would read an answer that isn't theirs.
                 self._forget()
                 raise
 
@@ -154,18 +169,20 @@ def _another() -> Drawer:
 
 def serve(line: socket.socket, parent: int) -> NoReturn:
     """Draw what `parent` asks for at this line, until that is gone."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # it goes with its parent, which may still want something drawn
-    die_with(parent)
-    setproctitle.setproctitle("clawgroups: draws pages")
-    asked = line.makefile("rb")
-    while True:
-        try:
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # it goes with its parent, which may still want something drawn
+        die_with(parent)
+        setproctitle.setproctitle("clawgroups: draws pages")
+        asked = line.makefile("rb")
+        while True:
             rows, *how = pickle.load(asked)  # noqa: S301  of our own parent
-        except EOFError:
-            os._exit(0)
-        answer = pickle.dumps(_drawn(rows, *how))
-        line.sendall(len(answer).to_bytes(SIZE) + answer)
+            answer = pickle.dumps(_drawn(rows, *how))
+            line.sendall(len(answer).to_bytes(SIZE) + answer)
+    except EOFError:
+        os._exit(0)
+    finally:
+        os._exit(1)  # never on into what the parent goes on with
 
 
 def _drawn(rows: Sequence[tuple[Any, ...]], *how: Any) -> dict[str, str] | None:

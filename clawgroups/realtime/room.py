@@ -137,6 +137,7 @@ class Room:
             took = flushed - began  # where reading is slow, more is joined
             if flushed - told >= self.pace.head:
                 told = flushed
+                self._pages.tidy()
                 self._tell_head()
 
     async def _open(self) -> None:
@@ -145,7 +146,8 @@ class Room:
         self.opened.set()
 
     def _stand_at(self, head: journal.Head) -> None:
-        self.generation, self.head, self.floor, self.shown = head.generation, head.seq, head.seq, head.seq
+        self.generation = head.generation
+        self.head = self.floor = self.shown = self._ahead_from = head.seq
 
     async def _advance(self) -> None:
         try:
@@ -227,10 +229,10 @@ class Room:
             follower.wake()
 
     def _append(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            line = Line(entry, encode(journal.entry_as_json(entry)))
-            self._lines.append(line)
-            self._bytes += len(line.text)
+        # All or none: they are read again after a fault, and found by their place.
+        lines = [Line(entry, encode(journal.entry_as_json(entry))) for entry in entries]
+        self._lines.extend(lines)
+        self._bytes += sum(len(line.text) for line in lines)
         self.head = entries[-1].seq
         while len(self._lines) > KEEP_LINES or self._bytes > KEEP_BYTES:
             gone = self._lines.popleft()
@@ -297,8 +299,8 @@ class Room:
         late = after < self._ahead_from
         lines = await self._lines_after(after, min(self.pace.late if late else self.pace.drawn, self.shown - after))
         upto, seen = lines[-1].entry.seq if lines else after, _seen(lines, role)
-        # One after the other: pages differ in which kinds they have a place for, and none is drawn twice for that.
-        async with self._catching_up:
+        # Late ones one after the other: pages differ in which kinds they have a place for, and none is drawn twice.
+        async with self._catching_up if late else contextlib.nullcontext():
             html = await self._drawn(seen, (after, upto), role, language, kinds, late=late)
         return self._page(seen, after, upto, html, kinds)
 

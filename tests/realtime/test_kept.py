@@ -39,3 +39,14 @@ def test_the_same_place_is_kept_once() -> None:
     assert kept.get("here") is None
     kept.keep("here", piece("eeeeee"))
     assert kept.get("here") is not None
+
+
+def test_what_nobody_has_asked_for_since_a_while_is_forgotten() -> None:
+    now = [0.0]
+    kept = Kept(10, 100, clock=lambda: now[0])
+    for name in ("one", "two", "three"):
+        kept.keep(name, piece(name))
+        now[0] += 1
+    assert kept.get("one") is not None
+    kept.forget_before(2.0)
+    assert [name for name in ("one", "two", "three") if kept.get(name)] == ["one", "three"]

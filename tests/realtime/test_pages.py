@@ -25,7 +25,7 @@ def told(found: Piece | None) -> tuple[int, list[str]]:
     return found.seq, frame["html"].split(BETWEEN)
 
 
-def test_each_element_is_as_it_was_told_last_where_it_was_told_first() -> None:
+def test_each_element_is_as_and_where_it_was_told_last() -> None:
     row = [
         piece(0, '<li id="message-1" data-ordinal="1">one</li>', '\n<a id="needs">1</a>'),
         piece(1, '<li id="message-2">two</li>', '<div id="seat-9" hx-swap-oob="delete"></div>'),
@@ -40,13 +40,22 @@ def test_each_element_is_as_it_was_told_last_where_it_was_told_first() -> None:
     assert told(whole) == (
         3,
         [
-            '<li id="message-1" data-ordinal="1">one, edited</li>',
-            '<a id="needs">2</a>',
             '<li id="message-2">two</li>',
+            '<li id="message-1" data-ordinal="1">one, edited</li>',
             '<li id="seat-9">back</li>',
+            '<a id="needs">2</a>',
         ],
     )
     assert (whole.count, whole.last_seen) == (3, 3)
+
+
+def test_an_element_that_lies_in_another_is_not_set_back_by_an_older_one_of_that() -> None:
+    room, head = (
+        '<div id="room-current-1"><section id="run-head-1">runs</section></div>',
+        '<section id="run-head-1">{}</section>',
+    )
+    row = [piece(0, head.format("runs"), room), piece(1, head.format("paused"))]
+    assert told(joined(row)) == (2, [room, head.format("paused")])
 
 
 def test_who_comes_late_is_given_all_that_follows_and_it_is_joined_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -69,6 +70,7 @@ def test_pages_hear_on_whichever_of_the_processes_that_draw_is_killed(server: Se
         assert page.hears("drawn by a thread again")
         assert page.hears("and so until a minute has passed")
     assert children_of(server.process.pid) == []
+    assert "could not be drawn" not in server.said()
 
 
 def test_what_draws_goes_with_a_server_that_is_killed(server: Server) -> None:
@@ -85,6 +87,27 @@ async def test_where_no_process_draws_a_thread_does(room: Room) -> None:
     expected = await read_async(draw, entries, room.id, KINDS, "en")
     assert "hello 1" in expected[""]
     assert await Renderer().draw(entries, room.id, KINDS, "en", late=True) == expected
+
+
+async def test_who_goes_away_before_its_drawing_is_there_takes_nothing_from_the_next() -> None:
+    renderer = Renderer()
+    renderer._next_at = 0.0
+    try:
+        workspace = uuid4()
+        assert await renderer.draw([], workspace, KINDS, "en", late=False) == draw([], workspace, KINDS, "en")
+        drawer = renderer._drawer
+        assert drawer is not None
+        assert lives(drawer.pid)
+        leaving = asyncio.ensure_future(renderer.draw([], workspace, ("cells",), "en", late=True))
+        while not renderer._turn.locked():
+            await asyncio.sleep(0)
+        leaving.cancel()
+        assert await renderer.draw([], workspace, ("steps",), "en", late=True) == {"steps": ""}
+        assert leaving.cancelled()
+        assert renderer._drawer is drawer
+    finally:
+        renderer.stop()
+    assert not lives(drawer.pid)
 
 
 def test_what_cannot_be_drawn_is_left_to_whoever_asked(caplog: pytest.LogCaptureFixture) -> None:
