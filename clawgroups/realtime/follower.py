@@ -49,11 +49,6 @@ class Follower:
         after, room = self.after, self.room
         return bool(self.told) or after is None or after < self.head or self.generation != room.generation
 
-    @property
-    def most(self) -> int:
-        """As many entries are made up for by frames where it was stalled; something else stands in for more."""
-        return self.room.pace.window
-
     def leave(self) -> None:
         self.room.followers.discard(self)
 
@@ -74,7 +69,8 @@ class Follower:
         """Everything up to `seq` has arrived."""
         while self._unacked and self._unacked[0][0] <= seq:
             self._in_flight -= self._unacked.popleft()[1]
-        if self.stalled_at is not None and self._in_flight < self.room.pace.window:
+        # Who takes in a little, but not enough for what comes next, is as far behind as before.
+        if self.stalled_at is not None and not self.is_full(self.head - (self.after or 0)):
             self._missed = time.monotonic() - self.stalled_at > self.room.pace.stalled
             self.stalled_at = None
             self.wake()
@@ -94,7 +90,7 @@ class Follower:
             if self.stalled_at is None:
                 self.stalled_at = time.monotonic()
             return None
-        if gap > room.pace.gap or (self._missed and gap > self.most):
+        if gap > room.pace.gap or (self._missed and gap > room.pace.window):
             return await self._start_anew()
         self._missed = False
         piece = await self.piece(after)
@@ -165,10 +161,6 @@ class FragmentFollower(Follower):
         if self.halted:
             return None
         return await (self._start_anew() if self._outdated else super().next_frame())
-
-    @property
-    def most(self) -> int:
-        return self.room.pace.drawn
 
     def is_full(self, gap: int) -> bool:
         """Its frames are not cut to size, as each cut would be drawn by itself: one that does not fit waits.

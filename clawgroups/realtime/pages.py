@@ -13,7 +13,7 @@ from clawgroups.realtime.frames import encode
 from clawgroups.realtime.kept import Kept, Piece
 
 KEEP = 512
-CHARACTERS = 16 * 1024 * 1024
+CHARACTERS = 4 * 1024 * 1024
 LONG = 60.0  # seconds
 # Between two pieces of HTML: a page tells by the beginning of a piece whether it has a place for it, and reads no more.
 BETWEEN = "\x1e"
