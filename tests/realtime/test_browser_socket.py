@@ -128,6 +128,26 @@ async def test_no_more_than_the_window_is_on_the_way_to_a_page_that_has_not_take
     assert await _brought(client, room, seq, before + 31) == before + 31
 
 
+async def test_a_page_that_takes_in_too_little_is_as_far_behind_as_before(
+    room: Room, connect: Connect, hub: Hub, rendered: list[list[int]]
+) -> None:
+    hub.pace.window = 5
+    client = await page(room, connect, room.bob, await read_async(room.head))
+    taken = await read_async(room.say)
+    for head in (taken, taken + 1):
+        assert (await client.until("fragments"))["seq"] == head
+        await read_async(room.say, 1 if head == taken else 30)
+    follower = next(iter(hub.peers)).followers[room.id]  # type: ignore[attr-defined]
+    async with asyncio.timeout(PATIENCE):
+        while (since := follower.stalled_at) is None:
+            await asyncio.sleep(0.01)
+        before = follower._in_flight
+        await client.send(type="ack", workspace=str(room.id), seq=taken)
+        while follower._in_flight == before:
+            await asyncio.sleep(0.01)
+    assert follower.stalled_at == since
+
+
 async def _brought(client: Client, room: Room, seq: int, head: int) -> int:
     """Where a page that was sent as far as `seq`, and takes all in, is once it is at `head` or beyond."""
     while seq < head:

@@ -40,6 +40,14 @@ async def under_way(lane: Lane) -> AsyncIterator[asyncio.Future[None]]:
         await reading
 
 
+def giving_way(monkeypatch: pytest.MonkeyPatch, *, at_once: float) -> tuple[Lane, Lane]:
+    """A lane, and one that gives way to it for a minute once it was busy for so many seconds."""
+    monkeypatch.setattr(perform, "GIVE_WAY", 60.0)
+    monkeypatch.setattr(perform, "AT_ONCE", at_once)
+    first = Lane("first", 1)
+    return first, Lane("second", 1, gives_way_to=first)
+
+
 async def test_a_full_lane_does_not_hold_up_another() -> None:
     full, other = Lane("full", 1), Lane("other", 1)
     gate = threading.Event()
@@ -55,10 +63,7 @@ async def test_a_full_lane_does_not_hold_up_another() -> None:
 
 
 async def test_a_lane_waits_for_what_is_under_way_in_the_one_it_gives_way_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(perform, "GIVE_WAY", 60.0)
-    monkeypatch.setattr(perform, "AT_ONCE", 0.0)
-    first = Lane("first", 1)
-    second = Lane("second", 1, gives_way_to=first)
+    first, second = giving_way(monkeypatch, at_once=0.0)
     begun, asked, gate, order = threading.Event(), threading.Event(), threading.Event(), []
     rest = first.rest
 
@@ -84,10 +89,7 @@ async def test_a_lane_waits_for_what_is_under_way_in_the_one_it_gives_way_to(mon
 
 
 async def test_a_lane_does_not_wait_for_what_has_only_just_begun(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(perform, "GIVE_WAY", 60.0)
-    monkeypatch.setattr(perform, "AT_ONCE", 60.0)
-    first = Lane("first", 1)
-    second = Lane("second", 1, gives_way_to=first)
+    first, second = giving_way(monkeypatch, at_once=60.0)
     async with under_way(first) as drawing:
         assert await second.read(lambda: "done") == "done"
         assert not drawing.done()
@@ -96,10 +98,7 @@ async def test_a_lane_does_not_wait_for_what_has_only_just_begun(monkeypatch: py
 async def test_a_lane_waits_as_well_for_what_another_process_does_for_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(perform, "GIVE_WAY", 60.0)
-    monkeypatch.setattr(perform, "AT_ONCE", 0.0)
-    first = Lane("first", 1)
-    second = Lane("second", 1, gives_way_to=first)
+    first, second = giving_way(monkeypatch, at_once=0.0)
     with first.under_way():
         reading = asyncio.ensure_future(second.read(lambda: "done"))
         done, _ = await asyncio.wait([reading], timeout=0.05)
