@@ -7,7 +7,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Locator, Page, Route, WebSocketRoute, expect
 
 from tests.browser.people import People
 from tests.stories.script import Script
@@ -157,6 +157,22 @@ def ahead(message: str | bytes) -> str:
     return json.dumps({**said, "head": said["head"] + 12} if said["type"] == "hello" else said)
 
 
+# From the press of "Try again" on, what the page asks for says so: it may ask by itself at any time, too.
+MARKS_WHAT_FOLLOWS = """() => {
+  let pressed = false;
+  addEventListener("click", ({ target }) => (pressed ||= Boolean(target.closest("[data-again]"))), true);
+  addEventListener("htmx:configRequest", ({ detail }) => pressed && (detail.headers["X-Pressed"] = "1"));
+}"""
+
+
+def once_pressed(route: Route) -> None:
+    """A server that fails until the button is pressed."""
+    if "x-pressed" in route.request.headers:
+        route.continue_()
+    else:
+        route.fulfill(status=500)
+
+
 def test_a_page_says_how_far_it_is_behind_and_what_it_could_not_load(
     people: People, script: Script, room: dict[str, str]
 ) -> None:
@@ -171,13 +187,13 @@ def test_a_page_says_how_far_it_is_behind_and_what_it_could_not_load(
         lines.append(line)
 
     page.route_web_socket("**/ws/", follow)
-    page.route("**/actions/", lambda route: route.fulfill(status=500))
+    page.route("**/actions/", once_pressed)
     page.goto(script.url + room["room"])
+    page.evaluate(MARKS_WHAT_FOLLOWS)
     page.locator("[id^=run-actions-]").dispatch_event("reload", {"bubbles": False})
     # What could not be loaded says so where it would stand, and is tried again there.
     part = page.get_by_role("status").filter(has_text="This part could not be loaded.")
     expect(part).to_be_visible()
-    page.unroute("**/actions/")
     part.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("button", name="Cancel the run")).to_be_visible()
     expect(part).to_have_count(0)
