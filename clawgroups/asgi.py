@@ -24,17 +24,18 @@ from clawgroups import commit, draining  # noqa: E402
 from clawgroups.api.bodies import Application, BodyLimit  # noqa: E402
 from clawgroups.gateway.lifespan import lifespan  # noqa: E402
 from clawgroups.gateway.mcp import beside  # noqa: E402
-from clawgroups.realtime.renderer import renderer  # noqa: E402
+from clawgroups.realtime import renderer  # noqa: E402
 from clawgroups.routing import urlpatterns  # noqa: E402
 from clawgroups.services.perform import let_go  # noqa: E402
 
 acp.load()
+renderer.load()
 draining.at_end(commit.drain)
 draining.at_end(let_go)
-draining.at_end(renderer.stop)
+draining.at_end(renderer.renderer.stop)
 bodies = BodyLimit(cast("Application", pages))
 application = ProtocolTypeRouter({"http": beside(bodies), "websocket": URLRouter(urlpatterns), "lifespan": lifespan})
 # So that our own server need not take in what would be refused.
 application.bodies = bodies
 # Before anything listens, while a fork is safe.
-application.before_serving = renderer.prepare
+application.before_serving = renderer.renderer.prepare

@@ -20,6 +20,7 @@ def main() -> None:
         django.setup()
         # Models may be imported only once Django is set up.
         renderer = import_module("clawgroups.realtime.renderer")
+        renderer.load()
     settle()
     renderer.serve(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]))
 

@@ -52,6 +52,7 @@ def load() -> None:
         django.setup()
         for name in MODULES:
             import_module(name)
+        import_module("clawgroups.realtime.renderer").load()
     settle()
 
 
