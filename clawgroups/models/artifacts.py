@@ -17,7 +17,7 @@ class Artifact(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="artifacts")
-    run = models.ForeignKey(Run, models.CASCADE, related_name="artifacts")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="artifacts", db_index=False)  # see 0030
     task = models.ForeignKey(Task, models.CASCADE, null=True, blank=True, related_name="artifacts")
     attempt = models.ForeignKey(Attempt, models.CASCADE, null=True, blank=True, related_name="artifacts")
     kind = models.CharField(max_length=12)  # input, result, late, deliverable, draft

@@ -17,7 +17,7 @@ class Attempt(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="attempts")
-    task = models.ForeignKey(Task, models.CASCADE, related_name="attempts")
+    task = models.ForeignKey(Task, models.CASCADE, related_name="attempts", db_index=False)  # see 0030
     member = models.ForeignKey(Member, models.PROTECT, related_name="attempts")
     number = models.PositiveSmallIntegerField()
     epoch = models.PositiveIntegerField()
@@ -92,7 +92,7 @@ class Session(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
-    agent = models.ForeignKey(Agent, models.CASCADE, related_name="+")
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="+", db_index=False)  # see 0030
     task = models.ForeignKey(Task, models.CASCADE, related_name="sessions")
     attempt = models.ForeignKey(Attempt, models.CASCADE, related_name="sessions")
     # The link it lives on; unknown until the request was sent.

@@ -11,7 +11,7 @@ class Entry(models.Model):
     """One fact. (generation, seq) is gapless within a workspace; rows are never changed."""
 
     id = models.BigAutoField(primary_key=True)
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="journal")
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="journal", db_index=False)  # see 0030
     generation = models.PositiveIntegerField()
     seq = models.PositiveBigIntegerField()
     at = models.DateTimeField()

@@ -17,7 +17,7 @@ class Message(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="messages")
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="messages", db_index=False)  # see 0030
     task = models.ForeignKey("clawgroups.Task", models.CASCADE, null=True, blank=True, related_name="messages")
     run = models.ForeignKey("clawgroups.Run", models.SET_NULL, null=True, blank=True, related_name="messages")
     member = models.ForeignKey(Member, models.PROTECT, null=True, blank=True, related_name="messages")

@@ -16,7 +16,7 @@ class Task(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="tasks")
-    run = models.ForeignKey(Run, models.CASCADE, related_name="tasks")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="tasks", db_index=False)  # see 0030
     key = models.CharField(max_length=60)
     position = models.PositiveIntegerField()
     level = models.PositiveIntegerField(default=0, help_text="Longest path from a task without dependencies.")
@@ -103,7 +103,7 @@ class Dependency(models.Model):
     """`task` waits until `parent` is done."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    task = models.ForeignKey(Task, models.CASCADE, related_name="dependencies")
+    task = models.ForeignKey(Task, models.CASCADE, related_name="dependencies", db_index=False)  # see 0030
     parent = models.ForeignKey(Task, models.CASCADE, related_name="dependants")
 
     class Meta:

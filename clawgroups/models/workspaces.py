@@ -48,7 +48,7 @@ class Member(models.Model):
     """A seat: a person or an agent, with a role. A seat that was left keeps its row."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="members")
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="members", db_index=False)  # see 0030
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="seats")
     agent = models.ForeignKey(Agent, models.PROTECT, null=True, blank=True, related_name="seats")
     name = models.CharField(max_length=80)

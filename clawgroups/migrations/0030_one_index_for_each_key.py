@@ -1,0 +1,28 @@
+from django.db import migrations, models
+from django.db.models import CASCADE
+
+# Another index begins with each of these keys. PostgreSQL took the wrong one where its statistics were old, read what
+# followed row by row, and kept both with every write.
+KEYS = (
+    ("artifact", "run", "artifacts", "clawgroups.run"),
+    ("attempt", "task", "attempts", "clawgroups.task"),
+    ("dependency", "task", "dependencies", "clawgroups.task"),
+    ("entry", "workspace", "journal", "clawgroups.workspace"),
+    ("member", "workspace", "members", "clawgroups.workspace"),
+    ("message", "workspace", "messages", "clawgroups.workspace"),
+    ("session", "agent", "+", "agents.agent"),
+    ("task", "run", "tasks", "clawgroups.run"),
+)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("agents", "0007_enrolment"), ("clawgroups", "0029_closed_workspaces")]
+
+    operations = [
+        migrations.AlterField(
+            model_name=model,
+            name=name,
+            field=models.ForeignKey(db_index=False, on_delete=CASCADE, related_name=related, to=to),
+        )
+        for model, name, related, to in KEYS
+    ]
