@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +14,7 @@ from django.db.models.functions import Cast
 
 from agents.models import Connection, Skill
 from clawgroups.coordinator.history import history_of
+from clawgroups.coordinator.parsed import MOST, parsed
 from clawgroups.core import quotas
 from clawgroups.core.breaker import Breaker, BreakerState
 from clawgroups.core.breaker import read as read_breaker
@@ -29,8 +28,6 @@ from clawgroups.queries import agents_in, seats_of_agents
 from clawgroups.services import budgets, contact
 from clawgroups.services.asking import load_of
 from clawgroups.services.deadlines import timers_of
-
-MOST_PARSED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,7 @@ def seats_of(workspace_id: UUID) -> list[Seat]:
     # Columns, not models: a round of 300 agents reads them several times a second. What they say of themselves is much
     # the same each time, and as text it is parsed once.
     return [
-        Seat(*(*row[:6], _breaker(*row[6:9]), *(_parsed(text) for text in row[9:]))) for row in _seats_in(workspace_id)
+        Seat(*(*row[:6], _breaker(*row[6:9]), *(parsed(text) for text in row[9:]))) for row in _seats_in(workspace_id)
     ]
 
 
@@ -93,14 +90,9 @@ _seats_in: Planned[Any] = Planned(
 )
 
 
-@lru_cache(maxsize=MOST_PARSED)
-def _parsed(text: str) -> Mapping[str, Any]:
-    return MappingProxyType(json.loads(text))
-
-
-@lru_cache(maxsize=MOST_PARSED)
+@lru_cache(maxsize=MOST)
 def _breaker(state: str, until: datetime | None, health: str) -> Breaker:
-    return read_breaker(state, until, _parsed(health))
+    return read_breaker(state, until, parsed(health))
 
 
 def people_of(workspace_id: UUID) -> list[PersonSeat]:

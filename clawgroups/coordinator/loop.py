@@ -19,13 +19,14 @@ from django.utils import timezone
 
 from clawgroups import bus, commit
 from clawgroups.coordinator.act import Done, act, give_up, park
-from clawgroups.coordinator.decide import Adopt, Step, Tell, decide
+from clawgroups.coordinator.decide import Adopt, Review, Step, Tell, decide
 from clawgroups.coordinator.situation import Situation, situation_of
 from clawgroups.core import deadline
 from clawgroups.core.deadline import Overrun
 from clawgroups.core.errors import Busy, ClawError, Forbidden, Invalid, NotFound, OutcomeUnknown
-from clawgroups.models import Run
+from clawgroups.models import Run, Task
 from clawgroups.permissions import seats_kept
+from clawgroups.planned import Planned
 from clawgroups.services import turns
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,9 @@ MAX_ROUNDS = 60
 MAX_STEPS = 100  # of a round: what comes up meanwhile, results above all, shall not wait for long
 SIDE_BY_SIDE = 50  # steps that are under way at once, and so are committed together
 FEW = 8
+_ready: Planned[UUID] = Planned(
+    lambda run_id: Task.objects.filter(run_id=run_id, state="ready").order_by().values_list("pk", flat=True)[:1]
+)
 
 
 def take_turn(run_id: UUID, *, stuck: Callable[[UUID], None] | None = None) -> bool:
@@ -90,7 +94,8 @@ def _round(turn: _Turn) -> bool:
 
     What the steps of a running one make possible is told by the journal, as everything else is; not that a late result
     was turned down, nor that there were too many to tell at once. A look to find out that there is no more to do yet
-    costs as much as one that finds something.
+    costs as much as one that finds something. But a verdict often sets tasks free: those that had to wait for the next
+    turn would do so for as long again as for the verdict.
     """
     turn.missed = False
     run = Run.objects.select_related("workspace").get(pk=turn.run_id)
@@ -104,7 +109,7 @@ def _round(turn: _Turn) -> bool:
         give_up(turn.run_id, fault, situation.asked_by)
         return False
     untold = turn.missed or len(steps) > MAX_STEPS or any(isinstance(step, Adopt | Tell) for step in steps)
-    return bool(steps) and (untold or situation.state != "running")
+    return bool(steps) and (untold or situation.state != "running" or turn.set_free(steps))
 
 
 def _parts(turn: _Turn, steps: Sequence[Step]) -> list[list[Step]]:
@@ -166,6 +171,7 @@ class _Turn:
         """Whether a step of this round was not needed any more: the world has moved on since it was looked at."""
         self.crashes: int = claimed["crashes"]
         self.suspects: list[str] = claimed["suspect"].splitlines()
+        self._judged = False
         self._owner, self._stuck = owner, stuck
         self._lease: float = claimed["lease"]
         self._limit: float = claimed["limit"]
@@ -190,6 +196,12 @@ class _Turn:
             noted = turns.note_steps(self.run_id, owner=self._owner, steps=names, crashes=self.crashes)
             self.lost = not commit.wait(noted).applied
         return not self.lost
+
+    def set_free(self, steps: Sequence[Step]) -> bool:
+        """Whether results were judged, for the first time in this turn, and tasks now wait to be given out."""
+        judged = not self._judged and any(isinstance(step, Review) for step in steps)
+        self._judged |= judged
+        return judged and _ready.first(self.run_id) is not None
 
     def forget(self) -> None:
         """What it died at is in a person's hands now."""

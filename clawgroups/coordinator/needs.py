@@ -14,11 +14,13 @@ from clawgroups.core import learning
 from clawgroups.core.learning import Chosen
 from clawgroups.core.match_parts import Learned
 from clawgroups.core.plan import PROSE
-from clawgroups.models import Attempt, Override, Session, Task
+from clawgroups.models import Attempt, Override, Run, Session, Task
 from clawgroups.planned import Planned
 from clawgroups.queries import seats_by_rules
 
 OPEN = ("ready", "stuck", "in_review")
+MOST_ASKED = 4000  # keys in one statement
+MOST_RUNS = 16  # whose tasks' authors are kept
 Members = frozenset[UUID]
 
 
@@ -46,7 +48,7 @@ def open_tasks(run_id: UUID) -> QuerySet[Task]:
     return Task.objects.filter(run_id=run_id, state__in=OPEN)
 
 
-def _before(mine: QuerySet[Task]) -> QuerySet[Attempt, tuple[UUID, UUID]]:
+def _before(mine: Sequence[UUID]) -> QuerySet[Attempt, tuple[UUID, UUID]]:
     done = Attempt.objects.filter(task__dependants__task__in=mine, state="accepted")
     return done.order_by().values_list("task__dependants__task", "member_id")
 
@@ -55,23 +57,24 @@ def _opened(mine: QuerySet[Task]) -> QuerySet[Session, tuple[UUID, UUID]]:
     return Session.objects.filter(task__in=mine, state="open").values_list("task_id", "attempt__member_id")
 
 
-_before_run = Planned(lambda run_id: _before(open_tasks(run_id)))
+_before_each: Planned[tuple[UUID, UUID]] = Planned(_before)
 _opened_in_run = Planned(lambda run_id: _opened(open_tasks(run_id)))
+_before_of: dict[tuple[UUID, int], dict[UUID, Members]] = {}
 
 
-def surroundings_of_run(run_id: UUID, workspace_id: UUID, now: datetime, kinds: Collection[str]) -> Surroundings:
+def surroundings_of_run(run: Run, tasks: Collection[UUID], kinds: Collection[str], now: datetime) -> Surroundings:
     """Those of a run's open tasks, which are of these `kinds`: in as many queries however many they are."""
-    return _surroundings(_before_run(run_id), _opened_in_run(run_id), workspace_id, now, kinds)
+    return _surroundings(_authors(run, tasks), _opened_in_run(run.pk), run.workspace_id, now, kinds)
 
 
 def surroundings_of_task(task: Task, now: datetime) -> Surroundings:
     """Those of one task, in whatever state."""
-    mine = Task.objects.filter(pk=task.pk)
-    return _surroundings(_before(mine), _opened(mine), task.workspace_id, now, {task.kind})
+    authors = _by_task(_before([task.pk]))
+    return _surroundings(authors, _opened(Task.objects.filter(pk=task.pk)), task.workspace_id, now, {task.kind})
 
 
 def _surroundings(
-    before: Iterable[tuple[UUID, UUID]],
+    authors: Mapping[UUID, Members],
     opened: Iterable[tuple[UUID, UUID]],
     workspace_id: UUID,
     now: datetime,
@@ -79,7 +82,23 @@ def _surroundings(
 ) -> Surroundings:
     # Who writes by rules counts only where something has to be written freely.
     by_rules = seats_by_rules(workspace_id).values_list("pk", flat=True) if PROSE in kinds else ()
-    return Surroundings(_by_task(before), _by_task(opened), choices_of(workspace_id, now), frozenset(by_rules))
+    return Surroundings(authors, _by_task(opened), choices_of(workspace_id, now), frozenset(by_rules))
+
+
+def _authors(run: Run, tasks: Iterable[UUID]) -> Mapping[UUID, Members]:
+    """Who did what these open tasks depend on: kept, as all of that is done, until the plan is another one."""
+    key = run.pk, run.plan_version
+    known = _before_of.get(key)
+    if known is None:
+        for old in list(_before_of)[: len(_before_of) - MOST_RUNS + 1]:
+            _before_of.pop(old, None)
+        known = _before_of[key] = {}
+    new = [task for task in tasks if task not in known]
+    for at in range(0, len(new), MOST_ASKED):
+        some = new[at : at + MOST_ASKED]
+        found = _by_task(_before_each(some))
+        known.update((task, found.get(task, frozenset())) for task in some)
+    return known
 
 
 def choices_of(workspace_id: UUID, now: datetime) -> tuple[Chosen, ...]:

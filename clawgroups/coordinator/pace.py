@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
-APART = 0.2  # seconds between the beginnings of two turns: what happens meanwhile is seen to by one look
+APART = 0.25  # seconds between the beginnings of two turns: what happens meanwhile is seen to by one look
 
 
 class Pace:

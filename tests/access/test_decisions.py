@@ -100,7 +100,8 @@ def failed_after_a_no(world: World) -> Room:
     react(team.workspace.pk)
     take_turn(task.run_id)
     task = Task.objects.get(pk=task.pk)
-    assert task.state == "ready"
+    # It was returned and given out anew.
+    assert (task.state, task.tries) == ("assigned", 2)
     ids = {"run_id": task.run_id, "attempt_id": session.attempt_id, "session_id": session.pk, "approval_id": denied}
     return replace(world.ours, ids=world.ours.ids | ids, tasks=dict.fromkeys(world.ours.tasks, task))
 

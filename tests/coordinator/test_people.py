@@ -298,6 +298,7 @@ def test_a_round_asks_as_many_questions_for_many_members_and_tasks_as_for_few(te
             situation_of(found, timezone.now())
         return len(queries)
 
+    asked()  # what stays the same for as long as the plan does is asked the first time
     few = asked()
     for number in range(20):
         agent = Agent.objects.create(
@@ -314,4 +315,4 @@ def test_a_round_asks_as_many_questions_for_many_members_and_tasks_as_for_few(te
     done(team, "accepted", 3)
     may_be_asked(team, "carol")
     may_be_asked(team, "ada")
-    assert asked() == few <= 24
+    assert asked() == few <= 23

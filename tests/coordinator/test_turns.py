@@ -52,12 +52,17 @@ def drafted(team: Team, *files: StoredFile, start: bool = True) -> Run:
     return Run.objects.get(pk=outcome.answer["id"])
 
 
-def work(team: Team, name: str, text: str) -> None:
+def finish(team: Team, name: str, text: str) -> None:
     """The agent opens its session and finishes the task it was given."""
     team.send(name)
     team.answer(name, {"sessionId": f"s-{name}"})
     team.send(name)
     team.finish(name, text)
+
+
+def work(team: Team, name: str, text: str) -> None:
+    """The agent finishes its task, and the worker sees to it."""
+    finish(team, name, text)
     turn(team)
 
 
@@ -87,6 +92,20 @@ def test_a_goal_with_a_table_becomes_an_assigned_graph_and_a_report(
     assert "South leads with 32" in html
     assert "all 1 sourced numbers agree with the data" in html
     assert "All numbers agree." in html
+
+
+def test_what_a_verdict_makes_possible_is_given_out_in_the_same_turn(
+    team: Team, settings: object, tmp_path: object
+) -> None:
+    settings.MEDIA_ROOT = tmp_path  # type: ignore[attr-defined]
+    run = drafted(team, store([TABLE], name="sales.csv"))
+    turn(team)
+    Task.objects.filter(run=run, kind="profile").update(acceptance=["not_empty"])
+    finish(team, "counter", "Two rows.")
+    react(team.workspace.pk)
+    take_turn(run.pk)
+    states = dict(Task.objects.filter(run=run).values_list("kind", "state"))
+    assert (states["profile"], states["report"]) == ("done", "assigned")
 
 
 def test_a_wrong_number_sends_the_report_back_with_the_reason(team: Team, settings: object, tmp_path: object) -> None:
