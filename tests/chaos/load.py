@@ -78,12 +78,11 @@ def whole_run(stack: Stack, size: Size, seed: int) -> Row:
     rate = _leg(row, stack, size, "flat out")
     work = size.agents / (STEADY * rate) if size.name == FULL else STEADY_WORK
     row.note(f"steady: {work:.0f} s a task")
-    # All begin together, and would end together: as many at once as the server has no room for, once more.
-    _leg(row, stack, replace(size, work=work), "steady", role="out_of_step")
+    _leg(row, stack, replace(size, work=work), "steady")
     return row
 
 
-def _leg(row: Row, stack: Stack, size: Size, pace: str, *, role: str = "obedient") -> float:
+def _leg(row: Row, stack: Stack, size: Size, pace: str) -> float:
     """One run; tasks a second from the first prompt to its end."""
     rates: list[float] = []
 
@@ -94,11 +93,7 @@ def _leg(row: Row, stack: Stack, size: Size, pace: str, *, role: str = "obedient
         row.verdict.faults += _heard(stack, scene.room, audience)
         rates.append(_measured(row, scene, meter, audience, pace))
 
-    def crew(stack: Stack, room: Room) -> Crew:
-        roles = {one["name"]: role for one in room.agents}
-        return Crew(stack, room.agents, seed=row.seed, work=size.work, roles=roles)
-
-    staged(row, stack, size, act, Stage(crew=crew))
+    staged(row, stack, size, act)
     return rates[0]
 
 
