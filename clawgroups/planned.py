@@ -30,9 +30,9 @@ class Planned(Generic[T]):
     """The rows of a query, by the values that it is asked with.
 
     `written` makes the query of them, and must make the same one whatever they are: it is called once, with values that
-    stand for others. What says something else in SQL (None, an empty list) is written anew. Where a list is not sent as
-    one value, which is on SQLite, there is a statement for each length, doubled from one to the next. What is given by
-    name, as how many rows at most, is a part of the statement, of which there is one for each.
+    stand for others. What says something else in SQL (None, an empty list) is written anew, and a single key is a
+    statement of its own. Where a list is not sent as one value, which is on SQLite, there is one for each length,
+    doubled from one to the next. What is given by name, as how many rows at most, is a part of the statement.
     """
 
     def __init__(self, written: Callable[..., QuerySet[Any, T]]) -> None:
@@ -71,7 +71,7 @@ def _lengthened(keys: list[Any]) -> list[Any]:
 
 
 def _kind(value: Any, connection: BaseDatabaseWrapper) -> str:
-    many = len(value) if isinstance(value, list) and connection.vendor != "postgresql" else ""
+    many = len(value) if isinstance(value, list) and (connection.vendor != "postgresql" or len(value) == 1) else ""
     return f"{type(value).__name__}{many}"
 
 
@@ -142,10 +142,13 @@ def _standing_for(value: Any) -> Any:
 
 
 def _parts(values: Iterable[Any], connection: BaseDatabaseWrapper) -> list[Any]:
-    """What the values consist of, as it is sent: on PostgreSQL a list is one, elsewhere each of its keys is."""
-    if connection.vendor == "postgresql":
-        return [_prepared(one, connection) for one in values]
-    return [_prepared(each, connection) for one in values for each in (one if isinstance(one, list) else [one])]
+    """What the values consist of, as it is sent: a list of several is one on PostgreSQL, elsewhere each of its keys."""
+    whole = connection.vendor == "postgresql"
+    parts: list[Any] = []
+    for one in values:
+        is_one = not isinstance(one, list) or (whole and len(one) > 1)
+        parts += [_prepared(each, connection) for each in ([one] if is_one else one)]
+    return parts
 
 
 def _prepared(value: Any, connection: BaseDatabaseWrapper) -> Any:

@@ -26,3 +26,10 @@ class Migration(migrations.Migration):
         )
         for model, name, related, to in KEYS
     ]
+    operations += [
+        migrations.AddIndex("task", models.Index(fields=["run"], condition=condition, name=name))
+        for name, condition in (
+            ("task_paused", ~models.Q(paused="")),
+            ("task_waiting_told", models.Q(state="waiting") & ~models.Q(reason="")),
+        )
+    ]

@@ -1,6 +1,7 @@
 """How keys are looked up in a list of them on PostgreSQL: as one array.
 
-Django writes a placeholder for each, so that every length of list is a statement of its own to be planned.
+Django writes a placeholder for each, so that every length of list is a statement of its own to be planned. A single
+key is compared: of an array of unknown length PostgreSQL expects ten, and plans the statement anew each time.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ def _any_of(lookup: In, compiler: SQLCompiler, connection: BaseDatabaseWrapper) 
         places, keys = lookup.process_rhs(compiler, connection)
         # Not where an expression stands among them.
         if places == f"({', '.join(['%s'] * len(keys))})":
+            if len(keys) == 1:
+                return f"{left} = %s", [*given, *keys]
             return f"{left} = ANY(%s)", [*given, list(keys)]
     text, params = lookup.as_sql(compiler, connection)
     return text, list(params)

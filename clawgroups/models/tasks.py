@@ -93,6 +93,9 @@ class Task(models.Model):
                 fields=["run"], condition=Q(blocked_on="person", resting_since__isnull=True), name="task_unrested"
             ),
             models.Index(fields=["run", "state"], name="task_by_state"),
+            # What the coordinator asks of a run in every turn, and mostly there is none.
+            models.Index(fields=["run"], condition=~Q(paused=""), name="task_paused"),
+            models.Index(fields=["run"], condition=Q(state="waiting") & ~Q(reason=""), name="task_waiting_told"),
         ]
 
     def __str__(self) -> str:
