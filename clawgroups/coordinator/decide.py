@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,8 @@ from clawgroups.core.matching import (
 from clawgroups.core.retries import MAX_REGENERATED, MAX_TRIES
 from clawgroups.core.roster import Roster
 from clawgroups.services.dependants import Told
+
+NOBODY: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,23 +224,29 @@ def _given(due: Sequence[TaskView], situation: Situation) -> list[Step]:
 
 def need_of(task: TaskView) -> Need:
     """What a task asks of a member, from its skills and what happened to it before."""
+    brief = task.brief
     return Need(
         skills=task.skills,
-        preferred=_id_or_none(task.brief.get("preferred")),
-        failed=frozenset(UUID(e["member"]) for e in task.brief.get("dead_ends", []) if _is_id(e.get("member"))),
-        refused=frozenset(UUID(m) for m in task.brief.get("refused", []) if _is_id(m)),
+        preferred=_id_or_none(brief.get("preferred")),
+        failed=_members([end.get("member") for end in brief.get("dead_ends", ())]),
+        refused=_members(brief.get("refused")),
         authors=task.authors,
         by_rules=task.by_rules,
-        only=_id_or_none(task.brief.get("only")),
+        only=_id_or_none(brief.get("only")),
         proposed=task.proposed,
         proposal=task.proposal,
         warm=task.warm,
         # What was made by others is reviewed with fresh eyes.
-        knows=frozenset() if "review" in task.skills else task.knows,
-        asked=frozenset(UUID(m) for m in task.brief.get("asked", []) if _is_id(m)),
+        knows=NOBODY if "review" in task.skills else task.knows,
+        asked=_members(brief.get("asked")),
         learned=task.learned,
         last_try=task.tries == MAX_TRIES - 1,
     )
+
+
+def _members(said: Iterable[object] | None) -> frozenset[UUID]:
+    # Nobody, nearly always, and hundreds of tasks are asked in each round.
+    return frozenset(UUID(str(one)) for one in said if _is_id(one)) if said else NOBODY
 
 
 def _id_or_none(text: object) -> UUID | None:

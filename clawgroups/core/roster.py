@@ -61,6 +61,7 @@ class Roster:
         self._with: dict[str, tuple[Numbers, Flags, Numbers]] = {}
         self._fits: dict[tuple[str, ...], _Fit] = {}
         self._now: dict[tuple[str, ...], Numbers] = {}
+        self._whose: dict[tuple[str, ...], tuple[bool, bool]] = {}
 
     def best(self, need: Need) -> Match | None:
         """Whom a task would go to, were it the only one; None when nobody can take it now."""
@@ -97,12 +98,25 @@ class Roster:
 
     def anybody(self, need: Need) -> bool:
         """Whether somebody can do it, be it later, with a free session: only waiting is needed."""
-        return bool(self._able(need).any())
+        return self._who(need)[0]
 
     def only_people(self, need: Need) -> bool:
         """Whether somebody can do it with a free hand, and nobody of those is an agent."""
+        return self._who(need)[1]
+
+    def _who(self, need: Need) -> tuple[bool, bool]:
+        """The answers to both, kept for those that skills alone decide: nearly all of those that wait."""
+        if need.only or _barred(need):
+            return self._whoever(need)
+        known = self._whose.get(need.skills)
+        if known is None:
+            known = self._whose[need.skills] = self._whoever(need)
+        return known
+
+    def _whoever(self, need: Need) -> tuple[bool, bool]:
         able = self._able(need)
-        return bool(able.any()) and not (able & ~self._persons).any()
+        anybody = bool(able.any())
+        return anybody, anybody and not (able & ~self._persons).any()
 
     def take(self, member_id: UUID) -> None:
         """One of this member's sessions is used."""
@@ -198,7 +212,7 @@ class Roster:
     def _able(self, need: Need) -> Flags:
         """Who could take it with a free session."""
         able = self._fit(need.skills).able
-        barred = need.refused | need.authors | need.by_rules | need.asked
+        barred = _barred(need)
         if need.only:
             able = np.zeros_like(able)
             for number in self._places({need.only}):
@@ -242,6 +256,11 @@ class Roster:
             edges = np.array([edge(tally) if tally else 0.0 for tally in records], dtype=np.float64)
             known = self._with[skill] = levels, has, edges
         return known
+
+
+def _barred(need: Need) -> frozenset[UUID]:
+    """Who cannot get it, whatever their skills."""
+    return need.refused | need.authors | need.by_rules | need.asked
 
 
 def _told(need: Need) -> Iterator[tuple[UUID, float]]:

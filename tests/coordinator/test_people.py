@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -17,11 +19,12 @@ from clawgroups.coordinator.loop import take_turn
 from clawgroups.coordinator.situation import situation_of
 from clawgroups.core.errors import Conflict
 from clawgroups.core.record import Tally
-from clawgroups.models import Attempt, Member, Run, Session, Task
+from clawgroups.models import Attempt, Dependency, Member, Run, Session, Task
 from clawgroups.reactions import react
 from clawgroups.services import agents, handback, members, rests, runs, takeover
 from clawgroups.services.asking import decline_task
 from clawgroups.services.perform import perform
+from clawgroups.services.review import accept_task
 from clawgroups.services.sweep import sweep
 from tests.conftest import Team
 
@@ -285,6 +288,27 @@ def test_who_did_what_a_task_builds_on_knows_it_and_reviews_with_fresh_eyes(team
     review = Task.objects.get(run=run, key="c")
     assert review.assignee == team.seat("judge")
     assert [part["name"] for part in review.match["chosen"]["parts"]] == ["skill", "record", "load", "cost"]
+
+
+def test_whose_work_a_task_builds_on_is_asked_anew_once_the_plan_is_another(team: Team) -> None:
+    run = team.run(
+        [
+            {"key": "a", "title": "A", "skills": ["writing"], "acceptance": ["not_empty"]},
+            {"key": "b", "title": "B", "skills": ["review"]},
+        ]
+    )
+    first, review = Task.objects.get(run=run, key="a"), Task.objects.get(run=run, key="b")
+    team.try_once(first, {"stopReason": "end_turn"}, text="Done")
+    perform(accept_task, first.pk, actor=team.actor("ada"))
+
+    def authors() -> frozenset[UUID]:
+        situation = situation_of(Run.objects.select_related("workspace").get(pk=run.pk), timezone.now())
+        return next(task.authors for task in situation.tasks if task.id == review.pk)
+
+    assert authors() == frozenset()
+    Dependency.objects.create(task=review, parent=first)
+    Run.objects.filter(pk=run.pk).update(plan_version=F("plan_version") + 1)
+    assert authors() == {team.seat("scribe").pk}
 
 
 def test_a_round_asks_as_many_questions_for_many_members_and_tasks_as_for_few(team: Team) -> None:
