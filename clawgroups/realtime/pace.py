@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Pace:
     """Seconds, entries and frames."""
 
-    tick: float = 0.02  # entries within it leave as one frame
+    tick: float = 0.05  # entries within it leave as one frame
     draw: float = 0.2  # between two looks at what pages show
     look: float = 5.0  # a reader looks at the head by itself: a hint may be lost
     head: float = 15.0  # the head is repeated, so that a client knows what it missed

@@ -28,7 +28,7 @@ _spared: ContextVar[BaseDatabaseWrapper | None] = ContextVar("spared", default=N
 
 TRIES = 3
 GIVE_WAY = 1.0  # seconds that a lane gives way to another for, from when that has begun
-AT_ONCE = 0.07  # seconds for which it does not: what is over so soon shall keep nobody waiting
+AT_ONCE = 0.05  # seconds for which it does not: what is over so soon shall keep nobody waiting
 EACH = 0.1  # seconds that each read of a lane gives way for at most, where it is to be slowed down
 
 
