@@ -8,6 +8,7 @@
     stories   outside scripts against a real `up`, whose processes are killed in some of them
     bench     each benchmark of the product and each floor once, small: whether it is right, never how fast it is
     browser   a real Chromium against a real `up`
+    walks     the same, from the first page to a result
 
 and, where it is asked for by name (`claw test sqlite`):
 
@@ -55,6 +56,7 @@ CHAOS = tuple(
         "standing",
     )
 )
+WALKS = tuple(f"tests/browser/test_{name}.py" for name in ("goal_to_report", "strangers_walk", "without_script"))
 APART = tuple(f"--ignore=tests/{folder}" for folder in ("browser", "stories", "model"))
 # Races are proven on PostgreSQL, by the stage of the services: SQLite has one writer.
 RACES = "--ignore-glob=tests/services/test_*_races.py"
@@ -141,13 +143,21 @@ def bench(run: Run) -> None:
 
 
 def in_browser(run: Run) -> None:
+    _browse(run, "browser", "tests/browser", *(f"--ignore={file}" for file in WALKS))
+
+
+def walks(run: Run) -> None:
+    _browse(run, "walks", *WALKS)
+
+
+def _browse(run: Run, name: str, *tests: str) -> None:
     found = browser.find_or_install()
     if found is None:
-        print("The browser tests need Chromium: install it and run them again (`claw test browser`).", flush=True)
+        print(f"The browser tests need Chromium: install it and run them again (`claw test {name}`).", flush=True)
         run.results.check(ok=False)
         return
     plugins = ("-p", "no:asyncio", "-p", "tests.run.without_asyncio")
-    run.pytest("browser", *plugins, "tests/browser", CHROMIUM=found, DJANGO_ALLOW_ASYNC_UNSAFE="1", **run.prepared)
+    run.pytest(name, *plugins, *tests, CHROMIUM=found, DJANGO_ALLOW_ASYNC_UNSAFE="1", **run.prepared)
 
 
 STAGES: dict[str, Callable[[Run], None]] = {
@@ -160,6 +170,7 @@ STAGES: dict[str, Callable[[Run], None]] = {
     "stories": stories,
     "bench": bench,
     "browser": in_browser,
+    "walks": walks,
 }
 
 
@@ -168,7 +179,7 @@ BY_NAME = ("sqlite",)
 # Two halves, each beside the other. What has one core only, and is not asked how fast, runs beside those that need
 # every core; nobody who waits for an answer in time does, and what comes at last mostly waits.
 FIRST = (("unit", "services"), ("lint", "types", "bench"))
-AT_LAST = (("chaos", "stories"), ("browser",))
+AT_LAST = (("chaos", "stories", "walks"), ("browser",))
 
 
 def terminated(_number: int, _frame: FrameType | None) -> None:
