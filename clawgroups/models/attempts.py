@@ -17,7 +17,7 @@ class Attempt(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="attempts")
-    task = models.ForeignKey(Task, models.CASCADE, related_name="attempts", db_index=False)  # see 0030
+    task = models.ForeignKey(Task, models.CASCADE, related_name="attempts")
     member = models.ForeignKey(Member, models.PROTECT, related_name="attempts")
     number = models.PositiveSmallIntegerField()
     epoch = models.PositiveIntegerField()
