@@ -36,7 +36,9 @@ MAX_STEPS = 100  # of a round: what comes up meanwhile, results above all, shall
 SIDE_BY_SIDE = 50  # steps that are under way at once, and so are committed together
 FEW = 8
 _ready: Planned[UUID] = Planned(
-    lambda run_id: Task.objects.filter(run_id=run_id, state="ready").order_by().values_list("pk", flat=True)[:1]
+    lambda run_id: (
+        Task.objects.filter(run_id=run_id, state="ready", paused="").order_by().values_list("pk", flat=True)[:1]
+    )
 )
 
 
@@ -109,7 +111,7 @@ def _round(turn: _Turn) -> bool:
         give_up(turn.run_id, fault, situation.asked_by)
         return False
     untold = turn.missed or len(steps) > MAX_STEPS or any(isinstance(step, Adopt | Tell) for step in steps)
-    return bool(steps) and (untold or situation.state != "running" or turn.set_free(steps))
+    return bool(steps) and (untold or situation.state != "running" or turn.set_free(steps, situation))
 
 
 def _parts(turn: _Turn, steps: Sequence[Step]) -> list[list[Step]]:
@@ -197,11 +199,12 @@ class _Turn:
             self.lost = not commit.wait(noted).applied
         return not self.lost
 
-    def set_free(self, steps: Sequence[Step]) -> bool:
+    def set_free(self, steps: Sequence[Step], situation: Situation) -> bool:
         """Whether results were judged, for the first time in this turn, and tasks now wait to be given out."""
         judged = not self._judged and any(isinstance(step, Review) for step in steps)
         self._judged |= judged
-        return judged and _ready.first(self.run_id) is not None
+        rests = situation.paused or situation.used_up
+        return judged and not rests and _ready.first(self.run_id) is not None
 
     def forget(self) -> None:
         """What it died at is in a person's hands now."""

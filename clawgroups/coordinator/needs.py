@@ -59,11 +59,11 @@ def _opened(mine: QuerySet[Task]) -> QuerySet[Session, tuple[UUID, UUID]]:
 
 _before_each: Planned[tuple[UUID, UUID]] = Planned(_before)
 _opened_in_run = Planned(lambda run_id: _opened(open_tasks(run_id)))
-_before_of: dict[tuple[UUID, int], dict[UUID, Members]] = {}
+_before_of: dict[tuple[UUID, int, int], dict[tuple[UUID, int], Members]] = {}
 
 
-def surroundings_of_run(run: Run, tasks: Collection[UUID], kinds: Collection[str], now: datetime) -> Surroundings:
-    """Those of a run's open tasks, which are of these `kinds`: in as many queries however many they are."""
+def surroundings_of_run(run: Run, tasks: Mapping[UUID, int], kinds: Collection[str], now: datetime) -> Surroundings:
+    """Those of a run's open tasks, given with their epochs, of these `kinds`: as many queries however many."""
     return _surroundings(_authors(run, tasks), _opened_in_run(run.pk), run.workspace_id, now, kinds)
 
 
@@ -85,20 +85,21 @@ def _surroundings(
     return Surroundings(authors, _by_task(opened), choices_of(workspace_id, now), frozenset(by_rules))
 
 
-def _authors(run: Run, tasks: Iterable[UUID]) -> Mapping[UUID, Members]:
-    """Who did what these open tasks depend on: kept, as all of that is done, until the plan is another one."""
-    key = run.pk, run.plan_version
+def _authors(run: Run, tasks: Mapping[UUID, int]) -> Mapping[UUID, Members]:
+    """Who did what these open tasks depend on. All of that is done, so it is kept until the plan is another one, or the
+    task has another epoch: one that was split depends on its parts."""
+    key = run.pk, run.workspace.generation, run.plan_version
     known = _before_of.get(key)
     if known is None:
         for old in list(_before_of)[: len(_before_of) - MOST_RUNS + 1]:
             _before_of.pop(old, None)
         known = _before_of[key] = {}
-    new = [task for task in tasks if task not in known]
+    new = [task for task in tasks.items() if task not in known]
     for at in range(0, len(new), MOST_ASKED):
         some = new[at : at + MOST_ASKED]
-        found = _by_task(_before_each(some))
-        known.update((task, found.get(task, frozenset())) for task in some)
-    return known
+        found = _by_task(_before_each([task for task, _ in some]))
+        known.update((task, found.get(task[0], frozenset())) for task in some)
+    return {task: known[task, epoch] for task, epoch in tasks.items()}
 
 
 def choices_of(workspace_id: UUID, now: datetime) -> tuple[Chosen, ...]:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 MOST = 4096
-LONGEST = 1000  # characters of a text that is kept
+LONGEST = 4000  # characters of a text that is kept
 
 
 def parsed(text: str) -> Any:

@@ -237,7 +237,7 @@ def _rows(run_id: UUID) -> list[Row]:
 def _tasks(run: Run, now: datetime) -> list[TaskView]:
     rows = _rows(run.pk)
     late_ones = late.adoptable_of(set(_with_late(run.pk)))
-    around = surroundings_of_run(run, [task.pk for task in rows], {task.kind for task in rows}, now)
+    around = surroundings_of_run(run, {task.pk: task.epoch for task in rows}, {task.kind for task in rows}, now)
     return [view_of(task, around, late_ones[task.pk].pk if task.pk in late_ones else None) for task in rows]
 
 

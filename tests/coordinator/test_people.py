@@ -24,9 +24,11 @@ from clawgroups.reactions import react
 from clawgroups.services import agents, handback, members, rests, runs, takeover
 from clawgroups.services.asking import decline_task
 from clawgroups.services.perform import perform
-from clawgroups.services.review import accept_task
+from clawgroups.services.regenerate import regenerate_task
 from clawgroups.services.sweep import sweep
 from tests.conftest import Team
+from tests.services.test_regenerate import PARTS, used_up
+from tests.services.test_regenerate import done as done_by
 
 pytestmark = pytest.mark.django_db
 
@@ -290,6 +292,12 @@ def test_who_did_what_a_task_builds_on_knows_it_and_reviews_with_fresh_eyes(team
     assert [part["name"] for part in review.match["chosen"]["parts"]] == ["skill", "record", "load", "cost"]
 
 
+def builds_on(task: Task) -> frozenset[UUID]:
+    """Whose work it builds on, as the coordinator sees it."""
+    situation = situation_of(Run.objects.select_related("workspace").get(pk=task.run_id), timezone.now())
+    return next(one.knows for one in situation.tasks if one.id == task.pk)
+
+
 def test_whose_work_a_task_builds_on_is_asked_anew_once_the_plan_is_another(team: Team) -> None:
     run = team.run(
         [
@@ -298,17 +306,20 @@ def test_whose_work_a_task_builds_on_is_asked_anew_once_the_plan_is_another(team
         ]
     )
     first, review = Task.objects.get(run=run, key="a"), Task.objects.get(run=run, key="b")
-    team.try_once(first, {"stopReason": "end_turn"}, text="Done")
-    perform(accept_task, first.pk, actor=team.actor("ada"))
-
-    def authors() -> frozenset[UUID]:
-        situation = situation_of(Run.objects.select_related("workspace").get(pk=run.pk), timezone.now())
-        return next(task.authors for task in situation.tasks if task.id == review.pk)
-
-    assert authors() == frozenset()
+    done_by(team, first, "scribe")
+    assert builds_on(review) == frozenset()
     Dependency.objects.create(task=review, parent=first)
     Run.objects.filter(pk=run.pk).update(plan_version=F("plan_version") + 1)
-    assert authors() == {team.seat("scribe").pk}
+    assert builds_on(review) == {team.seat("scribe").pk}
+
+
+def test_a_task_that_was_split_builds_on_the_work_of_those_who_did_its_parts(team: Team) -> None:
+    task = used_up(team)
+    assert builds_on(task) == {team.seat("counter").pk}
+    perform(regenerate_task, task.pk, instructions="Put them together.", parts=PARTS, actor=team.actor("ada"))
+    for part in Task.objects.filter(dependants__task=task).exclude(key="count"):
+        done_by(team, part, "scribe")
+    assert builds_on(task) == {team.seat("counter").pk, team.seat("scribe").pk}
 
 
 def test_a_round_asks_as_many_questions_for_many_members_and_tasks_as_for_few(team: Team) -> None:
