@@ -30,7 +30,7 @@ from uuid import UUID
 import setproctitle
 from django.conf import settings
 from django.db import connections
-from django.template import engines
+from django.template import TemplateSyntaxError, engines
 from django.template.loader import get_template
 from django.urls import reverse
 from django.utils import translation
@@ -60,7 +60,8 @@ def load() -> None:
             translation.gettext("Answer")
     for folder in map(Path, engines["django"].dirs):
         for part in folder.rglob(PARTS):
-            get_template(str(part.relative_to(folder)))
+            with contextlib.suppress(TemplateSyntaxError):  # whoever shows it fails, and is told
+                get_template(str(part.relative_to(folder)))
 
 
 def draw(entries: Sequence[Entry], workspace_id: UUID, kinds: Sequence[str], language: str) -> dict[str, str]:
