@@ -177,7 +177,7 @@ STAGES: dict[str, Callable[[Run], None]] = {
 # What a whole run leaves to whoever asks for it by name.
 BY_NAME = ("sqlite",)
 # Two halves, each beside the other. What has one core only, and is not asked how fast, runs beside those that need
-# every core; nobody who waits for an answer in time does, and what comes at last mostly waits.
+# every core; nobody who waits for an answer in time does, and what comes at last mostly waits (two browsers, too).
 FIRST = (("unit", "services"), ("lint", "types", "bench"))
 AT_LAST = (("chaos", "stories", "walks"), ("browser",))
 
