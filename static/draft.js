@@ -8,7 +8,7 @@
   const editor = () => $(DRAFT);
   const isNew = (el) => el.value !== el.defaultValue;
   const state = (el, is) => (is ? (el.dataset.state = is) : delete el.dataset.state);
-  let timer = 0, since = 0, sent = "";
+  let timer = 0, since = 0, sent = "", taken = null;
 
   // As the server counts: a character outside the first plane is one, not two.
   function fits(el) {
@@ -30,6 +30,8 @@
     const el = editor();
     clearTimeout(timer);
     timer = since = 0;
+    // What a button is taking along, perhaps out of these hands, is not saved behind it.
+    if (el && taken && taken.readyState !== 4) return taken.addEventListener("loadend", () => soon(el), { once: true });
     if (el && isNew(el) && fits(el)) htmx.trigger(el, "save");
     else if (el && !isNew(el) && el.dataset.state === "typing") state(el, "");
   }
@@ -56,7 +58,11 @@
   // A save on its way makes a version that nobody here knows yet: what brings the text along by a button waits for it,
   // or one would be told that one's own words of a second ago are somebody else's.
   let saving = null;
-  addEventListener("htmx:beforeSend", ({ detail }) => detail.requestConfig.elt.matches?.(DRAFT) && (saving = detail.xhr));
+  addEventListener("htmx:beforeSend", ({ detail }) => {
+    const { elt, formData } = detail.requestConfig;
+    if (elt.matches?.(DRAFT)) saving = detail.xhr;
+    else if (elt.closest?.(".hands") && formData?.has("text")) taken = detail.xhr;
+  });
   addEventListener("htmx:confirm", (event) => {
     const { elt, verb, issueRequest } = event.detail;
     if (!saving || saving.readyState === 4 || verb === "get" || elt.matches(DRAFT) || !elt.closest(".hands")) return;

@@ -259,6 +259,30 @@ def test_what_is_finished_while_a_save_is_on_its_way_is_no_second_text(bench: Be
     assert bench.text() == "They want it on Tuesday."
 
 
+def test_what_a_button_took_along_is_not_saved_behind_it(bench: Bench) -> None:
+    page, saves, taken = bench.page, list[str](), list[Route]()
+
+    def keep(route: Route) -> None:
+        taken.append(route)
+
+    page.clock.install()
+    page.reload()
+    page.on("request", lambda request: saves.append(request.url) if request.url.endswith("/draft/") else None)
+    page.route("**/submit/", keep)
+    editor(page).press_sequentially("Tuesday.")
+    page.get_by_role("button", name="Finish it").first.click()
+    until(lambda: page.evaluate("true") and taken, seconds=30, what="the text on its way")
+    page.clock.fast_forward(5_000)
+    page.evaluate("true")  # what was asked for meanwhile is heard
+    assert saves == []
+    taken[0].continue_()
+    expect(page.get_by_text("It is not finished yet.")).to_be_visible()
+    # It stays in these hands, and so it is saved.
+    page.clock.fast_forward(5_000)
+    saved(page, 2)
+    assert bench.text() == "Tuesday."
+
+
 def test_the_lines_are_checked_before_it_is_finished(bench: Bench) -> None:
     page = bench.page
     editor(page).fill("Too short")
