@@ -210,13 +210,14 @@ async def test_pages_hear_on_after_a_fault_in_what_is_done_for_all_of_them(
             raise RuntimeError(name)
 
         monkeypatch.setattr(place, name, fails)
-        head = await read_async(room.say)
-        if name == "_append":
+        # What was begun before comes to its end without a fault.
+        while f"RuntimeError: {name}" not in caplog.text:
             head = await read_async(room.say)
-        while (frame := await client.until("fragments"))["seq"] < head:
-            pass
-        await client.send(type="ack", workspace=str(room.id), seq=frame["seq"])
-        assert f"RuntimeError: {name}" in caplog.text
+            if name == "_append":
+                head = await read_async(room.say)
+            while (frame := await client.until("fragments"))["seq"] < head:
+                pass
+            await client.send(type="ack", workspace=str(room.id), seq=frame["seq"])
 
 
 async def test_a_page_is_brought_the_kinds_that_it_has_a_place_for_and_is_drawn_none_that_nobody_has(

@@ -48,5 +48,12 @@ def test_people_are_found_by_their_numbers(team: Team) -> None:
 
 
 def test_one_statement_serves_lists_of_any_length_on_postgresql(run: Run) -> None:
-    texts = {Task.objects.filter(pk__in=[uuid4() for _ in range(n)]).query.sql_with_params()[0] for n in (1, 2, 3)}
+    texts = {Task.objects.filter(pk__in=[uuid4() for _ in range(n)]).query.sql_with_params()[0] for n in (2, 3, 4)}
     assert len(texts) == (1 if connection.vendor == "postgresql" else 3)
+
+
+def test_a_single_key_is_compared_on_postgresql(run: Run) -> None:
+    (alone,) = keys("b")
+    assert names(pk__in=[alone]) == names(pk__in=[alone, alone]) == ["b"]
+    text = Task.objects.filter(pk__in=[alone]).query.sql_with_params()[0]
+    assert ("ANY" in text, " IN " in text) == (False, connection.vendor != "postgresql")
