@@ -78,11 +78,12 @@ def whole_run(stack: Stack, size: Size, seed: int) -> Row:
     rate = _leg(row, stack, size, "flat out")
     work = size.agents / (STEADY * rate) if size.name == FULL else STEADY_WORK
     row.note(f"steady: {work:.0f} s a task")
-    _leg(row, stack, replace(size, work=work), "steady")
+    # All begin together, and would end together: as many at once as the server has no room for, once more.
+    _leg(row, stack, replace(size, work=work), "steady", role="out_of_step")
     return row
 
 
-def _leg(row: Row, stack: Stack, size: Size, pace: str) -> float:
+def _leg(row: Row, stack: Stack, size: Size, pace: str, *, role: str = "obedient") -> float:
     """One run; tasks a second from the first prompt to its end."""
     rates: list[float] = []
 
@@ -93,7 +94,11 @@ def _leg(row: Row, stack: Stack, size: Size, pace: str) -> float:
         row.verdict.faults += _heard(stack, scene.room, audience)
         rates.append(_measured(row, scene, meter, audience, pace))
 
-    staged(row, stack, size, act)
+    def crew(stack: Stack, room: Room) -> Crew:
+        roles = {one["name"]: role for one in room.agents}
+        return Crew(stack, room.agents, seed=row.seed, work=size.work, roles=roles)
+
+    staged(row, stack, size, act, Stage(crew=crew))
     return rates[0]
 
 

@@ -15,6 +15,8 @@ class Turn(Protocol):
     work: float
     """About how many seconds an honest turn takes."""
     title: str
+    first: bool
+    """Whether its agent was asked nothing before."""
 
     async def say(self, text: str) -> None:
         """A piece of the message."""
@@ -54,6 +56,13 @@ async def obedient(turn: Turn) -> Outcome:
     await asyncio.sleep(pause)
     await turn.say(end)
     return "end_turn"
+
+
+async def out_of_step(turn: Turn) -> Outcome:
+    """Obedient, and somewhere in the midst of its first task: agents that begin together don't end together."""
+    if turn.first:
+        turn.work *= turn.dice.random()
+    return await obedient(turn)
 
 
 async def steady(turn: Turn) -> Outcome:
@@ -129,5 +138,5 @@ async def liar(turn: Turn) -> Outcome:
 DUPLICATOR = "duplicator"
 """Works as `steady` does; whatever it says and that has an identity comes one to three times, in any order."""
 
-PLAYED = (obedient, steady, late, slow, busy, silent, looping, liar)
+PLAYED = (obedient, out_of_step, steady, late, slow, busy, silent, looping, liar)
 ROLES = {role.__name__: role for role in PLAYED} | {DUPLICATOR: steady}

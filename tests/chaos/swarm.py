@@ -53,6 +53,7 @@ class Prompted:
         self.task = str(told.get("task", {}).get("id", ""))
         self.title = str(told.get("task", {}).get("title", ""))
         self.name, self.dice, self.work = agent.name, agent.dice, agent.work
+        self.first = agent.is_new
 
     async def say(self, text: str) -> None:
         content = {"type": "text", "text": text}
@@ -131,6 +132,11 @@ class FakeAgent:
             copy = asyncio.create_task(self._later(line, self.dice.uniform(soonest, latest)))
             self._copies.add(copy)
             copy.add_done_callback(self._copies.discard)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was never prompted."""
+        return not self._turns
 
     def note(self, what: str, **more: Any) -> None:
         self._diary.note(self.name, what, **more)
