@@ -57,7 +57,6 @@ def load() -> None:
     for language, _ in settings.LANGUAGES:
         with translation.override(language):
             reverse("workspaces")
-            translation.gettext("Answer")
     for folder in map(Path, engines["django"].dirs):
         for part in folder.rglob(PARTS):
             with contextlib.suppress(TemplateSyntaxError):  # whoever shows it fails, and is told
