@@ -59,7 +59,7 @@ async def obedient(turn: Turn) -> Outcome:
 
 
 async def out_of_step(turn: Turn) -> Outcome:
-    """Obedient, and somewhere in the midst of its first task: agents that begin together don't end together."""
+    """Obedient; its first task takes a part, by chance, of the usual: agents that begin together don't end together."""
     if turn.first:
         turn.work *= turn.dice.random()
     return await obedient(turn)
