@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bench.environment import Contestant, Figures
@@ -41,12 +41,17 @@ BROADCAST = {
     n: _fan(f"websockets broadcast, {n}", f"{FLOORS}.broadcast_floor", "", "--browsers", n, "--steps", events)
     for n, events in CROWDS.items()
 }
-HUB, HUB_EACH = (
+HUB, HUB_EACH, HUB_UVICORN, HUB_UVICORN_EACH = (
     {
         n: _fan(f"{name}, {n}", f"{PRODUCT}.product_hub", FOLDER, *how, "--browsers", n, "--steps", events)
         for n, events in CROWDS.items()
     }
-    for name, how in (("Claw Groups' hub", ()), ("Claw Groups' hub, a frame each", ("--each",)))
+    for name, how in (
+        ("Claw Groups' hub", ()),
+        ("Claw Groups' hub, a frame each", ("--each",)),
+        ("Claw Groups' hub on uvicorn", ("--uvicorn",)),
+        ("Claw Groups' hub on uvicorn, a frame each", ("--uvicorn", "--each")),
+    )
 )
 RECORDED = {
     n: _fan(f"Claw Groups, recorded, {n} browsers", f"{PRODUCT}.product_fanout", PG, "--browsers", n, "--steps", events)
@@ -56,6 +61,7 @@ GROUP_SEND = _fan("Channels group_send, 100", f"{OTHERS}.group_send", "", "--ste
 FLOOD = ("--mode", "flood", "--steps", 5000)
 FLOOD_BROADCAST = _fan("websockets broadcast, flood", f"{FLOORS}.broadcast_floor", "", *FLOOD)
 FLOOD_HUB = _fan("Claw Groups' hub, flood", f"{PRODUCT}.product_hub", FOLDER, *FLOOD)
+FLOOD_UVICORN = _fan("Claw Groups' hub on uvicorn, flood", f"{PRODUCT}.product_hub", FOLDER, "--uvicorn", *FLOOD)
 FLOOD_DEAF = _fan("Claw Groups' hub, flood, one does not read", f"{PRODUCT}.product_hub", FOLDER, *FLOOD, "--deaf", 1)
 Round = dict[str, Figures]
 """What each contestant, by name, told in one round."""
@@ -115,6 +121,20 @@ def _delivers(ours: Contestant, other: Contestant) -> Callable[[Round], float]:
         return one["delivered"] / one["seconds"]
 
     return lambda found: rate(found[ours.name]) / rate(found[other.name])
+
+
+def _frame_each(where: str, ours: dict[int, Contestant]) -> Iterator[Claim]:
+    for n, one in ours.items():
+        yield Claim("P2", f"delivered/s over broadcast{where}, {n}", _delivers(one, BROADCAST[n]), 0.4, 0.7)
+    yield Claim("P2", f"delivered/s over group_send{where}, 100", _delivers(ours[100], GROUP_SEND), 10, None)
+    cpu = _per(ours[100], BROADCAST[100], "server_us")
+    yield Claim("P2", f"CPU a delivery, over broadcast{where}, 100", cpu, None, 1.5, most=True)
+
+
+def _flooded(where: str, ours: Contestant, cpu: float) -> Iterator[Claim]:
+    yield Claim("P2f", f"p99 in ms{where}", _of(ours, "p99_ms"), 100, 50, most=True)
+    spent = _per(ours, FLOOD_BROADCAST, "server_us")
+    yield Claim("P2f", f"CPU a delivery, over broadcast{where}", spent, 1, cpu, most=True)
 
 
 BENCHES = (
@@ -199,30 +219,20 @@ BENCHES = (
     ),
     Bench(
         "P2",
-        (*BROADCAST.values(), *HUB_EACH.values(), GROUP_SEND),
-        (
-            *(
-                Claim("P2", f"delivered/s over broadcast, {n}", _delivers(HUB_EACH[n], BROADCAST[n]), 0.4, 0.7)
-                for n in CROWDS
-            ),
-            Claim("P2", "delivered/s over group_send, 100", _delivers(HUB_EACH[100], GROUP_SEND), 10, None),
-            Claim(
-                "P2",
-                "CPU a delivery, over broadcast, 100",
-                _per(HUB_EACH[100], BROADCAST[100], "server_us"),
-                None,
-                1.5,
-                most=True,
-            ),
-        ),
+        (*BROADCAST.values(), *HUB_EACH.values(), *HUB_UVICORN_EACH.values(), GROUP_SEND),
+        (*_frame_each("", HUB_EACH), *_frame_each(" on uvicorn", HUB_UVICORN_EACH)),
     ),
     Bench(
         "P2t",
-        (*BROADCAST.values(), *HUB.values()),
+        (*BROADCAST.values(), *HUB.values(), *HUB_UVICORN.values()),
         (
             Claim("P2t", "delivered/s over broadcast, 100", _delivers(HUB[100], BROADCAST[100]), 0.4, None),
             Claim("P2t", "delivered/s over broadcast, 500", _delivers(HUB[500], BROADCAST[500]), 1, None),
             Claim("P2t", "delivered/s over broadcast, 1000", _delivers(HUB[1000], BROADCAST[1000]), 1, 2),
+            *(
+                Claim("P2t", f"delivered/s over broadcast on uvicorn, {n}", _delivers(one, BROADCAST[n]), *limits)
+                for (n, one), limits in zip(HUB_UVICORN.items(), ((0.7, None), (2, None), (2, 5)), strict=True)
+            ),
         ),
     ),
     Bench(
@@ -238,17 +248,10 @@ BENCHES = (
     ),
     Bench(
         "P2f",
-        (FLOOD_BROADCAST, FLOOD_HUB, FLOOD_DEAF),
+        (FLOOD_BROADCAST, FLOOD_HUB, FLOOD_UVICORN, FLOOD_DEAF),
         (
-            Claim("P2f", "p99 in ms", _of(FLOOD_HUB, "p99_ms"), 100, 50, most=True),
-            Claim(
-                "P2f",
-                "CPU a delivery, over broadcast",
-                _per(FLOOD_HUB, FLOOD_BROADCAST, "server_us"),
-                1,
-                0.6,
-                most=True,
-            ),
+            *_flooded("", FLOOD_HUB, 0.6),
+            *_flooded(" on uvicorn", FLOOD_UVICORN, 0.35),
             Claim("P2s", "p99 with one that does not read", _per(FLOOD_DEAF, FLOOD_HUB, "p99_ms"), 1.5, 1.1, most=True),
             Claim(
                 "P2s",

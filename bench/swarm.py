@@ -140,6 +140,7 @@ def arguments(doc: str | None) -> Namespace:
     parser.add_argument("--browsers", type=int, default=100)
     parser.add_argument("--mode", choices=("window", "flood"), default="window")
     parser.add_argument("--each", action="store_true", help="a frame for each event, whatever waits")
+    parser.add_argument("--uvicorn", action="store_true", help="serve the product with uvicorn instead of our Daphne")
     parser.add_argument("--deaf", type=int, default=0, help="so many browsers more that stop reading")
     parser.add_argument("--database", default="", help="a fresh, empty database of its own, or a folder")
     return parser.parse_args()

@@ -1,18 +1,24 @@
-"""Claw Groups' fan-out alone: events handed to the hub of one Daphne, as the floor hands them to its sockets.
+"""Claw Groups' fan-out alone: events handed to the hub of one server, as the floor hands them to its sockets.
 
 What a browser goes through is the product's own: the handshake, the room and its tick, the window and its
-acknowledgements. The journal is a list in memory, so that no database is measured.
+acknowledgements. The journal is a list in memory, so that no database is measured. The server is our Daphne, or uvicorn
+(`--uvicorn`) with the same application.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from argparse import Namespace
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 from unittest import mock
 from uuid import UUID
+
+import uvicorn
 
 from bench.contestants.broadcast_floor import SIZE
 from bench.crew import gathered, installed
@@ -23,6 +29,9 @@ from bench.swarm import arguments, cpu_of, tell
 from tests.run.servers import free_port
 
 KIND = "step.recorded"
+
+Drive = Callable[[int], Awaitable[None]]
+"""What is done with a server that listens on this port."""
 
 
 class Journal:
@@ -61,31 +70,61 @@ class Journal:
 def main() -> None:
     told = arguments(__doc__)
     installed(told.database)
-    # The reactor is made with it, before anything else asks for a loop.
-    from clawgroups.server.daphne import BoundedServer, twisted_loop  # noqa: PLC0415  # isort: skip
+    if not told.uvicorn:
+        # The reactor is made with it, before anything else asks for a loop.
+        import_module("clawgroups.server.daphne")
     from django.contrib.auth.models import User  # noqa: PLC0415  (Django is set up first)
 
     from clawgroups import journal  # noqa: PLC0415
-    from clawgroups.asgi import application  # noqa: PLC0415
-    from clawgroups.server.limits import Limits  # noqa: PLC0415
     from clawgroups.services import people  # noqa: PLC0415
 
     workspace_id = gathered(1).workspace_id
     _, token = people.create_token(User.objects.get(username="owner"), name="bench")
     memory = Journal(workspace_id, journal.head_of(workspace_id))
-    server, port = BoundedServer(application, limits=Limits()), free_port()
-    driving: list[asyncio.Future[None]] = []
 
-    async def drive() -> None:
-        try:
-            await _fan_out(told, memory, Site(port, os.getpid(), token))
-        finally:
-            server.leave()
+    async def drive(port: int) -> None:
+        await _fan_out(told, memory, Site(port, os.getpid(), token))
 
     reads = {name: getattr(memory, name) for name in ("head_of", "entries_after", "read_on")}
     with mock.patch.multiple(journal, **reads):
-        server.run("127.0.0.1", port, ready=lambda: driving.append(asyncio.ensure_future(drive(), loop=twisted_loop)))
+        if told.uvicorn:
+            asyncio.run(_on_uvicorn(drive))
+        else:
+            _on_daphne(drive)
+
+
+def _on_daphne(drive: Drive) -> None:
+    """Serve the product as it is run, until it was driven."""
+    from clawgroups.asgi import application  # noqa: PLC0415  (Django is set up first)
+    from clawgroups.server.daphne import BoundedServer, twisted_loop  # noqa: PLC0415
+    from clawgroups.server.limits import Limits  # noqa: PLC0415
+
+    server, port = BoundedServer(application, limits=Limits()), free_port()
+    driving: list[asyncio.Future[None]] = []
+
+    async def driven() -> None:
+        try:
+            await drive(port)
+        finally:
+            server.leave()
+
+    server.run("127.0.0.1", port, ready=lambda: driving.append(asyncio.ensure_future(driven(), loop=twisted_loop)))
     driving[0].result()
+
+
+async def _on_uvicorn(drive: Drive) -> None:
+    """Serve the product's application with uvicorn, frames left as they are, until it was driven."""
+    from clawgroups.asgi import application  # noqa: PLC0415  (Django is set up first)
+
+    listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    options: dict[str, Any] = {"log_level": "error", "ws": "websockets-sansio", "ws_per_message_deflate": False}
+    server = uvicorn.Server(uvicorn.Config(application, **options))
+    serving = asyncio.create_task(server.serve([listening]))
+    try:
+        await drive(listening.getsockname()[1])
+    finally:
+        server.should_exit = True
+        await serving
 
 
 async def _fan_out(told: Namespace, memory: Journal, server: Site) -> None:

@@ -7,6 +7,7 @@ outcome = wait(future)              # sync doors; async doors: await outcome(fut
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from clawgroups.core.errors import OutcomeUnknown
 
 __all__ = ["Collected", "drain", "inline", "is_open", "outcome", "provided", "reopen", "submit", "wait", "watched"]
 
+log = logging.getLogger(__name__)
 _writer = Writer()
 _inline: list[Collected] = []
 _provided: ContextVar[tuple[Expect, ...]] = ContextVar("provided", default=())
@@ -88,7 +90,8 @@ def watched() -> Iterator[list[Change]]:
 def wait(future: Future[Outcome], timeout: float = 30) -> Outcome:
     """The outcome, for synchronous doors. Raises RuntimeError where an event loop runs.
 
-    Waits no longer than the caller's deadline allows (`core.deadline`), and then raises `OutcomeUnknown`.
+    Waits no longer than the caller's deadline allows (`core.deadline`), and then raises `OutcomeUnknown`; the log says
+    what kept the writer.
     """
     try:
         asyncio.get_running_loop()
@@ -99,6 +102,7 @@ def wait(future: Future[Outcome], timeout: float = 30) -> Outcome:
     try:
         return future.result(deadline.left(timeout))
     except TimeoutError:
+        log.error("a change was not answered in time; the writer is at\n%s", _writer.where())
         raise OutcomeUnknown("The outcome is not known yet. Repeat with the same operation id to learn it.") from None
 
 

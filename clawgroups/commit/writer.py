@@ -6,8 +6,10 @@ import logging
 import os
 import queue
 import random
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -78,6 +80,12 @@ class Writer:
         with self._lock:
             mine = self._pid == os.getpid()
             return not self._closed and not (mine and self._thread is not None and not self._thread.is_alive())
+
+    def where(self) -> str:
+        """Where its thread is at this moment, for the log of who waits for it in vain."""
+        thread = self._thread
+        frame = None if thread is None or thread.ident is None else sys._current_frames().get(thread.ident)
+        return "".join(traceback.format_stack(frame)) if frame is not None else "it has no thread"
 
     def drain(self, timeout: float = 10) -> bool:
         """Commit everything handed over so far, then refuse; False when time ran out before that."""

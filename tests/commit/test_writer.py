@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -276,11 +277,14 @@ def test_waiting_where_an_event_loop_runs_is_refused() -> None:
         asyncio.run(door())
 
 
-def test_a_wait_that_runs_out_says_that_the_outcome_is_unknown(ada: World) -> None:
+def test_a_wait_that_runs_out_says_that_the_outcome_is_unknown_and_the_log_says_what_keeps_the_writer(
+    ada: World, caplog: pytest.LogCaptureFixture
+) -> None:
     with one_batch(ada):
         future = commit.submit(ada.change(operation="k", answer={"n": 1}))
         with pytest.raises(OutcomeUnknown):
             commit.wait(future, 0.01)
+    assert re.search("the writer is at.*in commit_batch.*", caplog.text, re.DOTALL)
     again = done(ada.change(operation="k", answer={"n": 2}))
     assert (again.repeated, again.answer) == (True, {"n": 1})
 
