@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from django.db.models.functions import Cast
 
 from agents.models import Connection, Skill
 from clawgroups.coordinator.history import history_of
-from clawgroups.coordinator.parsed import MOST, parsed
+from clawgroups.coordinator.parsed import parsed
 from clawgroups.core import quotas
 from clawgroups.core.breaker import Breaker, BreakerState
 from clawgroups.core.breaker import read as read_breaker
@@ -28,6 +29,8 @@ from clawgroups.queries import agents_in, seats_of_agents
 from clawgroups.services import budgets, contact
 from clawgroups.services.asking import load_of
 from clawgroups.services.deadlines import timers_of
+
+MOST_AGENTS = 1024  # whose health is kept as it was read last
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,9 @@ _seats_in: Planned[Any] = Planned(
 )
 
 
-@lru_cache(maxsize=MOST)
+@lru_cache(maxsize=MOST_AGENTS)
 def _breaker(state: str, until: datetime | None, health: str) -> Breaker:
-    return read_breaker(state, until, parsed(health))
+    return read_breaker(state, until, json.loads(health))
 
 
 def people_of(workspace_id: UUID) -> list[PersonSeat]:

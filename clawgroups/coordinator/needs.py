@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from clawgroups.coordinator.authors import Authors, Members, by_task
 from clawgroups.core import learning
 from clawgroups.core.learning import Chosen
 from clawgroups.core.match_parts import Learned
@@ -19,9 +20,6 @@ from clawgroups.planned import Planned
 from clawgroups.queries import seats_by_rules
 
 OPEN = ("ready", "stuck", "in_review")
-MOST_ASKED = 4000  # keys in one statement
-MOST_RUNS = 16  # whose tasks' authors are kept
-Members = frozenset[UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +57,18 @@ def _opened(mine: QuerySet[Task]) -> QuerySet[Session, tuple[UUID, UUID]]:
 
 _before_each: Planned[tuple[UUID, UUID]] = Planned(_before)
 _opened_in_run = Planned(lambda run_id: _opened(open_tasks(run_id)))
-_before_of: dict[tuple[UUID, int, int], dict[tuple[UUID, int], Members]] = {}
+_authors = Authors(_before_each)
 
 
 def surroundings_of_run(run: Run, tasks: Mapping[UUID, int], kinds: Collection[str], now: datetime) -> Surroundings:
     """Those of a run's open tasks, given with their epochs, of these `kinds`: as many queries however many."""
-    return _surroundings(_authors(run, tasks), _opened_in_run(run.pk), run.workspace_id, now, kinds)
+    authors = _authors.of((run.pk, run.workspace.generation, run.plan_version), tasks)
+    return _surroundings(authors, _opened_in_run(run.pk), run.workspace_id, now, kinds)
 
 
 def surroundings_of_task(task: Task, now: datetime) -> Surroundings:
     """Those of one task, in whatever state."""
-    authors = _by_task(_before([task.pk]))
+    authors = by_task(_before([task.pk]))
     return _surroundings(authors, _opened(Task.objects.filter(pk=task.pk)), task.workspace_id, now, {task.kind})
 
 
@@ -82,24 +81,7 @@ def _surroundings(
 ) -> Surroundings:
     # Who writes by rules counts only where something has to be written freely.
     by_rules = seats_by_rules(workspace_id).values_list("pk", flat=True) if PROSE in kinds else ()
-    return Surroundings(authors, _by_task(opened), choices_of(workspace_id, now), frozenset(by_rules))
-
-
-def _authors(run: Run, tasks: Mapping[UUID, int]) -> Mapping[UUID, Members]:
-    """Who did what these open tasks depend on. All of that is done, so it is kept until the plan is another one, or the
-    task has another epoch: one that was split depends on its parts."""
-    key = run.pk, run.workspace.generation, run.plan_version
-    known = _before_of.get(key)
-    if known is None:
-        for old in list(_before_of)[: len(_before_of) - MOST_RUNS + 1]:
-            _before_of.pop(old, None)
-        known = _before_of[key] = {}
-    new = [task for task in tasks.items() if task not in known]
-    for at in range(0, len(new), MOST_ASKED):
-        some = new[at : at + MOST_ASKED]
-        found = _by_task(_before_each([task for task, _ in some]))
-        known.update((task, found.get(task[0], frozenset())) for task in some)
-    return {task: known[task, epoch] for task, epoch in tasks.items()}
+    return Surroundings(authors, by_task(opened), choices_of(workspace_id, now), frozenset(by_rules))
 
 
 def choices_of(workspace_id: UUID, now: datetime) -> tuple[Chosen, ...]:
@@ -121,10 +103,3 @@ _choices: Planned[Any] = Planned(
         ]
     )
 )
-
-
-def _by_task(pairs: Iterable[tuple[UUID, UUID]]) -> dict[UUID, Members]:
-    found: dict[UUID, set[UUID]] = {}
-    for task_id, member_id in pairs:
-        found.setdefault(task_id, set()).add(member_id)
-    return {task_id: frozenset(members) for task_id, members in found.items()}
