@@ -194,7 +194,7 @@ class _Sender:
     """One thread that publishes hints and job messages, so that no writer waits for Redis."""
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self._queue: queue.Queue[Item] = queue.Queue()
         self._pid = 0
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._begin_anew)
@@ -207,12 +207,12 @@ class _Sender:
             return
         with self._lock:
             if self._pid != os.getpid():
-                self._pid, self._queue = os.getpid(), queue.SimpleQueue()
+                self._pid, self._queue = os.getpid(), queue.Queue()
                 threading.Thread(target=self._run, args=(self._queue,), name="bus-sender", daemon=True).start()
         if self._queue.qsize() < MOST_WAITING:
             self._queue.put(item)
 
-    def _run(self, waiting: queue.SimpleQueue[Item]) -> None:
+    def _run(self, waiting: queue.Queue[Item]) -> None:
         connection, jobs = client(), Jobs()
         while True:
             items = _drain(waiting, jobs.wait(time.monotonic()))
@@ -230,7 +230,7 @@ class _Sender:
                 log.warning("hints not sent, readers will look by themselves: %s", lost)
 
 
-def _drain(waiting: queue.SimpleQueue[Item], timeout: float | None) -> list[Item]:
+def _drain(waiting: queue.Queue[Item], timeout: float | None) -> list[Item]:
     """What waits; nothing at all after `timeout` seconds (None: something has to come)."""
     items: list[Item] = []
     try:

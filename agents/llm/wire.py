@@ -32,7 +32,7 @@ class Exchange:
     def __init__(self, endpoint: Endpoint, path: str, body: Mapping[str, Any] | None, *, streams: bool = False) -> None:
         self._endpoint, self._path, self._body, self._streams = endpoint, path, body, streams
         self._url = address(endpoint)
-        self._pieces: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._pieces: queue.Queue[Any] = queue.Queue()
         self._guard = threading.Lock()
         self._sockets: list[socket.socket] = []
         self._left = False

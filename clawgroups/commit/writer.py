@@ -144,10 +144,23 @@ def _collect(waiting: queue.SimpleQueue[Waiting | None]) -> tuple[list[Waiting],
         if len(batch) >= MAX_BATCH:
             return batch, False
         try:
-            item = waiting.get(timeout=PAUSE) if time.monotonic() < until else waiting.get_nowait()
+            item = _another(waiting, until)
         except queue.Empty:
             return batch, False
     return batch, True
+
+
+def _another(waiting: queue.SimpleQueue[Waiting | None], until: float) -> Waiting | None:
+    """What else waits; before `until`, also after a pause. Raises queue.Empty."""
+    try:
+        return waiting.get_nowait()
+    except queue.Empty:
+        if time.monotonic() >= until:
+            raise
+    # Not get(timeout=PAUSE): up to Python 3.12, a thread that is kept from running for longer than the timeout, in the
+    # middle of that call, then waits without any, for the next change: a lone one was never committed.
+    time.sleep(PAUSE)
+    return waiting.get_nowait()
 
 
 def commit_batch(batch: Sequence[Waiting]) -> None:
@@ -235,6 +248,7 @@ def _apply_patiently(changes: Sequence[Change]) -> Applied:
             return apply(changes)
         except InDoubt as lost:
             doubt = lost
+            log.warning("the connection was lost while a batch of %d was committed", len(changes))
         except (OperationalError, InterfaceError) as fault:
             if not faults.passes(fault):
                 raise

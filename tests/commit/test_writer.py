@@ -23,6 +23,7 @@ from tests.commit.process import parent_done
 from tests.commit.support import PATIENCE, TASK, WORKSPACE, World, done, one_batch, some_id, world
 
 pytestmark = pytest.mark.django_db(transaction=True)
+YES = Outcome(True)
 
 
 def together(count: int, work: Callable[[int], None]) -> None:
@@ -287,6 +288,17 @@ def test_a_wait_that_runs_out_says_that_the_outcome_is_unknown_and_the_log_says_
     assert re.search("the writer is at.*in commit_batch.*", caplog.text, re.DOTALL)
     again = done(ada.change(operation="k", answer={"n": 2}))
     assert (again.repeated, again.answer) == (True, {"n": 1})
+
+
+def test_a_lone_change_does_not_wait_for_the_next_one(ada: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    # In so short a pause the machine keeps the writer from running every few thousand times, as it does in a long one
+    # once in many more.
+    monkeypatch.setattr(writer_module, "PAUSE", 1e-6)
+    monkeypatch.setattr(writer_module, "commit_batch", lambda batch: [one.future.set_result(YES) for one in batch])
+    own, change = Writer(), ada.change()
+    for _ in range(8_000):
+        assert commit.wait(own.submit(change), PATIENCE) is YES
+    assert own.drain(PATIENCE)
 
 
 def test_first_submits_of_many_threads_start_one_thread(ada: World) -> None:
