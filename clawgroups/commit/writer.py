@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
 import random
 import sys
 import threading
@@ -13,6 +12,7 @@ import traceback
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue  # noqa: TID251  (never waited on with a timeout here)
 
 from django.db import IntegrityError, InterfaceError, OperationalError, connections
 
@@ -57,7 +57,7 @@ class Writer:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pid = 0
-        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closed = False
         os.register_at_fork(after_in_child=self._begin_anew)
@@ -114,12 +114,12 @@ class Writer:
     def _start(self) -> None:
         """Start the thread of this process; one that died leaves its queue to the next."""
         if self._pid != os.getpid():
-            self._queue = queue.SimpleQueue()
+            self._queue = SimpleQueue()
         self._thread = threading.Thread(target=self._run, args=(self._queue,), name="writer", daemon=True)
         self._thread.start()
         self._pid = os.getpid()
 
-    def _run(self, waiting: queue.SimpleQueue[Waiting | None]) -> None:
+    def _run(self, waiting: SimpleQueue[Waiting | None]) -> None:
         while True:
             batch, last = _collect(waiting)
             try:
@@ -134,7 +134,7 @@ class Writer:
                 return
 
 
-def _collect(waiting: queue.SimpleQueue[Waiting | None]) -> tuple[list[Waiting], bool]:
+def _collect(waiting: SimpleQueue[Waiting | None]) -> tuple[list[Waiting], bool]:
     """What waits, and what follows upon it without a pause; whether it is the last."""
     batch: list[Waiting] = []
     item = waiting.get()
@@ -145,16 +145,16 @@ def _collect(waiting: queue.SimpleQueue[Waiting | None]) -> tuple[list[Waiting],
             return batch, False
         try:
             item = _another(waiting, until)
-        except queue.Empty:
+        except Empty:
             return batch, False
     return batch, True
 
 
-def _another(waiting: queue.SimpleQueue[Waiting | None], until: float) -> Waiting | None:
-    """What else waits; before `until`, also after a pause. Raises queue.Empty."""
+def _another(waiting: SimpleQueue[Waiting | None], until: float) -> Waiting | None:
+    """What else waits; before `until`, also after a pause. Raises Empty."""
     try:
         return waiting.get_nowait()
-    except queue.Empty:
+    except Empty:
         if time.monotonic() >= until:
             raise
     # Not get(timeout=PAUSE): up to Python 3.12, a thread that is kept from running for longer than the timeout, in the
