@@ -84,7 +84,7 @@ class Room:
         self._catching_up = asyncio.Lock()
         self._readers: set[Reader] = set()
         self._loop = asyncio.get_running_loop()
-        self._hinted, self._fresh = asyncio.Event(), asyncio.Event()
+        self._hinted, self._fresh, self._full = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._leave = bus.subscribe(bus.workspace_topic(workspace_id), self._on_hint)
         self._tasks = [
             asyncio.create_task(self._run(), name=f"room {workspace_id}"),
@@ -107,6 +107,8 @@ class Room:
     def _note(self, value: Any) -> None:
         if not isinstance(value, int) or value > self.head:
             self._hinted.set()
+        if isinstance(value, int) and value - self.head >= self.pace.full:
+            self._full.set()
 
     def stands_in(self, generation: int) -> None:
         """Somebody who has just looked found the journal in this generation: after a restore, the room looks, too."""
@@ -125,9 +127,9 @@ class Room:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hinted.wait(), self.pace.look)
-            # Hints that come within a tick of the last flush are joined; after a quiet tick there is no wait.
-            await asyncio.sleep(max(0.0, flushed + max(self.pace.tick, took) - self._loop.time()))
+            await self._rest(flushed, took)
             self._hinted.clear()
+            self._full.clear()
             began = self._loop.time()
             try:
                 await self._advance()
@@ -139,6 +141,14 @@ class Room:
                 told = flushed
                 self._pages.tidy()
                 self._tell_head()
+
+    async def _rest(self, flushed: float, took: float) -> None:
+        """Join what comes within a tick of the last flush, or within a shorter one if it is much."""
+        await asyncio.sleep(max(0.0, flushed + max(min(self.pace.soon, self.pace.tick), took) - self._loop.time()))
+        left = flushed + self.pace.tick - self._loop.time()
+        if left > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._full.wait(), left)
 
     async def _open(self) -> None:
         head = await read_shared(journal.head_of, self.workspace_id)

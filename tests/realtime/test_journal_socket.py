@@ -87,6 +87,20 @@ async def test_after_a_restore_whoever_comes_first_tells_the_room_which_journal_
         assert told["seq"] == await read_async(room.head)
 
 
+async def test_entries_that_are_many_do_not_wait_for_the_end_of_the_tick(
+    room: Room, connect: Connect, hub: Hub
+) -> None:
+    hub.pace.tick, hub.pace.full = 3600, 5
+    before = await read_async(room.head)
+    client = connect(path_of(room, f"generation=1&after={before}"), room.bob.bearer)
+    await client.open()
+    await client.take()
+    await read_async(room.say, 4)
+    assert await client.quiet()
+    head = await read_async(room.say)
+    assert len(await client.entries(head)) == 5
+
+
 async def test_a_gap_that_is_too_long_gets_a_snapshot(room: Room, connect: Connect, hub: Hub) -> None:
     hub.pace.gap = 5
     await read_async(room.say, 6)
