@@ -158,7 +158,7 @@ def _another(waiting: SimpleQueue[Waiting | None], until: float) -> Waiting | No
         if time.monotonic() >= until:
             raise
     # Not get(timeout=PAUSE): up to Python 3.12, a thread that is kept from running for longer than the timeout, in the
-    # middle of that call, then waits without any, for the next change: a lone one was never committed.
+    # middle of that call, then waits without any: what is in hand would be committed when another change comes.
     time.sleep(PAUSE)
     return waiting.get_nowait()
 

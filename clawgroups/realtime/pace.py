@@ -10,8 +10,8 @@ class Pace:
     """Seconds, entries and frames."""
 
     tick: float = 0.05  # entries within it leave as one frame
-    soon: float = 0.01  # the same where so many wait:
-    full: int = 16
+    soon: float = 0.01  # the same where `full` of them wait, or more
+    full: int = 16  # entries that are worth a frame of their own
     draw: float = 0.2  # between two looks at what pages show
     look: float = 5.0  # a reader looks at the head by itself: a hint may be lost
     head: float = 15.0  # the head is repeated, so that a client knows what it missed
