@@ -63,7 +63,7 @@
   // The item that keys act on: the one with the focus, and no other. Right after it has come there by itself, a key that
   // was meant for the one before does nothing.
   const current = () => itemOf(document.activeElement);
-  let arrived = 0;
+  let arrived = -Infinity;
   function go(el, byItself) {
     if (!el) return;
     el.focus({ preventScroll: true });
