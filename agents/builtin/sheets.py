@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import warnings
 import zipfile
@@ -9,11 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
-from typing import Any
-
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
+from typing import IO, Any
 
 from agents.builtin.failures import TableError
 
@@ -34,23 +33,25 @@ class Page:
 def spool(path: Path, name: str, folder: Path, check: Callable[[], None]) -> list[Page]:
     """Copy every sheet that holds anything into `folder`; raises `TableError` when the file is no workbook."""
     _refuse_bomb(path, name)
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    except (InvalidFileException, KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
-        raise TableError(
-            f"{name} is not a workbook that can be read ({error}). Save it again as XLSX, or as CSV."
-        ) from error
-    try:
+    with path.open("rb") as content, contextlib.closing(_book(content, name)) as book:
         pages = []
         for number, sheet in enumerate(book.worksheets):
             target = folder / f"{number}.csv"
             if _copy(sheet, target, check):
                 pages.append(Page(sheet.title, target))
-        if not pages:
-            raise TableError(f"{name} has only empty sheets. Send the file again, or choose another one.")
-        return pages
-    finally:
-        book.close()
+    if not pages:
+        raise TableError(f"{name} has only empty sheets. Send the file again, or choose another one.")
+    return pages
+
+
+def _book(content: IO[bytes], name: str) -> Any:
+    """The workbook, to be read row by row. What reads it takes 15 MiB, and is loaded with the first one."""
+    try:
+        return import_module("openpyxl").load_workbook(content, read_only=True, data_only=True, keep_links=False)
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise TableError(
+            f"{name} is not a workbook that can be read ({error}). Save it again as XLSX, or as CSV."
+        ) from error
 
 
 def _refuse_bomb(path: Path, name: str) -> None:

@@ -11,7 +11,7 @@ PHRASES = frozenset(
     {
         "core/acceptance", "core/board_moves", "core/breaker", "core/clocks", "core/failures", "core/match_parts",
         "core/matching", "core/plan_words", "core/sentences", "core/telling", "core/timers", "fragments/tasks",
-        "permissions", "services/checks", "services/takeable",
+        "permissions", "services/checks", "services/file_checks", "services/takeable",
     }
 )  # fmt: skip
 # Whose plans and templates are the product's own: the titles, instructions and goals, and why they are so.

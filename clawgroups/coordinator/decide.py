@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from clawgroups.coordinator.situation import Situation, TaskView
+from clawgroups.coordinator.situation import Situation, TaskView, need_of
 from clawgroups.core.failures import FOR_A_PERSON
 from clawgroups.core.matching import (
     ASKED,
@@ -25,8 +25,6 @@ from clawgroups.core.matching import (
 from clawgroups.core.retries import MAX_REGENERATED, MAX_TRIES
 from clawgroups.core.roster import Roster
 from clawgroups.services.dependants import Told
-
-NOBODY: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,41 +218,6 @@ def _given(due: Sequence[TaskView], situation: Situation) -> list[Step]:
     told = [(task, need) for task, need in waiting if not roster.anybody(need) or roster.only_people(need)]
     explained = (_explain(task, need, roster, situation) for task, need in told)
     return [*steps, *(step for step in explained if step is not None)]
-
-
-def need_of(task: TaskView) -> Need:
-    """What a task asks of a member, from its skills and what happened to it before."""
-    brief = task.brief
-    return Need(
-        skills=task.skills,
-        preferred=_id_or_none(brief.get("preferred")),
-        failed=_members([end.get("member") for end in brief.get("dead_ends", ())]),
-        refused=_members(brief.get("refused")),
-        authors=task.authors,
-        by_rules=task.by_rules,
-        only=_id_or_none(brief.get("only")),
-        proposed=task.proposed,
-        proposal=task.proposal,
-        warm=task.warm,
-        # What was made by others is reviewed with fresh eyes.
-        knows=NOBODY if "review" in task.skills else task.knows,
-        asked=_members(brief.get("asked")),
-        learned=task.learned,
-        last_try=task.tries == MAX_TRIES - 1,
-    )
-
-
-def _members(said: Iterable[object] | None) -> frozenset[UUID]:
-    # Nobody, nearly always, and hundreds of tasks are asked in each round.
-    return frozenset(UUID(str(one)) for one in said if _is_id(one)) if said else NOBODY
-
-
-def _id_or_none(text: object) -> UUID | None:
-    return UUID(str(text)) if _is_id(text) else None
-
-
-def _is_id(text: object) -> bool:
-    return isinstance(text, str) and text not in ("", "None")
 
 
 def _owner(agent: Standing, situation: Situation) -> str:

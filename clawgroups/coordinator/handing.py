@@ -11,9 +11,8 @@ from uuid import UUID
 from django.utils import timezone
 
 from clawgroups.coordinator.candidates import candidates_of, people_of, seats_of
-from clawgroups.coordinator.decide import need_of
 from clawgroups.coordinator.needs import surroundings_of_task
-from clawgroups.coordinator.situation import view_of
+from clawgroups.coordinator.situation import need_of, view_of
 from clawgroups.core import deadline
 from clawgroups.core.acceptance import Verdict
 from clawgroups.core.actors import Actor

@@ -6,9 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from clawgroups.coordinator.candidates import candidates_of, people_of, seats_of
-from clawgroups.coordinator.decide import need_of
 from clawgroups.coordinator.needs import surroundings_of_task
-from clawgroups.coordinator.situation import view_of
+from clawgroups.coordinator.situation import need_of, view_of
 from clawgroups.core.matching import Match, rank
 from clawgroups.models import Task
 from clawgroups.queries import asked_now

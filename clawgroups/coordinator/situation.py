@@ -19,15 +19,18 @@ from clawgroups.coordinator.needs import Surroundings, open_tasks, surroundings_
 from clawgroups.coordinator.parsed import parsed
 from clawgroups.core.coordination import read_coordination
 from clawgroups.core.match_parts import Learned
-from clawgroups.core.matching import Candidate
+from clawgroups.core.matching import Candidate, Need
 from clawgroups.core.plan import PROSE
 from clawgroups.core.replan_asked import id_of, read_asked
+from clawgroups.core.retries import MAX_TRIES
 from clawgroups.models import Attempt, Run, Task
 from clawgroups.planned import Planned
 from clawgroups.queries import inputs_of
 from clawgroups.services import agent_judges, budgets, late
 from clawgroups.services.deadlines import name_of
 from clawgroups.services.dependants import Told, to_tell
+
+NOBODY: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,3 +282,38 @@ def _proposal(task: Task | Row) -> str:
     """Why somebody is proposed for it, as the matching says it."""
     reason, by = (str(task.proposal.get(key) or "") for key in ("reason", "by"))
     return f"{by or 'the plan'} proposes it{f': {reason}' if reason else ''}"
+
+
+def need_of(task: TaskView) -> Need:
+    """What a task asks of a member, from its skills and what happened to it before."""
+    brief = task.brief
+    return Need(
+        skills=task.skills,
+        preferred=_id_or_none(brief.get("preferred")),
+        failed=_members([end.get("member") for end in brief.get("dead_ends", ())]),
+        refused=_members(brief.get("refused")),
+        authors=task.authors,
+        by_rules=task.by_rules,
+        only=_id_or_none(brief.get("only")),
+        proposed=task.proposed,
+        proposal=task.proposal,
+        warm=task.warm,
+        # What was made by others is reviewed with fresh eyes.
+        knows=NOBODY if "review" in task.skills else task.knows,
+        asked=_members(brief.get("asked")),
+        learned=task.learned,
+        last_try=task.tries == MAX_TRIES - 1,
+    )
+
+
+def _members(said: Iterable[object] | None) -> frozenset[UUID]:
+    # Nobody, nearly always, and hundreds of tasks are asked in each round.
+    return frozenset(UUID(str(one)) for one in said if _is_id(one)) if said else NOBODY
+
+
+def _id_or_none(text: object) -> UUID | None:
+    return UUID(str(text)) if _is_id(text) else None
+
+
+def _is_id(text: object) -> bool:
+    return isinstance(text, str) and text not in ("", "None")

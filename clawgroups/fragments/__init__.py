@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.template import Engine
 from django.template.loader import get_template
+from django.template.loader_tags import IncludeNode
 
 from clawgroups.fragments import cells, messages, rooms, roster, tasks
 
@@ -54,6 +56,30 @@ FRAGMENTS: dict[str, Fragment] = {
     "seat": Fragment("members/_seat.html", "seat", roster.seats_of, lambda s: f"seats-{s.member.workspace_id}"),
     "fleet_cell": Fragment("runs/views/_cell.html", "cell", cells.cells_of, lambda c: f"fleet-{c.member.workspace_id}"),
 }
+# Templates that show nothing of their own: what they name has changed.
+MARKS = {
+    "task": "tasks/_hint.html",
+    "run": "tasks/_run_hint.html",
+    "seat": "members/_zoom_hint.html",
+    "run_view": "runs/views/_mark.html",
+    "files": "files/_mark.html",
+    "needs": "_needs.html",
+    "work": "_work.html",
+    "unread": "workspaces/_unread.html",
+}
+
+
+def load() -> None:
+    """Load every template that is rendered here, with those that they include by name."""
+    engine, loaded = Engine.get_default(), set[str]()
+    due = [*(fragment.template for fragment in FRAGMENTS.values()), *MARKS.values()]
+    while due:
+        name = due.pop()
+        if name not in loaded:
+            loaded.add(name)
+            nodes = engine.get_template(name).nodelist.get_nodes_by_type(IncludeNode)
+            named = (node.template.var for node in nodes if isinstance(node, IncludeNode))
+            due += [var for var in named if isinstance(var, str)]
 
 
 def pieces(name: str, ids: Iterable[UUID]) -> list[str]:
@@ -79,42 +105,42 @@ def all_pieces(wanted: Mapping[str, Iterable[UUID]]) -> list[str]:
 
 def task_hint(task_id: UUID, version: object) -> str:
     """Tells the page of a task that it must load anew; costs nothing while nobody looks at it."""
-    return get_template("tasks/_hint.html").render({"task_id": task_id, "version": version})
+    return get_template(MARKS["task"]).render({"task_id": task_id, "version": version})
 
 
 def run_hint(run_id: UUID, version: object) -> str:
     """Tells the pages of a run's tasks that they must load anew; costs nothing while nobody looks at one."""
-    return get_template("tasks/_run_hint.html").render({"run_id": run_id, "version": version})
+    return get_template(MARKS["run"]).render({"run_id": run_id, "version": version})
 
 
 def seat_hint(member_id: UUID, version: object) -> str:
     """Tells a page that shows what an agent has in hand that it must load it anew."""
-    return get_template("members/_zoom_hint.html").render({"member_id": member_id, "version": version})
+    return get_template(MARKS["seat"]).render({"member_id": member_id, "version": version})
 
 
 def run_view_mark(run_id: UUID) -> str:
     """Tells a page that shows a view of a run that it must load it anew; costs nothing while nobody looks."""
-    return get_template("runs/views/_mark.html").render({"run_id": run_id})
+    return get_template(MARKS["run_view"]).render({"run_id": run_id})
 
 
 def files_mark(workspace_id: UUID) -> str:
     """Tells a page that shows the files of a workspace that it must load them anew."""
-    return get_template("files/_mark.html").render({"workspace_id": workspace_id})
+    return get_template(MARKS["files"]).render({"workspace_id": workspace_id})
 
 
 def needs_piece(version: object) -> str:
     """Tells a page that what waits for people may have changed."""
-    return get_template("_needs.html").render({"version": version, "oob": "merge"})
+    return get_template(MARKS["needs"]).render({"version": version, "oob": "merge"})
 
 
 def work_piece(version: object) -> str:
     """Tells a page that what is in somebody's own hands may have changed."""
-    return get_template("_work.html").render({"version": version, "oob": "merge"})
+    return get_template(MARKS["work"]).render({"version": version, "oob": "merge"})
 
 
 def unread_piece(version: object) -> str:
     """Tells a page that what its viewer has not read may have changed."""
-    return get_template("workspaces/_unread.html").render({"version": version, "oob": "merge"})
+    return get_template(MARKS["unread"]).render({"version": version, "oob": "merge"})
 
 
 def gone(element_id: str) -> str:

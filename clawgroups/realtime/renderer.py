@@ -23,18 +23,16 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
 
 import setproctitle
 from django.conf import settings
 from django.db import connections
-from django.template import TemplateSyntaxError, engines
-from django.template.loader import get_template
 from django.urls import reverse
 from django.utils import translation
 
+from clawgroups import fragments
 from clawgroups.core.parent import die_with
 from clawgroups.models import Entry
 from clawgroups.realtime import feed
@@ -48,7 +46,6 @@ SIZE = 8  # bytes before each answer that say how long it is
 COLUMNS = ("seq", "type", "actor", "payload")  # of an entry, as far as it decides what is drawn
 PATIENCE = 60.0  # seconds for one drawing: longer than any of its statements may take
 AGAIN = 60.0  # seconds after a replacement until one that has died is replaced once more
-PARTS = "_*.html"  # how templates are named that are no pages of their own
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -57,10 +54,7 @@ def load() -> None:
     for language, _ in settings.LANGUAGES:
         with translation.override(language):
             reverse("workspaces")
-    for folder in map(Path, engines["django"].dirs):
-        for part in folder.rglob(PARTS):
-            with contextlib.suppress(TemplateSyntaxError):  # whoever shows it fails, and is told
-                get_template(str(part.relative_to(folder)))
+    fragments.load()
 
 
 def draw(entries: Sequence[Entry], workspace_id: UUID, kinds: Sequence[str], language: str) -> dict[str, str]:

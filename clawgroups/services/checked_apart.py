@@ -9,22 +9,19 @@ from __future__ import annotations
 import json
 import logging
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 from clawgroups.core import deadline
 from clawgroups.core.acceptance import Finding, Verdict
-from clawgroups.core.parent import die_with
 from clawgroups.services import checks
-from clawgroups.services.checks import Result, ResultFile
+from clawgroups.services.checks import Result
 
 log = logging.getLogger(__name__)
 
+CHILD = "clawgroups.services.file_checks"  # named, not imported: what reads workbooks takes 15 MiB
 LIMIT = 60.0  # seconds
 MEMORY = 512 * 1024 * 1024
 # Every thread of a numeric library would take its share of the memory.
@@ -35,10 +32,12 @@ def judge(lines: Sequence[str], result: Result) -> list[Verdict]:
     """A verdict per acceptance line. One that needs files which cannot be read in time is left to a person."""
     if not any(map(checks.needs_child, lines)):
         return checks.judge(lines, result)
-    question = {"parent": os.getpid(), "memory": MEMORY, "lines": list(lines), "result": asdict(result)}
+    # The processor's time is bounded, too, for the case that nobody is left to look at the clock.
+    bounds = {"parent": os.getpid(), "memory": MEMORY, "seconds": int(LIMIT) + 5}
+    question = {**bounds, "lines": list(lines), "result": asdict(result)}
     try:
         done = subprocess.run(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-m", CHILD],
             input=json.dumps(question, default=str),
             capture_output=True,
             text=True,
@@ -62,25 +61,3 @@ def _without_files(lines: Sequence[str], result: Result, reason: str) -> list[Ve
         else checks.judge([line], result)[0]
         for line in lines
     ]
-
-
-def main() -> None:
-    """The child: one question on standard input, the verdicts on standard output."""
-    asked = json.load(sys.stdin)
-    die_with(asked["parent"])
-    resource.setrlimit(resource.RLIMIT_AS, (asked["memory"], asked["memory"]))
-    resource.setrlimit(resource.RLIMIT_CPU, (int(LIMIT), int(LIMIT) + 5))
-    verdicts = checks.judge(asked["lines"], _result(asked["result"]))
-    json.dump([verdict.as_json() for verdict in verdicts], sys.stdout)
-
-
-def _result(said: dict[str, Any]) -> Result:
-    files, data = (
-        tuple(ResultFile(file["name"], Path(file["path"]), file["size"]) for file in said[kind])
-        for kind in ("files", "data")
-    )
-    return Result(said["text"], files, data)
-
-
-if __name__ == "__main__":
-    main()

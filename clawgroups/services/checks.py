@@ -1,27 +1,19 @@
-"""Objective checks of a result against its acceptance lines: text first, then the files.
+"""Objective checks of a result against its acceptance lines, as far as no file is opened for them.
 
-Without Django, since files are opened and patterns searched for in a child process (`checked_apart.py`).
+Without Django, since a child process does the same and opens files, too (`file_checks.py`).
 """
 
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from types import MappingProxyType
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
-
-from agents.builtin.material import gather
-from agents.builtin.review import review
 from clawgroups.core.acceptance import Finding, Line, Verdict, check_text, parse_line
-from clawgroups.services import bundle_checks
 
-MAX_OPENED = 100 * 1024 * 1024
+# What opens files of others, by name; `file_checks.py` does it.
+OPENING = frozenset({"opens", "sheet_has", "numbers_match_source", "links_resolve", "has_parts", "schema"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +34,29 @@ class Result:
     data: tuple[ResultFile, ...] = ()
 
 
-def judge(lines: Sequence[str], result: Result) -> list[Verdict]:
-    """A verdict per acceptance line. A text line stays open: it is never passed unread."""
-    return [_judge(parse_line(line), result) for line in lines]
+Check = Callable[[Line, Result], tuple[bool, str]]
+NONE: Mapping[str, Check] = MappingProxyType({})
+
+
+def judge(lines: Sequence[str], result: Result, opening: Mapping[str, Check] = NONE) -> list[Verdict]:
+    """A verdict per acceptance line, with these checks that open files. A text line stays open: nobody has read it."""
+    return [_judge(parse_line(line), result, opening) for line in lines]
 
 
 def needs_child(line: str) -> bool:
     """Whether a line is judged in a process of its own: it opens files, or a pattern may search for ever."""
-    return parse_line(line).check in (_FILE_CHECKS.keys() - {"file_type"}) | {"matches"}
+    return parse_line(line).check in OPENING | {"matches"}
 
 
-def _judge(line: Line, result: Result) -> Verdict:
+def _judge(line: Line, result: Result, opening: Mapping[str, Check]) -> Verdict:
     if line.check == "not_empty":
         return _verdict(line, *_not_empty(result))
+    if line.check == "file_type":
+        return _verdict(line, *_file_type(line, result))
     by_text = check_text(line, result.text)
     if by_text is not None:
         return by_text
-    check = _FILE_CHECKS.get(line.check)
+    check = opening.get(line.check)
     if check is None:
         return Verdict(line.text, Finding.OPEN, "a person has to judge this", "nobody yet")
     return _verdict(line, *check(line, result))
@@ -83,88 +81,3 @@ def _file_type(line: Line, result: Result) -> tuple[bool, str]:
     if found and not full:
         return False, f"{found[0].name} is empty"
     return bool(full), f"{full[0]} is there" if full else f"no {wanted} file was delivered"
-
-
-def _opens(line: Line, result: Result) -> tuple[bool, str]:
-    named = [f for f in result.files if not line.argument or f.name == line.argument]
-    if not named:
-        return False, "no such file was delivered" if line.argument else "no file was delivered"
-    for file in named:
-        if fault := opening_fault(file):
-            return False, f"{file.name} does not open: {fault}"
-    return True, f"{len(named)} {'file opens' if len(named) == 1 else 'files open'}"
-
-
-def opening_fault(file: ResultFile) -> str:
-    """Why a file does not open as what its name says; empty when it does (or the kind is unknown)."""
-    if file.size == 0:
-        return "it is empty"
-    if file.size > MAX_OPENED:
-        return "it is too large to be opened here"
-    suffix = PurePosixPath(file.name).suffix.lower()
-    try:
-        if suffix == ".json":
-            json.loads(file.path.read_text(encoding="utf-8"))
-        elif suffix == ".xlsx":
-            with file.path.open("rb") as content:
-                openpyxl.load_workbook(content, read_only=True).close()
-        elif suffix in (".docx", ".pptx", ".zip"):
-            if zipfile.ZipFile(file.path).testzip() is not None:
-                return "it is damaged"
-        elif suffix in (".md", ".txt", ".csv", ".tsv", ".svg", ".html"):
-            file.path.read_text(encoding="utf-8-sig")
-        elif suffix == ".png" and not file.path.read_bytes().startswith(b"\x89PNG\r\n"):
-            return "it is no PNG"
-    except (ValueError, OSError, zipfile.BadZipFile, InvalidFileException, KeyError) as fault:
-        return str(fault)[:200] or type(fault).__name__
-    return ""
-
-
-def _sheet_has(line: Line, result: Result) -> tuple[bool, str]:
-    for file in result.files:
-        if not file.name.lower().endswith(".xlsx") or opening_fault(file):
-            continue
-        names, heads = _sheets(file)
-        if line.argument in names or line.argument in heads:
-            return True, f"{file.name} has “{line.argument}”"
-    return False, f"no sheet or column “{line.argument}” in a workbook"
-
-
-def _sheets(file: ResultFile) -> tuple[list[str], set[str]]:
-    """The names of a workbook's sheets, and the cells of their first rows."""
-    with file.path.open("rb") as content:
-        book = openpyxl.load_workbook(content, read_only=True)
-        heads = {str(c) for s in book.worksheets for row in s.iter_rows(max_row=1, values_only=True) for c in row}
-        names = list(book.sheetnames)
-        book.close()
-    return names, heads
-
-
-def _numbers_match_source(line: Line, result: Result) -> tuple[bool, str]:
-    """Recompute every number that names its source from the raw tables; nothing is taken on trust."""
-    with tempfile.TemporaryDirectory(prefix="claw-check-") as folder:
-        for file in (*result.data, *result.files):
-            place = Path(folder) / file.name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file.path, place)
-        material = gather(Path(folder), [f.name for f in result.data])
-        found = review("result", result.text, material, lambda: None)
-    if found.wrong:
-        first = found.wrong[0]
-        said = f"{first.claim.text} {first.claim.mark} does not agree with the data"
-        return False, f"{len(found.wrong)} of {len(found.checked)} sourced numbers are wrong; {said}"
-    if not found.checked and found.unsourced:
-        return False, f"none of its {len(found.unsourced)} numbers names its source"
-    without = f"; {len(found.unsourced)} name no source" if found.unsourced else ""
-    return True, f"all {len(found.checked)} sourced numbers agree with the data{without}"
-
-
-_FILE_CHECKS: dict[str, Callable[[Line, Result], tuple[bool, str]]] = {
-    "file_type": _file_type,
-    "opens": _opens,
-    "sheet_has": _sheet_has,
-    "numbers_match_source": _numbers_match_source,
-    "links_resolve": lambda line, result: bundle_checks.links_resolve(result.text, result.files, result.data),
-    "has_parts": lambda line, result: bundle_checks.has_parts(line.argument, result.text, result.files),
-    "schema": lambda line, result: bundle_checks.schema(line.argument, result.files),
-}

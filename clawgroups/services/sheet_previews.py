@@ -7,12 +7,10 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
-
-from openpyxl.reader.excel import ExcelReader
-from openpyxl.utils.exceptions import InvalidFileException
 
 from clawgroups.services.zips import TOO_MUCH, Bounded, Unreadable, opened
 
@@ -24,6 +22,7 @@ MOST_CHECKED = 64 * 1024 * 1024  # what is unpacked to find where rows end
 MOST_READ = 8 * 1024 * 1024  # of everything together: a second of work for each two of them
 MOST_WHOLE = 1024 * 1024  # styles and the like, of which each byte becomes a hundred
 PIECE = 256 * 1024
+READER = "openpyxl.reader.excel"  # 15 MiB with all that it takes: loaded with the first workbook that is shown
 _DAMAGED = "It is named as a workbook, but it is damaged or locked with a password."
 
 
@@ -59,7 +58,7 @@ def grid(path: Path, sheet: int) -> Grid:
         raise
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, EOFError, ParseError) as fault:
         raise Unreadable(_DAMAGED) from fault
-    except (zipfile.BadZipFile, InvalidFileException, NotImplementedError, RuntimeError) as fault:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as fault:
         raise Unreadable(_DAMAGED) from fault
 
 
@@ -67,7 +66,7 @@ def _book(path: Path, archive: Bounded) -> Any:
     """The workbook as the library sees it, which reads through our archive: its own believes what it is told."""
     # By its bytes: a path of the store has no suffix.
     with path.open("rb") as content:
-        reader = ExcelReader(content, read_only=True, data_only=True, keep_links=False)
+        reader = import_module(READER).ExcelReader(content, read_only=True, data_only=True, keep_links=False)
         reader.archive.close()
     reader.archive = archive
     reader.read()

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from clawgroups.coordinator.decide import Assign, Explain, decide, need_of, urgency
-from clawgroups.coordinator.situation import Situation, TaskView
+from clawgroups.coordinator.decide import Assign, Explain, decide, urgency
+from clawgroups.coordinator.situation import Situation, TaskView, need_of
 from clawgroups.core.matching import Candidate, Match, best, rank
 from clawgroups.core.roster import KEPT
 from tests.coordinator.test_decide import candidate, situation, task

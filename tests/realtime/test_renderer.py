@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -51,6 +53,26 @@ class Page:
 
     def _say(self, kind: str, **more: int) -> None:
         self._line.send(json.dumps({"type": kind, "workspace": self.workspace, **more}))
+
+
+WEB = """
+import sys
+import clawgroups.asgi
+from django.template import engines
+assert not {"numpy", "openpyxl", "clawgroups.core.roster"} & sys.modules.keys(), "what only some need is loaded"
+[loader] = engines["django"].engine.template_loaders
+print(*loader.get_template_cache)
+"""
+
+
+def test_before_web_serves_it_has_loaded_what_pages_are_told_with_and_not_what_few_want(tmp_path: Path) -> None:
+    environment = {**os.environ, "CLAWGROUPS_DATA": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", WEB], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    # A card, what that includes, and what tells a page to ask for more.
+    assert {"tasks/_card.html", "tasks/_relay.html", "_needs.html"} <= loaded
+    assert "needs/_list.html" not in loaded
 
 
 def child_of(parent: int) -> int:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from clawgroups.core.acceptance import Finding, parse_line
-from clawgroups.services import checked_apart
-from clawgroups.services.checks import Result, ResultFile, judge
+from clawgroups.services import checked_apart, checks, file_checks
+from clawgroups.services.checks import Result, ResultFile
+from clawgroups.services.file_checks import judge
 
 DONE = "Done! Everything is finished and all numbers are right."
 
@@ -155,3 +156,7 @@ def test_a_schema_without_columns_is_no_line() -> None:
     for wrong in ("schema", "schema: orders.csv", "schema: orders.csv:", "has_parts:"):
         with pytest.raises(ValueError, match="needs a"):
             parse_line(wrong)
+
+
+def test_what_opens_files_is_done_where_files_may_be_opened() -> None:
+    assert file_checks.CHECKS.keys() == checks.OPENING

@@ -10,9 +10,8 @@ import pytest
 from django.utils import timezone
 
 from agents.models import Agent
-from clawgroups.coordinator.decide import need_of
 from clawgroups.coordinator.ranking import ranking_now
-from clawgroups.coordinator.situation import situation_of
+from clawgroups.coordinator.situation import need_of, situation_of
 from clawgroups.core.errors import Forbidden, Invalid, NotFound
 from clawgroups.core.matching import BY_RULES
 from clawgroups.core.run_templates.library import TEMPLATES, template_of
