@@ -7,6 +7,7 @@ from daphne.server import Server, twisted_loop  # isort:skip
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -32,6 +33,11 @@ from clawgroups.server.requests import Bodies, BoundedHTTPFactory
 from clawgroups.server.sockets import BoundedSocket
 
 logger = logging.getLogger(__name__)
+
+# Autobahn leaves modules of WAMP here that load themselves, and numpy, as soon as anybody looks at each module (as
+# `inspect.getmodule` does). They are loaded as before where a message of WAMP is read.
+for lazy in ("autobahn.flatbuffers", "autobahn.wamp.message_fbs"):
+    sys.modules.pop(lazy, None)
 
 __all__ = ["BoundedServer", "twisted_loop"]
 

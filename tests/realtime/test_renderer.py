@@ -57,6 +57,7 @@ class Page:
 
 WEB = """
 import sys
+import clawgroups.server.__main__
 import clawgroups.asgi
 from django.template import engines
 assert not {"numpy", "openpyxl", "clawgroups.core.roster"} & sys.modules.keys(), "what only some need is loaded"
