@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -116,12 +115,16 @@ async def _on_uvicorn(drive: Drive) -> None:
     """Serve the product's application with uvicorn, frames left as they are, until it was driven."""
     from clawgroups.asgi import application  # noqa: PLC0415  (Django is set up first)
 
-    listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    # A socket of our own would be one on which asyncio lets small frames wait for acknowledgements (`TCP_NODELAY`).
+    port = free_port()
     options: dict[str, Any] = {"log_level": "error", "ws": "websockets-sansio", "ws_per_message_deflate": False}
-    server = uvicorn.Server(uvicorn.Config(application, **options))
-    serving = asyncio.create_task(server.serve([listening]))
+    server = uvicorn.Server(uvicorn.Config(application, port=port, **options))
+    serving = asyncio.create_task(server.serve())
     try:
-        await drive(listening.getsockname()[1])
+        while not server.started:
+            assert not serving.done(), "the server has ended"
+            await asyncio.sleep(0.01)
+        await drive(port)
     finally:
         server.should_exit = True
         await serving
