@@ -2,7 +2,7 @@
 
 What a browser goes through is the product's own: the handshake, the room and its tick, the window and its
 acknowledgements. The journal is a list in memory, so that no database is measured. The server is our Daphne, or uvicorn
-(`--uvicorn`) with the same application.
+(`--uvicorn`, on uvloop as `uvicorn[standard]` is) with the same application.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from unittest import mock
 from uuid import UUID
 
 import uvicorn
+import uvloop
 
 from bench.contestants.broadcast_floor import SIZE
 from bench.crew import gathered, installed
@@ -87,7 +88,7 @@ def main() -> None:
     reads = {name: getattr(memory, name) for name in ("head_of", "entries_after", "read_on")}
     with mock.patch.multiple(journal, **reads):
         if told.uvicorn:
-            asyncio.run(_on_uvicorn(drive))
+            uvloop.run(_on_uvicorn(drive))
         else:
             _on_daphne(drive)
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class Pace:
     """Seconds, entries and frames."""
 
-    tick: float = 0.05  # entries within it leave as one frame
-    soon: float = 0.01  # the same where `full` of them wait, or more
-    full: int = 16  # entries that are worth a frame of their own
+    tick: float = 0.04  # entries within it leave as one frame
+    full: int = 16  # entries that are worth a frame of their own, once nothing came for as long as `calm`
+    calm: float = 0.003
     draw: float = 0.2  # between two looks at what pages show
     look: float = 5.0  # a reader looks at the head by itself: a hint may be lost
     head: float = 15.0  # the head is repeated, so that a client knows what it missed

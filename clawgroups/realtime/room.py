@@ -85,6 +85,7 @@ class Room:
         self._readers: set[Reader] = set()
         self._loop = asyncio.get_running_loop()
         self._hinted, self._fresh, self._full = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._heard = 0.0  # when something new was hinted at last
         self._leave = bus.subscribe(bus.workspace_topic(workspace_id), self._on_hint)
         self._tasks = [
             asyncio.create_task(self._run(), name=f"room {workspace_id}"),
@@ -107,6 +108,7 @@ class Room:
     def _note(self, value: Any) -> None:
         if not isinstance(value, int) or value > self.head:
             self._hinted.set()
+        self._heard = self._loop.time()
         if isinstance(value, int) and value - self.head >= self.pace.full:
             self._full.set()
 
@@ -143,12 +145,16 @@ class Room:
                 self._tell_head()
 
     async def _rest(self, flushed: float, took: float) -> None:
-        """Join what comes within a tick of the last flush, or within a shorter one if it is much."""
-        await asyncio.sleep(max(0.0, flushed + max(min(self.pace.soon, self.pace.tick), took) - self._loop.time()))
-        left = flushed + self.pace.tick - self._loop.time()
-        if left > 0:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), left)
+        """Join what comes within a tick of the last flush; less where there is much, and no more comes at once."""
+        until = flushed + max(self.pace.tick, took)
+        await self._sleep_to(flushed + took)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._full.wait(), max(0.0, until - self._loop.time()))
+        while (calm := min(self._heard + self.pace.calm, until)) > self._loop.time():
+            await self._sleep_to(calm)
+
+    async def _sleep_to(self, at: float) -> None:
+        await asyncio.sleep(max(0.0, at - self._loop.time()))
 
     async def _open(self) -> None:
         head = await read_shared(journal.head_of, self.workspace_id)
@@ -170,6 +176,7 @@ class Room:
             return
         if len(entries) == PAGE:
             self._hinted.set()
+            self._full.set()
         if not entries:
             return
         self._append(entries)

@@ -101,6 +101,16 @@ async def test_entries_that_are_many_do_not_wait_for_the_end_of_the_tick(
     assert len(await client.entries(head)) == 5
 
 
+async def test_entries_that_are_many_wait_while_more_of_them_come(room: Room, connect: Connect, hub: Hub) -> None:
+    hub.pace.tick, hub.pace.full, hub.pace.calm = 3600, 5, 3600
+    before = await read_async(room.head)
+    client = connect(path_of(room, f"generation=1&after={before}"), room.bob.bearer)
+    await client.open()
+    await client.take()
+    await read_async(room.say, 5)
+    assert await client.quiet()
+
+
 async def test_a_gap_that_is_too_long_gets_a_snapshot(room: Room, connect: Connect, hub: Hub) -> None:
     hub.pace.gap = 5
     await read_async(room.say, 6)
