@@ -51,7 +51,8 @@ class Roster:
         self._people = sorted(candidates, key=lambda c: (c.name, str(c.member_id)))
         self._at = {c.member_id: number for number, c in enumerate(self._people)}
         self._free = np.array([c.free for c in self._people], dtype=np.intp)
-        self._busy = np.array([c.busy for c in self._people], dtype=np.float64)
+        self._has_free = self._free > 0
+        self._busy = _LESS_BUSY * np.array([c.busy for c in self._people], dtype=np.float64)
         self._capacity = np.array([max(c.capacity, 1) for c in self._people], dtype=np.float64)
         # What no task and no other task in hand changes.
         self._always = np.array([_always(c) for c in self._people], dtype=np.float64)
@@ -124,7 +125,8 @@ class Roster:
         taken = self._people[number]
         self._people[number] = replace(taken, busy=taken.busy + 1)
         self._free[number] = self._people[number].free
-        self._busy[number] += 1
+        self._has_free[number] = self._free[number] > 0
+        self._busy[number] += _LESS_BUSY
         self._now.clear()
 
     def shown(self, need: Need, chosen: UUID | None = None) -> dict[str, Any]:
@@ -164,7 +166,7 @@ class Roster:
 
     def _open(self, need: Need, able: Flags) -> Flags:
         """Who can take it now; before a last try nobody, while those who are sound are all busy."""
-        now = able & (self._free > 0)
+        now = able & self._has_free
         if need.last_try:
             sound = able & ~self._doubtful(need)
             if (sound & ~self._persons).any() and not (now & sound).any():
@@ -177,7 +179,7 @@ class Roster:
         now = self._open(need, able)
         if need.last_try and (sound := now & ~self._doubtful(need)).any():
             now = sound
-        return np.where(now, raw - _LESS_BUSY * self._busy, -np.inf)
+        return np.where(now, raw - self._busy, -np.inf)
 
     def _shared(self, need: Need) -> Numbers:
         """The scores by which tasks are shared out: a person only where no agent fits as well, be it later."""
@@ -201,13 +203,16 @@ class Roster:
             fit = self._fit(need.skills)
             raw = fit.score + FREE * self._free / self._capacity + self._always
             known = self._now[need.skills] = np.round(raw, DIGITS)
-        told = [(number, worth) for member, worth in _told(need) if (number := self._at.get(member)) is not None]
+        told = dict[int, float]()
+        for member, worth in _told(need):
+            if (number := self._at.get(member)) is not None:
+                told[number] = told.get(number, 0.0) + worth
         if not told:
             return known, self._able(need)
         raw = known.copy()
-        for number, worth in told:
-            raw[number] += worth
-        return np.round(raw, DIGITS), self._able(need)
+        for number, worth in told.items():
+            raw[number] = round(known.item(number) + worth, DIGITS)
+        return raw, self._able(need)
 
     def _able(self, need: Need) -> Flags:
         """Who could take it with a free session."""
