@@ -126,7 +126,7 @@ class Roster:
         self._people[number] = replace(taken, busy=taken.busy + 1)
         self._free[number] = self._people[number].free
         self._has_free[number] = self._free[number] > 0
-        self._busy[number] += _LESS_BUSY
+        self._busy[number] = _LESS_BUSY * self._people[number].busy  # to the bit as it is for others: ties go by name
         self._now.clear()
 
     def shown(self, need: Need, chosen: UUID | None = None) -> dict[str, Any]:

@@ -7,12 +7,13 @@ it to a list where it is new.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.template import Engine
+from django.template import Engine, TemplateSyntaxError
 from django.template.loader import get_template
 from django.template.loader_tags import IncludeNode
 
@@ -77,9 +78,10 @@ def load() -> None:
         name = due.pop()
         if name not in loaded:
             loaded.add(name)
-            nodes = engine.get_template(name).nodelist.get_nodes_by_type(IncludeNode)
-            named = (node.template.var for node in nodes if isinstance(node, IncludeNode))
-            due += [var for var in named if isinstance(var, str)]
+            with contextlib.suppress(TemplateSyntaxError):  # whoever shows it fails, and is told
+                nodes = engine.get_template(name).nodelist.get_nodes_by_type(IncludeNode)
+                named = (node.template.var for node in nodes if isinstance(node, IncludeNode))
+                due += [var for var in named if isinstance(var, str)]
 
 
 def pieces(name: str, ids: Iterable[UUID]) -> list[str]:

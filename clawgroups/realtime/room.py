@@ -108,7 +108,7 @@ class Room:
     def _note(self, value: Any) -> None:
         if not isinstance(value, int) or value > self.head:
             self._hinted.set()
-        self._heard = self._loop.time()
+            self._heard = self._loop.time()
         if isinstance(value, int) and value - self.head >= self.pace.full:
             self._full.set()
 
@@ -176,10 +176,11 @@ class Room:
             return
         if len(entries) == PAGE:
             self._hinted.set()
-            self._full.set()
         if not entries:
             return
         self._append(entries)
+        if len(entries) == PAGE:
+            self._full.set()
         if any(entry.type in SEATS for entry in entries):
             self.on_seats()
         self._wake(rendered=False)

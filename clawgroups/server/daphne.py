@@ -35,7 +35,7 @@ from clawgroups.server.sockets import BoundedSocket
 logger = logging.getLogger(__name__)
 
 # Autobahn leaves modules of WAMP here that load themselves, and numpy, as soon as anybody looks at each module (as
-# `inspect.getmodule` does). They are loaded as before where a message of WAMP is read.
+# `inspect.getmodule` does). Nobody speaks WAMP here.
 for lazy in ("autobahn.flatbuffers", "autobahn.wamp.message_fbs"):
     sys.modules.pop(lazy, None)
 

@@ -94,6 +94,13 @@ def test_it_chooses_and_explains_as_the_plain_ranking_does_also_after_some_were_
             now[chosen.member_id] = Candidate(**{**_fields(taken), "busy": taken.busy + 1})
 
 
+def test_of_those_who_are_alike_the_first_by_name_is_first_also_after_one_was_taken() -> None:
+    ada = Candidate(IDS[1], "ada", {}, busy=9, capacity=20)
+    roster = Roster([Candidate(IDS[0], "bob", {}, busy=10, capacity=20), ada])
+    roster.take(ada.member_id)
+    assert [one.name for one in roster.ranking(Need(()))] == ["ada", "bob"]
+
+
 @given(candidates(), st.lists(NEEDS, min_size=4, max_size=24))
 def test_looking_at_the_most_urgent_alone_serves_as_many(people: list[Candidate], needs: list[Need]) -> None:
     shared = {}
