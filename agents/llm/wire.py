@@ -10,6 +10,8 @@ import functools
 import queue
 import socket
 import ssl
+import struct
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -24,6 +26,7 @@ from agents.llm.providers import address
 # A server that takes so long to take our request, or to let go of a finished one, is given up by the thread itself.
 _WRITE = 30.0
 _END = object()
+_AT_ONCE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # struct linger: on, for no seconds
 
 
 class Exchange:
@@ -125,8 +128,11 @@ def _headers(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _shut(each: socket.socket) -> None:
-    # `close` alone would not wake the thread that reads from it.
     with contextlib.suppress(OSError):
+        # As it is closed the server is told by a reset: one that waits for room to write does not see that we left,
+        # and would wait for a minute more.
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        # `close` alone would not wake the thread that reads from it.
         each.shutdown(socket.SHUT_RDWR)
 
 

@@ -139,13 +139,15 @@ class Mutator:
     def _swap(self, frame: Frame) -> Frame:
         """A value of another type somewhere; the id stays what it is."""
         places = [(holder, key) for holder, key in self._places(frame, []) if holder is not frame or key != "id"]
-        holder, key = self._random.choice(places)
-        holder[key] = copy.deepcopy(self._random.choice(JUNK))
+        if places:  # another way may have dropped all but the id
+            holder, key = self._random.choice(places)
+            holder[key] = copy.deepcopy(self._random.choice(JUNK))
         return frame
 
     def _drop(self, frame: Frame) -> Frame:
-        holder, key = self._random.choice(self._places(frame, []))
-        del holder[key]
+        if places := self._places(frame, []):
+            holder, key = self._random.choice(places)
+            del holder[key]
         return frame
 
     def _rename(self, frame: Frame) -> Frame:
