@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import select
+import socket
 import threading
 import time
 from itertools import count
@@ -12,6 +14,7 @@ import pytest
 
 from agents.llm.base import Endpoint, Fault, FaultKind, Message, Mode, Request, Timeouts, Tool, ToolCall, Usage
 from agents.llm.client import TRIES, ask
+from agents.llm.wire import Exchange
 from tests.llm.fake_server import FakeServer
 from tests.llm.flavours import FLAVOURS, Answer
 
@@ -201,6 +204,21 @@ def test_a_fault_keeps_what_came_of_the_answer() -> None:
     with FakeServer(answers=[Answer("", "I think.")]) as server, pytest.raises(Fault) as raised:
         ask(end(server), ASKED)
     assert raised.value.raw["choices"][0]["message"]["reasoning"] == "I think."
+
+
+def test_a_server_is_told_by_a_reset_that_its_answer_is_left() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        asked = Exchange(
+            Endpoint("sglang", f"http://127.0.0.1:{door.getsockname()[1]}/v1", "m"), "/x", {}, streams=True
+        )
+        taken, _ = door.accept()
+        with taken:
+            taken.recv(65_536)
+            asked.leave()
+            # Of what may come only a fault is waited for: the end of reading alone is none.
+            waits = select.poll()
+            waits.register(taken, 0)
+            assert waits.poll(5_000)
 
 
 @pytest.mark.parametrize("piece", ["!", "wait, ", "\n", "两"])

@@ -13,7 +13,7 @@ from clawgroups.realtime.consumers import SUBPROTOCOL
 from clawgroups.realtime.hub import Hub
 from clawgroups.services import members, workspaces
 from clawgroups.services.perform import perform, read_async
-from tests.realtime.conftest import Connect, Room
+from tests.realtime.conftest import Client, Connect, Room
 
 
 def path_of(room: Room, query: str = "") -> str:
@@ -87,14 +87,19 @@ async def test_after_a_restore_whoever_comes_first_tells_the_room_which_journal_
         assert told["seq"] == await read_async(room.head)
 
 
+async def at_the_head(room: Room, connect: Connect) -> Client:
+    """Somebody who has all entries that there are."""
+    client = connect(path_of(room, f"generation=1&after={await read_async(room.head)}"), room.bob.bearer)
+    await client.open()
+    await client.take()
+    return client
+
+
 async def test_entries_that_are_many_do_not_wait_for_the_end_of_the_tick(
     room: Room, connect: Connect, hub: Hub
 ) -> None:
     hub.pace.tick, hub.pace.full = 3600, 5
-    before = await read_async(room.head)
-    client = connect(path_of(room, f"generation=1&after={before}"), room.bob.bearer)
-    await client.open()
-    await client.take()
+    client = await at_the_head(room, connect)
     await read_async(room.say, 4)
     assert await client.quiet()
     head = await read_async(room.say)
@@ -103,10 +108,7 @@ async def test_entries_that_are_many_do_not_wait_for_the_end_of_the_tick(
 
 async def test_entries_that_are_many_wait_while_more_of_them_come(room: Room, connect: Connect, hub: Hub) -> None:
     hub.pace.tick, hub.pace.full, hub.pace.calm = 3600, 5, 3600
-    before = await read_async(room.head)
-    client = connect(path_of(room, f"generation=1&after={before}"), room.bob.bearer)
-    await client.open()
-    await client.take()
+    client = await at_the_head(room, connect)
     await read_async(room.say, 5)
     assert await client.quiet()
 
