@@ -52,7 +52,8 @@ class Roster:
         self._at = {c.member_id: number for number, c in enumerate(self._people)}
         self._free = np.array([c.free for c in self._people], dtype=np.intp)
         self._has_free = self._free > 0
-        self._busy = _LESS_BUSY * np.array([c.busy for c in self._people], dtype=np.float64)
+        # What being busy takes off a score: so little that it decides between equal ones alone.
+        self._load = _LESS_BUSY * np.array([c.busy for c in self._people], dtype=np.float64)
         self._capacity = np.array([max(c.capacity, 1) for c in self._people], dtype=np.float64)
         # What no task and no other task in hand changes.
         self._always = np.array([_always(c) for c in self._people], dtype=np.float64)
@@ -126,7 +127,7 @@ class Roster:
         self._people[number] = replace(taken, busy=taken.busy + 1)
         self._free[number] = self._people[number].free
         self._has_free[number] = self._free[number] > 0
-        self._busy[number] = _LESS_BUSY * self._people[number].busy  # to the bit as it is for others: ties go by name
+        self._load[number] = _LESS_BUSY * self._people[number].busy  # to the bit as it is for others: ties go by name
         self._now.clear()
 
     def shown(self, need: Need, chosen: UUID | None = None) -> dict[str, Any]:
@@ -159,7 +160,7 @@ class Roster:
     def _order(self, need: Need) -> tuple[list[int], Flags]:
         """The members' places from the best on, and who can take it now."""
         raw, able = self._judged(need)
-        order = np.lexsort((self._busy, -raw, self._doubtful(need) & need.last_try))
+        order = np.lexsort((self._load, -raw, self._doubtful(need) & need.last_try))
         if need.only:
             order = order[np.isin(order, self._places({need.only}))]
         return order.tolist(), self._open(need, able)
@@ -179,7 +180,7 @@ class Roster:
         now = self._open(need, able)
         if need.last_try and (sound := now & ~self._doubtful(need)).any():
             now = sound
-        return np.where(now, raw - self._busy, -np.inf)
+        return np.where(now, raw - self._load, -np.inf)
 
     def _shared(self, need: Need) -> Numbers:
         """The scores by which tasks are shared out: a person only where no agent fits as well, be it later."""

@@ -19,7 +19,6 @@ from urllib.parse import unquote, urlsplit
 from zipfile import BadZipFile
 
 import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
 MOST_READ = 8 * 1024 * 1024
 MOST_ROWS = 100_000
@@ -166,7 +165,7 @@ def schema(wanted: str, files: Files) -> tuple[bool, str]:
         return False, f"{file.name} is {'too large to be read here' if file.size else 'empty'}"
     try:
         head, rows = _table(file)
-    except (ValueError, OSError, KeyError, csv.Error, BadZipFile, InvalidFileException) as fault:
+    except (ValueError, OSError, KeyError, csv.Error, BadZipFile) as fault:
         return False, f"{file.name} does not open as a table: {str(fault)[:200]}"
     columns = [_column(one) for one in said.split(",") if one.strip()]
     missing = [column for column, _kind in columns if column not in head]

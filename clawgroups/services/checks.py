@@ -35,10 +35,10 @@ class Result:
 
 
 Check = Callable[[Line, Result], tuple[bool, str]]
-NONE: Mapping[str, Check] = MappingProxyType({})
+NOTHING_OPENED: Mapping[str, Check] = MappingProxyType({})
 
 
-def judge(lines: Sequence[str], result: Result, opening: Mapping[str, Check] = NONE) -> list[Verdict]:
+def judge(lines: Sequence[str], result: Result, opening: Mapping[str, Check] = NOTHING_OPENED) -> list[Verdict]:
     """A verdict per acceptance line, with these checks that open files. A text line stays open: nobody has read it."""
     return [_judge(parse_line(line), result, opening) for line in lines]
 

@@ -16,7 +16,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
 from agents.builtin.material import gather
 from agents.builtin.review import review
@@ -63,7 +62,7 @@ def opening_fault(file: ResultFile) -> str:
             file.path.read_text(encoding="utf-8-sig")
         elif suffix == ".png" and not file.path.read_bytes().startswith(b"\x89PNG\r\n"):
             return "it is no PNG"
-    except (ValueError, OSError, zipfile.BadZipFile, InvalidFileException, KeyError) as fault:
+    except (ValueError, OSError, zipfile.BadZipFile, KeyError) as fault:
         return str(fault)[:200] or type(fault).__name__
     return ""
 
